@@ -1,0 +1,111 @@
+"""Transfer learning for Keras 3: frozen work is done once, settings do what they say.
+
+Importing this package loads no framework; each public name is imported on first use (PEP 562).
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tlkit.backbones.build import build_backbone
+    from tlkit.backbones.plugins import hookimpl
+    from tlkit.backbones.registry import get_backbone, list_backbones
+    from tlkit.backbones.spec import BackboneSpec
+    from tlkit.data.augment import Augmentation
+    from tlkit.data.dataset import ImageDataset
+    from tlkit.data.decode import DamageReport
+    from tlkit.errors import TlkitError
+    from tlkit.evaluation.compare import Comparison, compare
+    from tlkit.evaluation.metrics import Evaluation, evaluate
+    from tlkit.learning_rate.curve import LRCurve
+    from tlkit.learning_rate.finder import ExponentialLRFinder
+    from tlkit.learning_rate.selectors import MinimumOverTen, SmoothedMinimum, Steepest, Valley
+    from tlkit.training.head import Head
+    from tlkit.training.policies import (
+        BatchNormOnly,
+        FreezeAll,
+        GradualUnfreeze,
+        UnfreezeAll,
+        UnfreezeTop,
+    )
+    from tlkit.training.result import TrainingResult
+    from tlkit.training.stage import Stage
+    from tlkit.training.trainer import StagedTrainer
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Augmentation": "tlkit.data.augment",
+    "BackboneSpec": "tlkit.backbones.spec",
+    "BatchNormOnly": "tlkit.training.policies",
+    "Comparison": "tlkit.evaluation.compare",
+    "DamageReport": "tlkit.data.decode",
+    "Evaluation": "tlkit.evaluation.metrics",
+    "ExponentialLRFinder": "tlkit.learning_rate.finder",
+    "FreezeAll": "tlkit.training.policies",
+    "GradualUnfreeze": "tlkit.training.policies",
+    "Head": "tlkit.training.head",
+    "ImageDataset": "tlkit.data.dataset",
+    "LRCurve": "tlkit.learning_rate.curve",
+    "MinimumOverTen": "tlkit.learning_rate.selectors",
+    "SmoothedMinimum": "tlkit.learning_rate.selectors",
+    "Stage": "tlkit.training.stage",
+    "StagedTrainer": "tlkit.training.trainer",
+    "Steepest": "tlkit.learning_rate.selectors",
+    "TlkitError": "tlkit.errors",
+    "TrainingResult": "tlkit.training.result",
+    "UnfreezeAll": "tlkit.training.policies",
+    "UnfreezeTop": "tlkit.training.policies",
+    "Valley": "tlkit.learning_rate.selectors",
+    "build_backbone": "tlkit.backbones.build",
+    "compare": "tlkit.evaluation.compare",
+    "evaluate": "tlkit.evaluation.metrics",
+    "get_backbone": "tlkit.backbones.registry",
+    "hookimpl": "tlkit.backbones.plugins",
+    "list_backbones": "tlkit.backbones.registry",
+}
+
+__all__ = [  # noqa: RUF022 - classes first, then functions, each in alphabetical order
+    "Augmentation",
+    "BackboneSpec",
+    "BatchNormOnly",
+    "Comparison",
+    "DamageReport",
+    "Evaluation",
+    "ExponentialLRFinder",
+    "FreezeAll",
+    "GradualUnfreeze",
+    "Head",
+    "ImageDataset",
+    "LRCurve",
+    "MinimumOverTen",
+    "SmoothedMinimum",
+    "Stage",
+    "StagedTrainer",
+    "Steepest",
+    "TlkitError",
+    "TrainingResult",
+    "UnfreezeAll",
+    "UnfreezeTop",
+    "Valley",
+    "build_backbone",
+    "compare",
+    "evaluate",
+    "get_backbone",
+    "hookimpl",
+    "list_backbones",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'tlkit' has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

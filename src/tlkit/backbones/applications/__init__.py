@@ -1,0 +1,1 @@
+"""The models of keras.applications, one entry-point plugin per Keras module."""

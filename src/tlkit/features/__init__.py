@@ -1,0 +1,1 @@
+"""Frozen work, done once."""

@@ -1,0 +1,1 @@
+"""Helpers for the tests of users and plugin authors: small, seeded, no download."""
