@@ -15,8 +15,9 @@ class BackboneHooks:
     """Hooks that tlkit calls on every plugin of the entry-point group ``tlkit.backbones``."""
 
     @hookspec
-    def tlkit_backbones(self) -> Iterable[BackboneSpec]:  # type: ignore[empty-body]
+    def tlkit_backbones(self) -> Iterable[BackboneSpec]:
         """Return the backbones that this plugin provides.
 
         Called once, when backbones are first listed or looked up. Import no framework here.
         """
+        raise NotImplementedError

@@ -94,7 +94,7 @@ def collect_specs(
     return specs, failures
 
 
-def _checked(given: Iterable[BackboneSpec], distribution: str) -> list[BackboneSpec]:
+def _checked(given: object, distribution: str) -> list[BackboneSpec]:
     if isinstance(given, (str, BackboneSpec)) or not isinstance(given, Iterable):
         raise PluginError(
             f"tlkit_backbones() returned {type(given).__name__}, expected an iterable of "

@@ -62,16 +62,28 @@ class BackboneSpec:
     distribution: str = ""
 
     def __post_init__(self) -> None:
-        _require(isinstance(self.name, str) and bool(_NAME.fullmatch(self.name)), self, "name",
-                 "snake case such as 'my_net_b0'")
+        _require(
+            isinstance(self.name, str) and bool(_NAME.fullmatch(self.name)),
+            self,
+            "name",
+            "snake case such as 'my_net_b0'",
+        )
         _require(callable(self.build), self, "build", "a function build(input_tensor, weights)")
-        _require(self.preprocessing in PREPROCESSING, self, "preprocessing",
-                 f"one of {', '.join(PREPROCESSING)}")
+        _require(
+            self.preprocessing in PREPROCESSING,
+            self,
+            "preprocessing",
+            f"one of {', '.join(PREPROCESSING)}",
+        )
         for name in ("default_size", "min_size", "feature_count", "parameters"):
             value = getattr(self, name)
             _require(isinstance(value, int) and value > 0, self, name, "a positive integer")
-        _require(self.min_size <= self.default_size, self, "min_size",
-                 f"at most default_size={self.default_size}")
+        _require(
+            self.min_size <= self.default_size,
+            self,
+            "min_size",
+            f"at most default_size={self.default_size}",
+        )
 
 
 def _require(holds: bool, spec: BackboneSpec, name: str, expected: str) -> None:

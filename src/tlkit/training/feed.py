@@ -1,0 +1,89 @@
+"""What a tail is trained on, batch by batch, as a function of the batch's number alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import keras
+import numpy as np
+
+from tlkit.data.batches import epoch_order
+
+# inputs(indices, epoch) -> the tail's input for these samples in this epoch
+Inputs = Callable[[np.ndarray, int], np.ndarray]
+
+
+class Feed(keras.utils.PyDataset):  # type: ignore[misc]
+    """All batches of several epochs in a row, for ``fit(steps_per_epoch=feed.steps)``.
+
+    Batch k belongs to epoch ``first_epoch + k // steps`` and depends on k only, so Keras may
+    fetch it early, twice or from any thread.
+
+    Args:
+        inputs: Gives the tail's input for sample indices and an epoch.
+        labels: int class indices ``(n,)``.
+        batch_size: Samples for each step; the last of an epoch may have fewer.
+        epochs: How many epochs.
+        first_epoch: Number of the first.
+        shuffle: (seed, stage) that the order of each epoch follows from, or None for no shuffling.
+    """
+
+    def __init__(
+        self,
+        inputs: Inputs,
+        labels: np.ndarray,
+        *,
+        batch_size: int,
+        epochs: int = 1,
+        first_epoch: int = 0,
+        shuffle: tuple[int, str] | None = None,
+    ) -> None:
+        super().__init__(workers=1, use_multiprocessing=False)
+        self.steps = -(-len(labels) // batch_size)
+        self.error: Exception | None = None
+        self._inputs = inputs
+        self._labels = labels
+        self._batch_size = batch_size
+        self._epochs = epochs
+        self._first_epoch = first_epoch
+        self._shuffle = shuffle
+        self._order: tuple[int, np.ndarray] | None = None
+
+    def __len__(self) -> int:
+        return self.steps * self._epochs
+
+    def __getitem__(self, index: int) -> tuple[Any, Any]:
+        """Return the inputs and labels of one batch."""
+        epoch = self._first_epoch + index // self.steps
+        start = index % self.steps * self._batch_size
+        samples = self._order_of(epoch)[start : start + self._batch_size]
+        try:
+            return self._inputs(samples, epoch), self._labels[samples]
+        except Exception as error:
+            # TensorFlow runs this in a thread of its own and would give back text only.
+            self.error = error
+            raise
+
+    def _order_of(self, epoch: int) -> np.ndarray:
+        if self._shuffle is None:
+            return np.arange(len(self._labels))
+        known = self._order
+        if known is None or known[0] != epoch:
+            seed, stage = self._shuffle
+            known = (epoch, epoch_order(len(self._labels), seed=seed, stage=stage, epoch=epoch))
+            self._order = known
+        return known[1]
+
+
+@contextmanager
+def own_errors(*feeds: Feed | None) -> Iterator[None]:
+    """Raise what a feed raised, in place of what a backend made of it."""
+    try:
+        yield
+    except Exception as error:
+        for feed in feeds:
+            if feed is not None and feed.error is not None:
+                raise feed.error from error
+        raise

@@ -1,0 +1,160 @@
+"""A phase: some layers are trained, all others stay; the model is cut where that begins."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from tlkit.backbones.split import CutPoint, cut_points, split
+from tlkit.errors import CutError, FrozenChangedError, PolicyError, TrainingError
+from tlkit.training.parts import Parts, is_random
+from tlkit.training.policies import Policy
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A model prepared for training some of its layers.
+
+    Args:
+        tail: What is trained: a keras.Model from the cut (or the image) to the probabilities. It
+            shares its layers with the whole model.
+        trunk: What is frozen below the cut, a keras.Model; None where there is no cut.
+        cut: The cut point, or None.
+        note: Why there is no cut where a frozen part is left in the tail, else empty.
+        live: The layers that may change.
+        frozen: All other layers.
+    """
+
+    tail: Any
+    trunk: Any | None
+    cut: CutPoint | None
+    note: str
+    live: tuple[Any, ...]
+    frozen: tuple[Any, ...]
+
+
+def selections(policy: Policy, parts: Parts, epochs: int) -> list[tuple[int, int, tuple[Any, ...]]]:
+    """Return the phases of a policy as (first epoch, end epoch, backbone layers to train).
+
+    Raises:
+        PolicyError: The policy returned something that is not a layer of the backbone.
+    """
+    phases: list[tuple[int, int, tuple[Any, ...]]] = []
+    for epoch in range(epochs):
+        chosen = _selected(policy, parts, epoch)
+        if phases and {id(x) for x in phases[-1][2]} == {id(x) for x in chosen}:
+            phases[-1] = (phases[-1][0], epoch + 1, chosen)
+        else:
+            phases.append((epoch, epoch + 1, chosen))
+    return phases
+
+
+def prepare(parts: Parts, chosen: Collection[Any]) -> Phase:
+    """Set the ``trainable`` flags and cut the model before the first layer that may change.
+
+    Args:
+        parts: The whole model.
+        chosen: The backbone's layers to train; the head is always trained.
+
+    Raises:
+        TrainingError: The tail does not train exactly the variables that it should.
+    """
+    picked = {id(layer) for layer in (*chosen, *parts.head)}
+    live = tuple(layer for layer in parts.layers if id(layer) in picked)
+    frozen = tuple(layer for layer in parts.layers if id(layer) not in picked)
+    parts.model.trainable = True
+    for layer in parts.layers:
+        layer.trainable = id(layer) in picked
+    cut, note = _cut_below(parts.model, live)
+    trunk, tail = split(parts.model, cut.name) if cut else (None, parts.model)
+    phase = Phase(_without_noise(tail, frozen), trunk, cut, note, live, frozen)
+    _check_trainable(phase)
+    return phase
+
+
+def frozen_digests(phase: Phase) -> dict[str, str]:
+    """Return a hash of the weights of each frozen layer, BatchNormalization statistics included."""
+    return {layer.name: _digest(layer) for layer in phase.frozen if layer.weights}
+
+
+def check_frozen(phase: Phase, before: dict[str, str]) -> None:
+    """Raise where a frozen layer is not bit for bit what it was.
+
+    Raises:
+        FrozenChangedError: Names the layers.
+    """
+    after = frozen_digests(phase)
+    moved = [name for name, digest in before.items() if after[name] != digest]
+    if moved:
+        raise FrozenChangedError(
+            f"{len(moved)} frozen layers changed during training, the first of them {moved[0]!r}. "
+            "Look for a callback or a layer that assigns weights by itself."
+        )
+
+
+def _selected(policy: Policy, parts: Parts, epoch: int) -> tuple[Any, ...]:
+    chosen: Sequence[Any] = tuple(policy(parts.backbone, epoch))
+    known = {id(layer) for layer in parts.backbone}
+    for layer in chosen:
+        if id(layer) not in known:
+            raise PolicyError(
+                f"{policy!r} returned {layer!r} for epoch {epoch}, which is not one of the "
+                "backbone's layers. Return some of the layers that the policy is given."
+            )
+    return tuple(chosen)
+
+
+def _cut_below(model: Any, live: Collection[Any]) -> tuple[CutPoint | None, str]:
+    """Return the last cut point before anything that trains or draws random numbers."""
+    moving = {id(layer) for layer in live if layer.trainable_weights or is_random(layer)}
+    try:
+        points = cut_points(model)
+    except CutError as error:
+        return None, f"no trunk: {error}"
+    operations = model.operations
+    end = min(i for i, operation in enumerate(operations) if id(operation) in moving)
+    # A trunk without weights is preprocessing only: running it again costs less than reading it.
+    start = next((i for i, x in enumerate(operations) if getattr(x, "weights", None)), end)
+    below = [point for point in points if start <= point.index < end and point.floats]
+    return (below[-1] if below else None), ""
+
+
+def _without_noise(tail: Any, frozen: Collection[Any]) -> Any:
+    """Return the tail with its frozen dropout as identity: frozen means inference.
+
+    Keras leaves no way to say so for a single layer: ``trainable=False`` does not stop dropout,
+    and ``training=False`` in the call is overruled by ``fit``.
+    """
+    noisy = {id(layer) for layer in frozen if is_random(layer)}
+    if not any(id(layer) in noisy for layer in tail.layers):
+        return tail
+
+    def keep(layer: Any) -> Any:
+        return keras.layers.Identity(name=layer.name) if id(layer) in noisy else layer
+
+    return keras.models.clone_model(tail, clone_function=keep)
+
+
+def _check_trainable(phase: Phase) -> None:
+    intended = {id(v): layer.name for layer in phase.live for v in layer.trainable_variables}
+    actual = {id(v): v.path for v in phase.tail.trainable_variables}
+    missing = sorted({name for key, name in intended.items() if key not in actual})
+    extra = sorted({path for key, path in actual.items() if key not in intended})
+    if missing or extra:
+        raise TrainingError(
+            f"The stage would not train what its policy says. Not reached: {missing or 'nothing'}; "
+            f"reached though frozen: {extra or 'nothing'}. A layer inside another layer cannot be "
+            "trained while the outer one is frozen."
+        )
+
+
+def _digest(layer: Any) -> str:
+    digest = hashlib.sha256()
+    for weight in layer.weights:
+        digest.update(np.ascontiguousarray(np.asarray(weight)).tobytes())
+    return digest.hexdigest()

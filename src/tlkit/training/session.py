@@ -1,0 +1,111 @@
+"""What the stages of one training share: the model, the images, the store of features."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+from tlkit.data.augment import Augmentation
+from tlkit.data.batches import PixelCache
+from tlkit.data.dataset import ImageDataset
+from tlkit.features.cache import FeatureStore
+from tlkit.features.extract import Trunk
+from tlkit.training.feed import Inputs
+from tlkit.training.parts import Parts
+from tlkit.training.phase import Phase
+
+# Features of a trunk above this many bytes are computed anew in every epoch instead of stored.
+STORE_LIMIT = 16 * 2**30
+
+
+class Reporter(Protocol):
+    """Shows how long work goes on."""
+
+    def step(self, what: str, done: int, total: int, figures: str = "") -> None:
+        """Show that ``done`` of ``total`` is done."""
+        ...
+
+    def line(self, text: str) -> None:
+        """Show a line that stays."""
+        ...
+
+
+class Images:
+    """A data set with its pixels at the model's size.
+
+    Args:
+        dataset: The images and their labels.
+        size: (height, width) in pixels.
+    """
+
+    def __init__(self, dataset: ImageDataset, size: tuple[int, int]) -> None:
+        self.dataset = dataset
+        self.pixels = PixelCache(dataset, size)
+        self.labels = dataset.labels
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+
+@dataclass
+class Session:
+    """What the stages of one training share.
+
+    Args:
+        parts: The whole model.
+        train: Training images.
+        validation: Validation images, or None.
+        store: Where frozen work is kept.
+        engine: Which engine runs the trunks.
+        seed: Every random choice follows from it and the stage, epoch and sample.
+        reporter: Shows progress.
+    """
+
+    parts: Parts
+    train: Images
+    validation: Images | None
+    store: FeatureStore
+    engine: str
+    seed: int
+    reporter: Reporter
+    _trunks: dict[str, Trunk] = field(default_factory=dict)
+
+    def trunk(self, phase: Phase, images_ahead: int) -> Trunk | None:
+        """Return the trunk of a phase; one that was used before keeps its engine."""
+        if phase.trunk is None:
+            return None
+        fresh = Trunk(phase.trunk, self.store, self.engine, self.reporter.step, images_ahead)
+        known = self._trunks.setdefault(fresh.fingerprint, fresh)
+        known.images_ahead = images_ahead
+        known.notes.clear()
+        return known
+
+    def inputs(
+        self, trunk: Trunk | None, images: Images, stage: str, augmentation: Augmentation | None
+    ) -> Inputs:
+        """Return what gives a tail its input: stored features where there can be any."""
+        if augmentation is None and trunk is not None:
+            needed = 4 * trunk.floats * len(images)
+            if needed <= STORE_LIMIT:
+                features = trunk.features(images.pixels, images.dataset.fingerprint)
+                return lambda indices, _: features[indices]
+            trunk.notes.append(
+                f"features of {len(images)} images would take {needed / 2**30:.0f} GiB, more than "
+                f"{STORE_LIMIT / 2**30:.0f}: the trunk is run anew in every epoch"
+            )
+        run: Any = trunk.ready(images.pixels).run if trunk else _as_float
+
+        def augmented(indices: np.ndarray, epoch: int) -> np.ndarray:
+            pixels: np.ndarray = images.pixels[indices]
+            if augmentation is not None:
+                pixels = augmentation(pixels, indices, seed=self.seed, stage=stage, epoch=epoch)
+            result: np.ndarray = run(pixels)
+            return result
+
+        return augmented
+
+
+def _as_float(images: np.ndarray) -> np.ndarray:
+    return images.astype("float32", copy=False)

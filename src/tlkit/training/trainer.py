@@ -1,0 +1,272 @@
+"""StagedTrainer: a backbone, a head, and stages that train them one after the other."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import tlkit
+from tlkit.backbones.build import Backbone, ImageSize
+from tlkit.backbones.registry import get_backbone
+from tlkit.backbones.spec import BackboneSpec
+from tlkit.backbones.weights import load_file
+from tlkit.data.dataset import ImageDataset
+from tlkit.errors import DataError, TrainingError
+from tlkit.features.cache import FeatureStore, default_root
+from tlkit.learning_rate.curve import LRCurve
+from tlkit.learning_rate.finder import ExponentialLRFinder
+from tlkit.training.head import Head
+from tlkit.training.parts import assemble
+from tlkit.training.reporter import Console, Silent
+from tlkit.training.result import StageResult, TrainingResult
+from tlkit.training.run import RunDirectory
+from tlkit.training.session import Images, Reporter, Session
+from tlkit.training.stage import Stage
+from tlkit.training.stage_run import StageRun
+
+
+class StagedTrainer:
+    """Trains a head on a backbone, stage by stage, doing frozen work once.
+
+    Args:
+        backbone: A name, a `BackboneSpec`, or a function that returns a keras.Model of raw images.
+        stages: What to do, in order; each goes on from the weights of the one before.
+        head: The classification head.
+        image_size: Side in pixels, or (height, width); the backbone's default where None.
+        weights: Of the backbone, as for `build_backbone`.
+        preprocessing: As for `build_backbone`.
+        start_from: A ``.weights.h5`` or ``.keras`` file of an earlier run of the same backbone
+            and head, whose weights the first stage starts from.
+        engine: What runs frozen work: ``"auto"``, ``"keras"`` or ``"onnxruntime"``.
+        cache: True keeps frozen work in the user's cache folder, a path keeps it there, False
+            keeps it for this training only.
+        run_dir: A folder for settings, checkpoints and results, or None to keep nothing.
+        seed: Every random choice follows from it and the stage, epoch and sample.
+
+    Raises:
+        TrainingError: No stage, or two of one name.
+        UnknownBackboneError: Nothing has that name.
+
+    Example:
+        >>> import tlkit, tlkit.testing
+        >>> data = tlkit.testing.tiny_dataset()
+        >>> trainer = tlkit.StagedTrainer(
+        ...     tlkit.testing.tiny_backbone(), weights=None, cache=False,
+        ...     stages=[tlkit.Stage("head", epochs=2, learning_rate=0.01)])
+        >>> result = trainer.fit(*data.split(0.25), verbose=0)
+        >>> result.stages[0].epochs
+        2
+    """
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        *,
+        stages: Sequence[Stage],
+        head: Head | None = None,
+        image_size: ImageSize | None = None,
+        weights: str | Path | None = "imagenet",
+        preprocessing: str = "auto",
+        start_from: str | Path | None = None,
+        engine: str = "auto",
+        cache: bool | str | Path = True,
+        run_dir: str | Path | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.backbone = get_backbone(backbone) if isinstance(backbone, str) else backbone
+        self.stages = tuple(stages)
+        self.head = head or Head()
+        self.image_size = image_size
+        self.weights = weights
+        self.preprocessing = preprocessing
+        self.start_from = Path(start_from) if start_from is not None else None
+        self.engine = engine
+        self.cache = cache
+        self.run_dir = Path(run_dir) if run_dir is not None else None
+        self.seed = seed
+        _check_stages(self.stages)
+
+    def fit(
+        self,
+        train: ImageDataset,
+        validation: ImageDataset | None = None,
+        resume: bool = False,
+        *,
+        verbose: int = 1,
+    ) -> TrainingResult:
+        """Run all stages.
+
+        Args:
+            train: Training images.
+            validation: Validation images of the same classes, or None.
+            resume: Go on with the run in ``run_dir`` from the last finished epoch.
+            verbose: 0 shows nothing, 1 a progress bar and a line for each stage.
+
+        Returns:
+            The trained model and what each stage did.
+
+        Raises:
+            DataError: Sets that do not fit together; a damaged image is named before training.
+            RunDirectoryError: The run directory cannot be written or holds another run.
+            LossNotFiniteError: The loss became NaN; what was reached before is in ``run_dir``.
+            FrozenChangedError: Something changed that was to stay frozen.
+        """
+        _check_data(train, validation)
+        reporter: Reporter = Console() if verbose else Silent()
+        run = RunDirectory(self.run_dir) if self.run_dir is not None else None
+        if run is not None:
+            run.open(self._settings(train, validation), resume=resume)
+        with self._session(train, validation, reporter) as session:
+            results, curves = self._run_stages(session, run)
+            if run is not None:
+                run.save_model(session.parts.model)
+            return TrainingResult(session.parts.model, train.class_names, results, curves)
+
+    def find_learning_rate(
+        self, train: ImageDataset, finder: ExponentialLRFinder, *, verbose: int = 1
+    ) -> LRCurve:
+        """Search for the learning rate of the first stage, and train nothing.
+
+        Args:
+            train: Training images.
+            finder: Which rates to try and how to choose.
+            verbose: 0 shows nothing, 1 a progress bar.
+
+        Returns:
+            The curve; ``curve.suggestion`` is the chosen rate.
+        """
+        _check_data(train, None)
+        reporter: Reporter = Console() if verbose else Silent()
+        with self._session(train, None, reporter) as session:
+            return StageRun(session, self.stages[0]).search(finder)
+
+    @contextmanager
+    def _session(
+        self, train: ImageDataset, validation: ImageDataset | None, reporter: Reporter
+    ) -> Iterator[Session]:
+        parts = assemble(
+            self.backbone,
+            self.head,
+            len(train.class_names),
+            image_size=self.image_size,
+            weights=self.weights,
+            preprocessing=self.preprocessing,
+            seed=self.seed,
+        )
+        if self.start_from is not None:
+            load_file(parts.model, self.start_from)
+        height, width = parts.model.input_shape[1:3]
+        with _store(self.cache) as store:
+            yield Session(
+                parts=parts,
+                train=Images(train, (height, width)),
+                validation=Images(validation, (height, width)) if validation else None,
+                store=store,
+                engine=self.engine,
+                seed=self.seed,
+                reporter=reporter,
+            )
+
+    def _run_stages(
+        self, session: Session, run: RunDirectory | None
+    ) -> tuple[tuple[StageResult, ...], dict[str, LRCurve]]:
+        results: list[StageResult] = []
+        curves: dict[str, LRCurve] = {}
+        for number, stage in enumerate(self.stages, 1):
+            files = run.stage(number, stage.name) if run else None
+            result = files.finished() if files else None
+            if files is not None and result is not None:
+                load_file(session.parts.model, files.weights)
+                curve = LRCurve.load(files.curve) if files.curve.is_file() else None
+            else:
+                running = StageRun(session, stage, files)
+                result, curve = running.run(), running.curve
+                if files is not None:
+                    files.finish(session.parts.model, result)
+                session.reporter.line(str(result))
+            results.append(result)
+            if curve is not None:
+                curves[stage.name] = curve
+        return tuple(results), curves
+
+    def _settings(self, train: ImageDataset, validation: ImageDataset | None) -> dict[str, Any]:
+        return {
+            "tlkit": tlkit.__version__,
+            "backbone": _name(self.backbone),
+            "weights": None if self.weights is None else str(self.weights),
+            "preprocessing": self.preprocessing,
+            "image_size": self.image_size,
+            "head": repr(self.head),
+            "start_from": None if self.start_from is None else _file_digest(self.start_from),
+            "engine": self.engine,
+            "seed": self.seed,
+            "stages": [repr(stage) for stage in self.stages],
+            "train": _data_settings(train),
+            "validation": None if validation is None else _data_settings(validation),
+        }
+
+
+def _check_stages(stages: Sequence[Stage]) -> None:
+    names = [stage.name for stage in stages]
+    if not names:
+        raise TrainingError("stages is empty, expected at least one Stage.")
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise TrainingError(f"Two stages are called {twice[0]!r}. Give each a name of its own.")
+
+
+def _check_data(train: ImageDataset, validation: ImageDataset | None) -> None:
+    present = {name for name, count in train.class_counts.items() if count}
+    if len(present) < 2:
+        raise DataError(
+            f"The training images are all of one class, {', '.join(present) or 'none'}; expected "
+            "at least two classes."
+        )
+    train.check().raise_if_any()
+    if validation is None:
+        return
+    if validation.class_names != train.class_names:
+        raise DataError(
+            f"The validation images have the classes {validation.class_names}, the training images "
+            f"{train.class_names}. Split one data set with dataset.split()."
+        )
+    unseen = {name for name, count in validation.class_counts.items() if count} - present
+    if unseen:
+        raise DataError(
+            f"Validation images are of classes without a training image: {sorted(unseen)}. "
+            "Split one data set with dataset.split()."
+        )
+    validation.check().raise_if_any()
+
+
+@contextmanager
+def _store(cache: bool | str | Path) -> Iterator[FeatureStore]:
+    if cache is False:
+        with tempfile.TemporaryDirectory(prefix="tlkit-") as folder:
+            yield FeatureStore(Path(folder))
+    else:
+        yield FeatureStore(default_root() if cache is True else Path(cache))
+
+
+def _name(backbone: Any) -> str:
+    if isinstance(backbone, BackboneSpec):
+        return f"{backbone.name} of {backbone.distribution or 'this program'}"
+    module = getattr(backbone, "__module__", "")
+    return f"{module}.{getattr(backbone, '__qualname__', repr(backbone))}"
+
+
+def _data_settings(data: ImageDataset) -> dict[str, Any]:
+    return {
+        "images": data.fingerprint,
+        "labels": hashlib.sha256(data.labels.tobytes()).hexdigest(),
+        "class_names": list(data.class_names),
+    }
+
+
+def _file_digest(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
