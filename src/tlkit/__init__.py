@@ -67,7 +67,7 @@ _HOMES = {
     "list_backbones": "tlkit.backbones.registry",
 }
 
-__all__ = [  # noqa: RUF022 - classes first, then functions, each in alphabetical order
+__all__ = [
     "Augmentation",
     "BackboneSpec",
     "BatchNormOnly",

@@ -24,7 +24,7 @@
     │   ├── FrozenChangedError    something frozen moved during a stage; names the layer
     │   ├── LossNotFiniteError    the loss became NaN or infinite; says where
     │   └── RunDirectoryError     a run directory that cannot be written, or belongs to another run
-    └── EvaluationError           labels and probabilities that do not fit together (also a ValueError)
+    └── EvaluationError           labels and probabilities that do not fit (also a ValueError)
 
 Each message says what was received, what was expected and what to do next.
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
@@ -32,6 +33,21 @@ class Engine(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Choice:
+    """The engine for a trunk.
+
+    Args:
+        engine: What runs it.
+        why: One line.
+        lasting: Whether it would be chosen again for any amount of work.
+    """
+
+    engine: Engine
+    why: str
+    lasting: bool = True
+
+
 class KerasEngine:
     """The trunk run by Keras itself; always there.
 
@@ -58,8 +74,8 @@ class KerasEngine:
 
 def choose_engine(
     trunk: Any, asked: str, sample: np.ndarray, *, images_ahead: int, export_to: Path
-) -> tuple[Engine, str]:
-    """Return the engine for a trunk and one line that says why.
+) -> Choice:
+    """Return the engine for a trunk, and why.
 
     Args:
         trunk: The model to run.
@@ -77,29 +93,32 @@ def choose_engine(
         raise EngineError(f"engine={asked!r}, expected 'auto', 'keras' or 'onnxruntime'.")
     keras_engine = KerasEngine(trunk)
     if asked == "keras":
-        return keras_engine, "keras, as asked"
+        return Choice(keras_engine, "keras, as asked")
     if asked == "onnxruntime":
-        return _gated(trunk, keras_engine, sample, export_to), "onnxruntime, as asked"
+        gated = _gated(trunk, keras_engine, sample, export_to)
+        return Choice(gated, "onnxruntime, as asked")
     return _automatic(trunk, keras_engine, sample, images_ahead, export_to)
 
 
 def _automatic(
     trunk: Any, keras_engine: KerasEngine, sample: np.ndarray, images_ahead: int, export_to: Path
-) -> tuple[Engine, str]:
+) -> Choice:
     if find_spec("onnxruntime") is None or find_spec("tf2onnx") is None:
-        return keras_engine, "keras; pip install 'tlkit[onnx]' may be several times faster"
+        hint = "keras; pip install 'tlkit[onnx]' may be several times faster"
+        return Choice(keras_engine, hint, lasting=False)
     keras_ms = _milliseconds_per_image(keras_engine, sample)
     ahead_s = keras_ms * images_ahead / 1000
     if ahead_s < WORTH_EXPORTING_S:
-        return keras_engine, f"keras; all of {ahead_s:.0f} s, less than an export is worth"
+        why = f"keras; {ahead_s:.0f} s of work, less than an export is worth"
+        return Choice(keras_engine, why, lasting=False)
     try:
         rival = _gated(trunk, keras_engine, sample, export_to)
     except EngineError as error:
-        return keras_engine, f"keras; {str(error).splitlines()[0]}"
+        return Choice(keras_engine, f"keras; {str(error).splitlines()[0]}")
     rival_ms = _milliseconds_per_image(rival, sample)
     figures = f"{keras_ms:.1f} ms an image with keras, {rival_ms:.1f} with {rival.name}"
     winner: Engine = rival if rival_ms < keras_ms else keras_engine
-    return winner, f"{winner.name}; {figures}"
+    return Choice(winner, f"{winner.name}; {figures}")
 
 
 def _gated(trunk: Any, keras_engine: KerasEngine, sample: np.ndarray, export_to: Path) -> Engine:

@@ -18,7 +18,7 @@ import numpy as np
 from tlkit.data.batches import PixelCache, batch_slices
 from tlkit.data.decode import decode_settings
 from tlkit.features.cache import FORMAT, FeatureStore
-from tlkit.features.engine import ENGINES, Engine, choose_engine
+from tlkit.features.engine import ENGINES, Choice, Engine, choose_engine
 from tlkit.features.fingerprint import trunk_fingerprint
 
 EXTRACT_BATCH = 64
@@ -50,7 +50,8 @@ class Trunk:
     progress: Progress = no_progress
     images_ahead: int = 0
     notes: list[str] = field(default_factory=list)
-    _engine: Engine | None = None
+    _choice: Choice | None = None
+    _weighed: int = 0
 
     def __post_init__(self) -> None:
         self.fingerprint = trunk_fingerprint(self.model)
@@ -85,19 +86,23 @@ class Trunk:
 
     def ready(self, pixels: PixelCache) -> Engine:
         """Return the engine, chosen on the first images and remembered beside the store."""
-        if self._engine is None:
-            sample = pixels[np.arange(min(len(pixels), 32))]
-            asked = self._remembered() or self.engine
-            self._engine, why = choose_engine(
-                self.model,
-                asked,
-                sample,
-                images_ahead=max(self.images_ahead, len(pixels)),
-                export_to=self.store.root / f"trunk-{self.fingerprint[:32]}.onnx",
-            )
-            self._remember(self._engine.name)
-            self.notes.append(f"engine: {why}")
-        return self._engine
+        ahead = max(self.images_ahead, len(pixels))
+        if self._choice is None or not (self._choice.lasting or ahead <= self._weighed):
+            self._choice, self._weighed = self._choose(pixels, ahead), ahead
+            self.notes.append(f"engine: {self._choice.why}")
+        return self._choice.engine
+
+    def _choose(self, pixels: PixelCache, ahead: int) -> Choice:
+        choice = choose_engine(
+            self.model,
+            self._remembered() or self.engine,
+            pixels[np.arange(min(len(pixels), 32))],
+            images_ahead=ahead,
+            export_to=self.store.root / f"trunk-{self.fingerprint[:32]}.onnx",
+        )
+        if self.engine == "auto" and choice.lasting:
+            self._remember(choice.engine.name)
+        return choice
 
     def _outputs(self, pixels: PixelCache, engine: Engine) -> Iterator[np.ndarray]:
         slices = list(batch_slices(len(pixels), EXTRACT_BATCH))
@@ -125,10 +130,9 @@ class Trunk:
         return name if name in ENGINES else None
 
     def _remember(self, name: str) -> None:
-        if self.engine == "auto":
-            part = self._choice_file().with_suffix(f".{os.getpid()}.part")
-            part.write_text(name, "utf-8")
-            os.replace(part, self._choice_file())
+        part = self._choice_file().with_suffix(f".{os.getpid()}.part")
+        part.write_text(name, "utf-8")
+        part.replace(self._choice_file())
 
 
 def _ahead(pixels: PixelCache, slices: list[slice]) -> Iterator[np.ndarray]:

@@ -63,7 +63,7 @@ def _export(trunk: Any, file: Path) -> None:
             warnings.filterwarnings("ignore", "In the future `np.object`", FutureWarning)
             trunk(np.zeros((1, *trunk.input_shape[1:]), "float32"))
             trunk.export(part, format="onnx", verbose=False)
-        os.replace(part, file)
+        part.replace(file)
     except Exception as error:
         raise EngineError(f"the trunk cannot be exported to ONNX: {error}") from error
     finally:

@@ -43,7 +43,8 @@ class Progress:
 
 def values(variables: Sequence[Any]) -> list[np.ndarray]:
     """Return copies of the values of Keras variables."""
-    return [np.array(variable) for variable in variables]
+    # asarray first: Keras variables do not know the copy argument with which NumPy 2 calls them.
+    return [np.array(np.asarray(variable)) for variable in variables]
 
 
 def assign(variables: Sequence[Any], arrays: Sequence[np.ndarray]) -> None:
@@ -110,7 +111,7 @@ class whole_file:  # noqa: N801 - used like a function
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         try:
             if kind is None:
-                os.replace(self._part, self._file)
+                self._part.replace(self._file)
         finally:
             self._part.unlink(missing_ok=True)
         if isinstance(error, OSError):

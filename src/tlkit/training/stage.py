@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
 from tlkit.data.augment import Augmentation
@@ -48,7 +48,7 @@ class Stage:
     _: KW_ONLY
     epochs: int
     learning_rate: Any
-    policy: Policy = FreezeAll()
+    policy: Policy = field(default_factory=FreezeAll)
     batch_size: int = 32
     augmentation: Augmentation | None = None
     optimizer: str | Callable[[Any], Any] = "adam"
@@ -58,11 +58,11 @@ class Stage:
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name.strip():
             raise TrainingError(f"A stage is called {self.name!r}, expected a name.")
-        for field in ("epochs", "batch_size"):
-            value = getattr(self, field)
+        for name in ("epochs", "batch_size"):
+            value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < 1:
                 raise TrainingError(
-                    f"Stage {self.name!r}: {field}={value!r}, expected a whole number from 1."
+                    f"Stage {self.name!r}: {name}={value!r}, expected a whole number from 1."
                 )
         if not callable(self.policy):
             raise TrainingError(

@@ -1,0 +1,97 @@
+"""Every chore of the project; ``nox --list`` names them."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import nox
+
+nox.options.default_venv_backend = "virtualenv"
+nox.options.sessions = ["tests", "lint", "typing", "docs"]
+
+PLUGIN = "examples/plugins/tlkit-efficientnet-lite"
+PLUGIN_TESTS = f"{PLUGIN}/tests"
+TEST_TOOLS = ("pytest>=8", "hypothesis>=6.100", "sybil>=9", "scipy")
+TORCH = "torch==2.13.0"
+SOURCES = ("src", "tests", "examples", "benchmarks", "docs", "noxfile.py")
+
+
+def install_wheel(session: nox.Session, extras: str) -> None:
+    """Build the wheel and install it, so that what users get is what is tried."""
+    dist = Path(session.create_tmp()) / "dist"
+    shutil.rmtree(dist, ignore_errors=True)
+    session.run("python", "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(dist), ".")
+    (wheel,) = dist.glob("tlkit-*.whl")
+    session.install(f"{wheel}{extras}")
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the tests, the docs' snippets and the docstrings' examples against the built wheel."""
+    install_wheel(session, "[onnx,plots,table]")
+    session.install(PLUGIN, *TEST_TOOLS)
+    session.run(
+        "pytest", "-m", "not slow", "tests", "docs", "README.md", PLUGIN_TESTS, *session.posargs
+    )
+    session.run("pytest", "--doctest-modules", "--pyargs", "tlkit")
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style, formatting and the direction of imports."""
+    session.install("ruff==0.17.6", "import-linter==2.16", "pluggy")
+    session.install("--no-deps", ".")
+    session.run("ruff", "check", *SOURCES)
+    session.run("ruff", "format", "--check", *SOURCES)
+    session.run("lint-imports")
+
+
+@nox.session
+def typing(session: nox.Session) -> None:
+    """Check types strictly."""
+    session.install("mypy==2.4.1", "numpy", "pluggy", "pytest", "hypothesis", "nox", "pillow")
+    session.run("mypy", "src", "noxfile.py")
+    session.run("mypy", f"{PLUGIN}/src", env={"MYPYPATH": "src"})
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation; its snippets run in the tests."""
+    session.install(".[plots,table]", "-r", "docs/requirements.txt")
+    session.run("sphinx-build", "-W", "--keep-going", "-b", "html", "docs", "docs/_build/html")
+
+
+@nox.session
+def reproduce(session: nox.Session) -> None:
+    """Run the five-stage study on the sample that ships; arguments after -- are passed on."""
+    session.install(".[onnx,plots]", PLUGIN)
+    session.run("python", "examples/rakuten/reproduce.py", *session.posargs)
+
+
+@nox.session
+def benchmark(session: nox.Session) -> None:
+    """Compare with plain Keras side by side and print medians and ratios."""
+    session.install(".[onnx,plots]", PLUGIN)
+    session.run("python", "benchmarks/frozen_stage.py", *session.posargs)
+    session.run("python", "benchmarks/imports.py")
+
+
+@nox.session
+def slow(session: nox.Session) -> None:
+    """Run the proofs that take minutes or need PyTorch."""
+    install_wheel(session, "[onnx,plots,table]")
+    session.install(PLUGIN, *TEST_TOOLS, TORCH, "efficientnet-lite-pytorch==0.1.0")
+    session.run("pytest", "-m", "slow", "tests", PLUGIN_TESTS, *session.posargs)
+
+
+@nox.session
+def wheel(session: nox.Session) -> None:
+    """Build the wheel and the source archive into dist/ and try the wheel on its own."""
+    session.install("build", "twine")
+    shutil.rmtree("dist", ignore_errors=True)
+    session.run("python", "-m", "build", "--outdir", "dist")
+    session.run("twine", "check", "--strict", *map(str, Path("dist").iterdir()))
+    (built,) = Path("dist").glob("*.whl")
+    session.install(str(built))
+    session.run("python", "-c", "import tlkit; print(len(tlkit.list_backbones()), 'backbones')")
