@@ -1,0 +1,230 @@
+"""Reproduce a published five-stage transfer-learning study, on the sample or on the real data.
+
+The sample ships with this example and needs no registration; the real images come from
+https://challengedata.ens.fr/challenges/35. Published figures are printed beside measured ones.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+# Keras and TensorFlow say a great deal on standard error that is of no use here.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+logging.getLogger("tensorflow").setLevel(logging.ERROR)
+
+from challenge import read_challenge  # noqa: E402
+from protocol import PROFILES, Profile, choose  # noqa: E402
+from study import Study, open_out  # noqa: E402
+
+import tlkit  # noqa: E402
+from tlkit.errors import TlkitError  # noqa: E402
+
+SAMPLE = Path(__file__).parent / "sample"
+NEEDS = {1: (), 2: (1,), 3: (1, 2), 4: (1,), 5: (1, 2, 4)}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the study and return the exit status: 0, 1 for an error, 130 for Ctrl-C."""
+    options = parser().parse_args(arguments)
+    try:
+        run(options)
+    except TlkitError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(
+            f"\nStopped. What is finished is in {options.out}; the same command with --resume "
+            "goes on from the last finished epoch.",
+            file=sys.stderr,
+        )
+        return 130
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command line."""
+    result = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="Profiles: quick = EfficientNet-Lite 0 to 2 at 128 pixels, a few epochs, minutes on "
+        "two cores; study = the published protocol to the letter (15 candidates, [0, 1] pixels, "
+        "40 epochs, ImageNet weights that Keras downloads), days without a GPU.",
+    )
+    add = result.add_argument
+    add("--data", type=Path, default=SAMPLE, metavar="PATH",
+        help="folder in the challenge's layout; the sample that ships by default")
+    add("--profile", choices=sorted(PROFILES), default="quick", help="default: quick")
+    add("--backbones", metavar="A,B", type=_names,
+        help="candidates of stage 1 instead of the profile's")
+    add("--image-size", type=int, metavar="PIXELS", help="instead of the profile's sizes")
+    add("--stages", type=_stages, default=(1, 2, 3, 4, 5), metavar="1,2,...",
+        help="which stages to run; those that they need are run too (default: all)")
+    add("--preprocessing", choices=("auto", "unit"),
+        help="auto: what each backbone was trained on; unit: [0, 1], as the study did")
+    add("--weights", action="append", type=_weights, default=[], metavar="BACKBONE=FILE",
+        help="weights file of a backbone, or 'none' for random weights; may be repeated")
+    add("--out", type=Path, default=Path("reproduction"), metavar="FOLDER",
+        help="where everything is written (default: reproduction)")
+    add("--seed", type=int, default=0, help="of split, weights, order and augmentation (default: 0)")
+    add("--resume", action="store_true", help="go on with the study in --out")
+    add("--skip-damaged", action="store_true",
+        help="name damaged images and go on without them, instead of stopping")
+    return result
+
+
+def run(options: argparse.Namespace) -> None:
+    """Check everything that can be checked first, run the study, write what it gave."""
+    profile = choose(PROFILES[options.profile], options.backbones, options.image_size,
+                     options.preprocessing)
+    stages = _with_needed(options.stages)
+    say(f"reading {options.data}")
+    dataset = whole_images(read_challenge(options.data), skip=options.skip_damaged)
+    name = data_name(options.data, dataset)
+    train, validation = dataset.split(0.2, seed=options.seed, stratify=profile.stratify)
+    weights = dict(options.weights)
+    check_backbones(profile, weights)
+    settings = {
+        "tlkit": tlkit.__version__,
+        "profile": json.loads(json.dumps(asdict(profile), default=repr)),
+        "weights": weights,
+        "seed": options.seed,
+        "images": dataset.fingerprint,
+    }
+    open_out(options.out, settings, resume=options.resume)
+    say(f"{len(train)} training and {len(validation)} validation images of {name}")
+    study = Study(profile, train, validation, options.out, options.seed, weights, say, stages)
+    study.run()
+    write_all(study, name, options.out)
+
+
+def whole_images(dataset: tlkit.ImageDataset, *, skip: bool) -> tlkit.ImageDataset:
+    """Return the data set if all its images are whole, else name those that are not.
+
+    Raises:
+        DamagedImageError: Some are damaged and ``skip`` is False.
+    """
+    report = dataset.check()
+    if not skip:
+        report.raise_if_any()
+    elif not report:
+        say(str(report))
+        return dataset.without_damaged(report)
+    return dataset
+
+
+def check_backbones(profile: Profile, weights: dict[str, str | None]) -> None:
+    """Build each candidate once, so that missing weights are found before hours of work."""
+    for trial in {(t.backbone, t.image_size): t for t in profile.trials}.values():
+        say(f"building {trial.backbone} at {trial.image_size} pixels")
+        tlkit.build_backbone(
+            trial.backbone,
+            image_size=trial.image_size,
+            weights=weights.get(trial.backbone, "imagenet"),
+        )
+
+
+def write_all(study: Study, data: str, out: Path) -> None:
+    """Write tables, plots, results and the best model, and print the summary."""
+    from pictures import draw_all
+    from tables import best_outcome, document, summary
+
+    best = best_outcome(study)
+    _write(out / "tables.md", document(study, data, shlex.join(["reproduce.py", *sys.argv[1:]])))
+    _write(out / "results.json", json.dumps(results(study, data), indent=1))
+    pictures = draw_all(study, out / "plots")
+    _write_model(best.result.model, out / "model.keras")
+    print(f"\n{summary(study, data)}\n")
+    print(f"Tables:  {out / 'tables.md'}\nResults: {out / 'results.json'}")
+    print("Plots:   " + "\n         ".join(map(str, pictures)))
+    print(f"Model:   {out / 'model.keras'} (stage {best.stage} {best.trial.backbone})")
+
+
+def results(study: Study, data: str) -> dict[str, Any]:
+    """Return everything measured, as plain data."""
+    from tables import baseline, is_rakuten_study
+
+    return {
+        "tlkit": tlkit.__version__,
+        "profile": study.profile.name,
+        "data": data,
+        "is_rakuten": is_rakuten_study(study),
+        "seed": study.seed,
+        "class_names": list(study.train.class_names),
+        "train_images": len(study.train),
+        "validation_images": len(study.validation),
+        "baseline_weighted_f1": baseline(study).weighted_f1,
+        "outcomes": [
+            {
+                "stage": outcome.stage,
+                "trial": asdict(outcome.trial),
+                "preprocessing": outcome.preprocessing,
+                "seconds": outcome.seconds,
+                "scores": outcome.evaluation and outcome.evaluation.to_json(),
+                "stages": outcome.result and [s.to_json() for s in outcome.result.stages],
+                "learning_rate": outcome.curve and outcome.curve.suggestion,
+            }
+            for outcome in study.outcomes
+        ],
+    }
+
+
+def data_name(folder: Path, dataset: tlkit.ImageDataset) -> str:
+    """Return what to call the data in every table."""
+    if folder.resolve() == SAMPLE.resolve():
+        return f"the clip-art sample that ships ({len(dataset)} images)"
+    return f"{folder.resolve().name} ({len(dataset)} images)"
+
+
+def say(text: str) -> None:
+    """Print a line of progress on standard error."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def _write(file: Path, text: str) -> None:
+    part = file.with_name(f".{file.name}")
+    part.write_text(text, "utf-8")
+    part.replace(file)
+
+
+def _write_model(model: Any, file: Path) -> None:
+    part = file.with_name(f".{file.name}")
+    model.save(part)
+    part.replace(file)
+
+
+def _with_needed(stages: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(sorted({*stages, *(n for stage in stages for n in NEEDS[stage])}))
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _stages(text: str) -> tuple[int, ...]:
+    try:
+        stages = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        stages = ()
+    if not stages or not set(stages) <= set(NEEDS):
+        raise argparse.ArgumentTypeError(f"{text!r}, expected numbers from 1 to 5, such as 1,2")
+    return stages
+
+
+def _weights(text: str) -> tuple[str, str | None]:
+    backbone, separator, file = text.partition("=")
+    if not (backbone and separator and file):
+        raise argparse.ArgumentTypeError(f"{text!r}, expected BACKBONE=FILE or BACKBONE=none")
+    return backbone, None if file == "none" else file
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,250 @@
+"""Runs the five stages and keeps what each gave, so that a later call goes on where this ended."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from protocol import HEAD, STAGE_TITLES, Profile, later_stage, stage_one
+from published import Trial
+
+import tlkit
+from tlkit.errors import RunDirectoryError
+from tlkit.evaluation.metrics import Evaluation
+
+
+@dataclass
+class Outcome:
+    """What one stage gave for one candidate.
+
+    Args:
+        stage: 1 to 5.
+        trial: The candidate and its settings.
+        seconds: Wall time, building and evaluating included.
+        evaluation: On the validation images; None for stage 4.
+        result: tlkit's own account; None for stage 4.
+        curve: The learning-rate search of stage 4.
+        preprocessing: What the images went through.
+    """
+
+    stage: int
+    trial: Trial
+    seconds: float
+    evaluation: Evaluation | None = None
+    result: Any = None
+    curve: tlkit.LRCurve | None = None
+    preprocessing: str = "auto"
+
+
+@dataclass
+class Study:
+    """The five stages on one split of one data set.
+
+    Args:
+        profile: What is run.
+        train: Training images.
+        validation: Validation images.
+        out: Where runs are kept.
+        seed: Of everything random.
+        weights: Weights by backbone where they are not "imagenet".
+        say: Shows a line.
+        stages: Which stages to run.
+    """
+
+    profile: Profile
+    train: tlkit.ImageDataset
+    validation: tlkit.ImageDataset
+    out: Path
+    seed: int
+    weights: Mapping[str, str | None]
+    say: Callable[[str], None]
+    stages: tuple[int, ...] = (1, 2, 3, 4, 5)
+    outcomes: list[Outcome] = field(default_factory=list)
+
+    def run(self) -> None:
+        """Run the stages in order; stage 1 decides who takes part in the others."""
+        self._announce(1)
+        for trial in self.profile.trials:
+            self._keep(self._train(1, trial, stage_one(trial)))
+        kept = self.best_trials()
+        names = ", ".join(trial.backbone for trial in kept)
+        self.say(f"kept for stages 2 to 5: {names}")
+        self._compare_preprocessing(kept[0])
+        for stage in (2, 3, 4, 5):
+            if stage in self.stages:
+                self._announce(stage)
+                for trial in kept:
+                    self._keep(self._later(stage, trial))
+
+    def best_trials(self) -> list[Trial]:
+        """Return the best settings of the best backbones of stage 1, best first."""
+        ranked = sorted(self.ranking(), key=lambda outcome: -outcome.evaluation.weighted_f1)
+        best: dict[str, Trial] = {}
+        for outcome in ranked:
+            best.setdefault(outcome.trial.backbone, outcome.trial)
+        return list(best.values())[: self.profile.kept]
+
+    def ranking(self) -> list[Outcome]:
+        """Return the candidates' outcomes of stage 1."""
+        mode = self.profile.preprocessing
+        return [o for o in self.outcomes if o.stage == 1 and o.preprocessing == mode]
+
+    def outcome(self, stage: int, backbone: str) -> Outcome | None:
+        """Return a stage's outcome for a backbone: of stage 1 the best."""
+        found = self.ranking() if stage == 1 else [o for o in self.outcomes if o.stage == stage]
+        found = [o for o in found if o.trial.backbone == backbone]
+        if stage == 1:
+            found.sort(key=lambda o: -o.evaluation.weighted_f1)
+        return found[0] if found else None
+
+    def folder(self, stage: int, trial: Trial, preprocessing: str = "") -> Path:
+        """Return where a run is kept."""
+        settings = f"{trial.backbone}-{trial.image_size}px-batch{trial.batch_size}"
+        mode = f"-{preprocessing}" if preprocessing else ""
+        return self.out / "runs" / f"{settings}-epochs{trial.epochs}{mode}" / f"stage-{stage}"
+
+    def _announce(self, stage: int) -> None:
+        self.say(f"stage {stage}: {STAGE_TITLES[stage]}")
+
+    def _keep(self, outcome: Outcome) -> None:
+        self.outcomes.append(outcome)
+        self.say(f"  {outcome.trial.backbone}: {_told(outcome)}")
+
+    def _compare_preprocessing(self, trial: Trial) -> None:
+        """Train the best candidate once more with the other preprocessing: what is it worth?"""
+        other = "unit" if self.profile.preprocessing == "auto" else "auto"
+        self.say(f"stage 1 once more with preprocessing {other!r}, to see what it is worth")
+        self._keep(self._train(1, trial, stage_one(trial), preprocessing=other))
+
+    def _later(self, stage: int, trial: Trial) -> Outcome:
+        if stage == 4:
+            return self._sweep(trial)
+        rate = {2: 0.001, 3: 0.00001}.get(stage) or self._found_rate(trial)
+        # Stages 3 and 5 fine-tune the head that stage 2 trained, so that they differ in their
+        # learning rate alone.
+        start = None if stage == 2 else self.folder(2, trial) / "model.keras"
+        settings = later_stage(stage, trial, self.profile.epochs[stage], rate)
+        return self._train(stage, trial, settings, start=start)
+
+    def _found_rate(self, trial: Trial) -> float:
+        sweep = self.outcome(4, trial.backbone)
+        assert sweep is not None and sweep.curve is not None
+        return sweep.curve.suggestion
+
+    def _train(
+        self,
+        stage: int,
+        trial: Trial,
+        settings: tlkit.Stage,
+        *,
+        start: Path | None = None,
+        preprocessing: str | None = None,
+    ) -> Outcome:
+        mode = preprocessing or self.profile.preprocessing
+        folder = self.folder(stage, trial, preprocessing or "")
+        started = time.perf_counter()
+        trainer = self._trainer(trial, settings, mode, start_from=start, run_dir=folder)
+        result = trainer.fit(self.train, self.validation, resume=True)
+        evaluation = self._evaluated(result, folder)
+        seconds = _seconds(folder, time.perf_counter() - started)
+        return Outcome(stage, trial, seconds, evaluation, result, preprocessing=mode)
+
+    def _sweep(self, trial: Trial) -> Outcome:
+        folder = self.folder(4, trial)
+        started = time.perf_counter()
+        file = folder / "curve.json"
+        if file.is_file():
+            curve = tlkit.LRCurve.load(file)
+        else:
+            stage = replace(stage_one(trial), name="4 sweep")
+            trainer = self._trainer(trial, stage, self.profile.preprocessing)
+            curve = trainer.find_learning_rate(self.train, self.profile.finder)
+            folder.mkdir(parents=True, exist_ok=True)
+            curve.save(file)
+        return Outcome(4, trial, _seconds(folder, time.perf_counter() - started), curve=curve)
+
+    def _trainer(
+        self, trial: Trial, stage: tlkit.Stage, preprocessing: str, **more: Any
+    ) -> tlkit.StagedTrainer:
+        return tlkit.StagedTrainer(
+            trial.backbone,
+            stages=[stage],
+            head=HEAD,
+            image_size=trial.image_size,
+            weights=self.weights.get(trial.backbone, "imagenet"),
+            preprocessing=preprocessing,
+            seed=self.seed,
+            **more,
+        )
+
+    def _evaluated(self, result: Any, folder: Path) -> Evaluation:
+        """Return the evaluation, from the stored probabilities where there are any."""
+        file = folder / "validation.npz"
+        if not file.is_file():
+            evaluation = tlkit.evaluate(result, self.validation)
+            part = file.with_name(".validation.npz")
+            np.savez(part, probabilities=evaluation.probabilities)
+            part.replace(file)
+        with np.load(file, allow_pickle=False) as data:
+            return Evaluation.from_predictions(
+                self.validation.labels,
+                data["probabilities"],
+                self.validation.class_names,
+                image_names=self.validation.names,
+            )
+
+
+def open_out(out: Path, settings: dict[str, Any], *, resume: bool) -> None:
+    """Make the output folder, or check that the study in it is the one to resume.
+
+    Raises:
+        RunDirectoryError: It cannot be written, holds a study although ``resume`` is False, or
+            holds another one.
+    """
+    file = out / "settings.json"
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        known = json.loads(file.read_text("utf-8")) if file.is_file() else None
+        if known is None:
+            part = out / ".settings.json"
+            part.write_text(json.dumps(settings, indent=1), "utf-8")
+            part.replace(file)
+    except OSError as error:
+        raise RunDirectoryError(
+            f"{out} cannot be written: {error}. Give another folder with --out."
+        ) from error
+    if known is not None and not resume:
+        raise RunDirectoryError(
+            f"{out} already holds a study. Go on with it with --resume, or give another folder "
+            "with --out."
+        )
+    if known is not None and known != settings:
+        changed = [name for name in settings if known.get(name) != settings[name]]
+        raise RunDirectoryError(
+            f"The study in {out} was run with other settings: "
+            + "; ".join(f"{n} {known.get(n)!r}, now {settings[n]!r}" for n in changed)
+            + ". Restore them, or give another folder with --out."
+        )
+
+
+def _seconds(folder: Path, spent: float) -> float:
+    """Return the seconds that a stage took when it was run, not when it was read again."""
+    file = folder / "seconds.txt"
+    if not file.is_file():
+        file.write_text(f"{spent:.3f}\n", "utf-8")
+    return float(file.read_text("utf-8"))
+
+
+def _told(outcome: Outcome) -> str:
+    if outcome.curve is not None:
+        return f"learning rate {outcome.curve.suggestion:.2g} in {outcome.seconds:.0f} s"
+    assert outcome.evaluation is not None
+    return (
+        f"weighted F1 {outcome.evaluation.weighted_f1:.4f}, accuracy "
+        f"{outcome.evaluation.accuracy:.4f} in {outcome.seconds:.0f} s"
+    )

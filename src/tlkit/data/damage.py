@@ -1,0 +1,113 @@
+"""What a check of all images found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tlkit.errors import DamagedImageError, DataError
+
+_SHOWN = 10
+
+
+class DamagedImage(NamedTuple):
+    """One image that cannot be read: its position in the dataset, its name, and why."""
+
+    position: int
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class DamageReport:
+    """The result of :meth:`ImageDataset.check`; true when every image is whole.
+
+    Args:
+        checked: Number of images that were decoded.
+        damaged: Those that could not be, in order.
+        ignored: Files in the dataset's folder that are not part of it, with the reason.
+
+    Example:
+        >>> report = DamageReport(2, (DamagedImage(1, "cat/b.jpg", "is empty (0 bytes)"),))
+        >>> report.ok
+        False
+        >>> print(report)
+        1 of 2 images is damaged:
+          cat/b.jpg is empty (0 bytes)
+    """
+
+    checked: int
+    damaged: tuple[DamagedImage, ...] = ()
+    ignored: tuple[str, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Whether every image is whole."""
+        return not self.damaged
+
+    def __bool__(self) -> bool:
+        return self.ok
+
+    def __str__(self) -> str:
+        lines = [self._headline()]
+        lines += [f"  {name} {reason}" for _, name, reason in self.damaged]
+        if self.ignored:
+            lines.append(f"{len(self.ignored)} ignored, not part of the dataset:")
+            lines += [f"  {name}" for name in self.ignored]
+        return "\n".join(lines)
+
+    def raise_if_any(self) -> None:
+        """Raise when an image is damaged.
+
+        Raises:
+            DamagedImageError: At least one is; the message names the first ten and the count.
+
+        Example:
+            >>> DamageReport(2).raise_if_any()
+        """
+        if self.ok:
+            return
+        named = "; ".join(f"{name} {reason}" for _, name, reason in self.damaged[:_SHOWN])
+        rest = len(self.damaged) - _SHOWN
+        raise DamagedImageError(
+            f"{self._headline()} {named}{f'; and {rest} more' if rest > 0 else ''}. "
+            "Replace the files, or go on without them: dataset.without_damaged(report)."
+        )
+
+    def whole(self, names: Sequence[str]) -> NDArray[np.bool_]:
+        """Which images are whole, of the dataset that was checked.
+
+        Args:
+            names: The names of that dataset's images.
+
+        Returns:
+            One truth value per image, (n,), bool.
+
+        Raises:
+            DataError: The report is of other images.
+
+        Example:
+            >>> DamageReport(2).whole(["a.jpg", "b.jpg"]).tolist()
+            [True, True]
+        """
+        fits = self.checked == len(names) and all(
+            position < len(names) and names[position] == name for position, name, _ in self.damaged
+        )
+        if not fits:
+            raise DataError(
+                f"The report is of {self.checked} other images; expected one of these "
+                f"{len(names)}. Pass what check() of this very dataset returned."
+            )
+        whole = np.ones(len(names), bool)
+        whole[[position for position, _, _ in self.damaged]] = False
+        return whole
+
+    def _headline(self) -> str:
+        if self.ok:
+            return f"{self.checked} images checked, none is damaged."
+        verb = "is" if len(self.damaged) == 1 else "are"
+        return f"{len(self.damaged)} of {self.checked} images {verb} damaged:"

@@ -1,0 +1,283 @@
+"""Images with labels."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from functools import cached_property
+from os import PathLike
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from tlkit.data.arrays import read_arrays
+from tlkit.data.damage import DamagedImage, DamageReport
+from tlkit.data.decode import Pixels, Size
+from tlkit.data.folders import read_folders
+from tlkit.data.indices import as_positions
+from tlkit.data.parallel import in_threads
+from tlkit.data.splits import split_indices
+from tlkit.data.stores import ImageStore
+from tlkit.data.tables import read_table
+from tlkit.errors import DataError
+
+
+class ImageDataset:
+    """Images with labels, in a fixed order; pixels are read when asked for.
+
+    Make one with :meth:`from_directory`, :meth:`from_dataframe` or :meth:`from_arrays`. The
+    images must not change while the dataset is in use: their digests are computed once.
+
+    Args:
+        store: The images.
+        labels: Class number of each image, (n,), int64.
+        class_names: Names of the classes.
+        indices: Which images of the store, in order; None for all.
+        ignored: Files that lie beside the images and are not part of the dataset.
+
+    Example:
+        >>> images = np.zeros((4, 8, 8, 3), np.uint8)
+        >>> ImageDataset.from_arrays(images, ["cat", "dog", "dog", "cat"])
+        ImageDataset(4 images, 2 classes: cat 2, dog 2)
+    """
+
+    def __init__(
+        self,
+        store: ImageStore,
+        labels: NDArray[np.int64],
+        class_names: tuple[str, ...],
+        *,
+        indices: NDArray[np.int64] | None = None,
+        ignored: tuple[str, ...] = (),
+    ) -> None:
+        self._store = store
+        self._indices = np.arange(len(store)) if indices is None else indices
+        self._labels = labels.copy()
+        self._labels.flags.writeable = False
+        self.class_names = class_names
+        self.ignored = ignored
+
+    @classmethod
+    def from_directory(cls, root: str | PathLike[str]) -> ImageDataset:
+        """Images in a folder that holds one folder per class.
+
+        Classes and files are sorted by name. Folders inside a class folder belong to that class.
+        Hidden files are passed over; other files that are no images are listed in ``ignored``.
+
+        Args:
+            root: The folder.
+
+        Returns:
+            The dataset.
+
+        Raises:
+            DataError: No such folder, fewer than two classes, or a class folder without images.
+        """
+        found = read_folders(root)
+        return cls(found.store, found.labels, found.class_names, ignored=found.ignored)
+
+    @classmethod
+    def from_dataframe(
+        cls, df: Any, *, image: str, label: str, root: str | PathLike[str]
+    ) -> ImageDataset:
+        """Images that a table lists.
+
+        Args:
+            df: A pandas DataFrame, or any mapping of column names to sequences.
+            image: Name of the column of image paths, relative to ``root``.
+            label: Name of the column of labels: text, or whole numbers.
+            root: Folder that no image path may leave, be it by ``..``, an absolute path or a link.
+
+        Returns:
+            The dataset, in the table's order; classes are sorted, numbers by their value.
+
+        Raises:
+            TableError: A column is missing, the table is empty or has one class, or a row lacks
+                its label or its image or points outside of ``root``; the message names the row.
+        """
+        return cls(*read_table(df, image=image, label=label, root=root))
+
+    @classmethod
+    def from_arrays(
+        cls, images: ArrayLike, labels: Any, class_names: Sequence[str] | None = None
+    ) -> ImageDataset:
+        """Images in an array, which is not copied.
+
+        Args:
+            images: Array of shape (n, h, w, 3), uint8, 0..255, RGB, not preprocessed.
+            labels: n class names or whole numbers. With ``class_names``, numbers are positions
+                in that list; without, the sorted distinct labels become the classes.
+            class_names: The classes in order, where labels alone do not tell.
+
+        Returns:
+            The dataset.
+
+        Raises:
+            DataError: Wrong type, range, shape or length; or fewer than two classes.
+
+        Example:
+            >>> images = np.zeros((2, 8, 8, 3), np.uint8)
+            >>> ImageDataset.from_arrays(images, [1, 0], ["cat", "dog"]).labels
+            array([1, 0])
+        """
+        return cls(*read_arrays(images, labels, class_names))
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    def __repr__(self) -> str:
+        counts = self.class_counts
+        shown = ", ".join(f"{name} {count}" for name, count in list(counts.items())[:5])
+        more = ", ..." if len(counts) > 5 else ""
+        ignored = f"; {len(self.ignored)} other files ignored" if self.ignored else ""
+        return f"ImageDataset({len(self)} images, {len(counts)} classes: {shown}{more}{ignored})"
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """Class number of each image: (n,), int64, read-only."""
+        return self._labels
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """What to call each image: its path below the root, or "image 12"."""
+        return tuple(self._store.names[index] for index in self._indices)
+
+    @property
+    def class_counts(self) -> dict[str, int]:
+        """Images per class, in the order of the classes."""
+        counts = np.bincount(self._labels, minlength=len(self.class_names))
+        return dict(zip(self.class_names, counts.tolist(), strict=True))
+
+    @property
+    def image_digests(self) -> NDArray[np.uint8]:
+        """SHA-256 of each image's content: (n, 32), uint8; computed once, shared with splits."""
+        return self._store.digests(self._indices)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256, in hex, of the images' contents in order; labels and names do not matter."""
+        return hashlib.sha256(self.image_digests.tobytes()).hexdigest()
+
+    def load(self, indices: ArrayLike, size: Size, *, workers: int | None = None) -> Pixels:
+        """Pixels of some images.
+
+        Args:
+            indices: Positions in this dataset, in any order.
+            size: One side in pixels, or (height, width).
+            workers: Number of threads; None for one per core.
+
+        Returns:
+            Array of shape (n, height, width, 3), uint8, 0..255, RGB.
+
+        Raises:
+            DamagedImageError: An image cannot be read; the message names the file and the reason.
+            DataError: An index is not in the dataset.
+
+        Example:
+            >>> data = ImageDataset.from_arrays(np.zeros((2, 8, 8, 3), np.uint8), [0, 1])
+            >>> data.load([1], 4).shape
+            (1, 4, 4, 3)
+        """
+        return self._store.load(self._indices[as_positions(indices, len(self))], size, workers)
+
+    def subset(self, indices: ArrayLike) -> ImageDataset:
+        """Some of the images, with the same classes.
+
+        Args:
+            indices: Positions in this dataset, in the order wanted; or one truth value per image.
+
+        Returns:
+            A dataset that shares images and digests with this one.
+
+        Raises:
+            DataError: An index is not in the dataset.
+
+        Example:
+            >>> data = ImageDataset.from_arrays(np.zeros((3, 8, 8, 3), np.uint8), [0, 1, 1])
+            >>> data.subset(data.labels == 1)
+            ImageDataset(2 images, 2 classes: 0 0, 1 2)
+        """
+        chosen = as_positions(indices, len(self))
+        return ImageDataset(
+            self._store,
+            self._labels[chosen],
+            self.class_names,
+            indices=self._indices[chosen],
+            ignored=self.ignored,
+        )
+
+    def split(
+        self, validation: float = 0.2, seed: int = 0, stratify: bool = True
+    ) -> tuple[ImageDataset, ImageDataset]:
+        """Part the images into training and validation.
+
+        Args:
+            validation: Fraction of the images for validation, between 0 and 1.
+            seed: Any integer; the same seed gives the same split.
+            stratify: Keep the classes' proportions, with each class on both sides.
+
+        Returns:
+            Training and validation; together they hold every image once.
+
+        Raises:
+            SplitError: Not a fraction, one class only, or a class with one image (named).
+
+        Example:
+            >>> data = ImageDataset.from_arrays(np.zeros((10, 8, 8, 3), np.uint8), [0, 1] * 5)
+            >>> [len(part) for part in data.split(validation=0.2)]
+            [8, 2]
+        """
+        train, held_out = split_indices(
+            self._labels, self.class_names, validation=validation, seed=seed, stratify=stratify
+        )
+        return self.subset(train), self.subset(held_out)
+
+    def check(self, *, workers: int | None = None) -> DamageReport:
+        """Decode every image completely and report those that are damaged.
+
+        Args:
+            workers: Number of threads; None for one per core.
+
+        Returns:
+            The report; it is true when every image is whole.
+
+        Example:
+            >>> data = ImageDataset.from_arrays(np.zeros((2, 8, 8, 3), np.uint8), [0, 1])
+            >>> print(data.check())
+            2 images checked, none is damaged.
+        """
+        reasons = in_threads(self._store.damage, self._indices.tolist(), workers)
+        damaged = tuple(
+            DamagedImage(index, self.names[index], reason)
+            for index, reason in enumerate(reasons)
+            if reason is not None
+        )
+        return DamageReport(len(self), damaged, self.ignored)
+
+    def without_damaged(self, report: DamageReport) -> ImageDataset:
+        """The images that a report found whole.
+
+        Args:
+            report: What :meth:`check` of this dataset returned.
+
+        Returns:
+            A dataset without the damaged images.
+
+        Raises:
+            DataError: The report is of other images, or a class would lose its last image.
+
+        Example:
+            >>> data = ImageDataset.from_arrays(np.zeros((2, 8, 8, 3), np.uint8), [0, 1])
+            >>> len(data.without_damaged(data.check()))
+            2
+        """
+        kept = self.subset(report.whole(self.names))
+        before, after = self.class_counts, kept.class_counts
+        lost = [name for name in self.class_names if before[name] and not after[name]]
+        if lost:
+            raise DataError(
+                f"Every image of {', '.join(map(repr, lost))} is damaged. "
+                "Replace at least one, or take the class out with dataset.subset(...)."
+            )
+        return kept
