@@ -67,9 +67,9 @@ STUDY = Profile(
 )
 QUICK = Profile(
     name="quick",
-    trials=tuple(Trial(f"efficientnet_lite{i}", 128, 20, 32) for i in range(3)),
+    trials=tuple(Trial(f"efficientnet_lite{i}", 128, 12, 32) for i in range(3)),
     kept=2,
-    epochs={2: 8, 3: 6, 5: 6},
+    epochs={2: 12, 3: 6, 5: 6},
     finder=tlkit.ExponentialLRFinder(min_lr=1e-5, max_lr=2.54, steps=40),
     preprocessing="auto",
     stratify=True,

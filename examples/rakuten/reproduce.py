@@ -56,7 +56,7 @@ def parser() -> argparse.ArgumentParser:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="Profiles: quick = EfficientNet-Lite 0 to 2 at 128 pixels, a few epochs, minutes on "
-        "two cores; study = the published protocol to the letter (15 candidates, [0, 1] pixels, "
+        "two cores; study = the published protocol to the letter (16 trials, [0, 1] pixels, "
         "40 epochs, ImageNet weights that Keras downloads), days without a GPU.",
     )
     add = result.add_argument

@@ -1,0 +1,14 @@
+"""How Sphinx builds the documentation."""
+
+import tlkit
+
+project = "tlkit"
+author = "The tlkit developers"
+version = release = tlkit.__version__
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+html_theme = "furo"
+html_title = f"tlkit {release}"
+exclude_patterns = ["_build", "requirements.txt"]
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
+myst_heading_anchors = 3

@@ -1,0 +1,247 @@
+"""The study runs from the command line to its tables, goes on after Ctrl-C, and says what is wrong."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import importlib
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import tlkit
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "rakuten"
+BACKBONES = ("mobilenet_v2", "densenet121")
+SMALL = ["--image-size", "32", *(f"--weights={name}=none" for name in BACKBONES)]
+
+Main = Callable[..., int]
+
+
+@pytest.fixture
+def example(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The example's modules, with a profile that takes seconds."""
+    monkeypatch.syspath_prepend(str(EXAMPLE))
+    protocol = importlib.import_module("protocol")
+    published = importlib.import_module("published")
+    brief = dataclasses.replace(
+        protocol.QUICK,
+        trials=tuple(published.Trial(name, 32, 2, 16) for name in BACKBONES),
+        kept=1,
+        epochs={2: 1, 3: 1, 5: 1},
+        finder=tlkit.ExponentialLRFinder(1e-5, 2.0, steps=12, selector=tlkit.MinimumOverTen()),
+    )
+    monkeypatch.setitem(protocol.PROFILES, "quick", brief)
+    return importlib.import_module("reproduce")
+
+
+@pytest.fixture
+def challenge_folder(tmp_path: Path) -> Path:
+    """Three colours, twelve pictures each, in the challenge's layout."""
+    root = tmp_path / "data"
+    images = root / "images" / "image_train"
+    images.mkdir(parents=True)
+    random = np.random.default_rng(0)
+    products, types = [["", "designation", "description", "productid", "imageid"]], [["", "prdtypecode"]]
+    for row in range(36):
+        colour = np.eye(3)[row % 3] * 150 + 50
+        pixels = (colour + random.integers(-40, 41, (32, 32, 3))).astype("uint8")
+        Image.fromarray(pixels).save(images / f"image_{row}_product_{row + 100}.jpg")
+        products.append([str(row), "a colour", "", str(row + 100), str(row)])
+        types.append([str(row), str((10, 20, 30)[row % 3])])
+    for name, rows in (("X_train_update.csv", products), ("Y_train_CVw08PX.csv", types)):
+        with (root / name).open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows(rows)
+    return root
+
+
+def run(example: Any, data: Path, out: Path, *more: str) -> int:
+    status: int = example.main(["--data", str(data), "--out", str(out), *SMALL, *more])
+    return status
+
+
+def test_all_five_stages_end_in_tables_plots_results_and_a_plain_keras_model(
+    example: Any, challenge_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert run(example, challenge_folder, out) == 0
+    printed = capsys.readouterr()
+    assert "Did augmentation help?" in printed.out
+    assert "Did fine-tuning at 1e-5 help?" in printed.out
+    assert "stage 4:" in printed.out
+    assert "not on the Rakuten images" in printed.out
+    results = json.loads((out / "results.json").read_text("utf-8"))
+    assert {outcome["stage"] for outcome in results["outcomes"]} == {1, 2, 3, 4, 5}
+    assert results["is_rakuten"] is False
+    tables = (out / "tables.md").read_text("utf-8")
+    # Published figures stand beside the backbone that they were published for, and no other.
+    (row,) = [line for line in tables.splitlines() if line.startswith("| xception ") and "0.66" in line]
+    assert "0.60" in row
+    names = {path.name for path in (out / "plots").iterdir()}
+    assert "confusion.png" in names
+    assert any(name.startswith("learning_curves_") for name in names)
+    assert any(name.startswith("learning_rate_") for name in names)
+    loaded = subprocess.run(
+        [sys.executable, "-c", LOAD_WITHOUT_TLKIT, str(out / "model.keras")],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert "(2, 3)" in loaded.stdout, loaded.stderr
+
+
+LOAD_WITHOUT_TLKIT = """
+import sys
+sys.modules["tlkit"] = None  # importing it now fails
+import keras, numpy as np
+model = keras.models.load_model(sys.argv[1])
+print(model.predict(np.zeros((2, 32, 32, 3), "uint8"), verbose=0).shape)
+"""
+
+
+@pytest.mark.parametrize("number", [1, 3, 5])
+def test_ctrl_c_in_a_stage_is_told_and_resume_gives_what_an_unbroken_run_gives(
+    example: Any,
+    challenge_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    number: int,
+) -> None:
+    from tlkit.training.callbacks import EpochKeeper
+
+    calls = {"left": number}
+    finish_epoch = EpochKeeper.on_epoch_end
+
+    def interrupted(self: Any, *arguments: Any) -> None:
+        finish_epoch(self, *arguments)
+        calls["left"] -= 1
+        if calls["left"] == 0:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(EpochKeeper, "on_epoch_end", interrupted)
+        assert run(example, challenge_folder, tmp_path / "out", "--stages", "1,2") == 130
+    assert "--resume" in capsys.readouterr().err
+    assert not (tmp_path / "out" / "model.keras").exists()
+    assert not list((tmp_path / "out").rglob(".*.npz")), "nothing half-written"
+    assert run(example, challenge_folder, tmp_path / "out", "--stages", "1,2", "--resume") == 0
+    assert run(example, challenge_folder, tmp_path / "unbroken", "--stages", "1,2") == 0
+    assert scores(tmp_path / "out") == scores(tmp_path / "unbroken")
+
+
+def scores(out: Path) -> list[float]:
+    outcomes = json.loads((out / "results.json").read_text("utf-8"))["outcomes"]
+    return [outcome["scores"]["weighted_f1"] for outcome in outcomes]
+
+
+def test_help_explains_every_option() -> None:
+    shown = subprocess.run(
+        [sys.executable, str(EXAMPLE / "reproduce.py"), "--help"],
+        capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    for option in ("--data", "--profile", "--backbones", "--image-size", "--stages", "--out",
+                   "--seed", "--resume"):  # fmt: skip
+        assert option in shown
+
+
+def truncate(root: Path) -> None:
+    file = root / "images" / "image_train" / "image_3_product_103.jpg"
+    file.write_bytes(file.read_bytes()[:200])
+
+
+def remove_image(root: Path) -> None:
+    (root / "images" / "image_train" / "image_3_product_103.jpg").unlink()
+
+
+def misname_column(root: Path) -> None:
+    file = root / "X_train_update.csv"
+    file.write_text(file.read_text("utf-8").replace("imageid", "image_id"), "utf-8")
+
+
+def one_class(root: Path) -> None:
+    file = root / "Y_train_CVw08PX.csv"
+    file.write_text(file.read_text("utf-8").replace(",20", ",10").replace(",30", ",10"), "utf-8")
+
+
+
+@pytest.mark.parametrize(
+    ("damage", "arguments", "told"),
+    [
+        (truncate, [], "image_3_product_103.jpg"),
+        (remove_image, [], "image_3_product_103.jpg"),
+        (misname_column, [], "image_id"),
+        (one_class, [], "class"),
+        (lambda root: None, ["--backbones", "mobilnet_v2"], "mobilenet_v2"),
+        (lambda root: None, ["--backbones", "xception"], "71"),
+        (lambda root: None, ["--data", "/does/not/exist"], "/does/not/exist"),
+        (lambda root: None, ["--weights", "mobilenet_v2=/no/file.h5"], "/no/file.h5"),
+        (lambda root: None, ["--out", "/dev/null/out"], "--out"),
+    ],
+)  # fmt: skip
+def test_bad_input_ends_with_a_message_and_writes_nothing(
+    example: Any,
+    challenge_folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    damage: Callable[[Path], None],
+    arguments: list[str],
+    told: str,
+) -> None:
+    damage(challenge_folder)
+    assert run(example, challenge_folder, tmp_path / "out", *arguments) == 1
+    message = capsys.readouterr().err
+    assert "error: " in message
+    assert told in message
+    assert "Traceback" not in message
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_class_with_one_image_is_named(
+    example: Any, challenge_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    file = challenge_folder / "Y_train_CVw08PX.csv"
+    lines = file.read_text("utf-8").splitlines()
+    file.write_text("\n".join([*lines[:-1], "35,77"]) + "\n", "utf-8")
+    assert run(example, challenge_folder, tmp_path / "out") == 1
+    assert "77" in capsys.readouterr().err
+
+
+def test_damaged_images_are_named_and_left_out_only_when_asked(
+    example: Any, challenge_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    truncate(challenge_folder)
+    out = tmp_path / "out"
+    assert run(example, challenge_folder, out, "--skip-damaged", "--stages", "1") == 0
+    assert "image_3_product_103.jpg" in capsys.readouterr().err
+    results = json.loads((out / "results.json").read_text("utf-8"))
+    assert results["train_images"] + results["validation_images"] == 35
+
+
+def test_a_folder_that_holds_a_study_is_not_overwritten(
+    example: Any, challenge_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = importlib.import_module("study")
+    study.open_out(tmp_path / "out", {"seed": 1}, resume=False)
+    assert run(example, challenge_folder, tmp_path / "out") == 1
+    assert "--resume" in capsys.readouterr().err
+    assert run(example, challenge_folder, tmp_path / "out", "--resume") == 1
+    assert "seed" in capsys.readouterr().err
+
+
+def test_the_study_profile_is_the_published_protocol(example: Any) -> None:
+    protocol = importlib.import_module("protocol")
+    study = protocol.STUDY
+    assert len(study.trials) == 16
+    assert study.kept == 5
+    assert study.preprocessing == "unit"
+    assert study.epochs == {2: 40, 3: 40, 5: 40}
+    rates = study.finder.learning_rates
+    np.testing.assert_allclose(rates, 1e-5 * 100 ** (np.arange(100) / 37), rtol=1e-12)
+    assert protocol.HEAD == tlkit.Head(units=(1024, 512), dropout=0.2, activation="relu")
