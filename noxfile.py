@@ -21,7 +21,9 @@ def install_wheel(session: nox.Session, extras: str) -> None:
     """Build the wheel and install it, so that what users get is what is tried."""
     dist = Path(session.create_tmp()) / "dist"
     shutil.rmtree(dist, ignore_errors=True)
-    session.run("python", "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(dist), ".")
+    session.run(
+        "python", "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(dist), "."
+    )
     (wheel,) = dist.glob("tlkit-*.whl")
     session.install(f"{wheel}{extras}")
 

@@ -74,10 +74,10 @@ class _Clock(keras.callbacks.Callback):
         super().__init__()
         self._times = times
 
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
         self._started = time.perf_counter()
 
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
         self._times.append(time.perf_counter() - self._started)
 
 
@@ -98,13 +98,16 @@ def main() -> None:
     slow, fast, slow_f1, fast_f1 = (statistics.median(column) for column in zip(*rows, strict=True))
     ratios = [a / b for a, b, _, _ in rows]
     print(f"\n{platform.platform()}, {os.cpu_count()} cores, {keras.backend.backend()} backend")
-    print(f"EfficientNet-Lite0, {SIZE} px, {len(train)} images, {options.epochs} epochs, "
-          f"medians of {options.rounds}")
-    print(f"plain Keras  {slow:7.1f} s (scaled from {options.plain_epochs} epochs, after which "
-          f"weighted F1 was {slow_f1:.3f})")
+    print(
+        f"EfficientNet-Lite0, {SIZE} px, {len(train)} images, {options.epochs} epochs, "
+        f"medians of {options.rounds}"
+    )
+    print(
+        f"plain Keras  {slow:7.1f} s (scaled from {options.plain_epochs} epochs, after which "
+        f"weighted F1 was {slow_f1:.3f})"
+    )
     print(f"tlkit        {fast:7.1f} s (all {options.epochs} epochs, weighted F1 {fast_f1:.3f})")
-    print(f"ratio        {statistics.median(ratios):7.1f} "
-          f"({min(ratios):.1f} to {max(ratios):.1f})")
+    print(f"ratio        {statistics.median(ratios):7.1f} ({min(ratios):.1f} to {max(ratios):.1f})")
 
 
 if __name__ == "__main__":

@@ -25,20 +25,29 @@ def draw_all(study: Study, folder: Path) -> list[Path]:
         name = trial.backbone
         histories = _histories(study, name)
         files.append(
-            _draw(folder / f"learning_curves_{name}.png", (10, 6),
-                  lambda ax, h=histories, n=name: _titled(plot_history(h, ax=ax), n))
+            _draw(
+                folder / f"learning_curves_{name}.png",
+                (10, 6),
+                lambda ax, h=histories, n=name: _titled(plot_history(h, ax=ax), n),
+            )
         )
         sweep = study.outcome(4, name)
         if sweep is not None and sweep.curve is not None:
             files.append(
-                _draw(folder / f"learning_rate_{name}.png", (9, 6),
-                      lambda ax, s=sweep, n=name: _titled(s.curve.plot(ax=ax), n))
+                _draw(
+                    folder / f"learning_rate_{name}.png",
+                    (9, 6),
+                    lambda ax, s=sweep, n=name: _titled(s.curve.plot(ax=ax), n),
+                )
             )
     best = best_outcome(study)
     title = f"stage {best.stage} {best.trial.backbone}"
     files.append(
-        _draw(folder / "confusion.png", (12, 11),
-              lambda ax: _titled(plot_confusion(best.evaluation, ax=ax), title))
+        _draw(
+            folder / "confusion.png",
+            (12, 11),
+            lambda ax: _titled(plot_confusion(best.evaluation, ax=ax), title),
+        )
     )
     return files
 

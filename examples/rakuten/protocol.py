@@ -70,7 +70,7 @@ QUICK = Profile(
     trials=tuple(Trial(f"efficientnet_lite{i}", 128, 12, 32) for i in range(3)),
     kept=2,
     epochs={2: 12, 3: 6, 5: 6},
-    finder=tlkit.ExponentialLRFinder(min_lr=1e-5, max_lr=2.54, steps=40),
+    finder=tlkit.ExponentialLRFinder(min_lr=1e-5, max_lr=2.54, steps=40, stop_factor=4),
     preprocessing="auto",
     stratify=True,
 )
@@ -109,8 +109,11 @@ def choose(
         )
     if image_size is not None:
         trials = tuple(
-            replace(t, image_size=image_size, published=t.published if t.image_size == image_size
-                    else None)
+            replace(
+                t,
+                image_size=image_size,
+                published=t.published if t.image_size == image_size else None,
+            )
             for t in trials
         )
     return replace(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 BENCHMARK = 0.5534
 """Weighted F1 that the challenge gives for images alone."""
 
-SOURCE = "published study, 16,983 validation images of the Rakuten France challenge"
+SOURCE = "the study's, on 16,983 validation images of the Rakuten France challenge"
 
 # Images of each product type among the 84,916 of the challenge.
 CLASS_SIZES = {

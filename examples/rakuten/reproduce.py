@@ -60,31 +60,65 @@ def parser() -> argparse.ArgumentParser:
         "40 epochs, ImageNet weights that Keras downloads), days without a GPU.",
     )
     add = result.add_argument
-    add("--data", type=Path, default=SAMPLE, metavar="PATH",
-        help="folder in the challenge's layout; the sample that ships by default")
+    add(
+        "--data",
+        type=Path,
+        default=SAMPLE,
+        metavar="PATH",
+        help="folder in the challenge's layout; the sample that ships by default",
+    )
     add("--profile", choices=sorted(PROFILES), default="quick", help="default: quick")
-    add("--backbones", metavar="A,B", type=_names,
-        help="candidates of stage 1 instead of the profile's")
+    add(
+        "--backbones",
+        metavar="A,B",
+        type=_names,
+        help="candidates of stage 1 instead of the profile's",
+    )
     add("--image-size", type=int, metavar="PIXELS", help="instead of the profile's sizes")
-    add("--stages", type=_stages, default=(1, 2, 3, 4, 5), metavar="1,2,...",
-        help="which stages to run; those that they need are run too (default: all)")
-    add("--preprocessing", choices=("auto", "unit"),
-        help="auto: what each backbone was trained on; unit: [0, 1], as the study did")
-    add("--weights", action="append", type=_weights, default=[], metavar="BACKBONE=FILE",
-        help="weights file of a backbone, or 'none' for random weights; may be repeated")
-    add("--out", type=Path, default=Path("reproduction"), metavar="FOLDER",
-        help="where everything is written (default: reproduction)")
-    add("--seed", type=int, default=0, help="of split, weights, order and augmentation (default: 0)")
+    add(
+        "--stages",
+        type=_stages,
+        default=(1, 2, 3, 4, 5),
+        metavar="1,2,...",
+        help="which stages to run; those that they need are run too (default: all)",
+    )
+    add(
+        "--preprocessing",
+        choices=("auto", "unit"),
+        help="auto: what each backbone was trained on; unit: [0, 1], as the study did",
+    )
+    add(
+        "--weights",
+        action="append",
+        type=_weights,
+        default=[],
+        metavar="BACKBONE=FILE",
+        help="weights file of a backbone, or 'none' for random weights; may be repeated",
+    )
+    add(
+        "--out",
+        type=Path,
+        default=Path("reproduction"),
+        metavar="FOLDER",
+        help="where everything is written (default: reproduction)",
+    )
+    add(
+        "--seed", type=int, default=0, help="of split, weights, order and augmentation (default: 0)"
+    )
     add("--resume", action="store_true", help="go on with the study in --out")
-    add("--skip-damaged", action="store_true",
-        help="name damaged images and go on without them, instead of stopping")
+    add(
+        "--skip-damaged",
+        action="store_true",
+        help="name damaged images and go on without them, instead of stopping",
+    )
     return result
 
 
 def run(options: argparse.Namespace) -> None:
     """Check everything that can be checked first, run the study, write what it gave."""
-    profile = choose(PROFILES[options.profile], options.backbones, options.image_size,
-                     options.preprocessing)
+    profile = choose(
+        PROFILES[options.profile], options.backbones, options.image_size, options.preprocessing
+    )
     stages = _with_needed(options.stages)
     say(f"reading {options.data}")
     dataset = whole_images(read_challenge(options.data), skip=options.skip_damaged)
@@ -168,7 +202,7 @@ def results(study: Study, data: str) -> dict[str, Any]:
                 "trial": asdict(outcome.trial),
                 "preprocessing": outcome.preprocessing,
                 "seconds": outcome.seconds,
-                "scores": outcome.evaluation and outcome.evaluation.to_json(),
+                "scores": outcome.evaluation and outcome.evaluation.to_dict(),
                 "stages": outcome.result and [s.to_json() for s in outcome.result.stages],
                 "learning_rate": outcome.curve and outcome.curve.suggestion,
             }

@@ -133,7 +133,8 @@ class Study:
 
     def _found_rate(self, trial: Trial) -> float:
         sweep = self.outcome(4, trial.backbone)
-        assert sweep is not None and sweep.curve is not None
+        assert sweep is not None
+        assert sweep.curve is not None
         return sweep.curve.suggestion
 
     def _train(
@@ -166,7 +167,9 @@ class Study:
             curve = trainer.find_learning_rate(self.train, self.profile.finder)
             folder.mkdir(parents=True, exist_ok=True)
             curve.save(file)
-        return Outcome(4, trial, _seconds(folder, time.perf_counter() - started), curve=curve)
+        seconds = _seconds(folder, time.perf_counter() - started)
+        mode = self.profile.preprocessing
+        return Outcome(4, trial, seconds, curve=curve, preprocessing=mode)
 
     def _trainer(
         self, trial: Trial, stage: tlkit.Stage, preprocessing: str, **more: Any

@@ -17,6 +17,7 @@ NOT_RAKUTEN = (
     "shape of the study, and the two columns cannot be compared."
 )
 
+
 def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Return a Markdown table with aligned columns."""
     lines = [list(header), ["-" * len(name) for name in header], *map(list, rows)]
@@ -90,17 +91,15 @@ def baseline(study: Study) -> Evaluation:
     counts = study.train.class_counts
     most = max(range(len(counts)), key=lambda i: list(counts.values())[i])
     rows = [[float(i == most) for i in range(len(counts))]] * len(study.validation)
-    return Evaluation.from_predictions(
-        study.validation.labels, rows, study.validation.class_names
-    )
+    return Evaluation.from_predictions(study.validation.labels, rows, study.validation.class_names)
 
 
 def summary(study: Study, data: str) -> str:
     """Return what the study showed, in plain sentences."""
     lines = [f"Weighted F1 on {len(study.validation)} validation images of {data}:"]
     lines += [
-        f"  always the most frequent class      {baseline(study).weighted_f1:.4f}",
-        *(f"  {_label(o):<36}{_f1(o):.4f}  {_interval(o)}" for o in _scored(study)),
+        f"  always the most frequent class            {baseline(study).weighted_f1:.4f}",
+        *(f"  {_label(o):<42}{_f1(o):.4f}  {_interval(o)}" for o in _scored(study)),
     ]
     lines += ["", *_questions(study), "", "Time by stage:"]
     seconds: dict[int, float] = defaultdict(float)
@@ -131,8 +130,9 @@ def classes_below_benchmark(study: Study, outcome: Outcome) -> str:
 
 
 def best_outcome(study: Study) -> Outcome:
-    """Return the outcome with the largest weighted F1."""
-    return max(_scored(study), key=_f1)
+    """Return the outcome with the largest weighted F1, other preprocessing left aside."""
+    mode = study.profile.preprocessing
+    return max((o for o in _scored(study) if o.preprocessing == mode), key=_f1)
 
 
 def document(study: Study, data: str, command: str) -> str:
@@ -141,7 +141,7 @@ def document(study: Study, data: str, command: str) -> str:
     best = best_outcome(study)
     return (
         f"# The five-stage study\n\nMeasured on {data}, profile `{study.profile.name}`, with "
-        f"`{command}`. Published: {SOURCE}.\n\n{warning}"
+        f"`{command}`. Published figures: {SOURCE}.\n\n{warning}"
         f"## Stage 1: candidates\n\nWeighted F1, frozen backbone, no augmentation.\n\n"
         f"{stage_one_table(study)}\n\n"
         f"## Stages 1, 2, 3 and 5\n\nWeighted F1; - where nothing was published or run.\n\n"
@@ -163,8 +163,9 @@ def _questions(study: Study) -> list[str]:
         for trial in study.best_trials():
             a, b = study.outcome(before, trial.backbone), study.outcome(after, trial.backbone)
             if a is not None and b is not None:
-                lines.append(f"{question} {trial.backbone}, stage {before} to {after}: "
-                             f"{_gain(a, b)}")
+                lines.append(
+                    f"{question} {trial.backbone}, stage {before} to {after}: {_gain(a, b)}"
+                )
     return [*lines, *_preprocessing(study)]
 
 
@@ -199,7 +200,8 @@ def _gain(before: Outcome, after: Outcome) -> str:
 def _paired(comparison: Any) -> tuple[float, float]:
     """Return the interval of after minus before."""
     (pair,) = comparison.pairs
-    return (pair.low, pair.high) if pair.better == "after" else (-pair.high, -pair.low)
+    low, high = pair.interval
+    return (low, high) if pair.better == "after" else (-high, -low)
 
 
 def _scored(study: Study) -> list[Outcome]:

@@ -1,4 +1,4 @@
-"""The study runs from the command line to its tables, goes on after Ctrl-C, and says what is wrong."""
+"""The study runs to its tables, goes on after Ctrl-C, and says what is wrong."""
 
 from __future__ import annotations
 
@@ -17,9 +17,11 @@ import pytest
 from PIL import Image
 
 import tlkit
+import tlkit.testing
+from tlkit.backbones import registry
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "rakuten"
-BACKBONES = ("mobilenet_v2", "densenet121")
+BACKBONES = ("tiny_a", "tiny_b")
 SMALL = ["--image-size", "32", *(f"--weights={name}=none" for name in BACKBONES)]
 
 Main = Callable[..., int]
@@ -27,7 +29,9 @@ Main = Callable[..., int]
 
 @pytest.fixture
 def example(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The example's modules, with a profile that takes seconds."""
+    """The example's modules, with networks and a profile that take seconds."""
+    specs = [dataclasses.replace(tlkit.testing.tiny_backbone(), name=name) for name in BACKBONES]
+    monkeypatch.setattr(registry, "installed_registry", lambda: registry.Registry(specs))
     monkeypatch.syspath_prepend(str(EXAMPLE))
     protocol = importlib.import_module("protocol")
     published = importlib.import_module("published")
@@ -49,7 +53,10 @@ def challenge_folder(tmp_path: Path) -> Path:
     images = root / "images" / "image_train"
     images.mkdir(parents=True)
     random = np.random.default_rng(0)
-    products, types = [["", "designation", "description", "productid", "imageid"]], [["", "prdtypecode"]]
+    products, types = (
+        [["", "designation", "description", "productid", "imageid"]],
+        [["", "prdtypecode"]],
+    )
     for row in range(36):
         colour = np.eye(3)[row % 3] * 150 + 50
         pixels = (colour + random.integers(-40, 41, (32, 32, 3))).astype("uint8")
@@ -82,7 +89,9 @@ def test_all_five_stages_end_in_tables_plots_results_and_a_plain_keras_model(
     assert results["is_rakuten"] is False
     tables = (out / "tables.md").read_text("utf-8")
     # Published figures stand beside the backbone that they were published for, and no other.
-    (row,) = [line for line in tables.splitlines() if line.startswith("| xception ") and "0.66" in line]
+    (row,) = [
+        line for line in tables.splitlines() if line.startswith("| xception ") and "0.66" in line
+    ]
     assert "0.60" in row
     names = {path.name for path in (out / "plots").iterdir()}
     assert "confusion.png" in names
@@ -104,40 +113,44 @@ print(model.predict(np.zeros((2, 32, 32, 3), "uint8"), verbose=0).shape)
 """
 
 
-@pytest.mark.parametrize("number", [1, 3, 5])
-def test_ctrl_c_in_a_stage_is_told_and_resume_gives_what_an_unbroken_run_gives(
+@pytest.mark.parametrize("stage", [1, 2, 3, 4, 5])
+def test_ctrl_c_in_any_stage_is_told_and_resume_gives_what_an_unbroken_run_gives(
     example: Any,
     challenge_folder: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-    number: int,
+    stage: int,
 ) -> None:
-    from tlkit.training.callbacks import EpochKeeper
-
-    calls = {"left": number}
-    finish_epoch = EpochKeeper.on_epoch_end
-
-    def interrupted(self: Any, *arguments: Any) -> None:
-        finish_epoch(self, *arguments)
-        calls["left"] -= 1
-        if calls["left"] == 0:
-            raise KeyboardInterrupt
-
     with monkeypatch.context() as patch:
-        patch.setattr(EpochKeeper, "on_epoch_end", interrupted)
-        assert run(example, challenge_folder, tmp_path / "out", "--stages", "1,2") == 130
+        press_ctrl_c(patch, stage)
+        assert run(example, challenge_folder, tmp_path / "out") == 130
     assert "--resume" in capsys.readouterr().err
     assert not (tmp_path / "out" / "model.keras").exists()
-    assert not list((tmp_path / "out").rglob(".*.npz")), "nothing half-written"
-    assert run(example, challenge_folder, tmp_path / "out", "--stages", "1,2", "--resume") == 0
-    assert run(example, challenge_folder, tmp_path / "unbroken", "--stages", "1,2") == 0
+    assert not list((tmp_path / "out").rglob(".*")), "nothing half-written"
+    assert run(example, challenge_folder, tmp_path / "out", "--resume") == 0
+    assert run(example, challenge_folder, tmp_path / "unbroken") == 0
     assert scores(tmp_path / "out") == scores(tmp_path / "unbroken")
+
+
+def press_ctrl_c(patch: pytest.MonkeyPatch, stage: int) -> None:
+    """Interrupt the end of a stage's first epoch, or of the sweep's first rate."""
+    callbacks = importlib.import_module("tlkit.training.callbacks")
+    stage_run = importlib.import_module("tlkit.training.stage_run")
+    owner = stage_run._SearchReport if stage == 4 else callbacks.EpochKeeper
+    finish = owner.on_epoch_end
+
+    def interrupted(self: Any, *arguments: Any) -> None:
+        finish(self, *arguments)
+        if stage == 4 or self._stage.startswith(str(stage)):
+            raise KeyboardInterrupt
+
+    patch.setattr(owner, "on_epoch_end", interrupted)
 
 
 def scores(out: Path) -> list[float]:
     outcomes = json.loads((out / "results.json").read_text("utf-8"))["outcomes"]
-    return [outcome["scores"]["weighted_f1"] for outcome in outcomes]
+    return [o["scores"]["weighted_f1"] if o["scores"] else o["learning_rate"] for o in outcomes]
 
 
 def test_help_explains_every_option() -> None:
@@ -169,6 +182,10 @@ def one_class(root: Path) -> None:
     file.write_text(file.read_text("utf-8").replace(",20", ",10").replace(",30", ",10"), "utf-8")
 
 
+def leave_alone(root: Path) -> None:
+    """Damage nothing."""
+    assert root.is_dir()
+
 
 @pytest.mark.parametrize(
     ("damage", "arguments", "told"),
@@ -177,11 +194,11 @@ def one_class(root: Path) -> None:
         (remove_image, [], "image_3_product_103.jpg"),
         (misname_column, [], "image_id"),
         (one_class, [], "class"),
-        (lambda root: None, ["--backbones", "mobilnet_v2"], "mobilenet_v2"),
-        (lambda root: None, ["--backbones", "xception"], "71"),
-        (lambda root: None, ["--data", "/does/not/exist"], "/does/not/exist"),
-        (lambda root: None, ["--weights", "mobilenet_v2=/no/file.h5"], "/no/file.h5"),
-        (lambda root: None, ["--out", "/dev/null/out"], "--out"),
+        (leave_alone, ["--backbones", "tiny_q"], "tiny_a"),
+        (leave_alone, ["--image-size", "5"], "8"),
+        (leave_alone, ["--data", "/does/not/exist"], "/does/not/exist"),
+        (leave_alone, ["--weights", "tiny_a=/no/file.h5"], "/no/file.h5"),
+        (leave_alone, ["--out", "/dev/null/out"], "--out"),
     ],
 )  # fmt: skip
 def test_bad_input_ends_with_a_message_and_writes_nothing(
@@ -203,9 +220,8 @@ def test_bad_input_ends_with_a_message_and_writes_nothing(
 
 
 def test_a_class_with_one_image_is_named(
-    example: Any, challenge_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
+    example: Any, challenge_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     file = challenge_folder / "Y_train_CVw08PX.csv"
     lines = file.read_text("utf-8").splitlines()
     file.write_text("\n".join([*lines[:-1], "35,77"]) + "\n", "utf-8")
@@ -235,7 +251,8 @@ def test_a_folder_that_holds_a_study_is_not_overwritten(
     assert "seed" in capsys.readouterr().err
 
 
-def test_the_study_profile_is_the_published_protocol(example: Any) -> None:
+@pytest.mark.usefixtures("example")
+def test_the_study_profile_is_the_published_protocol() -> None:
     protocol = importlib.import_module("protocol")
     study = protocol.STUDY
     assert len(study.trials) == 16
@@ -244,4 +261,4 @@ def test_the_study_profile_is_the_published_protocol(example: Any) -> None:
     assert study.epochs == {2: 40, 3: 40, 5: 40}
     rates = study.finder.learning_rates
     np.testing.assert_allclose(rates, 1e-5 * 100 ** (np.arange(100) / 37), rtol=1e-12)
-    assert protocol.HEAD == tlkit.Head(units=(1024, 512), dropout=0.2, activation="relu")
+    assert repr(protocol.HEAD) == "Head(units=(1024, 512), dropout=0.2, activation='relu')"
