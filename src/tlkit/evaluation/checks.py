@@ -1,0 +1,113 @@
+"""Labels and probabilities, checked before anything is computed from them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from tlkit.errors import EvaluationError
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+_SUM_TOLERANCE = 1e-2  # half-precision softmax over many classes strays this far from one
+
+
+def checked_probabilities(values: ArrayLike) -> Floats:
+    """Probabilities as float64 of shape (n, classes), each row scaled to sum to exactly one.
+
+    Raises:
+        EvaluationError: If the shape is wrong, there is no image or only one class, a value is not
+            finite or outside [0, 1], or a row does not sum to one within 0.01.
+    """
+    try:
+        array = np.array(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise EvaluationError(f"probabilities are not numbers: {error}.") from error
+    if array.ndim != 2:
+        raise EvaluationError(
+            f"probabilities have shape {array.shape}; expected (images, classes)."
+        )
+    if not len(array):
+        raise EvaluationError("there is no image to evaluate; give at least one.")
+    if array.shape[1] < 2:
+        raise EvaluationError(
+            f"probabilities have {array.shape[1]} class; expected two or more columns. "
+            "For a single sigmoid output p, pass the two columns 1 - p and p."
+        )
+    _check_values(array)
+    array /= array.sum(axis=1, keepdims=True)
+    return array
+
+
+def checked_labels(values: ArrayLike, images: int, classes: int) -> Ints:
+    """Class numbers as int64 of shape (images,).
+
+    Raises:
+        EvaluationError: If there are not as many labels as images, they are not whole numbers, or
+            one is not a class.
+    """
+    labels = np.asarray(values)
+    if labels.shape != (images,):
+        raise EvaluationError(
+            f"y_true has shape {labels.shape}; expected ({images},), one class number for each row "
+            "of the probabilities."
+        )
+    if not np.issubdtype(labels.dtype, np.integer):
+        raise EvaluationError(
+            f"y_true holds {labels.dtype} values; expected class numbers 0 .. {classes - 1}. "
+            "Turn names into numbers with class_names.index(name)."
+        )
+    wrong = np.flatnonzero((labels < 0) | (labels >= classes))
+    if len(wrong):
+        raise EvaluationError(
+            f"y_true[{wrong[0]}] is {labels[wrong[0]]}, but there are {classes} classes: expected "
+            f"0 .. {classes - 1}. {len(wrong)} of {images} labels are out of range."
+        )
+    return labels.astype(np.int64)
+
+
+def checked_names(names: Sequence[str] | None, classes: int) -> tuple[str, ...]:
+    """One name per class; "0", "1", ... for None.
+
+    Raises:
+        EvaluationError: If the number of names is wrong or a name occurs twice.
+    """
+    if names is None:
+        return tuple(str(number) for number in range(classes))
+    found = tuple(str(name) for name in names)
+    if len(found) != classes:
+        raise EvaluationError(
+            f"there are {len(found)} class names and {classes} columns of probabilities; "
+            "expected one name per column."
+        )
+    twice = next((name for name in found if found.count(name) > 1), None)
+    if twice is not None:
+        raise EvaluationError(f"the class name {twice!r} occurs twice; names must differ.")
+    return found
+
+
+def _check_values(array: Floats) -> None:
+    wrong = np.flatnonzero(~np.isfinite(array).all(axis=1))
+    if len(wrong):
+        raise EvaluationError(
+            f"row {wrong[0]} of the probabilities holds NaN or infinity ({len(wrong)} rows do). "
+            "Check that the training loss stayed finite."
+        )
+    sums = array.sum(axis=1)
+    tiny = 1e-6
+    wrong = np.flatnonzero(
+        (array < -tiny).any(axis=1)
+        | (array > 1 + _SUM_TOLERANCE).any(axis=1)
+        | (np.abs(sums - 1) > _SUM_TOLERANCE)
+    )
+    if len(wrong):
+        row = wrong[0]
+        raise EvaluationError(
+            f"row {row} of the probabilities sums to {sums[row]:.6g}, with values from "
+            f"{array[row].min():.4g} to {array[row].max():.4g} ({len(wrong)} rows are wrong); "
+            "expected values in [0, 1] that sum to one. If these are logits, apply softmax first."
+        )
+    np.clip(array, 0, None, out=array)

@@ -1,0 +1,74 @@
+"""A model, run once over a dataset."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tlkit.errors import EvaluationError
+
+
+def predicted_probabilities(
+    model_or_result: Any,
+    dataset: Any,
+    batch_size: int = 32,
+    image_size: int | tuple[int, int] | None = None,
+) -> NDArray[Any]:
+    """What a model says about every image of a dataset, in order.
+
+    Args:
+        model_or_result: A ``keras.Model``, or anything with a ``model``.
+        dataset: Has ``load(indices, size)`` that gives uint8 images, ``class_names`` and a length.
+        batch_size: Images per batch, at least 1.
+        image_size: One side in pixels or (height, width); None asks the model.
+
+    Returns:
+        Shape (n, classes), as the model gives them, unchecked.
+
+    Raises:
+        EvaluationError: If there is no model, the size is unknown, the dataset is empty, or the
+            model does not give one number per class.
+    """
+    model = _model_of(model_or_result)
+    size = _size_of(model) if image_size is None else image_size
+    if batch_size < 1:
+        raise EvaluationError(f"batch_size={batch_size!r}: expected 1 or more.")
+    if not len(dataset):
+        raise EvaluationError("the dataset holds no image; give at least one to evaluate.")
+    starts = range(0, len(dataset), batch_size)
+    ranges = (np.arange(start, min(start + batch_size, len(dataset))) for start in starts)
+    outputs = [_batch(model, dataset.load(indices, size), dataset) for indices in ranges]
+    return np.concatenate(outputs)
+
+
+def _batch(model: Any, images: Any, dataset: Any) -> NDArray[Any]:
+    output = np.asarray(model.predict_on_batch(images))
+    expected = (len(images), len(dataset.class_names))
+    if output.shape == expected:
+        return output
+    raise EvaluationError(
+        f"the model gave an output of shape {output.shape} for {len(images)} images; expected "
+        f"{expected}, one probability for each of the dataset's classes."
+    )
+
+
+def _model_of(model_or_result: Any) -> Any:
+    for candidate in (model_or_result, getattr(model_or_result, "model", None)):
+        if hasattr(candidate, "predict_on_batch"):
+            return candidate
+    raise EvaluationError(
+        f"{type(model_or_result).__name__} is no model; expected a keras.Model, or an object with "
+        "one as its .model, such as a TrainingResult."
+    )
+
+
+def _size_of(model: Any) -> tuple[int, int]:
+    shape = getattr(model, "input_shape", None)
+    if isinstance(shape, tuple) and len(shape) == 4 and all(isinstance(s, int) for s in shape[1:3]):
+        return (int(shape[1]), int(shape[2]))
+    raise EvaluationError(
+        f"the model's input_shape is {shape!r}, which does not tell the image size; expected "
+        "(None, height, width, 3). Give image_size=(height, width)."
+    )

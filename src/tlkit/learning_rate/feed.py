@@ -1,0 +1,207 @@
+"""What a search trains on: anything that ``fit`` takes, in one of two forms.
+
+Arrays become a :class:`keras.utils.PyDataset` with a seeded order of its own, because Keras
+shuffles arrays with generators that belong to the user. Everything else is passed on as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import chain
+from typing import Any
+
+import keras
+import numpy as np
+
+from tlkit.errors import LearningRateError
+
+Batch = tuple[Any, Any, Any]
+
+
+class ArrayBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has no types
+    """Arrays in batches, in an order drawn from (seed, pass over the data).
+
+    Args:
+        arrays: ``(x,)``, ``(x, y)`` or ``(x, y, sample_weight)``; each an array of n samples, or a
+            list, tuple or dict of such.
+        batch_size: Samples per batch; the last batch may be smaller.
+        shuffle: Whether each pass has an order of its own.
+        seed: Start of the orders.
+    """
+
+    def __init__(self, arrays: tuple[Any, ...], batch_size: int, shuffle: bool, seed: int) -> None:
+        super().__init__()
+        self.arrays = keras.tree.map_structure(_as_array, arrays)
+        self.batch_size, self.shuffle, self.seed, self.passes = batch_size, shuffle, seed, 0
+        self.size = _common_length(self.arrays)
+        self._draw_order()
+
+    def __len__(self) -> int:
+        return -(-self.size // self.batch_size)
+
+    def __getitem__(self, index: int) -> Any:
+        rows = self.order[index * self.batch_size : (index + 1) * self.batch_size]
+        return keras.tree.map_structure(lambda array: array[rows], self.arrays)
+
+    def on_epoch_end(self) -> None:
+        """Draws the order of the next pass."""
+        self.passes += 1
+        self._draw_order()
+
+    def _draw_order(self) -> None:
+        order = np.arange(self.size)
+        if self.shuffle:
+            np.random.default_rng([self.seed, self.passes]).shuffle(order)
+        self.order = order
+
+
+def as_fit_data(data: Any, y: Any, batch_size: int, shuffle: bool, seed: int) -> Any:
+    """Gives what ``fit`` or :func:`endless_batches` can read.
+
+    Args:
+        data: Arrays, ``(x, y)``, ``(x, y, sample_weight)``, a PyDataset, or an iterable of batches.
+        y: Targets where ``data`` is only the inputs, else None.
+        batch_size: Samples per batch, for arrays.
+        shuffle: Whether to shuffle, for arrays.
+        seed: Start of the order, for arrays.
+
+    Raises:
+        LearningRateError: If there is nothing to train on, or lengths differ.
+    """
+    if data is None:
+        raise LearningRateError(
+            "data is None; expected arrays, a PyDataset or batches to train on."
+        )
+    if y is None and not _holds_arrays(data):
+        return _not_empty(data)
+    if y is not None and not _holds_arrays(data):
+        raise LearningRateError(
+            f"y was given beside a {type(data).__name__}, which has its own targets; leave y out."
+        )
+    arrays = (data, y) if y is not None else data if isinstance(data, tuple) else (data,)
+    if not 1 <= len(arrays) <= 3:
+        raise LearningRateError(
+            f"data is a tuple of {len(arrays)}; expected (x, y) or (x, y, sample_weight). "
+            "Several inputs of one model go in a list or dict."
+        )
+    return ArrayBatches(arrays, batch_size, shuffle, seed)
+
+
+def is_read_once(data: Any) -> bool:
+    """Whether ``data`` is an iterator, such as a generator, that a second pass finds empty."""
+    return not isinstance(data, keras.utils.PyDataset) and iter(data) is data
+
+
+def first_batch(data: Any) -> Batch:
+    """The first batch, without using up anything.
+
+    Raises:
+        LearningRateError: If ``data`` can be read only once, or holds no batch.
+    """
+    if is_read_once(data):
+        raise LearningRateError(
+            "the model has no weights yet, and looking at a generator would use it up. "
+            "Build the model first: model.build(input_shape), or call it on one batch."
+        )
+    return next(endless_batches(data))
+
+
+def endless_batches(data: Any, shuffle: bool = False, seed: int = 0) -> Iterator[Batch]:
+    """Batches, pass after pass; ends only where ``data`` can be read once.
+
+    Raises:
+        LearningRateError: If a pass over ``data`` holds no batch.
+    """
+    passes = 0
+    while True:
+        batch = None
+        for batch in _one_pass(data, shuffle, [seed, passes]):
+            yield _unpack(batch)
+        if batch is None and passes == 0:
+            raise LearningRateError(
+                f"data ({type(data).__name__}) holds no batch; give at least one batch to train on."
+            )
+        if batch is None or is_read_once(data):
+            return
+        passes += 1
+
+
+def _one_pass(data: Any, shuffle: bool, seed: list[int]) -> Iterator[Any]:
+    if not isinstance(data, keras.utils.PyDataset):
+        yield from data
+        return
+    count = data.num_batches
+    if count is None:
+        index = 0
+        while True:
+            yield data[index]
+            index += 1
+    order = np.arange(count)
+    if shuffle and not isinstance(data, ArrayBatches):
+        np.random.default_rng(seed).shuffle(order)
+    for index in order:
+        yield data[int(index)]
+    data.on_epoch_end()
+
+
+def _unpack(batch: Any) -> Batch:
+    x, y, weight = keras.utils.unpack_x_y_sample_weight(keras.tree.map_structure(_native, batch))
+    return x, y, weight
+
+
+def _native(value: Any) -> Any:
+    """Tensors of another framework than the backend's, as from tf.data under JAX, as arrays."""
+    foreign = hasattr(value, "__array__") and not keras.ops.is_tensor(value)
+    return np.asarray(value) if foreign else value
+
+
+def _holds_arrays(data: Any) -> bool:
+    if isinstance(data, keras.utils.PyDataset):
+        return False
+    return isinstance(data, tuple | list | Mapping) or hasattr(data, "__array__")
+
+
+def _as_array(values: Any) -> Any:
+    if values is None:
+        return None
+    array = values if isinstance(values, np.ndarray) else keras.ops.convert_to_numpy(values)
+    if array.ndim:
+        return array
+    raise LearningRateError(
+        f"data holds the single value {values!r} where an array was expected; "
+        "a list means several inputs: turn a list of numbers into an array first."
+    )
+
+
+def _common_length(arrays: Any) -> int:
+    lengths = {len(array) for array in keras.tree.flatten(arrays) if array is not None}
+    if len(lengths) == 1 and 0 not in lengths:
+        return lengths.pop()
+    if lengths == {0}:
+        raise LearningRateError("data holds no sample; give at least one batch to train on.")
+    raise LearningRateError(
+        f"data holds arrays of different lengths: {sorted(lengths)}; "
+        "x, y and sample_weight need one entry per sample."
+    )
+
+
+def _not_empty(data: Any) -> Any:
+    if isinstance(data, keras.utils.PyDataset):
+        if data.num_batches == 0:
+            raise LearningRateError("data is a PyDataset of length 0; give at least one batch.")
+        return data
+    if not hasattr(data, "__iter__"):
+        raise LearningRateError(
+            f"data is a {type(data).__name__}; expected arrays, a PyDataset or batches."
+        )
+    return _replay(data) if is_read_once(data) else data
+
+
+def _replay(batches: Iterator[Any]) -> Iterator[Any]:
+    """The same batches, after a look at whether there is one."""
+    first = next(batches, None)
+    if first is None:
+        raise LearningRateError(
+            f"data is a {type(batches).__name__} without a batch; give at least one to train on."
+        )
+    return (batch for batch in chain([first], batches))

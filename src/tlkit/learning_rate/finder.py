@@ -1,0 +1,220 @@
+"""ExponentialLRFinder: tries rising learning rates on a model and gives it back unchanged."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from tlkit.errors import LearningRateError
+from tlkit.learning_rate.curve import LRCurve
+from tlkit.learning_rate.selectors import Selector, SmoothedMinimum
+from tlkit.learning_rate.smoothing import Floats
+
+
+@dataclass(frozen=True)
+class ExponentialLRFinder:
+    """Learning rates that rise geometrically, one per epoch or per batch.
+
+    The rates are ``min_lr * (max_lr / min_lr) ** (i / (steps - 1))``, i = 0 .. steps - 1: the first
+    is exactly ``min_lr``, the last exactly ``max_lr``.
+
+    Source: L. N. Smith, "Cyclical Learning Rates for Training Neural Networks", WACV 2017 (one step
+    per rate, ``unit="batch"``); stage 4 of the Rakuten study (an epoch per rate, ``unit="epoch"``).
+
+    Args:
+        min_lr: First rate, above 0.
+        max_lr: Last rate, above ``min_lr``.
+        steps: Number of rates, at least 3.
+        unit: "epoch" trains one epoch per rate, "batch" one step.
+        selector: Chooses the rate: any callable that takes an :class:`LRCurve`.
+        stop_factor: Stops where the loss has risen above the best by more than this many times the
+            larger of what was gained since the first loss and the range of the losses of the first
+            tenth; 4 is a good value. Meaningful for losses below zero too. None stops only
+            where the loss is not finite.
+
+    Raises:
+        LearningRateError: If a setting is out of its range.
+
+    Example:
+        >>> from tlkit import ExponentialLRFinder
+        >>> [round(float(r), 4) for r in ExponentialLRFinder(1e-3, 1e-1, steps=3).learning_rates]
+        [0.001, 0.01, 0.1]
+    """
+
+    min_lr: float = 1e-5
+    max_lr: float = 2.54
+    steps: int = 100
+    unit: Literal["epoch", "batch"] = "epoch"
+    selector: Selector = field(default_factory=SmoothedMinimum)
+    stop_factor: float | None = None
+
+    def __post_init__(self) -> None:
+        _check_range(self.min_lr, self.max_lr)
+        if isinstance(self.steps, bool) or not isinstance(self.steps, int) or self.steps < 3:
+            raise LearningRateError(f"steps={self.steps!r}: expected a whole number, 3 or more.")
+        if self.unit not in ("epoch", "batch"):
+            raise LearningRateError(f'unit={self.unit!r}: expected "epoch" or "batch".')
+        if not callable(self.selector):
+            raise LearningRateError(
+                f"selector={self.selector!r}: expected a callable that takes a curve and returns a "
+                "rate, such as SmoothedMinimum()."
+            )
+        if self.stop_factor is not None and not self.stop_factor > 0:
+            raise LearningRateError(
+                f"stop_factor={self.stop_factor!r}: expected a number above 0, or None."
+            )
+
+    @classmethod
+    def study(cls, steps: int = 100, **settings: Any) -> ExponentialLRFinder:
+        """The Rakuten study's own sequence, ``1e-5 * 100 ** (epoch / 37)`` for ``steps`` epochs.
+
+        Args:
+            steps: Number of epochs; the study used 100, which end at 2.2457.
+            **settings: ``unit``, ``selector`` and ``stop_factor``.
+        """
+        last = 1e-5 * 100.0 ** ((steps - 1) / 37)
+        return cls(min_lr=1e-5, max_lr=last, steps=steps, **settings)
+
+    @property
+    def learning_rates(self) -> Floats:
+        """The rates, float64 of shape (steps,), rising."""
+        return np.geomspace(self.min_lr, self.max_lr, self.steps)
+
+    def find(
+        self,
+        model: Any,
+        data: Any,
+        y: Any = None,
+        *,
+        batch_size: int = 32,
+        steps_per_epoch: int | None = None,
+        validation_data: Any = None,
+        class_weight: Mapping[int, float] | None = None,
+        callbacks: Sequence[Any] = (),
+        shuffle: bool = True,
+        seed: int = 0,
+        verbose: int = 0,
+    ) -> LRCurve:
+        """Trains ``model`` through all rates, puts it back bit for bit, and returns the curve.
+
+        Put back, also after an exception or Ctrl-C: weights, BatchNormalization statistics, random
+        seeds, metrics, the optimizer's slots, iterations and learning rate, ``stop_training``,
+        ``history``, and Python's and NumPy's global random generators. What cannot be put back is
+        the state of the caller's own objects: a data set that draws at random has moved on, a
+        callback remembers what it saw. A model or optimizer without variables gets them, at their
+        first values.
+
+        Args:
+            model: A compiled ``keras.Model`` with something trainable.
+            data: What ``fit`` takes: inputs (with ``y``), ``(x, y)``, ``(x, y, sample_weight)``, a
+                ``keras.utils.PyDataset``, a ``tf.data.Dataset`` or another iterable of batches.
+            y: Targets, where ``data`` is only the inputs.
+            batch_size: Samples per batch where ``data`` is arrays; else the data decides.
+            steps_per_epoch: Batches per epoch, for ``unit="epoch"`` and data without an end or that
+                can be read only once.
+            validation_data: If given, its loss is recorded for each rate too.
+            class_weight: Weight of each class, as in ``fit``.
+            callbacks: Keras callbacks. ``unit="batch"`` sends them train and train-batch events.
+            shuffle: Whether arrays are shuffled anew in every pass, and batches of a PyDataset.
+            seed: Start of every random order made here, 0 or above.
+            verbose: 0 for silence, 1 for a progress bar, 2 (per epoch) for a line per rate.
+
+        Returns:
+            The curve; ``curve.suggestion`` is the rate. It ends early where the loss is not finite,
+            where ``stop_factor`` says so, or where the data ends; ``curve.stop_reason`` tells.
+
+        Raises:
+            LearningRateError: If the model is not compiled or has nothing to train, the optimizer's
+                rate is ruled by a schedule, or the data holds no batch.
+
+        Example:
+            >>> import keras, numpy as np
+            >>> from tlkit import ExponentialLRFinder
+            >>> keras.utils.set_random_seed(0)
+            >>> model = keras.Sequential([keras.layers.Input((4,)), keras.layers.Dense(1)])
+            >>> model.compile(keras.optimizers.SGD(), "mse")
+            >>> x = np.random.default_rng(0).normal(size=(64, 4)).astype("float32")
+            >>> finder = ExponentialLRFinder(1e-3, 10, steps=30, unit="batch")
+            >>> curve = finder.find(model, x, x @ np.ones((4, 1), "float32"))
+            >>> 0.001 < curve.suggestion < 10
+            True
+        """
+        from tlkit.learning_rate import feed, sweep
+        from tlkit.learning_rate.state import borrowed
+
+        _check_model(model)
+        batches = feed.as_fit_data(data, y, batch_size, shuffle, seed)
+        self._check_passes(batches, steps_per_epoch)
+        if not model.built:
+            model(feed.first_batch(batches)[0])
+        _check_trainable(model)
+        record = sweep.SweepRecord(self.learning_rates.tolist(), self.stop_factor)
+        settings = sweep.SweepSettings(
+            callbacks=tuple(callbacks),
+            shuffle=shuffle,
+            seed=seed,
+            class_weight=class_weight,
+            validation_data=validation_data,
+            steps_per_epoch=steps_per_epoch,
+            verbose=verbose,
+        )
+        with borrowed(model, seed):
+            run = sweep.sweep_batches if self.unit == "batch" else sweep.sweep_epochs
+            run(model, batches, record, settings)
+        return self._curve(record)
+
+    def _check_passes(self, data: Any, steps_per_epoch: int | None) -> None:
+        from tlkit.learning_rate import feed
+
+        if self.unit == "epoch" and steps_per_epoch is None and feed.is_read_once(data):
+            raise LearningRateError(
+                f"data is a {type(data).__name__}, which can be read only once, but {self.steps} "
+                'epochs are wanted. Give steps_per_epoch, use unit="batch", or pass a '
+                "keras.utils.PyDataset."
+            )
+
+    def _curve(self, record: Any) -> LRCurve:
+        def known(values: list[float]) -> list[float] | None:
+            return None if all(math.isnan(v) for v in values) else values
+
+        return LRCurve(
+            self.learning_rates[: len(record.losses)],
+            record.losses,
+            known(record.accuracies),
+            selector=self.selector,
+            validation_losses=known(record.validation_losses),
+            stop_reason=record.stop_reason,
+        )
+
+
+def _check_range(low: float, high: float) -> None:
+    for name, rate in (("min_lr", low), ("max_lr", high)):
+        if not (rate > 0 and math.isfinite(rate)):
+            raise LearningRateError(f"{name}={rate!r}: expected a finite number above 0.")
+    if low >= high:
+        raise LearningRateError(f"min_lr={low!r} is not below max_lr={high!r}; swap or widen them.")
+
+
+def _check_model(model: Any) -> None:
+    import keras
+
+    if not isinstance(model, keras.Model):
+        raise LearningRateError(
+            f"model is a {type(model).__name__}; expected a compiled keras.Model."
+        )
+    if not model.compiled:
+        raise LearningRateError(
+            f"the model {model.name!r} is not compiled; call model.compile(optimizer, loss) first."
+        )
+
+
+def _check_trainable(model: Any) -> None:
+    if not model.trainable_variables:
+        raise LearningRateError(
+            f"the model {model.name!r} has nothing to train: all its layers are frozen or without "
+            "weights. Set layer.trainable = True where it should learn, then compile again."
+        )

@@ -1,0 +1,50 @@
+"""Setting the rate of an optimizer, whatever kind it is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from tlkit.errors import LearningRateError
+
+
+class RateDial:
+    """Sets the rate of one optimizer, or of all groups of a MultiOptimizer in proportion.
+
+    The groups of a ``keras.optimizers.MultiOptimizer`` keep the ratios that they have when the dial
+    is made; the rate that is set is the one of the fastest group.
+
+    Args:
+        optimizer: A built Keras optimizer.
+
+    Raises:
+        LearningRateError: If a rate cannot be set, because a schedule or function rules it.
+    """
+
+    def __init__(self, optimizer: Any) -> None:
+        rates = [_settable_rate(group) for group in _groups(optimizer)]
+        top = max(rates)
+        self.shares = [rate / top for rate in rates] if top > 0 else [1.0] * len(rates)
+
+    def turn(self, optimizer: Any, rate: float) -> None:
+        """Sets the rate; takes the optimizer anew because Keras may hand out another reference."""
+        for group, share in zip(_groups(optimizer), self.shares, strict=True):
+            group.learning_rate = rate * share
+
+
+def _groups(optimizer: Any) -> list[Any]:
+    inner = getattr(optimizer, "optimizers", None)
+    return list(inner) if inner else [optimizer]
+
+
+def _settable_rate(optimizer: Any) -> float:
+    rate = optimizer.learning_rate
+    if isinstance(rate, keras.Variable):
+        return float(keras.ops.convert_to_numpy(rate.value))
+    raise LearningRateError(
+        f"the optimizer {optimizer.name!r} takes its learning rate from a schedule or a function, "
+        "so a search cannot set it. Compile with a number, "
+        f"keras.optimizers.{type(optimizer).__name__}(learning_rate=0.001), search, and put the "
+        "schedule back afterwards."
+    )

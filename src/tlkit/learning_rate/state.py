@@ -1,0 +1,77 @@
+"""Borrowing a model: whatever happens inside, everything is put back bit for bit."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import keras
+import numpy as np
+
+_ABSENT = object()
+_ATTRIBUTES = ("stop_training", "history")
+
+
+@contextmanager
+def borrowed(model: Any, seed: int) -> Iterator[None]:
+    """Lends a compiled, built model; on leaving, also by an exception, it is as it was.
+
+    Restored are the weights, all non-trainable state (BatchNormalization statistics, random seeds),
+    metrics, the optimizer's slots, iteration count, loss scale and learning rate,
+    ``stop_training`` and ``history``; and Python's and NumPy's global random generators, which
+    inside start from ``seed``. An optimizer that was not built is built, with nothing in its slots.
+
+    Args:
+        model: A compiled and built ``keras.Model``.
+        seed: Start of the global random generators inside, 0 or above.
+    """
+    if not model.optimizer.built:
+        model.optimizer.build(model.trainable_variables)
+    values = [(v, _copy(v)) for v in _state_of(model)]
+    attributes = {name: getattr(model, name, _ABSENT) for name in _ATTRIBUTES}
+    with _random_state_kept(seed):
+        try:
+            yield
+        finally:
+            _put_back(model, values, attributes)
+
+
+def _state_of(model: Any) -> list[Any]:
+    unique = {
+        id(v): v for v in (*model.variables, *model.metrics_variables, *model.optimizer.variables)
+    }
+    return list(unique.values())
+
+
+def _copy(variable: Any) -> Any:
+    # A copy, because on a CPU the array can share its memory with the variable.
+    return np.array(keras.ops.convert_to_numpy(variable.value))
+
+
+def _put_back(model: Any, values: list[tuple[Any, Any]], attributes: dict[str, Any]) -> None:
+    try:
+        # JAX keeps newer state beside the variables and would write it over ours later.
+        getattr(model, "jax_state_sync", lambda: None)()
+        model.reset_metrics()
+    finally:
+        for variable, value in values:
+            variable.assign(value)
+        for name, value in attributes.items():
+            if value is not _ABSENT:
+                setattr(model, name, value)
+            elif hasattr(model, name):
+                delattr(model, name)
+
+
+@contextmanager
+def _random_state_kept(seed: int) -> Iterator[None]:
+    python, numpy = random.getstate(), np.random.get_state()
+    random.seed(seed)
+    np.random.seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)

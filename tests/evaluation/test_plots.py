@@ -1,0 +1,121 @@
+"""Pictures show what they should, where they should."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+
+from tlkit import Evaluation
+from tlkit.errors import EvaluationError
+from tlkit.evaluation.plots import plot_confusion, plot_history, plot_per_class
+
+HISTORIES = [
+    ("frozen", {"loss": [2.0, 1.5, 1.2], "val_loss": [2.1, 1.7, 1.5]}),
+    ("fine-tuning", {"loss": [1.1, 0.9], "val_loss": [1.4, 1.3]}),
+]
+
+
+def draw_history(_: Evaluation, ax: Any = None) -> Any:
+    return plot_history(HISTORIES, ax)
+
+
+def many_classes(count: int, images: int = 900) -> Evaluation:
+    random = np.random.default_rng(0)
+    truth = np.arange(images) % count
+    rows = random.dirichlet(np.full(count, 0.3), size=images)
+    rows[np.arange(images), truth] += 0.3
+    names = [f"some_category/number {number}" for number in range(count)]
+    return Evaluation.from_predictions(truth, rows / rows.sum(axis=1, keepdims=True), names)
+
+
+@pytest.mark.parametrize("draw", [plot_confusion, plot_per_class, draw_history])
+def test_each_plot_draws_where_it_is_told_to(
+    draw: Callable[..., Any], good: Evaluation, tmp_path: Path
+) -> None:
+    axes = Figure().subplots()
+    assert draw(good, ax=axes) is axes
+    own = draw(good)
+    own.figure.savefig(tmp_path / "plot.png")
+    assert plt.get_fignums() == []
+
+
+@pytest.mark.parametrize("draw", [plot_confusion, plot_per_class])
+def test_no_names_overlap_at_27_classes(draw: Callable[..., Any]) -> None:
+    axes = draw(many_classes(27))
+    figure = axes.figure
+    figure.canvas.draw()
+    for labels in (axes.get_xticklabels(), axes.get_yticklabels()):
+        boxes = [label.get_window_extent() for label in labels if label.get_text()]
+        touching = [a.overlaps(b) for a, b in pairwise(boxes)]
+        assert not any(touching)
+
+
+def test_counts_fit_into_their_cells_at_27_classes() -> None:
+    axes = plot_confusion(many_classes(27, images=20_000))
+    axes.figure.canvas.draw()
+    (x0, y0), (x1, y1) = axes.transData.transform([(0, 0), (1, 1)])
+    widest = max(axes.texts, key=lambda text: len(text.get_text())).get_window_extent()
+    assert widest.width < abs(x1 - x0)
+    assert widest.height < abs(y1 - y0)
+
+
+def test_confusion_says_when_it_leaves_the_counts_out() -> None:
+    axes = plot_confusion(many_classes(200))
+    assert axes.get_title().endswith("counts left out")
+    assert len(axes.texts) == 0
+    assert len(axes.get_yticks()) <= 60
+
+
+def test_per_class_shows_f1_and_number_of_images(good: Evaluation) -> None:
+    axes: Any = plot_per_class(good)
+    shown = {text.get_text() for text in axes.texts}
+    assert {f"{row.f1:.2f}" for row in good.per_class} | {"120"} == shown
+    assert [bar.get_width() for bar in axes.patches] == sorted(r.f1 for r in good.per_class)
+
+
+def test_per_class_says_how_many_classes_it_leaves_out() -> None:
+    axes = plot_per_class(many_classes(200))
+    assert axes.get_title().endswith("140 classes in the middle left out")
+    assert len(axes.patches) == 60
+
+
+def test_history_runs_through_all_stages_and_marks_where_they_begin() -> None:
+    axes: Any = plot_history(HISTORIES)
+    lines = [line for line in axes.get_lines() if line.get_marker() != "None"]
+    epochs = sorted({float(x) for line in lines for x in line.get_xdata()})
+    assert epochs == [1, 2, 3, 4, 5]
+    legend = axes.get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == ["training", "validation"]
+    (top,) = axes.child_axes
+    assert [label.get_text() for label in top.get_xticklabels()] == ["frozen", "fine-tuning"]
+    assert 3.5 in [line.get_xdata()[0] for line in axes.get_lines()]
+
+
+def test_history_of_another_metric_without_validation() -> None:
+    axes = plot_history([("only", {"accuracy": [0.1, 0.2]})], metric="accuracy")
+    legend = axes.get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == ["training"]
+    assert axes.get_ylabel() == "accuracy"
+
+
+def test_a_metric_nobody_recorded_is_refused() -> None:
+    with pytest.raises(EvaluationError, match=r"metric='f1' .* \['loss', 'val_loss'\]"):
+        plot_history(HISTORIES, metric="f1")
+
+
+def test_missing_matplotlib_is_named_with_the_way_to_get_it(
+    monkeypatch: pytest.MonkeyPatch, good: Evaluation
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(EvaluationError, match=r"pip install .*tlkit\[plots\]"):
+        plot_confusion(good)
