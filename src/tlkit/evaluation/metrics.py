@@ -99,9 +99,10 @@ class Evaluation:
     @cached_property
     def confusion(self) -> Ints:
         """Number of images by true class (row) and predicted class (column), int64 (k, k)."""
-        size = len(self.class_names)
-        cells = np.bincount(self.y_true * size + self.predictions, minlength=size * size)
-        return cells.reshape(size, size).astype(np.int64)
+        from sklearn.metrics import confusion_matrix
+
+        labels = range(len(self.class_names))
+        return np.asarray(confusion_matrix(self.y_true, self.predictions, labels=labels), np.int64)
 
     @property
     def weighted_f1(self) -> float:
@@ -126,8 +127,10 @@ class Evaluation:
     @property
     def log_loss(self) -> float:
         """Mean of ``-log(probability of the true class)``, clipped at the float64 epsilon."""
-        epsilon = np.finfo(np.float64).eps
-        return float(-np.log(np.clip(self._true_probability, epsilon, 1 - epsilon)).mean())
+        from sklearn.metrics import log_loss
+
+        labels = range(len(self.class_names))
+        return float(log_loss(self.y_true, self.probabilities, labels=labels))
 
     def top_k(self, k: int) -> float:
         """Share of images whose class is among the ``k`` most probable, 0..1.
@@ -148,7 +151,7 @@ class Evaluation:
     @cached_property
     def per_class(self) -> PerClass:
         """Precision, recall, F1 and number of images of each class; prints as a table."""
-        return class_scores(self.confusion, self.class_names)
+        return class_scores(self.y_true, self.predictions, self.class_names)
 
     def most_confused(self, n: int = 10) -> tuple[Confusion, ...]:
         """The ``n`` most frequent mistakes, most frequent first; fewer if there are fewer."""
@@ -218,7 +221,7 @@ class Evaluation:
         return np.asarray(self.probabilities[np.arange(len(self)), self.y_true])
 
     def _score(self, name: str) -> float:
-        return float(scores.SCORES[name](scores.Counts.of(self.confusion)))
+        return scores.point(name, self.y_true, self.predictions)
 
 
 def evaluate(

@@ -1,10 +1,10 @@
-"""Scores from confusion matrices, many at a time.
+"""Scores of one model by scikit-learn, and of many resamples at a time.
 
-Every function takes counts of shape (..., k, k) or their sums, truth in rows and prediction in
-columns, and returns one value for each leading index: the same code scores one matrix and 2,000
-bootstrap resamples. Conventions are scikit-learn's: an F1, precision or recall without a
-denominator is 0; macro F1 and balanced accuracy leave out classes as ``f1_score`` and
-``balanced_accuracy_score`` do.
+`point` asks scikit-learn. The bootstrap needs the same scores of thousands of confusion matrices
+in a second, so the functions below take counts of shape (..., k, k) or their sums, truth in rows
+and prediction in columns, and return one value for each leading index. Tests hold the two equal
+to 1e-12. Conventions are scikit-learn's: an F1 or recall without a denominator is 0; macro F1 and
+balanced accuracy leave out classes as ``f1_score`` and ``balanced_accuracy_score`` do.
 """
 
 from __future__ import annotations
@@ -44,11 +44,6 @@ def f1(counts: Counts) -> Floats:
     return _ratio(2 * counts.hits, counts.truth + counts.predicted)
 
 
-def precision(counts: Counts) -> Floats:
-    """Precision of each class, ``hits / predicted``, shape (..., k)."""
-    return _ratio(counts.hits, counts.predicted)
-
-
 def recall(counts: Counts) -> Floats:
     """Recall of each class, ``hits / truth``, shape (..., k)."""
     return _ratio(counts.hits, counts.truth)
@@ -81,6 +76,29 @@ SCORES: dict[str, Callable[[Counts], Floats]] = {
     "accuracy": accuracy,
     "balanced_accuracy": balanced_accuracy,
 }
+
+
+def point(metric: str, truth: Ints, predictions: Ints) -> float:
+    """Score one model's predictions with scikit-learn.
+
+    Args:
+        metric: A name in `SCORES`.
+        truth: Class numbers, shape (n,).
+        predictions: Predicted class numbers, shape (n,).
+
+    Returns:
+        The score, 0..1.
+    """
+    from sklearn import metrics
+
+    if metric == "accuracy":
+        return float(metrics.accuracy_score(truth, predictions))
+    if metric == "balanced_accuracy":
+        # As balanced_accuracy_score, which warns of predicted classes that are not in the truth.
+        labels = np.unique(truth)
+        return float(metrics.recall_score(truth, predictions, labels=labels, average="macro"))
+    average = metric.removesuffix("_f1")
+    return float(metrics.f1_score(truth, predictions, average=average, zero_division=0.0))
 
 
 def score_named(metric: str) -> Callable[[Counts], Floats]:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tlkit.evaluation.checks import Ints
-from tlkit.evaluation.scores import Counts, f1, precision, recall
 
 if TYPE_CHECKING:
     from tlkit.evaluation.metrics import Evaluation
@@ -70,11 +69,14 @@ class PerClass(tuple[ClassScore, ...]):
         return "\n".join([head, *lines])
 
 
-def class_scores(confusion: Ints, names: Sequence[str]) -> PerClass:
-    """The rows of a confusion matrix of shape (k, k), scored."""
-    counts = Counts.of(confusion)
-    columns = [score(counts).tolist() for score in (precision, recall, f1)]
-    rows = zip(names, *columns, counts.truth.tolist(), strict=True)
+def class_scores(truth: Ints, predictions: Ints, names: Sequence[str]) -> PerClass:
+    """Each class scored, from class numbers of shape (n,), by scikit-learn."""
+    from sklearn.metrics import precision_recall_fscore_support
+
+    columns = precision_recall_fscore_support(
+        truth, predictions, labels=range(len(names)), zero_division=0.0
+    )
+    rows = zip(names, *(column.tolist() for column in columns), strict=True)
     return PerClass(ClassScore(*row) for row in rows)
 
 
