@@ -54,7 +54,7 @@ def draw_all(study: Study, folder: Path) -> list[Path]:
 
 def _histories(study: Study, backbone: str) -> list[tuple[str, dict[str, list[float]]]]:
     outcomes: list[Outcome | None] = [study.outcome(n, backbone) for n in (1, 2, 3, 5)]
-    return [(s.name, s.history) for o in outcomes if o is not None for s in o.result.stages]
+    return [(s.name, s.history) for o in outcomes if o is not None for s in o.stages]
 
 
 def _titled(axes: Any, name: str) -> None:

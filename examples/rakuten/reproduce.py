@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import shlex
+import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -175,7 +176,7 @@ def write_all(study: Study, data: str, out: Path) -> None:
     _write(out / "tables.md", document(study, data, shlex.join(["reproduce.py", *sys.argv[1:]])))
     _write(out / "results.json", json.dumps(results(study, data), indent=1))
     pictures = draw_all(study, out / "plots")
-    _write_model(best.result.model, out / "model.keras")
+    _copy(best.model, out / "model.keras")
     print(f"\n{summary(study, data)}\n")
     print(f"Tables:  {out / 'tables.md'}\nResults: {out / 'results.json'}")
     print("Plots:   " + "\n         ".join(map(str, pictures)))
@@ -203,7 +204,7 @@ def results(study: Study, data: str) -> dict[str, Any]:
                 "preprocessing": outcome.preprocessing,
                 "seconds": outcome.seconds,
                 "scores": outcome.evaluation and outcome.evaluation.to_dict(),
-                "stages": outcome.result and [s.to_json() for s in outcome.result.stages],
+                "stages": [stage.to_json() for stage in outcome.stages],
                 "learning_rate": outcome.curve and outcome.curve.suggestion,
             }
             for outcome in study.outcomes
@@ -229,9 +230,9 @@ def _write(file: Path, text: str) -> None:
     part.replace(file)
 
 
-def _write_model(model: Any, file: Path) -> None:
+def _copy(source: Path, file: Path) -> None:
     part = file.with_name(f".{file.name}")
-    model.save(part)
+    shutil.copyfile(source, part)
     part.replace(file)
 
 

@@ -27,7 +27,8 @@ class Outcome:
         trial: The candidate and its settings.
         seconds: Wall time, building and evaluating included.
         evaluation: On the validation images; None for stage 4.
-        result: tlkit's own account; None for stage 4.
+        stages: tlkit's own account; empty for stage 4.
+        model: File of the trained model; None for stage 4.
         curve: The learning-rate search of stage 4.
         preprocessing: What the images went through.
     """
@@ -36,7 +37,8 @@ class Outcome:
     trial: Trial
     seconds: float
     evaluation: Evaluation | None = None
-    result: Any = None
+    stages: tuple[Any, ...] = ()
+    model: Path | None = None
     curve: tlkit.LRCurve | None = None
     preprocessing: str = "auto"
 
@@ -153,7 +155,9 @@ class Study:
         result = trainer.fit(self.train, self.validation, resume=True)
         evaluation = self._evaluated(result, folder)
         seconds = _seconds(folder, time.perf_counter() - started)
-        return Outcome(stage, trial, seconds, evaluation, result, preprocessing=mode)
+        _let_go()
+        file = folder / "model.keras"
+        return Outcome(stage, trial, seconds, evaluation, result.stages, file, preprocessing=mode)
 
     def _sweep(self, trial: Trial) -> Outcome:
         folder = self.folder(4, trial)
@@ -233,6 +237,13 @@ def open_out(out: Path, settings: dict[str, Any], *, resume: bool) -> None:
             + "; ".join(f"{n} {known.get(n)!r}, now {settings[n]!r}" for n in changed)
             + ". Restore them, or give another folder with --out."
         )
+
+
+def _let_go() -> None:
+    """Free what Keras keeps of trained models: sixteen of them would fill the memory."""
+    import keras
+
+    keras.utils.clear_session(free_memory=True)
 
 
 def _seconds(folder: Path, spent: float) -> float:

@@ -10,12 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import settings
 from PIL import Image
-
-# Laws are tested, not speed: the cores may be shared.
-settings.register_profile("no deadline", deadline=None)
-settings.load_profile("no deadline")
 
 WriteImage = Callable[..., Path]
 
