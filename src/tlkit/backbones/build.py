@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,8 @@ def build_backbone(
             a keras.Model of raw images; such a model is checked and returned as it is.
         image_size: Side in pixels, or (height, width); the backbone's default where None.
         weights: A name that the backbone knows (usually ``"imagenet"``), None for random
-            weights, or a path to a ``.weights.h5``, ``.h5`` or ``.keras`` file.
+            weights, or a path to a ``.weights.h5``, ``.h5`` or ``.keras`` file. A function brings
+            weights of its own.
         preprocessing: ``"auto"`` for what the network was trained on; ``"unit"`` for [0, 1]
             whatever it was trained on; or another mode of `BackboneSpec`.
 
@@ -50,7 +52,7 @@ def build_backbone(
         (None, 2, 2, 1280)
     """
     if not isinstance(name, (str, BackboneSpec)):
-        return _checked(name(), getattr(name, "__name__", "function"))
+        return _own_model(name, image_size, preprocessing)
     spec = get_backbone(name) if isinstance(name, str) else name
     height, width = checked_size(spec, image_size)
     mode = _mode(spec, preprocessing)
@@ -60,7 +62,12 @@ def build_backbone(
 
     image = keras.Input((height, width, 3), name="image")
     model = _run_builder(spec, preprocess(image, mode), None if file else weights)
-    model = keras.Model(image, _checked(model, spec.name).outputs[0], name=spec.name)
+    if _checked(model, spec.name).inputs[0] is not image:
+        raise PluginError(
+            f"The builder of {spec.name!r} returned a model that does not start at the source of "
+            "input_tensor. End it with keras.Model(keras.utils.get_source_inputs(input_tensor), x)."
+        )
+    model = keras.Model(image, model.outputs[0], name=spec.name)
     if file:
         load_file(model, file)
     return model
@@ -88,6 +95,24 @@ def checked_size(spec: BackboneSpec, image_size: ImageSize | None) -> tuple[int,
     return pair[0], pair[1]
 
 
+def _own_model(build: Callable[[], Any], image_size: ImageSize | None, preprocessing: str) -> Any:
+    name = getattr(build, "__name__", "function")
+    model = _checked(build(), name)
+    size = model.input_shape[1:3]
+    asked = image_size if isinstance(image_size, (tuple, list)) else (image_size, image_size)
+    if image_size is not None and size != tuple(asked):
+        raise ImageSizeError(
+            f"image_size={image_size!r}, and the model that {name!r} returned takes images of "
+            f"{size}. Leave image_size out, or let the function build another size."
+        )
+    if preprocessing != "auto":
+        raise BackboneError(
+            f"preprocessing={preprocessing!r}, and {name!r} returns a model that does its own. "
+            "Leave preprocessing out, or change it in the function."
+        )
+    return model
+
+
 def _mode(spec: BackboneSpec, preprocessing: str) -> str:
     if preprocessing == "auto":
         return spec.preprocessing
@@ -103,7 +128,9 @@ def _run_builder(spec: BackboneSpec, image: Any, weights: Any) -> Any:
     try:
         return spec.build(image, weights)
     except Exception as error:
-        if weights is not None and "URL fetch failure" in str(error):
+        # Keras turns some failed downloads into a plain Exception and lets others through.
+        failed = isinstance(error, (OSError, HTTPException)) or "URL fetch failure" in str(error)
+        if weights is not None and failed:
             raise unreachable(spec, weights, error) from error
         raise
 

@@ -69,7 +69,9 @@ def load_plugins(
     for point in points:
         try:
             _refuse_rivals(point, rivals[point.name])
-            manager.register(point.load(), name=f"{_distribution(point)}:{point.name}")
+            plugin = point.load()
+            manager.register(plugin, name=f"{_distribution(point)}:{point.name}")
+            _require_hook(manager, plugin)
         except Exception as error:  # noqa: BLE001 - kept, shown in listings, raised on lookup
             failures.append(PluginFailure(point.name, _distribution(point), error))
     return failures
@@ -108,6 +110,15 @@ def _checked(given: object, distribution: str) -> list[BackboneSpec]:
                 "expected BackboneSpec."
             )
     return [replace(spec, distribution=distribution) for spec in specs]
+
+
+def _require_hook(manager: pluggy.PluginManager, plugin: object) -> None:
+    hooks = {hook.name for hook in manager.get_hookcallers(plugin) or ()}
+    if "tlkit_backbones" not in hooks:
+        raise PluginError(
+            "it marks no function tlkit_backbones with @tlkit.hookimpl. Write "
+            "@tlkit.hookimpl above a function of that name that returns the backbones."
+        )
 
 
 def _distribution(point: EntryPoint) -> str:

@@ -55,7 +55,7 @@ class Registry:
                 f"The backbone {name!r} is provided by "
                 f"{' and '.join(sorted(repr(s.distribution) for s in found))}. Uninstall one of "
                 "them, or pass the BackboneSpec that you mean instead of its name: "
-                f"[s for s in tlkit.list_backbones({name!r}) if s.distribution == ...][0]."
+                f"[s for s in tlkit.list_backbones({found[0].name!r}) if s.distribution == ...][0]."
             )
         if not found:
             self._raise_unknown(name)

@@ -34,7 +34,8 @@ def cut_points(model: Any) -> tuple[CutPoint, ...]:
     """Return every cut point of a Functional model, from the input to the output.
 
     In topological order, an operation is a cut point where no edge jumps over it: then every
-    path from input to output passes through it (it dominates the output).
+    path from input to output passes through it (it dominates the output). The input and the output
+    themselves are none, as there would be nothing before or behind them.
 
     Args:
         model: A built keras.Model with one input and one output, without nested models.
@@ -46,14 +47,14 @@ def cut_points(model: Any) -> tuple[CutPoint, ...]:
         >>> import tlkit.testing
         >>> from tlkit.backbones.split import cut_points
         >>> [point.name for point in cut_points(tlkit.testing.tiny_model())][:3]
-        ['image', 'preprocess', 'stem_conv']
+        ['preprocess', 'stem_conv', 'stem_bn']
     """
     operations = _operations(model)
     furthest = _furthest_consumers(model, operations)
     points = []
     reach = 0
-    for index, operation in enumerate(operations):
-        if reach <= index and not isinstance(operation.output, (list, tuple, dict)):
+    for index, operation in enumerate(operations[:-1]):
+        if 0 < index >= reach and not isinstance(operation.output, (list, tuple, dict)):
             points.append(CutPoint(operation.name, index, tuple(operation.output.shape[1:])))
         reach = max(reach, furthest[index])
     return tuple(points)
@@ -78,13 +79,14 @@ def split(model: Any, at: str) -> tuple[Any, Any]:
     points = cut_points(model)
     names = [point.name for point in points]
     if at not in names:
+        known = f"run from {names[0]!r} to {names[-1]!r}" if names else "are none at all"
         raise CutError(
-            f"{model.name!r} has no cut point {at!r}. Its {len(names)} cut points run from "
-            f"{names[0]!r} to {names[-1]!r}; tlkit.backbones.split.cut_points(model) lists them."
+            f"{model.name!r} has no cut point {at!r}. Its {len(names)} cut points {known}; "
+            "tlkit.backbones.split.cut_points(model) lists them."
         )
     tensor = model.operations[points[names.index(at)].index].output
-    trunk = keras.Model(model.inputs, tensor, name=f"{model.name}_trunk")
-    return trunk, keras.Model(tensor, model.outputs, name=f"{model.name}_tail")
+    trunk = keras.Model(model.inputs[0], tensor, name=f"{model.name}_trunk")
+    return trunk, keras.Model(tensor, model.outputs[0], name=f"{model.name}_tail")
 
 
 def _operations(model: Any) -> list[Any]:
@@ -114,13 +116,20 @@ def _furthest_consumers(model: Any, operations: list[Any]) -> list[int]:
         for index, operation in enumerate(operations)
         for tensor in keras.tree.flatten(operation.output)
     }
+    if id(model.outputs[0]) not in position:
+        raise _used_twice(model, operations[-1])
     furthest = list(range(len(operations)))
     for index, operation in enumerate(operations):
         for tensor in [] if index == 0 else keras.tree.flatten(operation.input):
             if id(tensor) not in position:
-                raise CutError(
-                    f"{model.name!r} uses the layer {operation.name!r} in more than one place "
-                    "or model, so it cannot be cut into trunk and tail. Build it afresh."
-                )
+                raise _used_twice(model, operation)
             furthest[position[id(tensor)]] = index
     return furthest
+
+
+def _used_twice(model: Any, operation: Any) -> CutError:
+    """A layer's second use is where Keras shows a tensor that is not its first output."""
+    return CutError(
+        f"{model.name!r} uses a layer in more than one place or model, seen at {operation.name!r}, "
+        "so it cannot be cut into trunk and tail. Build it afresh, with a layer for each place."
+    )

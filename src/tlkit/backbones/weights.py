@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 from tlkit.backbones.spec import BackboneSpec
 from tlkit.errors import WeightsError
@@ -23,10 +25,10 @@ def weights_file(spec: BackboneSpec, weights: Weights) -> Path | None:
     path = Path(weights)
     if path.is_file() and path.name.endswith(SUFFIXES):
         return path
-    known = ", ".join(repr(name) for name in spec.weights)
+    known = ", ".join(["None", *map(repr, spec.weights)])
     reason = "is not a weights file" if path.is_file() else "does not exist"
     raise WeightsError(
-        f"weights={str(weights)!r} for {spec.name!r}: expected None, {known} or the path of a "
+        f"weights={str(weights)!r} for {spec.name!r}: expected {known} or the path of a "
         f"{', '.join(SUFFIXES)} file, and a file of that name {reason}."
     )
 
@@ -38,8 +40,14 @@ def load_file(model: Any, path: Path) -> None:
         WeightsError: The file is damaged or made for another architecture; says what differs.
     """
     try:
-        model.load_weights(path)
-    except (ValueError, KeyError, OSError) as error:
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            model.load_weights(path)
+        # Keras only warns about a part of the model that the file has nothing for.
+        skipped = [str(each.message) for each in said if "Skipping" in str(each.message)]
+        if skipped:
+            raise ValueError(skipped[0])
+    except (ValueError, KeyError, OSError, BadZipFile) as error:
         raise WeightsError(
             f"The weights in {path} do not fit {model.name!r}: {error}\n"
             "Give a file that was saved from the same architecture without its top."

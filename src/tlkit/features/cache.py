@@ -68,7 +68,7 @@ class FeatureStore:
             if meta["sha256"] != _sha256(entry / "features.npy"):
                 raise ValueError("its checksum does not fit")
             array: np.ndarray = np.load(entry / "features.npy", mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, TypeError) as error:
             _log.warning("stored features %s are damaged (%s); computing them again", key, error)
             shutil.rmtree(entry)
             return None

@@ -126,7 +126,11 @@ def _gated(trunk: Any, keras_engine: KerasEngine, sample: np.ndarray, export_to:
 
     rival = OnnxEngine(trunk, export_to)
     expected = keras_engine.run(sample)
-    difference = np.abs(rival.run(sample) - expected).max() / max(np.abs(expected).max(), 1e-12)
+    try:
+        output = rival.run(sample)
+    except Exception as error:
+        raise EngineError(f"{rival.name} cannot run the exported trunk: {error}") from error
+    difference = np.abs(output - expected).max() / max(np.abs(expected).max(), 1e-12)
     if not difference <= PARITY:
         raise EngineError(
             f"{rival.name} differs from Keras by {difference:.1e} of the largest output, more "

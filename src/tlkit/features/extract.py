@@ -8,7 +8,8 @@ import logging
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import numpy as np
 
 from tlkit.data.batches import PixelCache, batch_slices
 from tlkit.data.decode import decode_settings
+from tlkit.errors import EngineError
 from tlkit.features.cache import FORMAT, FeatureStore
 from tlkit.features.engine import ENGINES, Choice, Engine, choose_engine
 from tlkit.features.fingerprint import trunk_fingerprint
@@ -93,16 +95,25 @@ class Trunk:
         return self._choice.engine
 
     def _choose(self, pixels: PixelCache, ahead: int) -> Choice:
-        choice = choose_engine(
+        remembered = self._remembered()
+        if remembered is not None:
+            # It may be gone since, with its package or its file: then the choice is open again.
+            with suppress(EngineError):
+                choice = self._choice_of(remembered, pixels, ahead)
+                return replace(choice, why=f"{remembered}, as measured before")
+        choice = self._choice_of(self.engine, pixels, ahead)
+        if self.engine == "auto" and choice.lasting:
+            self._remember(choice.engine.name)
+        return choice
+
+    def _choice_of(self, asked: str, pixels: PixelCache, ahead: int) -> Choice:
+        return choose_engine(
             self.model,
-            self._remembered() or self.engine,
+            asked,
             pixels[np.arange(min(len(pixels), 32))],
             images_ahead=ahead,
             export_to=self.store.root / f"trunk-{self.fingerprint[:32]}.onnx",
         )
-        if self.engine == "auto" and choice.lasting:
-            self._remember(choice.engine.name)
-        return choice
 
     def _outputs(self, pixels: PixelCache, engine: Engine) -> Iterator[np.ndarray]:
         slices = list(batch_slices(len(pixels), EXTRACT_BATCH))

@@ -30,32 +30,24 @@ def trunk_fingerprint(trunk: Any) -> str:
     return digest.hexdigest()
 
 
-def _architecture(trunk: Any) -> list[Any]:
-    import keras
-
-    position: dict[int, int] = {}
-    nodes = []
-    for index, operation in enumerate(trunk.operations):
-        parents = [] if index == 0 else keras.tree.flatten(operation.input)
-        nodes.append(
-            [
-                type(operation).__name__,
-                _settings(operation.get_config()),
-                [position.get(id(tensor), -1) for tensor in parents],
-            ]
-        )
-        for tensor in keras.tree.flatten(operation.output):
-            position[id(tensor)] = len(position)
-    return nodes
+def _architecture(trunk: Any) -> Any:
+    """Return what the model's config says, with each layer called by its position."""
+    nodes = trunk.get_config()["layers"]
+    position = {node["name"]: index for index, node in enumerate(nodes)}
+    return _settings(nodes, position)
 
 
-def _settings(config: Any) -> Any:
+def _settings(config: Any, position: dict[str, int]) -> Any:
+    if isinstance(config, dict) and config.get("class_name") == "__keras_tensor__":
+        layer, *output = config["config"]["keras_history"]
+        return [position[layer], *output]
     if isinstance(config, dict):
         return {
-            str(key): _settings(value)
+            # The name of a dtype policy is all that it says; other names say nothing.
+            str(key): str(value) if key == "dtype" else _settings(value, position)
             for key, value in config.items()
             if key not in _NO_EFFECT and not str(key).endswith(_NO_EFFECT_ENDINGS)
         }
     if isinstance(config, (list, tuple)):
-        return [_settings(value) for value in config]
+        return [_settings(value, position) for value in config]
     return config if isinstance(config, (int, float, bool, type(None))) else str(config)

@@ -19,7 +19,7 @@ class OnnxEngine:
 
     Args:
         trunk: A built keras.Model.
-        file: Where the exported model is kept; read where it exists already.
+        file: Where the exported model is kept; read where it exists already and is whole.
 
     Raises:
         EngineError: ONNX Runtime is not installed, or the trunk cannot be exported or loaded.
@@ -29,13 +29,11 @@ class OnnxEngine:
 
     def __init__(self, trunk: Any, file: Path) -> None:
         runtime = _runtime()
-        if not file.is_file():
-            _export(trunk, file)
         try:
-            self._session = runtime.InferenceSession(file, providers=["CPUExecutionProvider"])
-        except Exception as error:
-            file.unlink(missing_ok=True)
-            raise EngineError(f"ONNX Runtime cannot load the exported trunk: {error}") from error
+            self._session = _load(runtime, file)
+        except EngineError:
+            _export(trunk, file)
+            self._session = _load(runtime, file)
         self._input = self._session.get_inputs()[0].name
 
     def run(self, images: np.ndarray) -> np.ndarray:
@@ -53,6 +51,14 @@ def _runtime() -> Any:
             "engine='onnxruntime' needs ONNX Runtime. Install it with: pip install 'tlkit[onnx]'"
         ) from error
     return onnxruntime
+
+
+def _load(runtime: Any, file: Path) -> Any:
+    try:
+        return runtime.InferenceSession(file, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        file.unlink(missing_ok=True)
+        raise EngineError(f"ONNX Runtime cannot load the exported trunk: {error}") from error
 
 
 def _export(trunk: Any, file: Path) -> None:

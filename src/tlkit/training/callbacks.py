@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from tlkit.errors import LossNotFiniteError
+from tlkit.errors import LossNotFiniteError, TrainingError
 from tlkit.training.checkpoint import (
     Progress,
     callback_state,
@@ -97,9 +97,15 @@ class EpochKeeper(keras.callbacks.Callback):  # type: ignore[misc]
     def _improved(self, figures: dict[str, float]) -> bool:
         if self._keep_best is None:
             return True
+        if self._keep_best not in figures:
+            raise TrainingError(
+                f"Stage {self._stage!r}: keep_best={self._keep_best!r}, and its history has "
+                f"{', '.join(map(repr, figures))}. Name one of these, or None to keep the last "
+                "epoch."
+            )
         value, best = figures[self._keep_best], self._progress.best_value
         larger = self._keep_best.endswith("accuracy")
-        if best is None or (value > best if larger else value < best):
+        if best is None or math.isnan(best) or (value > best if larger else value < best):
             self._progress.best_value = value
             return True
         return False

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -78,7 +79,8 @@ def read_checkpoint(file: Path) -> tuple[Progress, dict[str, list[np.ndarray]]]:
     """
     groups: dict[str, list[np.ndarray]] = {}
     try:
-        with np.load(file, allow_pickle=False) as data:
+        # Opened here, since NumPy leaves a damaged archive open.
+        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as data:
             progress = Progress(**json.loads(data["progress"].tobytes()))
             for key in data.files:
                 if "/" in key:
@@ -90,7 +92,8 @@ def read_checkpoint(file: Path) -> tuple[Progress, dict[str, list[np.ndarray]]]:
     return progress, groups
 
 
-class whole_file:  # noqa: N801 - used like a function
+@contextmanager
+def whole_file(file: Path) -> Iterator[Path]:
     """Give a path to write to, and rename it to ``file`` if no error came.
 
     Args:
@@ -99,33 +102,29 @@ class whole_file:  # noqa: N801 - used like a function
     Raises:
         RunDirectoryError: It cannot be written; nothing is left behind.
     """
-
-    def __init__(self, file: Path) -> None:
-        self._file = file
-        self._part = file.with_name(f".{os.getpid()}-{file.name}")
-
-    def __enter__(self) -> Path:
-        self._file.parent.mkdir(parents=True, exist_ok=True)
-        return self._part
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        try:
-            if kind is None:
-                self._part.replace(self._file)
-        finally:
-            self._part.unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise RunDirectoryError(
-                f"{self._file} cannot be written: {error}. Free some space or give another folder."
-            ) from error
+    part = file.with_name(f".{os.getpid()}-{file.name}")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        yield part
+        part.replace(file)
+    except OSError as error:
+        raise RunDirectoryError(
+            f"{file} cannot be written: {error}. Free some space or give another folder."
+        ) from error
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
 
 
 def callback_state(callback: Any) -> dict[str, Any]:
     """Return the plain attributes of a callback: counters, best values, cooldowns."""
+    # A Keras callback that watches a figure turns the sign of min_delta at its first look, and
+    # looks for the first time again after a resumption.
+    turned = "min_delta" if hasattr(callback, "monitor_op") else None
     return {
         name: value.item() if isinstance(value, np.generic) else value
         for name, value in vars(callback).items()
-        if isinstance(value, (*_FIGURES, np.generic))
+        if isinstance(value, (*_FIGURES, np.generic)) and name != turned
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +12,7 @@ import keras
 
 from tlkit.backbones.build import Backbone, ImageSize, build_backbone
 from tlkit.data.streams import stream_seed
+from tlkit.errors import ImageSizeError
 from tlkit.training.head import Head
 
 
@@ -50,8 +51,13 @@ def assemble(
         trunk = build_backbone(
             backbone, image_size=image_size, weights=weights, preprocessing=preprocessing
         )
+    if None in trunk.input_shape[1:3]:
+        raise ImageSizeError(
+            f"The backbone {trunk.name!r} takes images of any size, {trunk.input_shape[1:3]}, and "
+            "training needs one. Build it on keras.Input((height, width, 3))."
+        )
     probabilities = head.build(trunk.outputs[0], classes, seed=seed)
-    model = keras.Model(trunk.inputs, probabilities, name=trunk.name)
+    model = keras.Model(trunk.inputs[0], probabilities, name=trunk.name)
     below = tuple(leaf_layers(trunk))
     known = {id(layer) for layer in below}
     above = tuple(layer for layer in leaf_layers(model) if id(layer) not in known)
@@ -67,9 +73,18 @@ def leaf_layers(model: Any) -> Iterator[Any]:
             yield layer
 
 
-def is_random(layer: Any) -> bool:
-    """Return whether a layer draws random numbers in training, as dropout does."""
-    return any(isinstance(value, keras.random.SeedGenerator) for value in vars(layer).values())
+def seeds(layer: Any) -> list[Any]:
+    """Return the variables from which a layer draws random numbers in training, as dropout does."""
+    known = {id(weight) for weight in layer.weights}
+    return [variable for variable in layer.variables if id(variable) not in known]
+
+
+def seed_noise(layers: Iterable[Any], seed: int, stage: str) -> None:
+    """Let all that layers draw in a stage follow from (seed, stage) and not from stages before."""
+    for layer in layers:
+        for number, variable in enumerate(seeds(layer)):
+            start = stream_seed(seed, f"noise of {layer.name} in {stage}", sample=number) % 2**31
+            variable.assign([start, 0])
 
 
 @contextmanager

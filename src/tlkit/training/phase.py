@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from tlkit.backbones.split import CutPoint, cut_points, split
 from tlkit.errors import CutError, FrozenChangedError, PolicyError, TrainingError
-from tlkit.training.parts import Parts, is_random
+from tlkit.training.parts import Parts, leaf_layers, seeds
 from tlkit.training.policies import Policy
 
 
@@ -98,7 +98,13 @@ def check_frozen(phase: Phase, before: dict[str, str]) -> None:
 
 
 def _selected(policy: Policy, parts: Parts, epoch: int) -> tuple[Any, ...]:
-    chosen: Sequence[Any] = tuple(policy(parts.backbone, epoch))
+    chosen = policy(parts.backbone, epoch)
+    if not isinstance(chosen, Iterable):
+        raise PolicyError(
+            f"{policy!r} returned {chosen!r} for epoch {epoch}, expected a sequence of layers. "
+            "Return some of the layers that the policy is given, or () for none."
+        )
+    chosen = tuple(chosen)
     known = {id(layer) for layer in parts.backbone}
     for layer in chosen:
         if id(layer) not in known:
@@ -106,12 +112,12 @@ def _selected(policy: Policy, parts: Parts, epoch: int) -> tuple[Any, ...]:
                 f"{policy!r} returned {layer!r} for epoch {epoch}, which is not one of the "
                 "backbone's layers. Return some of the layers that the policy is given."
             )
-    return tuple(chosen)
+    return chosen
 
 
 def _cut_below(model: Any, live: Collection[Any]) -> tuple[CutPoint | None, str]:
     """Return the last cut point before anything that trains or draws random numbers."""
-    moving = {id(layer) for layer in live if layer.trainable_weights or is_random(layer)}
+    moving = {id(layer) for layer in live if layer.trainable_weights or seeds(layer)}
     try:
         points = cut_points(model)
     except CutError as error:
@@ -125,19 +131,41 @@ def _cut_below(model: Any, live: Collection[Any]) -> tuple[CutPoint | None, str]
 
 
 def _without_noise(tail: Any, frozen: Collection[Any]) -> Any:
-    """Return the tail with its frozen dropout as identity: frozen means inference.
+    """Return the tail with its frozen dropout held still: frozen means inference.
 
     Keras leaves no way to say so for a single layer: ``trainable=False`` does not stop dropout,
-    and ``training=False`` in the call is overruled by ``fit``.
+    and ``training=False`` in the call of a Functional model is overruled by ``fit``.
     """
-    noisy = {id(layer) for layer in frozen if is_random(layer)}
-    if not any(id(layer) in noisy for layer in tail.layers):
+    noisy = {id(layer) for layer in frozen if seeds(layer)}
+    if not any(id(layer) in noisy for layer in leaf_layers(tail)):
         return tail
 
     def keep(layer: Any) -> Any:
-        return keras.layers.Identity(name=layer.name) if id(layer) in noisy else layer
+        return Still(layer) if id(layer) in noisy else layer
 
-    return keras.models.clone_model(tail, clone_function=keep)
+    return keras.models.clone_model(tail, clone_function=keep, recursive=True)
+
+
+class Still(keras.layers.Layer):  # type: ignore[misc]
+    """A layer in inference mode, whatever the model around it does; never part of a saved model.
+
+    Args:
+        layer: The layer, whose weights this one shares.
+    """
+
+    def __init__(self, layer: Any) -> None:
+        super().__init__(name=layer.name, dtype=layer.dtype_policy)
+        self.layer = layer
+        self.supports_masking = layer.supports_masking
+        self.built = True
+
+    def call(self, *inputs: Any, **settings: Any) -> Any:
+        """Return what the layer gives at inference."""
+        return self.layer(*inputs, **{**settings, "training": False})
+
+    def compute_output_spec(self, *inputs: Any, **settings: Any) -> Any:
+        """Return the shape and type of what `call` returns."""
+        return self.layer.compute_output_spec(*inputs, **settings)
 
 
 def _check_trainable(phase: Phase) -> None:

@@ -69,7 +69,7 @@ class UnfreezeTop:
         given = [x for x in (self.layers, self.fraction, self.from_layer) if x is not None]
         if len(given) != 1:
             raise PolicyError(f"{self!r}: expected one of layers, fraction and from_layer.")
-        if self.layers is not None and not (isinstance(self.layers, int) and self.layers > 0):
+        if self.layers is not None and (type(self.layers) is not int or self.layers < 1):
             raise PolicyError(f"{self!r}: layers must be a positive integer.")
         if self.fraction is not None and not 0 < self.fraction <= 1:
             raise PolicyError(f"{self!r}: fraction must be above 0 and at most 1.")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tlkit.errors import RunDirectoryError
+from tlkit.learning_rate.curve import LRCurve
 from tlkit.training.checkpoint import whole_file
 from tlkit.training.result import StageResult
 
@@ -67,9 +68,11 @@ class RunDirectory:
         return StageFiles(self.root / "stages" / f"{number:02d}-{safe}")
 
     def save_model(self, model: Any) -> None:
-        """Write ``model.keras``."""
-        with whole_file(self.root / "model.keras") as part:
-            model.save(part)
+        """Write ``model.keras``, once: the model of a finished run does not change any more."""
+        file = self.root / "model.keras"
+        if not file.is_file():
+            with whole_file(file) as part:
+                model.save(part)
 
 
 class StageFiles:
@@ -90,6 +93,17 @@ class StageFiles:
         if not self._result.is_file():
             return None
         return StageResult.from_json(json.loads(self._result.read_text("utf-8")))
+
+    def searched(self, finder: Any) -> LRCurve | None:
+        """Return the curve of the search, or None where there was none.
+
+        Args:
+            finder: The stage's learning rate; where it is a finder, its selector is given to the
+                curve, as only tlkit's own selectors can be read from a file.
+        """
+        if not self.curve.is_file():
+            return None
+        return LRCurve.load(self.curve, selector=getattr(finder, "selector", None))
 
     def finish(self, model: Any, result: StageResult) -> None:
         """Write the weights, then the result that says the stage is finished."""

@@ -27,11 +27,12 @@ class Stage:
         augmentation: Fresh random transforms of every image in every epoch, or None.
         optimizer: A name that ``keras.optimizers.get`` knows, or a function
             ``optimizer(learning_rate) -> keras.optimizers.Optimizer``. Every stage gets a new one.
+        layer_decay: Reserved for layer-wise decayed rates; this version accepts None only.
         callbacks: Keras callbacks, for example ``keras.callbacks.EarlyStopping``. The stage works
             on copies, whose counters are kept in its checkpoints.
         keep_best: The stage ends with the weights of the epoch in which this figure of its history
             was best (largest for names that end in "accuracy", else smallest). None keeps the
-            last. Without a validation set, figures that start with "val_" cannot be watched, and
+            last. Without a validation set, figures that start with ``val_`` cannot be watched, and
             the last weights are kept.
 
     Raises:
@@ -52,6 +53,7 @@ class Stage:
     batch_size: int = 32
     augmentation: Augmentation | None = None
     optimizer: str | Callable[[Any], Any] = "adam"
+    layer_decay: float | None = None
     callbacks: tuple[Any, ...] = ()
     keep_best: str | None = "val_accuracy"
 
@@ -68,6 +70,18 @@ class Stage:
             raise TrainingError(
                 f"Stage {self.name!r}: policy={self.policy!r}, expected a policy such as "
                 "FreezeAll() or UnfreezeTop(layers=8)."
+            )
+        if not (isinstance(self.optimizer, str) or callable(self.optimizer)):
+            raise TrainingError(
+                f"Stage {self.name!r}: optimizer={self.optimizer!r}, expected a name such as "
+                "'adam' or a function of the learning rate, for example "
+                "functools.partial(keras.optimizers.SGD, momentum=0.9): every stage needs a new "
+                "optimizer."
+            )
+        if self.layer_decay is not None:
+            raise TrainingError(
+                f"Stage {self.name!r}: layer_decay={self.layer_decay!r} is not supported by this "
+                "version. Leave it out: all trained layers then have one rate."
             )
         self._check_rate()
 

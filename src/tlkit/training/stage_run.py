@@ -13,7 +13,9 @@ from tlkit.learning_rate.curve import LRCurve
 from tlkit.learning_rate.finder import ExponentialLRFinder
 from tlkit.training.callbacks import EpochKeeper
 from tlkit.training.checkpoint import Progress, assign, read_checkpoint
+from tlkit.training.described import described
 from tlkit.training.feed import Feed, Inputs, own_errors
+from tlkit.training.parts import seed_noise
 from tlkit.training.phase import Phase, check_frozen, frozen_digests, prepare, selections
 from tlkit.training.result import StageResult
 from tlkit.training.run import StageFiles
@@ -50,26 +52,32 @@ class StageRun:
 
     def run(self) -> StageResult:
         """Train the stage and return what it did; the model ends with the kept weights."""
-        self._restore()
-        trained: list[Phase] = []
+        self._begin()
+        phase = None
         for first, end, chosen in self._phases:
-            if not (self._done(end) and trained):
-                trained.append(self._run_phase(first, end, chosen))
+            if not self._done(end):
+                phase = self._run_phase(first, end, chosen)
         assign(self._weights, self._best)
-        return self._result(trained[-1])
+        return self._result(phase or prepare(self._session.parts, self._last_chosen()))
 
-    def _restore(self) -> None:
+    def _last_chosen(self) -> tuple[Any, ...]:
+        """Return the backbone layers of the phase that the last finished epoch belongs to."""
+        epoch = self._progress.epoch - 1
+        return next(chosen for first, end, chosen in self._phases if first <= epoch < end)
+
+    def _begin(self) -> None:
         if self._files is None or not self._files.checkpoint.is_file():
+            seed_noise(self._live, self._session.seed, self._stage.name)
             return
         self._progress, self._saved = read_checkpoint(self._files.checkpoint)
         assign(self._state, self._saved["state"])
         self._best = self._saved["best"]
         self._notes.append(f"resumed after epoch {self._progress.epoch}")
-        if self._files.curve.is_file():
-            self.curve = LRCurve.load(self._files.curve)
+        self.curve = self._files.searched(self._stage.learning_rate)
 
     def search(self, finder: ExponentialLRFinder) -> LRCurve:
         """Return the curve of a search on the first phase; the model is left as it was."""
+        self._begin()
         phase = prepare(self._session.parts, self._phases[0][2])
         inputs, _ = self._prepare_inputs(phase)
         return self._search(phase, inputs, finder)
@@ -79,8 +87,6 @@ class StageRun:
 
     def _run_phase(self, first: int, end: int, chosen: Any) -> Phase:
         phase = prepare(self._session.parts, chosen)
-        if self._done(end):
-            return phase
         before = frozen_digests(phase)
         inputs, validation = self._prepare_inputs(phase)
         self._compile(phase.tail, self._rate(phase, inputs))
@@ -115,7 +121,6 @@ class StageRun:
             self.curve = self._search(phase, inputs, self._stage.learning_rate)
             self._progress.learning_rate = self.curve.suggestion
             if self._files is not None:
-                self._files.curve.parent.mkdir(parents=True, exist_ok=True)
                 self.curve.save(self._files.curve)
         return self._progress.learning_rate
 
@@ -196,7 +201,7 @@ class StageRun:
             name=self._stage.name,
             history=self._progress.history,
             best_epoch=self._progress.best_epoch,
-            learning_rate=float(rate) if isinstance(rate, (int, float)) else repr(rate),
+            learning_rate=float(rate) if isinstance(rate, (int, float)) else described(rate),
             trained_layers=tuple(x.name for x in phase.live if x.trainable_weights),
             trained_parameters=sum(int(np.prod(v.shape)) for v in phase.tail.trainable_variables),
             cut=phase.cut.name if phase.cut else None,

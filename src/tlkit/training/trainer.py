@@ -19,6 +19,7 @@ from tlkit.errors import DataError, TrainingError
 from tlkit.features.cache import FeatureStore, default_root
 from tlkit.learning_rate.curve import LRCurve
 from tlkit.learning_rate.finder import ExponentialLRFinder
+from tlkit.training.described import described
 from tlkit.training.head import Head
 from tlkit.training.parts import assemble
 from tlkit.training.reporter import Console, Silent
@@ -110,11 +111,17 @@ class StagedTrainer:
             The trained model and what each stage did.
 
         Raises:
+            TrainingError: ``resume`` without a ``run_dir``.
             DataError: Sets that do not fit together; a damaged image is named before training.
             RunDirectoryError: The run directory cannot be written or holds another run.
             LossNotFiniteError: The loss became NaN; what was reached before is in ``run_dir``.
             FrozenChangedError: Something changed that was to stay frozen.
         """
+        if resume and self.run_dir is None:
+            raise TrainingError(
+                "resume=True, but this trainer keeps no run that could be resumed. Give it the "
+                "run_dir of the run to go on with."
+            )
         _check_data(train, validation)
         reporter: Reporter = Console() if verbose else Silent()
         run = RunDirectory(self.run_dir) if self.run_dir is not None else None
@@ -181,7 +188,7 @@ class StagedTrainer:
             result = files.finished() if files else None
             if files is not None and result is not None:
                 load_file(session.parts.model, files.weights)
-                curve = LRCurve.load(files.curve) if files.curve.is_file() else None
+                curve = files.searched(stage.learning_rate)
             else:
                 running = StageRun(session, stage, files)
                 result, curve = running.run(), running.curve
@@ -200,11 +207,11 @@ class StagedTrainer:
             "weights": None if self.weights is None else str(self.weights),
             "preprocessing": self.preprocessing,
             "image_size": self.image_size,
-            "head": repr(self.head),
+            "head": described(self.head),
             "start_from": None if self.start_from is None else _file_digest(self.start_from),
             "engine": self.engine,
             "seed": self.seed,
-            "stages": [repr(stage) for stage in self.stages],
+            "stages": [described(stage) for stage in self.stages],
             "train": _data_settings(train),
             "validation": None if validation is None else _data_settings(validation),
         }
@@ -255,8 +262,7 @@ def _store(cache: bool | str | Path) -> Iterator[FeatureStore]:
 def _name(backbone: Any) -> str:
     if isinstance(backbone, BackboneSpec):
         return f"{backbone.name} of {backbone.distribution or 'this program'}"
-    module = getattr(backbone, "__module__", "")
-    return f"{module}.{getattr(backbone, '__qualname__', repr(backbone))}"
+    return described(backbone)
 
 
 def _data_settings(data: ImageDataset) -> dict[str, Any]:

@@ -1,0 +1,217 @@
+"""Features of a data set: computed once, then read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tlkit
+from tlkit.data.batches import PixelCache
+from tlkit.errors import DamagedImageError
+from tlkit.features import engine as engine_module
+from tlkit.features.cache import FeatureStore
+from tlkit.features.engine import KerasEngine
+from tlkit.features.extract import EXTRACT_BATCH, Trunk
+from tlkit.testing import tiny_dataset, tiny_model
+
+COUNT = EXTRACT_BATCH + 6
+
+
+@pytest.fixture(scope="module")
+def model() -> Any:
+    """The tiny backbone."""
+    return tiny_model()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> FeatureStore:
+    """An empty store."""
+    return FeatureStore(tmp_path)
+
+
+@pytest.fixture
+def runs(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many images each call of the Keras engine got."""
+    seen: list[int] = []
+    run = KerasEngine.run
+
+    def counted(self: KerasEngine, images: np.ndarray) -> np.ndarray:
+        seen.append(len(images))
+        return run(self, images)
+
+    monkeypatch.setattr(KerasEngine, "run", counted)
+    return seen
+
+
+def features(trunk: Trunk, data: tlkit.ImageDataset) -> np.ndarray:
+    """All features of a data set."""
+    return trunk.features(PixelCache(data, trunk.size), data.fingerprint)
+
+
+def test_features_are_the_models_outputs(model: Any, store: FeatureStore) -> None:
+    data = tiny_dataset(COUNT)
+    found = features(Trunk(model, store, "keras"), data)
+    images = data.load(np.arange(COUNT), 16).astype("float32")
+    np.testing.assert_allclose(found, np.asarray(model(images, training=False)), atol=1e-6)
+
+
+def test_second_extraction_reads_the_store_and_never_runs_the_model(
+    model: Any, store: FeatureStore, runs: list[int]
+) -> None:
+    data = tiny_dataset(COUNT)
+    first = features(Trunk(model, store, "keras"), data)
+    assert sum(runs) == COUNT
+    runs.clear()
+    again = Trunk(tiny_model(), FeatureStore(store.root.parent), "keras")
+    assert np.array_equal(features(again, tiny_dataset(COUNT)), first)
+    assert runs == []
+    assert again.notes == [f"features of {COUNT} images read from the store"]
+
+
+def test_auto_reads_what_any_engine_stored(
+    model: Any, store: FeatureStore, runs: list[int]
+) -> None:
+    data = tiny_dataset(12)
+    first = features(Trunk(model, store, "keras"), data)
+    runs.clear()
+    assert np.array_equal(features(Trunk(model, store, "auto"), data), first)
+    assert runs == []
+
+
+def test_another_engine_does_not_read_what_keras_stored(
+    model: Any, store: FeatureStore, runs: list[int]
+) -> None:
+    pytest.importorskip("onnxruntime", reason="the engine is in the extra tlkit[onnx]")
+    data = tiny_dataset(12)
+    first = features(Trunk(model, store, "keras"), data)
+    other = Trunk(model, store, "onnxruntime")
+    runs.clear()
+    second = features(other, data)
+    assert sum(runs) == 12, "Keras ran once more, to compare"
+    assert np.abs(second - first).max() <= 1e-4 * np.abs(first).max()
+    assert other.notes == ["engine: onnxruntime, as asked"]
+
+
+def variant(data: tlkit.ImageDataset, **changed: Any) -> tlkit.ImageDataset:
+    """A data set of the same images, but for what is changed."""
+    images = data.load(np.arange(len(data)), 16)
+    given = {"images": images, "labels": data.labels, "class_names": data.class_names, **changed}
+    return tlkit.ImageDataset.from_arrays(**given)
+
+
+def test_changed_image_is_computed_anew(model: Any, store: FeatureStore, runs: list[int]) -> None:
+    data = tiny_dataset(12)
+    features(Trunk(model, store, "keras"), data)
+    runs.clear()
+    images = data.load(np.arange(12), 16).copy()
+    images[7, 0, 0, 0] ^= 1
+    features(Trunk(model, store, "keras"), variant(data, images=images))
+    assert sum(runs) == 12
+
+
+def test_changed_label_is_not_computed_anew(
+    model: Any, store: FeatureStore, runs: list[int]
+) -> None:
+    data = tiny_dataset(12)
+    features(Trunk(model, store, "keras"), data)
+    runs.clear()
+    features(Trunk(model, store, "keras"), variant(data, labels=data.labels[::-1]))
+    features(Trunk(model, store, "keras"), variant(data, class_names=["x", "y", "z"]))
+    assert runs == []
+
+
+def test_other_order_or_size_or_weights_are_computed_anew(
+    store: FeatureStore, runs: list[int]
+) -> None:
+    data = tiny_dataset(12)
+    model = tiny_model()
+    features(Trunk(model, store, "keras"), data)
+    for other, images in ((model, data.subset(np.arange(12)[::-1])), (tiny_model(8), data)):
+        runs.clear()
+        features(Trunk(other, store, "keras"), images)
+        assert sum(runs) == 12
+    model.get_layer("top_bn").beta.assign(np.ones(12))
+    runs.clear()
+    features(Trunk(model, store, "keras"), data)
+    assert sum(runs) == 12
+
+
+def test_damaged_features_are_computed_again(
+    model: Any, store: FeatureStore, runs: list[int], caplog: pytest.LogCaptureFixture
+) -> None:
+    data = tiny_dataset(12)
+    first = np.array(features(Trunk(model, store, "keras"), data))
+    (file,) = store.root.glob("*/features.npy")
+    file.write_bytes(file.read_bytes()[:-1] + b"?")
+    runs.clear()
+    assert np.array_equal(features(Trunk(model, store, "keras"), data), first)
+    assert sum(runs) == 12
+    assert "damaged" in caplog.text
+
+
+def test_nothing_is_kept_where_an_image_cannot_be_read(
+    model: Any, store: FeatureStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = tiny_dataset(COUNT)
+    pixels = PixelCache(data, 16, limit=0)
+    load = data.load
+
+    def failing(indices: Any, size: Any) -> Any:
+        if COUNT - 1 in indices:
+            raise DamagedImageError("image 69 is truncated")
+        return load(indices, size)
+
+    monkeypatch.setattr(data, "load", failing)
+    with pytest.raises(DamagedImageError, match="image 69 is truncated"):
+        Trunk(model, store, "keras").features(pixels, data.fingerprint)
+    assert list(store.root.glob("*")) == []
+
+
+def test_progress_is_shown(model: Any, store: FeatureStore) -> None:
+    shown: list[tuple[str, int, int]] = []
+    trunk = Trunk(model, store, "keras", progress=lambda *step: shown.append(step))
+    features(trunk, tiny_dataset(COUNT))
+    assert shown == [("features", EXTRACT_BATCH, COUNT), ("features", COUNT, COUNT)]
+
+
+def test_measured_choice_is_remembered(
+    model: Any, store: FeatureStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("onnxruntime", reason="the engine is in the extra tlkit[onnx]")
+    monkeypatch.setattr(engine_module, "WORTH_EXPORTING_S", 0.0)
+    speed = {"keras": 2.0, "onnxruntime": 1.0}
+    monkeypatch.setattr(engine_module, "_milliseconds_per_image", lambda e, _: speed[e.name])
+    pixels = PixelCache(tiny_dataset(12), 16)
+    assert Trunk(model, store).ready(pixels).name == "onnxruntime"
+    speed["keras"] = 0.5
+    again = Trunk(model, store)
+    assert again.ready(pixels).name == "onnxruntime"
+    assert again.notes == ["engine: onnxruntime, as measured before"]
+
+
+def test_remembered_engine_that_is_gone_is_chosen_anew(
+    model: Any, store: FeatureStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trunk = Trunk(model, store)
+    (store.root / f"trunk-{trunk.fingerprint[:32]}.engine").write_text("onnxruntime")
+    monkeypatch.setitem(__import__("sys").modules, "onnxruntime", None)
+    assert trunk.ready(PixelCache(tiny_dataset(12), 16)).name == "keras"
+    assert len(trunk.notes) == 1
+
+
+def test_choice_made_for_little_work_is_made_again_for_more(
+    model: Any, store: FeatureStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("onnxruntime", reason="the engine is in the extra tlkit[onnx]")
+    monkeypatch.setattr(
+        engine_module, "_milliseconds_per_image", lambda e, _: 1.0 + (e.name == "keras")
+    )
+    pixels = PixelCache(tiny_dataset(12), 16)
+    trunk = Trunk(model, store, images_ahead=100)
+    assert trunk.ready(pixels).name == "keras"
+    trunk.images_ahead = 100_000
+    assert trunk.ready(pixels).name == "onnxruntime"
+    assert Trunk(model, store).ready(pixels).name == "onnxruntime", "this one lasts"

@@ -1,0 +1,143 @@
+"""Frozen means inference: nothing frozen moves, and no frozen dropout acts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+import tlkit
+from tests.training.conftest import (
+    AtEpoch,
+    AtStart,
+    assembled,
+    head_stage,
+    layer_weights,
+    small_network,
+    top_stage,
+    trainer,
+    weights_of,
+)
+from tlkit.errors import FrozenChangedError
+from tlkit.testing import tiny_backbone
+from tlkit.training.head import Head
+
+BATCH_NORMS = ("stem_bn", "down_bn", "block_bn", "top_bn")
+
+
+def only(*names: str) -> Any:
+    """A policy that trains the named layers."""
+
+    def policy(layers: Sequence[Any], epoch: int) -> Sequence[Any]:  # noqa: ARG001
+        return [layer for layer in layers if layer.name in names]
+
+    return policy
+
+
+def test_batch_norm_statistics_stay_bit_for_bit(data: tlkit.ImageDataset) -> None:
+    start = weights_of(assembled(tiny_backbone(), Head(), None).model)
+    stage = head_stage(name="all", policy=tlkit.UnfreezeAll(), augmentation=tlkit.Augmentation())
+    model = trainer(stage).fit(data, verbose=0).model
+    end = weights_of(model)
+    moved = {path.split("/")[0] for path in start if not np.array_equal(start[path], end[path])}
+    assert moved == {"stem_conv", "down_conv", "block_conv", "top_conv", "probabilities"}
+
+
+def test_batch_norm_in_reach_trains_where_asked(data: tlkit.ImageDataset) -> None:
+    start = assembled(tiny_backbone(), Head(), None).model
+    stage = head_stage(policy=tlkit.BatchNormOnly())
+    end = trainer(stage).fit(data, verbose=0).model
+    for name in BATCH_NORMS:
+        pairs = zip(layer_weights(start, name), layer_weights(end, name), strict=True)
+        assert all(not np.array_equal(a, b) for a, b in pairs), name
+    for name in ("stem_conv", "down_conv", "block_conv", "top_conv"):
+        assert np.array_equal(layer_weights(start, name)[0], layer_weights(end, name)[0]), name
+
+
+def test_trainable_variables_are_what_the_policy_says(data: tlkit.ImageDataset) -> None:
+    seen: list[list[str]] = []
+    look = AtStart(0, lambda model: seen.append([v.path for v in model.trainable_variables]))
+    result = trainer(top_stage(epochs=1, callbacks=(look,))).fit(data, verbose=0)
+    assert seen == [["top_conv/kernel", "probabilities/kernel", "probabilities/bias"]]
+    assert result.stages[0].trained_layers == ("top_conv", "probabilities")
+    assert result.stages[0].trained_parameters == 8 * 12 * 9 + 12 * 3 + 3
+    assert result.stages[0].cut == "block_add"
+
+
+def noise_of(backbone: Any, policy: Any, data: tlkit.ImageDataset) -> tuple[float, Any]:
+    """How far a stage's model is from inference in training, with a head without dropout."""
+    found: list[float] = []
+
+    def compare(tail: Any) -> None:
+        x = np.random.default_rng(0).normal(size=(16, *tail.input_shape[1:])).astype("float32")
+        found.append(float(np.abs(np.asarray(tail(x, training=True) - tail(x))).max()))
+
+    stage = head_stage(policy=policy, epochs=1, callbacks=(AtEpoch(0, compare),))
+    result = trainer(stage, backbone=backbone, head=Head(dropout=0.0)).fit(data, verbose=0)
+    return found[0], result
+
+
+def test_dropout_that_is_frozen_does_not_act(data: tlkit.ImageDataset) -> None:
+    noise, result = noise_of(tiny_backbone(), only("block_conv"), data)
+    assert result.stages[0].cut == "down_relu"
+    assert noise == 0
+    assert isinstance(result.model.get_layer("block_drop"), keras.layers.SpatialDropout2D)
+
+
+def test_dropout_that_is_unfrozen_acts(data: tlkit.ImageDataset) -> None:
+    noise, _ = noise_of(tiny_backbone(), only("block_conv", "block_drop"), data)
+    assert noise > 0
+
+
+def nested_network() -> Any:
+    """A network with dropout, used as one layer of another."""
+    image = keras.Input((16, 16, 3))
+    return keras.Model(image, small_network(dropout=0.5)(image), name="outer")
+
+
+def test_dropout_that_is_frozen_inside_a_nested_model_does_not_act(
+    data: tlkit.ImageDataset,
+) -> None:
+    noise, result = noise_of(nested_network, only("one_conv"), data)
+    assert result.stages[0].cut is None
+    assert noise == 0
+
+
+def test_nested_model_is_trained_without_a_trunk_and_says_why(data: tlkit.ImageDataset) -> None:
+    start = weights_of(assembled(nested_network, Head(), None).model)
+    stage = head_stage(policy=only("three_conv"))
+    result = trainer(stage, backbone=nested_network).fit(data, verbose=0)
+    end = weights_of(result.model)
+    moved = {path.split("/")[-2] for path in start if not np.array_equal(start[path], end[path])}
+    assert moved == {"three_conv", "probabilities"}
+    assert any("holds the model 'small' as a layer" in note for note in result.stages[0].notes)
+
+
+def attentive_network() -> Any:
+    """A network with dropout inside a layer that has weights."""
+    image = keras.Input((16, 16, 3))
+    x = keras.layers.Conv2D(4, 4, 4, name="first")(image)
+    x = keras.layers.Reshape((16, 4))(x)
+    x = keras.layers.MultiHeadAttention(2, 4, dropout=0.5, name="attention")(x, x)
+    return keras.Model(image, keras.layers.Reshape((4, 4, 4))(x), name="attentive")
+
+
+def test_dropout_inside_a_frozen_layer_does_not_act(data: tlkit.ImageDataset) -> None:
+    noise, result = noise_of(attentive_network, only("first"), data)
+    assert noise == 0
+    assert result.stages[0].trained_layers == ("first", "probabilities")
+    noise, _ = noise_of(attentive_network, only("first", "attention"), data)
+    assert noise > 0
+
+
+def test_callback_that_changes_a_frozen_layer_is_found_out(data: tlkit.ImageDataset) -> None:
+    def meddle(tail: Any) -> None:
+        mean = tail.get_layer("top_bn").moving_mean
+        mean.assign(mean + 1e-6)
+
+    stage = top_stage(callbacks=(AtEpoch(0, meddle),))
+    with pytest.raises(FrozenChangedError, match=r"1 frozen layers changed.*'top_bn'.*callback"):
+        trainer(stage).fit(data, verbose=0)

@@ -1,0 +1,110 @@
+"""Training through trunk and tail gives the weights of training the whole model plainly."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+import tlkit
+from tests.training.conftest import (
+    HEAD,
+    SIZE,
+    assembled,
+    largest_difference,
+    small_network,
+    train_whole_model,
+    trainer,
+    weights_of,
+)
+from tlkit.testing import tiny_dataset
+from tlkit.training.head import Head
+
+# Weights are of the order of 0.1 to 1, and features are rounded at 1e-7 of them. Adam divides by
+# the root of the squared gradient, which may carry such a difference into a few steps of 0.01.
+ROUNDING = 2e-5
+TOP = ("three_conv", "three_relu")
+AUGMENTED = tlkit.Augmentation(rotation=20, shear=0, zoom=0.1)
+
+
+def difference(
+    backbone: Any,
+    trained: tuple[str, ...],
+    stage: tlkit.Stage,
+    *,
+    size: int = SIZE,
+    engine: str = "keras",
+) -> tuple[float, float]:
+    """Train both ways; return the largest difference of a weight, and the largest change."""
+    data, head = tiny_dataset(40, size=size), Head(dropout=0.2)
+    plain = assembled(backbone, head, None).model
+    start = weights_of(plain)
+    train_whole_model(plain, trained, data, stage)
+    run = trainer(stage, backbone=backbone, head=head, engine=engine)
+    result = run.fit(data, verbose=0)
+    assert result.stages[0].cut is not None, "nothing was cut off, so nothing is proved"
+    change = max(float(np.abs(start[path] - w).max()) for path, w in weights_of(plain).items())
+    expected = {name for name in (*trained, *HEAD) if plain.get_layer(name).trainable_weights}
+    assert set(result.stages[0].trained_layers) == expected
+    return largest_difference(plain, result.model), change
+
+
+def stage(policy: Any = None, **settings: Any) -> tlkit.Stage:
+    """Four epochs with Adam and batches of 16, 16 and 8."""
+    given = {"epochs": 4, "learning_rate": 0.01, "batch_size": 16, "keep_best": None, **settings}
+    return tlkit.Stage("proof", policy=policy or tlkit.FreezeAll(), **given)
+
+
+@pytest.mark.parametrize(
+    ("policy", "trained", "augmentation"),
+    [
+        (tlkit.FreezeAll(), (), None),
+        (tlkit.FreezeAll(), (), AUGMENTED),
+        (tlkit.UnfreezeTop(from_layer="three_conv"), TOP, None),
+        (tlkit.UnfreezeTop(from_layer="three_conv"), TOP, AUGMENTED),
+        (
+            tlkit.UnfreezeTop(from_layer="three_conv", batch_norm="train"),
+            (*TOP, "three_bn"),
+            None,
+        ),
+    ],
+    ids=["frozen", "frozen-augmented", "partly", "partly-augmented", "partly-batch-norm"],
+)
+def test_trunk_and_tail_train_what_the_whole_model_trains(
+    policy: Any, trained: tuple[str, ...], augmentation: tlkit.Augmentation | None
+) -> None:
+    apart, changed = difference(small_network, trained, stage(policy, augmentation=augmentation))
+    assert changed > 0.01, "nothing was trained"
+    assert apart <= ROUNDING, f"largest difference of a weight {apart:.1e}"
+
+
+def lively_mobilenet() -> Any:
+    """MobileNetV2 whose BatchNormalization fits its random weights, so that features differ.
+
+    With the statistics that it is built with, the outputs shrink to nothing layer by layer.
+    """
+    model = tlkit.build_backbone("mobilenet_v2", image_size=32, weights=None)
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = 0.0
+    images = tiny_dataset(8, size=32).load(np.arange(8), 32)
+    model(images.astype("float32"), training=True)
+    return model
+
+
+def test_trunk_and_tail_train_what_a_whole_mobilenet_trains() -> None:
+    policy = tlkit.UnfreezeTop(layers=3)
+    apart, changed = difference(
+        lively_mobilenet, ("Conv_1", "out_relu"), stage(policy, epochs=2), size=32
+    )
+    assert changed > 0.01, "nothing was trained"
+    assert apart <= ROUNDING, f"largest difference of a weight {apart:.1e}"
+
+
+def test_trunk_and_tail_train_the_same_on_another_engine() -> None:
+    pytest.importorskip("onnxruntime", reason="the engine is in the extra tlkit[onnx]")
+    apart, changed = difference(small_network, (), stage(), engine="onnxruntime")
+    assert changed > 0.01, "nothing was trained"
+    assert apart <= ROUNDING, f"largest difference of a weight {apart:.1e}"

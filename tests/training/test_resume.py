@@ -1,0 +1,277 @@
+"""A training that was interrupted and resumed ends as if it had never been interrupted."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar
+
+import keras
+import numpy as np
+import pytest
+
+import tlkit
+from tests.training.conftest import head_stage, same_weights, top_stage, trainer
+from tlkit.errors import RunDirectoryError, TrainingError
+from tlkit.testing import tiny_dataset
+from tlkit.training.checkpoint import read_checkpoint
+
+Data = tuple[tlkit.ImageDataset, tlkit.ImageDataset]
+
+
+class Interrupt(keras.callbacks.Callback):  # type: ignore[misc]
+    """Presses Ctrl-C at ``Interrupt.at``, a place such as ``("head", "epoch end", 1)``."""
+
+    at: ClassVar[tuple[str, str, int] | None] = None
+
+    def __init__(self, stage: str) -> None:
+        super().__init__()
+        self._stage, self._epoch = stage, 0
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
+        """Remember the epoch."""
+        self._epoch = epoch
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
+        """Stop within an epoch."""
+        self._stop("batch end", self._epoch)
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
+        """Stop before the epoch is written."""
+        self._stop("epoch end", epoch)
+
+    def on_train_end(self, logs: Any = None) -> None:  # noqa: ARG002
+        """Stop after the last epoch, before the stage is."""
+        self._stop("train end", self._epoch)
+
+    def _stop(self, place: str, epoch: int) -> None:
+        if Interrupt.at == (self._stage, place, epoch):
+            Interrupt.at = None
+            raise KeyboardInterrupt
+
+
+@pytest.fixture(autouse=True)
+def _no_interruption_left_over() -> Iterator[None]:
+    yield
+    Interrupt.at = None
+
+
+def run_with_interruptions(
+    make: Any, data: Data, places: list[tuple[str, str, int]]
+) -> tlkit.TrainingResult:
+    """Train, with Ctrl-C at each place in turn and a resumption after each."""
+    for number, place in enumerate(places):
+        Interrupt.at = place
+        with pytest.raises(KeyboardInterrupt):
+            make().fit(*data, resume=number > 0, verbose=0)
+        random.seed(number)
+        np.random.seed(number)
+    result: tlkit.TrainingResult = make().fit(*data, resume=True, verbose=0)
+    return result
+
+
+def test_interrupted_training_ends_with_the_same_weights(parts: Data, tmp_path: Path) -> None:
+    def make(folder: str) -> tlkit.StagedTrainer:
+        return trainer(
+            head_stage(callbacks=(Interrupt("head"),)),
+            tlkit.Stage(
+                "fine",
+                epochs=3,
+                learning_rate=keras.optimizers.schedules.ExponentialDecay(0.01, 3, 0.5),
+                policy=tlkit.GradualUnfreeze(groups=2, every=2),
+                batch_size=16,
+                augmentation=tlkit.Augmentation(),
+                optimizer=partial(keras.optimizers.SGD, momentum=0.9),
+                callbacks=(Interrupt("fine"),),
+                keep_best="val_loss",
+            ),
+            run_dir=tmp_path / folder,
+            seed=3,
+        )
+
+    plain = make("plain").fit(*parts, verbose=0)
+    places = [
+        ("head", "batch end", 0),
+        ("head", "epoch end", 1),
+        ("fine", "epoch end", 0),
+        ("fine", "batch end", 1),
+        ("fine", "epoch end", 2),
+        ("fine", "train end", 2),
+    ]
+    resumed = run_with_interruptions(partial(make, "resumed"), parts, places)
+    assert same_weights(plain.model, resumed.model)
+    assert plain.history == resumed.history
+    for before, after in zip(plain.stages, resumed.stages, strict=True):
+        assert before.trained_layers == after.trained_layers
+        assert (before.best_epoch, before.cut) == (after.best_epoch, after.cut)
+    assert resumed.stages[1].notes[0] == "resumed after epoch 3"
+    assert keras.saving.load_model(tmp_path / "resumed/model.keras").predict(
+        parts[1].load([0, 1], 16).astype("float32"), verbose=0
+    ) == pytest.approx(plain.model.predict(parts[1].load([0, 1], 16), verbose=0))
+
+
+def test_search_is_not_repeated_after_an_interruption(parts: Data, tmp_path: Path) -> None:
+    def choose(curve: tlkit.LRCurve) -> float:
+        searches.append(len(curve.losses))
+        return 0.005
+
+    searches: list[int] = []
+    finder = tlkit.ExponentialLRFinder(1e-4, 1e-1, steps=5, unit="batch", selector=choose)
+
+    def make() -> tlkit.StagedTrainer:
+        stage = head_stage(learning_rate=finder, callbacks=(Interrupt("head"),))
+        return trainer(stage, top_stage(callbacks=(Interrupt("top"),)), run_dir=tmp_path / "run")
+
+    places = [("head", "epoch end", 1), ("top", "epoch end", 0)]
+    result = run_with_interruptions(make, parts, places)
+    assert result.stages[0].learning_rate == 0.005
+    assert list(result.curves) == ["head"]
+    assert result.curves["head"].learning_rates[-1] == pytest.approx(0.1)
+    assert set(searches) == {5}
+
+
+def test_early_stopping_goes_on_counting_after_an_interruption(parts: Data, tmp_path: Path) -> None:
+    def make(folder: str) -> tlkit.StagedTrainer:
+        patient = keras.callbacks.EarlyStopping("loss", min_delta=1000, patience=3)
+        stage = head_stage(epochs=9, callbacks=(patient, Interrupt("head")))
+        return trainer(stage, run_dir=tmp_path / folder)
+
+    plain = make("plain").fit(*parts, verbose=0)
+    assert plain.stages[0].epochs == 4
+    resumed = run_with_interruptions(
+        partial(make, "resumed"), parts, [("head", "epoch end", 2), ("head", "train end", 3)]
+    )
+    assert resumed.history == plain.history
+
+
+def test_callbacks_of_the_user_are_not_touched(parts: Data) -> None:
+    patient = keras.callbacks.EarlyStopping("loss", min_delta=1000, patience=1)
+    before = dict(vars(patient))
+    trainer(head_stage(callbacks=(patient,), epochs=3)).fit(*parts, verbose=0)
+    assert vars(patient) == before
+
+
+@pytest.fixture(scope="module")
+def run(parts: Data, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of one stage."""
+    folder: Path = tmp_path_factory.mktemp("runs") / "finished"
+    trainer(head_stage(epochs=1), run_dir=folder).fit(*parts, verbose=0)
+    return folder
+
+
+def test_run_directory_says_what_was_done(run: Path) -> None:
+    files = sorted(str(file.relative_to(run)) for file in run.rglob("*") if file.is_file())
+    assert files == [
+        "model.keras",
+        "settings.json",
+        "stages/01-head/result.json",
+        "stages/01-head/weights.weights.h5",
+    ]
+    settings = json.loads((run / "settings.json").read_text())
+    assert settings["backbone"] == "tiny of tlkit"
+    assert settings["head"] == "Head(units=(), dropout=0.2, activation='relu')"
+    (stage,) = settings["stages"]
+    assert stage.startswith("Stage(name='head', epochs=1, learning_rate=0.01, policy=FreezeAll(), ")
+    assert json.loads((run / "stages/01-head/result.json").read_text())["name"] == "head"
+
+
+def test_finished_run_is_read_and_not_trained_again(run: Path, parts: Data) -> None:
+    written = (run / "stages/01-head/weights.weights.h5").stat().st_mtime_ns
+    result = trainer(head_stage(epochs=1), run_dir=run).fit(*parts, resume=True, verbose=0)
+    assert (run / "stages/01-head/weights.weights.h5").stat().st_mtime_ns == written
+    saved = keras.saving.load_model(run / "model.keras")
+    assert same_weights(result.model, saved)
+
+
+def test_run_that_exists_is_not_overwritten(run: Path, parts: Data) -> None:
+    with pytest.raises(RunDirectoryError, match=r"already holds a run. Pass resume=True"):
+        trainer(head_stage(epochs=1), run_dir=run).fit(*parts, verbose=0)
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"seed": 1}, r"\n  seed: 0 in the run, 1 given\n"),
+        ({"head": tlkit.Head(dropout=0.5)}, r"\n  head: .*dropout=0.2.* in the run, .*dropout=0.5"),
+        ({"stages": (head_stage(epochs=2),)}, r"\n  stages: .*epochs=1.* in the run, .*epochs=2"),
+        (
+            {"stages": (head_stage(epochs=1, callbacks=(keras.callbacks.TerminateOnNaN(),)),)},
+            r"\n  stages: .*TerminateOnNaN",
+        ),
+        ({"preprocessing": "unit"}, r"\n  preprocessing: 'auto' in the run, 'unit' given"),
+        ({"image_size": 8}, r"\n  image_size: None in the run, 8 given"),
+    ],
+)
+def test_resuming_with_other_settings_names_what_differs(
+    run: Path, parts: Data, change: dict[str, Any], named: str
+) -> None:
+    settings = dict(change)
+    stages = settings.pop("stages", (head_stage(epochs=1),))
+    with pytest.raises(RunDirectoryError, match=named) as caught:
+        trainer(*stages, run_dir=run, **settings).fit(*parts, resume=True, verbose=0)
+    assert str(caught.value).count(" in the run, ") == 1, "just one setting differs"
+
+
+def test_resuming_with_other_data_names_what_differs(run: Path, parts: Data) -> None:
+    train, validation = parts
+    other, _ = tiny_dataset(seed=1).split(0.25)
+    relabelled = tlkit.ImageDataset.from_arrays(
+        train.load(range(len(train)), 16), np.roll(train.labels, 1), train.class_names
+    )
+    for data, named in (
+        ((other, validation), "\n  train: .*'images'"),
+        ((relabelled, validation), "\n  train: .*'labels'"),
+        ((train, None), "\n  validation: .* in the run, None given"),
+    ):
+        with pytest.raises(RunDirectoryError, match=named):
+            trainer(head_stage(epochs=1), run_dir=run).fit(*data, resume=True, verbose=0)
+
+
+def test_resuming_without_a_run_directory_is_an_error(parts: Data) -> None:
+    with pytest.raises(TrainingError, match=r"resume=True.*run_dir of the run"):
+        trainer(head_stage()).fit(*parts, resume=True, verbose=0)
+
+
+def test_resuming_a_run_that_never_began_begins_it(parts: Data, tmp_path: Path) -> None:
+    made = trainer(head_stage(epochs=1), run_dir=tmp_path / "new")
+    assert made.fit(*parts, resume=True, verbose=0).stages[0].epochs == 1
+
+
+def test_folder_that_cannot_be_written_is_named_before_training(
+    parts: Data, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    for folder in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(RunDirectoryError, match=r"cannot be used: .*Give another run_dir"):
+            trainer(head_stage(), run_dir=folder).fit(*parts, verbose=0)
+
+
+def test_stage_folder_that_cannot_be_written_is_named(parts: Data, tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "stages").write_text("in the way")
+    with pytest.raises(RunDirectoryError, match=r"checkpoint.npz cannot be written: .*stages"):
+        trainer(head_stage(), run_dir=tmp_path / "run").fit(*parts, verbose=0)
+
+
+def test_damaged_settings_are_named(parts: Data, tmp_path: Path) -> None:
+    (tmp_path / "settings.json").write_text("{")
+    with pytest.raises(RunDirectoryError, match=r"cannot be used: .*Give another run_dir"):
+        trainer(head_stage(), run_dir=tmp_path).fit(*parts, resume=True, verbose=0)
+
+
+def test_damaged_checkpoint_is_named(parts: Data, tmp_path: Path) -> None:
+    made = partial(
+        trainer, head_stage(epochs=3, callbacks=(Interrupt("head"),)), run_dir=tmp_path / "run"
+    )
+    Interrupt.at = ("head", "epoch end", 1)
+    with pytest.raises(KeyboardInterrupt):
+        made().fit(*parts, verbose=0)
+    checkpoint = tmp_path / "run/stages/01-head/checkpoint.npz"
+    assert read_checkpoint(checkpoint)[0].epoch == 1
+    content = checkpoint.read_bytes()
+    checkpoint.write_bytes(content[: len(content) // 2])
+    with pytest.raises(RunDirectoryError, match=r"checkpoint.npz is damaged: .*Delete it to begin"):
+        made().fit(*parts, resume=True, verbose=0)
