@@ -55,3 +55,8 @@ def test_every_page_is_in_the_table_of_contents() -> None:
 
 def test_the_version_is_the_one_of_the_changelog() -> None:
     assert any(heading.startswith(tlkit.__version__) for heading in headings("CHANGELOG.md"))
+
+
+def test_only_public_keras_is_imported() -> None:
+    for path in (ROOT / "src").rglob("*.py"):
+        assert "keras.src" not in path.read_text("utf-8"), path

@@ -67,9 +67,9 @@ STUDY = Profile(
 )
 QUICK = Profile(
     name="quick",
-    trials=tuple(Trial(f"efficientnet_lite{i}", 128, 12, 32) for i in range(3)),
+    trials=tuple(Trial(f"efficientnet_lite{i}", 128, 10, 32) for i in range(3)),
     kept=2,
-    epochs={2: 12, 3: 6, 5: 6},
+    epochs={2: 10, 3: 5, 5: 5},
     finder=tlkit.ExponentialLRFinder(min_lr=1e-5, max_lr=2.54, steps=40, stop_factor=4),
     preprocessing="auto",
     stratify=True,

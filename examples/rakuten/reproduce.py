@@ -97,6 +97,13 @@ def parser() -> argparse.ArgumentParser:
         help="weights file of a backbone, or 'none' for random weights; may be repeated",
     )
     add(
+        "--engine",
+        choices=("auto", "keras", "onnxruntime"),
+        default="auto",
+        help="what runs frozen work; auto takes the faster one, which may be another one next "
+        "time and move figures a little: keras gives the same figures every time",
+    )
+    add(
         "--out",
         type=Path,
         default=Path("reproduction"),
@@ -132,11 +139,22 @@ def run(options: argparse.Namespace) -> None:
         "profile": json.loads(json.dumps(asdict(profile), default=repr)),
         "weights": weights,
         "seed": options.seed,
+        "engine": options.engine,
         "images": dataset.fingerprint,
     }
     open_out(options.out, settings, resume=options.resume)
     say(f"{len(train)} training and {len(validation)} validation images of {name}")
-    study = Study(profile, train, validation, options.out, options.seed, weights, say, stages)
+    study = Study(
+        profile=profile,
+        train=train,
+        validation=validation,
+        out=options.out,
+        seed=options.seed,
+        weights=weights,
+        engine=options.engine,
+        say=say,
+        stages=stages,
+    )
     study.run()
     write_all(study, name, options.out)
 

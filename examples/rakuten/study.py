@@ -54,6 +54,7 @@ class Study:
         out: Where runs are kept.
         seed: Of everything random.
         weights: Weights by backbone where they are not "imagenet".
+        engine: What runs frozen work.
         say: Shows a line.
         stages: Which stages to run.
     """
@@ -64,6 +65,7 @@ class Study:
     out: Path
     seed: int
     weights: Mapping[str, str | None]
+    engine: str
     say: Callable[[str], None]
     stages: tuple[int, ...] = (1, 2, 3, 4, 5)
     outcomes: list[Outcome] = field(default_factory=list)
@@ -185,6 +187,7 @@ class Study:
             image_size=trial.image_size,
             weights=self.weights.get(trial.backbone, "imagenet"),
             preprocessing=preprocessing,
+            engine=self.engine,
             seed=self.seed,
             **more,
         )

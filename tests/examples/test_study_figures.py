@@ -24,7 +24,7 @@ def test_stage_one_on_the_sample_reaches_its_weighted_f1(
     train, validation = dataset.split(0.2, seed=0)
     trainer = tlkit.StagedTrainer(
         "efficientnet_lite0",
-        stages=[protocol.stage_one(published.Trial("efficientnet_lite0", size, 12, 32))],
+        stages=[protocol.stage_one(published.Trial("efficientnet_lite0", size, 10, 32))],
         head=protocol.HEAD,
         image_size=size,
         cache=tmp_path,

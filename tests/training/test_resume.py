@@ -221,13 +221,14 @@ def test_resuming_with_other_data_names_what_differs(run: Path, parts: Data) -> 
     relabelled = tlkit.ImageDataset.from_arrays(
         train.load(range(len(train)), 16), np.roll(train.labels, 1), train.class_names
     )
-    for data, named in (
+    cases: list[tuple[tuple[Any, Any], str]] = [
         ((other, validation), "\n  train: .*'images'"),
         ((relabelled, validation), "\n  train: .*'labels'"),
         ((train, None), "\n  validation: .* in the run, None given"),
-    ):
+    ]
+    for (images, held_out), named in cases:
         with pytest.raises(RunDirectoryError, match=named):
-            trainer(head_stage(epochs=1), run_dir=run).fit(*data, resume=True, verbose=0)
+            trainer(head_stage(epochs=1), run_dir=run).fit(images, held_out, resume=True, verbose=0)
 
 
 def test_resuming_without_a_run_directory_is_an_error(parts: Data) -> None:

@@ -168,7 +168,8 @@ def test_stage_goes_on_from_the_weights_of_the_one_before(parts: Data) -> None:
         top_stage(epochs=1, callbacks=(AtStart(0, look),)),
     )
     trainer(*stages).fit(*parts, verbose=0)
-    assert np.array_equal(*seen)
+    before, after = seen
+    assert np.array_equal(before, after)
 
 
 @pytest.mark.parametrize("ending", [".weights.h5", ".keras"])

@@ -54,8 +54,11 @@ def _runtime() -> Any:
 
 
 def _load(runtime: Any, file: Path) -> Any:
+    options = runtime.SessionOptions()
+    # Idle threads sleep instead of spinning: the tail trains on the same cores meanwhile.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
-        return runtime.InferenceSession(file, providers=["CPUExecutionProvider"])
+        return runtime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
     except Exception as error:
         file.unlink(missing_ok=True)
         raise EngineError(f"ONNX Runtime cannot load the exported trunk: {error}") from error
