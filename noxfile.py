@@ -11,7 +11,8 @@ nox.options.default_venv_backend = "virtualenv"
 nox.options.sessions = ["tests", "lint", "typing", "docs"]
 
 PLUGIN = "examples/plugins/tlkit-efficientnet-lite"
-PLUGIN_TESTS = f"{PLUGIN}/tests"
+# The plugin is a project of its own, with its own pytest settings.
+PLUGIN_TESTS = ("-c", f"{PLUGIN}/pyproject.toml", f"{PLUGIN}/tests")
 TEST_TOOLS = ("pytest>=8", "hypothesis>=6.100", "sybil>=9", "scipy")
 TORCH = "torch==2.13.0"
 SOURCES = ("src", "tests", "examples", "benchmarks", "docs", "noxfile.py")
@@ -33,10 +34,9 @@ def tests(session: nox.Session) -> None:
     """Run the tests, the docs' snippets and the docstrings' examples against the built wheel."""
     install_wheel(session, "[onnx,plots,table]")
     session.install(PLUGIN, *TEST_TOOLS)
-    session.run(
-        "pytest", "-m", "not slow", "tests", "docs", "README.md", PLUGIN_TESTS, *session.posargs
-    )
+    session.run("pytest", "-m", "not slow", "tests", "docs", "README.md", *session.posargs)
     session.run("pytest", "--doctest-modules", "--pyargs", "tlkit")
+    session.run("pytest", "-m", "not slow", *PLUGIN_TESTS)
 
 
 @nox.session
@@ -54,6 +54,7 @@ def typing(session: nox.Session) -> None:
     """Check types strictly."""
     session.install("mypy==2.4.1", "numpy", "pluggy", "pytest", "hypothesis", "nox", "pillow")
     session.run("mypy", "src", "noxfile.py")
+    session.run("mypy", "--explicit-package-bases", "tests", env={"MYPYPATH": "src"})
     session.run("mypy", f"{PLUGIN}/src", env={"MYPYPATH": "src"})
 
 
@@ -84,7 +85,8 @@ def slow(session: nox.Session) -> None:
     """Run the proofs that take minutes or need PyTorch."""
     install_wheel(session, "[onnx,plots,table]")
     session.install(PLUGIN, *TEST_TOOLS, TORCH, "efficientnet-lite-pytorch==0.1.0")
-    session.run("pytest", "-m", "slow", "tests", PLUGIN_TESTS, *session.posargs)
+    session.run("pytest", "-m", "slow", "-s", "tests", *session.posargs)
+    session.run("pytest", "-m", "slow", *PLUGIN_TESTS)
 
 
 @nox.session

@@ -14,6 +14,7 @@ from tlkit.errors import EngineError
 
 ENGINES = ("keras", "onnxruntime")
 BATCH = 32
+PAD_TO = 8
 PARITY = 1e-4
 # Below this many seconds of Keras work, exporting to another engine costs more than it saves.
 WORTH_EXPORTING_S = 20.0
@@ -61,12 +62,14 @@ class KerasEngine:
         self._trunk = trunk
 
     def run(self, images: np.ndarray) -> np.ndarray:
-        """Return the trunk's float32 output for images; every call has one compiled shape."""
+        """Return the trunk's float32 output for images, in batches of a few sizes."""
         chunks = [self._run_chunk(images[i : i + BATCH]) for i in range(0, len(images), BATCH)]
         return chunks[0] if len(chunks) == 1 else np.concatenate(chunks)
 
     def _run_chunk(self, images: np.ndarray) -> np.ndarray:
-        padding = [(0, BATCH - len(images))] + [(0, 0)] * (images.ndim - 1)
+        # Few shapes, since each is compiled, and little work for nothing.
+        full_size = -(-len(images) // PAD_TO) * PAD_TO
+        padding = [(0, full_size - len(images))] + [(0, 0)] * (images.ndim - 1)
         full = np.pad(images, padding).astype("float32", copy=False)
         output: np.ndarray = np.asarray(self._trunk.predict_on_batch(full), "float32")
         return output[: len(images)]
