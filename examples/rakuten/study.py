@@ -243,10 +243,11 @@ def open_out(out: Path, settings: dict[str, Any], *, resume: bool) -> None:
 
 
 def _let_go() -> None:
-    """Free what Keras keeps of trained models: sixteen of them would fill the memory."""
+    """Drop what Keras keeps of trained models: sixteen of them would fill the memory."""
     import keras
 
-    keras.utils.clear_session(free_memory=True)
+    # Not free_memory=True: that collects garbage at once, for seconds. Python does so by itself.
+    keras.utils.clear_session(free_memory=False)
 
 
 def _seconds(folder: Path, spent: float) -> float:

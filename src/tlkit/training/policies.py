@@ -3,7 +3,7 @@
 A policy is any callable ``policy(layers, epoch) -> layers``. It gets the backbone's layers from
 the input to the output and the epoch within the stage, from 0, and returns those to train. The
 head is always trained. Where the answer changes from one epoch to the next, the trainer starts a
-new phase there, with a new optimizer.
+new phase there, with a new optimizer; a learning-rate schedule begins anew with it.
 """
 
 from __future__ import annotations
