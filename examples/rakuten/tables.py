@@ -40,7 +40,7 @@ def stage_one_table(study: Study) -> str:
                 trial.backbone,
                 outcome.preprocessing,
                 f"{trial.image_size}/{trial.epochs}/{trial.batch_size}",
-                _figure(published),
+                _figure(published, 2),
                 _figure(_f1(outcome)),
                 _interval(outcome),
                 f"{outcome.seconds:.0f} s",
@@ -60,7 +60,7 @@ def stages_table(study: Study) -> str:
         cells = [backbone]
         for stage in (1, 2, 3, 5):
             ours = study.outcome(stage, backbone)
-            cells += [_figure(STAGES.get(backbone, {}).get(stage)), _figure(ours and _f1(ours))]
+            cells += [_figure(STAGES.get(backbone, {}).get(stage), 2), _figure(ours and _f1(ours))]
         rows.append(cells)
     header = ["Backbone"]
     for stage in (1, 2, 3, 5):
@@ -224,5 +224,5 @@ def _label(outcome: Outcome) -> str:
     return f"stage {outcome.stage} {outcome.trial.backbone}{mode} {outcome.trial.image_size} px"
 
 
-def _figure(value: float | None) -> str:
-    return "-" if value is None else f"{value:.4f}".rstrip("0").ljust(4, "0")
+def _figure(value: float | None, digits: int = 4) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
