@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -11,6 +12,8 @@ import numpy as np
 
 from tlkit.data.batches import epoch_order
 
+# A backend that has fetched all it may does not ask again; then there is nothing to wait for.
+CLOSING_S = 0.5
 # inputs(indices, epoch) -> the tail's input for these samples in this epoch
 Inputs = Callable[[np.ndarray, int], np.ndarray]
 
@@ -50,12 +53,33 @@ class Feed(keras.utils.PyDataset):  # type: ignore[misc]
         self._first_epoch = first_epoch
         self._shuffle = shuffle
         self._order: tuple[int, np.ndarray] | None = None
+        self._busy = threading.Lock()
+        self._closed = False
+        self._refused = threading.Event()
 
     def __len__(self) -> int:
         return self.steps * self._epochs
 
     def __getitem__(self, index: int) -> tuple[Any, Any]:
         """Return the inputs and labels of one batch."""
+        with self._busy:
+            if self._closed:
+                self._refused.set()
+                raise RuntimeError("Training has ended; this feed gives no more batches.")
+            return self._batch(index)
+
+    def close(self) -> None:
+        """Wait for the batch that is being made, and make no other.
+
+        A backend that fetches early would otherwise still be at it while Python shuts down after
+        Ctrl-C, and wait for it for ever.
+        """
+        self._closed = True
+        with self._busy:
+            pass
+        self._refused.wait(CLOSING_S)
+
+    def _batch(self, index: int) -> tuple[Any, Any]:
         epoch = self._first_epoch + index // self.steps
         start = index % self.steps * self._batch_size
         samples = self._order_of(epoch)[start : start + self._batch_size]
@@ -79,10 +103,15 @@ class Feed(keras.utils.PyDataset):  # type: ignore[misc]
 
 @contextmanager
 def own_errors(*feeds: Feed | None) -> Iterator[None]:
-    """Raise what a feed raised, in place of what a backend made of it."""
+    """Raise what a feed raised, in place of what a backend made of it; close feeds on any error."""
     try:
         yield
-    except Exception as error:
+    except BaseException as error:
+        for feed in feeds:
+            if feed is not None:
+                feed.close()
+        if not isinstance(error, Exception):
+            raise
         for feed in feeds:
             if feed is not None and feed.error is not None:
                 raise feed.error from error

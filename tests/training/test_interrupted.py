@@ -1,0 +1,52 @@
+"""Ctrl-C ends a training process: batches that are made ahead do not hold it up."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tlkit.training.feed import Feed, own_errors
+
+PROGRAM = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+import tlkit, tlkit.testing
+trainer = tlkit.StagedTrainer(
+    tlkit.testing.tiny_backbone(), weights=None, cache=False, engine="keras", run_dir=sys.argv[1],
+    stages=[tlkit.Stage("long", epochs=100_000, learning_rate=0.01, batch_size=4,
+                        augmentation=tlkit.Augmentation())],
+)
+try:
+    trainer.fit(*tlkit.testing.tiny_dataset().split(0.25), verbose=0)
+except KeyboardInterrupt:
+    sys.exit(130)
+"""
+
+
+def test_ctrl_c_ends_the_process_and_leaves_the_last_checkpoint(tmp_path: Path) -> None:
+    process = subprocess.Popen([sys.executable, "-c", PROGRAM, str(tmp_path)], env=os.environ)
+    checkpoint = tmp_path / "stages" / "01-long" / "checkpoint.npz"
+    try:
+        while not checkpoint.is_file():
+            assert process.poll() is None, "the training ended by itself"
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=60) == 130
+    finally:
+        process.kill()
+    assert [file.name for file in checkpoint.parent.iterdir()] == [checkpoint.name]
+
+
+def test_a_feed_gives_no_batch_after_an_interruption() -> None:
+    feed = Feed(lambda indices, _: indices, np.zeros(4, "int64"), batch_size=2)
+    with pytest.raises(KeyboardInterrupt), own_errors(feed):
+        raise KeyboardInterrupt
+    with pytest.raises(RuntimeError, match="no more batches"):
+        feed[0]
