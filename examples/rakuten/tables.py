@@ -88,10 +88,9 @@ def learning_rate_table(study: Study) -> str:
 
 def baseline(study: Study) -> Evaluation:
     """Return what always guessing the most frequent training class reaches."""
-    counts = study.train.class_counts
-    most = max(range(len(counts)), key=lambda i: list(counts.values())[i])
-    rows = [[float(i == most) for i in range(len(counts))]] * len(study.validation)
-    return Evaluation.from_predictions(study.validation.labels, rows, study.validation.class_names)
+    evaluation = study.ranking()[0].evaluation
+    assert evaluation is not None
+    return evaluation.baseline(study.train.labels)
 
 
 def summary(study: Study, data: str) -> str:
