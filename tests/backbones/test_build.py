@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -16,24 +15,11 @@ import pytest
 from keras import layers
 
 import tlkit
-from tlkit.backbones.preprocessing import preprocess
 from tlkit.backbones.spec import PREPROCESSING
 from tlkit.backbones.split import split
 from tlkit.errors import BackboneError, ImageSizeError, PluginError
+from tlkit.features.onnx import OnnxEngine
 from tlkit.testing import tiny_backbone, tiny_model
-
-SMALLEST = {
-    "densenet121": "densenet",
-    "efficientnet_b0": "efficientnet",
-    "inception_resnet_v2": "inception_resnet_v2",
-    "inception_v3": "inception_v3",
-    "mobilenet_v2": "mobilenet_v2",
-    "nasnet_mobile": "nasnet",
-    "resnet50": "resnet",
-    "vgg16": "vgg16",
-    "vgg19": "vgg19",
-    "xception": "xception",
-}
 
 
 def noise(count: int, size: int) -> np.ndarray:
@@ -41,58 +27,6 @@ def noise(count: int, size: int) -> np.ndarray:
     pixels = np.random.default_rng(0).integers(0, 256, (count, size, size, 3)).astype("float32")
     pixels[0, 0], pixels[0, 1] = 0, 255
     return pixels
-
-
-def expected(module: str, images: np.ndarray) -> np.ndarray:
-    """What a keras.applications module's own function makes of raw images."""
-    own = import_module(f"keras.applications.{module}").preprocess_input
-    return np.asarray(own(images.copy()))
-
-
-@pytest.mark.parametrize(("name", "module"), SMALLEST.items())
-def test_input_stage_is_the_modules_own_preprocessing(name: str, module: str) -> None:
-    spec = tlkit.get_backbone(name)
-    model = tlkit.build_backbone(name, image_size=spec.min_size, weights=None)
-    images = noise(2, spec.min_size)
-    if spec.preprocessing == "raw":
-        assert np.array_equal(expected(module, images), images)
-        assert "preprocess" not in [layer.name for layer in model.layers]
-    else:
-        # A cut point: everything that the network sees has come through it.
-        stage, _ = split(model, "preprocess")
-        np.testing.assert_allclose(stage(images), expected(module, images), rtol=0, atol=1e-4)
-        scale = np.abs(expected(module, images)).max()
-        np.testing.assert_allclose(
-            stage(images) / scale, expected(module, images) / scale, rtol=0, atol=1e-6
-        )
-    assert model.output_shape[-1] == spec.feature_count
-    assert model.count_params() == spec.parameters
-    assert model.name == name
-    assert model.input_shape == (None, spec.min_size, spec.min_size, 3)
-
-
-@pytest.mark.parametrize("spec", tlkit.list_backbones(), ids=lambda spec: spec.name)
-def test_every_backbone_states_the_preprocessing_of_its_module(spec: tlkit.BackboneSpec) -> None:
-    if spec.distribution != "tlkit":
-        pytest.skip("a plugin's own tests look after it")
-    module = next(m for n, m in SMALLEST.items() if tlkit.get_backbone(n).family == spec.family)
-    image = keras.Input((4, 4, 3))
-    staged = keras.Model(image, preprocess(image, spec.preprocessing))(noise(2, 4))
-    np.testing.assert_allclose(staged, expected(module, noise(2, 4)), rtol=0, atol=2e-5)
-    assert hasattr(keras.applications, spec.aliases[0])
-
-
-@pytest.mark.parametrize(("name", "class_name"), [("mobilenet_v2", "MobileNetV2")])
-def test_built_model_is_the_network_of_keras_applications(name: str, class_name: str) -> None:
-    model = tlkit.build_backbone(name, image_size=32, weights=None)
-    network = getattr(keras.applications, class_name)(
-        include_top=False, weights=None, input_shape=(32, 32, 3)
-    )
-    network.set_weights(model.get_weights())
-    images = noise(2, 32)
-    np.testing.assert_allclose(
-        model(images), network(expected(SMALLEST[name], images)), rtol=1e-4, atol=1e-6
-    )
 
 
 def test_unit_preprocessing_gives_zero_to_one_whatever_the_network_was_trained_on() -> None:
@@ -153,7 +87,8 @@ def test_settings_that_a_function_cannot_follow_are_refused() -> None:
     assert tlkit.build_backbone(tiny_model, image_size=16).input_shape == (None, 16, 16, 3)
     assert tlkit.build_backbone(tiny_model, image_size=(16, 16)).name == "tiny"
     with pytest.raises(
-        ImageSizeError, match=r"image_size=8, and the .* takes images of \(16, 16\)"
+        ImageSizeError,
+        match=r"image_size=8, and the .* of 16 x 16\. .*build it on keras.Input\(\(8, 8, 3\)\)",
     ):
         tlkit.build_backbone(tiny_model, image_size=8)
     with pytest.raises(BackboneError, match=r"preprocessing='tf', and 'tiny_model' returns a mod"):
@@ -200,7 +135,11 @@ def test_function_that_returns_something_else_is_an_error(returned: Any, message
         ),
         (
             lambda image, weights: tiny_model(),  # noqa: ARG005
-            "returned a model that does not start at the source of input_tensor",
+            r"does not start at the source of input_tensor\. Build on input_tensor, and end with",
+        ),
+        (
+            lambda image, weights: tiny_model(24),  # noqa: ARG005
+            "takes images of 24 x 24, whatever size is asked for: here 16 x 16. Build on",
         ),
     ],
 )
@@ -208,6 +147,17 @@ def test_plugin_whose_builder_returns_something_else_is_an_error(build: Any, mes
     spec = replace(tiny_backbone(), build=build)
     with pytest.raises(PluginError, match=f"The builder of 'tiny' .*{message}"):
         tlkit.build_backbone(spec, weights=None)
+
+
+@pytest.mark.parametrize("mode", PREPROCESSING)
+def test_input_stage_exports_to_onnx(mode: str, tmp_path: Path) -> None:
+    runtime = pytest.importorskip("onnxruntime")
+    model = tlkit.build_backbone(replace(tiny_backbone(), preprocessing=mode), weights=None)
+    expected = np.asarray(model(noise(2, 16)))
+    OnnxEngine(model, tmp_path / "model.onnx")
+    session = runtime.InferenceSession(tmp_path / "model.onnx")
+    (features,) = session.run(None, {session.get_inputs()[0].name: noise(2, 16)})
+    np.testing.assert_allclose(features, expected, rtol=0, atol=1e-5 * np.abs(expected).max())
 
 
 def test_error_of_a_builder_is_passed_on() -> None:

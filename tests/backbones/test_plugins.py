@@ -13,16 +13,17 @@ from typing import Any
 import pytest
 
 import tlkit
+from tlkit.backbones.hookspecs import HOOK_VERSION
 from tlkit.backbones.plugins import (
     GROUP,
+    SLOW_SECONDS,
     PluginFailure,
-    collect_specs,
     create_plugin_manager,
+    discover,
     installed_plugins,
-    load_plugins,
 )
-from tlkit.backbones.registry import Registry
-from tlkit.errors import PluginError, UnknownBackboneError
+from tlkit.backbones.registry import Registry, installed_registry
+from tlkit.errors import DuplicateBackboneError, PluginError, UnknownBackboneError
 
 GOOD = """
     import tlkit
@@ -68,10 +69,7 @@ def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plugin:
 
 def registry_of(*points: EntryPoint) -> Registry:
     """What is found with just these plugins installed."""
-    manager = create_plugin_manager()
-    failures = load_plugins(manager, points)
-    specs, more = collect_specs(manager)
-    return Registry(specs, [*failures, *more])
+    return Registry(discover(create_plugin_manager(), points))
 
 
 def names(registry: Registry) -> list[str]:
@@ -83,7 +81,9 @@ def test_plugin_provides_backbones_and_is_named_as_their_origin(plugin: Plugin) 
     registry = registry_of(plugin("alpha"), plugin("beta"))
     assert names(registry) == ["alpha", "beta"]
     assert registry.get("alpha").distribution == "dist-alpha"
-    assert registry.failures == ()
+    assert registry.get("alpha").plugin == "alpha"
+    assert registry.discovery.failures == []
+    assert registry.list().notes() == []
 
 
 BROKEN = {
@@ -99,12 +99,33 @@ BROKEN = {
     "misspelt": (
         "import tlkit\n@tlkit.hookimpl\ndef tlkit_backbone(): return []",
         PluginError,
-        "marks no function tlkit_backbones with @tlkit.hookimpl",
+        r"implements tlkit_backbone, a hook that is not there\. Did you mean tlkit_backbones\?",
     ),
-    "arguments": (
+    "hook of another version": (
+        GOOD + "\n    @tlkit.hookimpl\n    def tlkit_report_page(): return 1",
+        PluginError,
+        f"tlkit_report_page, a hook that is not there.*has version {HOOK_VERSION} of the hooks",
+    ),
+    "arguments of another version": (
         "import tlkit\n@tlkit.hookimpl\ndef tlkit_backbones(app): return []",
-        Exception,
-        "'app'",
+        PluginError,
+        rf"(?s)'app'.*has version {HOOK_VERSION} of the hooks: install versions of tlkit",
+    ),
+    "another version": (
+        GOOD + "\n    tlkit_hook_version = 7",
+        PluginError,
+        rf"made for version 7 of the hooks\. tlkit .* has version {HOOK_VERSION} of the hooks",
+    ),
+    "exits": ("import sys; sys.exit('no licence')", SystemExit, "no licence"),
+    "exits when asked": (
+        "import tlkit\n@tlkit.hookimpl\ndef tlkit_backbones(): raise SystemExit(3)",
+        SystemExit,
+        "3",
+    ),
+    "generator that breaks": (
+        GOOD.replace("return [spec", "yield spec").replace('")]', '"); 1 / 0'),
+        ZeroDivisionError,
+        "division by zero",
     ),
     "raises": (
         "import tlkit\n@tlkit.hookimpl\ndef tlkit_backbones(): return [][0]",
@@ -146,7 +167,9 @@ def test_broken_plugin_is_kept_and_shown_and_harms_nobody(
     points = (plugin("alpha"), plugin("broken", source), plugin("gamma"))
     registry = registry_of(*points)
     assert names(registry) == ["alpha", "gamma"]
-    (failure,) = registry.failures
+    (failure,) = registry.discovery.failures
+    assert registry.list().notes() == [f"Not loaded: {failure}"]
+    assert str(registry.list()).endswith(f"Not loaded: {failure}")
     assert (failure.plugin, failure.distribution) == ("broken", "dist-broken")
     assert isinstance(failure.error, kind)
     with pytest.raises(kind, match=text):
@@ -163,19 +186,65 @@ def test_broken_plugin_is_kept_and_shown_and_harms_nobody(
     assert "Repair or uninstall 'dist-broken'" in str(caught.value)
 
 
-def test_two_distributions_with_one_entry_point_name_are_both_refused_and_named(
+def test_two_distributions_with_one_plugin_name_are_an_error_that_names_both_and_the_way_out(
     plugin: Plugin,
 ) -> None:
-    points = (plugin("net", distribution="b-dist"), plugin("net", distribution="a-dist"))
+    points = (
+        plugin("net", GOOD.replace("{name}", "net_b"), distribution="b-dist"),
+        plugin("net", GOOD.replace("{name}", "net_a"), distribution="a-dist"),
+    )
     for order in (points, points[::-1]):
         registry = registry_of(*order, plugin("other"))
-        assert names(registry) == ["other"]
-        assert [failure.distribution for failure in registry.failures] == [
-            point.dist.name  # type: ignore[union-attr]
-            for point in order
-        ]
-        with pytest.raises(PluginError, match=r"provided by a-dist and b-dist\. Uninstall one"):
-            registry.get("net")
+        assert names(registry) == ["net_a", "net_b", "other"]
+        assert registry.get("other").distribution == "dist-other"
+        with pytest.raises(
+            DuplicateBackboneError,
+            match=r"'net', to which 'net_a' belongs, is provided by 'a-dist' and 'b-dist'\. Uninst",
+        ):
+            registry.get("net_a")
+        assert registry.get("a-dist:net_a").distribution == "a-dist"
+        assert registry.get("B_Dist:Net-B").distribution == "b-dist"
+        (note,) = registry.list().notes()
+        assert note.startswith("Two of a name: plugin 'net' is in 'a-dist' and in 'b-dist'.")
+
+
+def test_slow_plugin_is_named_and_can_be_switched_off(
+    plugin: Plugin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = f"import time; time.sleep({SLOW_SECONDS + 0.05})\n" + textwrap.dedent(GOOD)
+    points = (plugin("alpha"), plugin("sleeper", slow), plugin("omega"))
+    registry = registry_of(*points)
+    assert names(registry) == ["alpha", "omega", "sleeper"]
+    (note,) = registry.list().notes()
+    assert note.startswith("Slow: plugin 'sleeper' of 'dist-sleeper' took 0.")
+    assert "TLKIT_DISABLE_PLUGINS=sleeper switches it off" in note
+    monkeypatch.setenv("TLKIT_DISABLE_PLUGINS", "no_such, sleeper")
+    registry = registry_of(*points)
+    assert names(registry) == ["alpha", "omega"]
+    (note,) = registry.list().notes()
+    assert "switched off by the environment variable TLKIT_DISABLE_PLUGINS" in note
+    with pytest.raises(PluginError, match=r"'sleeper' cannot be had: .*switched off"):
+        registry.get("sleeper")
+
+
+def test_a_plugin_that_waits_is_told_of_while_a_person_waits(
+    plugin: Plugin, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    module = "tlkit.backbones.registry.installed_plugins"
+    slow = f"import time; time.sleep({SLOW_SECONDS + 0.05})\n" + textwrap.dedent(GOOD)
+    point = plugin("sleeper", slow)
+    monkeypatch.setattr(module, lambda: [point])
+    registry = installed_registry.__wrapped__()
+    assert names(registry) == ["sleeper"]
+    assert "plugin 'sleeper' of 'dist-sleeper' took 0." in caplog.text
+
+
+def test_plugin_that_failed_does_not_stay_registered(plugin: Plugin) -> None:
+    manager = create_plugin_manager()
+    raises = BROKEN["raises"][0]
+    discover(manager, [plugin("alpha"), plugin("broken", raises)])
+    assert [name for name, _ in manager.list_name_plugin()] == ["dist-alpha:alpha"]
+    assert len(manager.hook.tlkit_backbones()) == 1
 
 
 def test_one_module_under_two_names_is_a_failure_of_the_second(plugin: Plugin) -> None:
@@ -184,7 +253,7 @@ def test_one_module_under_two_names_is_a_failure_of_the_second(plugin: Plugin) -
     vars(second).update(dist=first.dist)
     registry = registry_of(first, second)
     assert names(registry) == ["alpha"]
-    assert [failure.plugin for failure in registry.failures] == ["again"]
+    assert [failure.plugin for failure in registry.discovery.failures] == ["again"]
 
 
 def test_plugin_without_a_distribution_still_works(plugin: Plugin) -> None:
@@ -206,10 +275,10 @@ def test_managers_share_nothing(plugin: Plugin) -> None:
 
 def test_own_backbones_come_through_the_same_door() -> None:
     points = [point for point in installed_plugins() if point.value.startswith("tlkit.")]
-    assert len(points) == 10
+    assert len(points) == 15
     registry = registry_of(*points)
-    assert registry.failures == ()
-    assert len(names(registry)) == 22
+    assert registry.discovery.failures == []
+    assert len(names(registry)) == 40
     assert {spec.distribution for spec in registry.list()} == {"tlkit"}
 
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import http.client
+import os
+import subprocess
+import sys
 import urllib.error
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,32 +25,35 @@ FILES = "keras.src.utils.file_utils"
 IMAGES = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3)).astype("float32")
 
 
-@pytest.fixture(scope="module")
-def efficientnet(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Path]:
-    """Plain EfficientNetB0 with ImageNet's statistics, and the file of its weights."""
-    model = keras.applications.EfficientNetB0(
-        include_top=False, weights=None, input_shape=(32, 32, 3)
-    )
-    statistics = model.get_layer("normalization")
-    statistics.set_weights([np.array(IMAGENET_MEAN), np.array(IMAGENET_STD) ** 2, np.array(1)])
-    statistics.finalize_state()
-    file = tmp_path_factory.mktemp("weights") / "b0.weights.h5"
-    model.save_weights(file)
-    return model, file
-
-
 def stem(model: Any) -> np.ndarray:
     """The first layer's output, which shows what the network was given."""
     return np.asarray(keras.Model(model.inputs[0], model.get_layer("stem_conv").output)(IMAGES))
 
 
+def plain_efficientnet(number: int, file: Path) -> Any:
+    """A plain EfficientNet with ImageNet's statistics, its weights saved in a file."""
+    model = getattr(keras.applications, f"EfficientNetB{number}")(
+        include_top=False, weights=None, input_shape=(32, 32, 3)
+    )
+    statistics = model.get_layer("normalization")
+    statistics.set_weights([np.array(IMAGENET_MEAN), np.array(IMAGENET_STD) ** 2, np.array(1)])
+    statistics.finalize_state()
+    model.save_weights(file)
+    return model
+
+
+@pytest.mark.parametrize(
+    "number", [0, *(pytest.param(number, marks=pytest.mark.slow) for number in range(1, 8))]
+)
 def test_efficientnet_sees_the_same_with_weights_from_a_file_as_by_name(
-    efficientnet: tuple[Any, Path], monkeypatch: pytest.MonkeyPatch
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plain, file = efficientnet
+    name, file = f"efficientnet_b{number}", tmp_path / "plain.weights.h5"
+    keras.utils.clear_session()
+    plain = plain_efficientnet(number, file)
     monkeypatch.setattr(f"{FILES}.get_file", lambda *_, **__: str(file))
-    by_name = tlkit.build_backbone("efficientnet_b0", image_size=32, weights="imagenet")
-    by_file = tlkit.build_backbone("efficientnet_b0", image_size=32, weights=file)
+    by_name = tlkit.build_backbone(name, image_size=32, weights="imagenet")
+    by_file = tlkit.build_backbone(name, image_size=32, weights=file)
     np.testing.assert_allclose(stem(by_file), stem(by_name), atol=1e-4)
     pairs = zip(by_file.get_weights(), by_name.get_weights(), strict=True)
     assert all(np.array_equal(a, b) for a, b in pairs)
@@ -154,6 +161,78 @@ def test_download_that_is_impossible_names_the_ways_out(
         tlkit.build_backbone("mobilenet_v2", image_size=96)
     message = str(caught.value)
     assert message.startswith("The 'imagenet' weights of 'mobilenet_v2' could not be downloaded: ")
-    for way_out in ("~/.keras/models", "weights=PATH", "weights=None", "tlkit-efficientnet-lite"):
+    file = "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_96_no_top.h5"
+    assert f"mobilenet_v2/{file} where there is a network and put it here as " in message
+    assert f"models/{file};" in message
+    for way_out in ("weights=PATH", "weights=None", "tlkit-efficientnet-lite"):
         assert way_out in message
     assert list(tmp_path.rglob("*.h5")) == []
+
+
+def test_download_of_a_plugins_own_names_where_keras_keeps_files() -> None:
+    def offline(image: Any, weights: Any) -> Any:  # noqa: ARG001
+        raise ConnectionRefusedError("no route")
+
+    spec = replace(tiny_backbone(), build=offline, weights=("mine",))
+    with pytest.raises(WeightsError, match=r"'mine' weights of 'tiny' .*: no route\n.*~/\.keras"):
+        tlkit.build_backbone(spec, weights="mine")
+
+
+OFFLINE = """
+import pathlib, re, socket
+def refuse(*_): raise OSError("no network here")
+socket.socket.connect = refuse
+socket.getaddrinfo = refuse
+import tlkit
+for attempt in range(2):
+    try:
+        tlkit.build_backbone("nasnet_mobile", image_size=224)
+    except tlkit.TlkitError as error:
+        print(error)
+        path = pathlib.Path(re.search("put it here as (.*?);", str(error))[1])
+        path.write_bytes(b"not the right file")
+"""
+
+
+def test_keras_looks_where_the_message_says(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", OFFLINE],
+        env={**os.environ, "KERAS_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    # Keras calls this file otherwise than its address does.
+    assert f"put it here as {tmp_path / 'models' / 'nasnet_mobile_no_top.h5'};" in done.stdout
+    assert "NASNet-mobile-no-top.h5 where there is a network" in done.stdout
+    assert "A local file was found, but it seems to be incomplete" in done.stdout
+
+
+@pytest.mark.parametrize("ending", [".weights.h5", ".keras", ".h5"])
+@pytest.mark.filterwarnings("ignore:.*legacy")
+def test_wrong_file_says_which_layers_do_not_fit_and_how(ending: str, tmp_path: Path) -> None:
+    other = keras.applications.MobileNetV2(
+        include_top=False, weights=None, input_shape=(32, 32, 3), alpha=0.35
+    )
+    file = tmp_path / f"narrow{ending}"
+    (other.save_weights if ending == ".weights.h5" else other.save)(file)
+    with pytest.raises(WeightsError) as caught:
+        tlkit.build_backbone("mobilenet_v2", image_size=32, weights=file)
+    assert str(caught.value).splitlines() == [
+        f"The weights in {file} do not fit 'mobilenet_v2': "
+        "103 of its 104 layers with weights differ from the file's 104",
+        "  Conv1: the file has (3, 3, 3, 16), the network (3, 3, 3, 32)",
+        "  bn_Conv1: the file has 4 of (16,), the network 4 of (32,)",
+        "  expanded_conv_depthwise: the file has (3, 3, 16, 1), the network (3, 3, 32, 1)",
+        "  expanded_conv_depthwise_BN: the file has 4 of (16,), the network 4 of (32,)",
+        "  expanded_conv_project: the file has (1, 1, 16, 8), the network (1, 1, 32, 16)",
+        "  and 98 more",
+        "Give a file that was saved from the same architecture without its top.",
+    ]
+
+
+@pytest.mark.filterwarnings("ignore:.*legacy")
+def test_file_with_a_top_is_told_so(tmp_path: Path) -> None:
+    keras.applications.MobileNetV2(weights=None, input_shape=(32, 32, 3)).save(tmp_path / "top.h5")
+    with pytest.raises(WeightsError, match="layers that the network lacks: predictions"):
+        tlkit.build_backbone("mobilenet_v2", image_size=32, weights=tmp_path / "top.h5")

@@ -10,7 +10,7 @@ from typing import Any
 from tlkit.backbones.preprocessing import preprocess
 from tlkit.backbones.registry import get_backbone
 from tlkit.backbones.spec import PREPROCESSING, BackboneSpec
-from tlkit.backbones.weights import load_file, unreachable, weights_file
+from tlkit.backbones.weights import download_of, load_file, unreachable, weights_file
 from tlkit.errors import BackboneError, ImageSizeError, PluginError
 
 ImageSize = int | tuple[int, int]
@@ -27,8 +27,9 @@ def build_backbone(
     """Build a backbone without its classification top.
 
     Args:
-        name: A backbone's name, a `BackboneSpec`, or a function without arguments that returns
-            a keras.Model of raw images; such a model is checked and returned as it is.
+        name: A backbone's name (``"distribution:name"`` where several have it), a
+            `BackboneSpec`, or a function without arguments that returns a keras.Model of raw
+            images; such a model is checked and returned as it is.
         image_size: Side in pixels, or (height, width); the backbone's default where None.
         weights: A name that the backbone knows (usually ``"imagenet"``), None for random
             weights, or a path to a ``.weights.h5``, ``.h5`` or ``.keras`` file. A function brings
@@ -62,11 +63,7 @@ def build_backbone(
 
     image = keras.Input((height, width, 3), name="image")
     model = _run_builder(spec, preprocess(image, mode), None if file else weights)
-    if _checked(model, spec.name).inputs[0] is not image:
-        raise PluginError(
-            f"The builder of {spec.name!r} returned a model that does not start at the source of "
-            "input_tensor. End it with keras.Model(keras.utils.get_source_inputs(input_tensor), x)."
-        )
+    _require_start_at(image, _checked(model, spec.name), spec.name)
     model = keras.Model(image, model.outputs[0], name=spec.name)
     if file:
         load_file(model, file)
@@ -103,7 +100,8 @@ def _own_model(build: Callable[[], Any], image_size: ImageSize | None, preproces
     if image_size is not None and size != tuple(asked):
         raise ImageSizeError(
             f"image_size={image_size!r}, and the model that {name!r} returned takes images of "
-            f"{size}. Leave image_size out, or let the function build another size."
+            f"{_size_in_words(size)}. Leave image_size out, or let the function build it on "
+            f"keras.Input(({', '.join(map(str, asked))}, 3))."
         )
     if preprocessing != "auto":
         raise BackboneError(
@@ -128,11 +126,35 @@ def _run_builder(spec: BackboneSpec, image: Any, weights: Any) -> Any:
     try:
         return spec.build(image, weights)
     except Exception as error:
-        # Keras turns some failed downloads into a plain Exception and lets others through.
-        failed = isinstance(error, (OSError, HTTPException)) or "URL fetch failure" in str(error)
+        wanted = download_of(error)
+        failed = wanted is not None or isinstance(error, (OSError, HTTPException))
         if weights is not None and failed:
-            raise unreachable(spec, weights, error) from error
+            raise unreachable(spec, weights, error, wanted) from error
         raise
+
+
+def _require_start_at(image: Any, model: Any, name: str) -> None:
+    given = model.inputs[0]
+    if given is image:
+        return
+    size, asked = tuple(given.shape[1:3]), tuple(image.shape[1:3])
+    fixed = (
+        ""
+        if size in (asked, (None, None))
+        else (
+            f" It takes images of {_size_in_words(size)}, whatever size is asked for: here "
+            f"{_size_in_words(asked)}."
+        )
+    )
+    raise PluginError(
+        f"The builder of {name!r} returned a model that does not start at the source of "
+        f"input_tensor.{fixed} Build on input_tensor, and end with "
+        "keras.Model(keras.utils.get_source_inputs(input_tensor), x)."
+    )
+
+
+def _size_in_words(size: tuple[int | None, ...]) -> str:
+    return " x ".join("any" if side is None else str(side) for side in size)
 
 
 def _checked(model: Any, name: str) -> Any:

@@ -8,6 +8,9 @@ import pluggy
 
 from tlkit.backbones.spec import BackboneSpec
 
+# Raised when a hook changes in a way that plugins written for the old one cannot follow.
+HOOK_VERSION = 1
+
 hookspec = pluggy.HookspecMarker("tlkit")
 
 

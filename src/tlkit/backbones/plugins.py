@@ -1,19 +1,27 @@
-"""Loading plugins, each alone: a broken one is recorded and harms nobody else."""
+"""Finding plugins and loading each alone: a broken or slow one is named and harms nobody else."""
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from importlib.metadata import EntryPoint, entry_points
+from time import perf_counter
 
 import pluggy
 
-from tlkit.backbones.hookspecs import BackboneHooks
+from tlkit import __version__
+from tlkit.backbones.hookspecs import HOOK_VERSION, BackboneHooks
 from tlkit.backbones.spec import BackboneSpec
 from tlkit.errors import PluginError
 
 GROUP = "tlkit.backbones"
+SWITCH = "TLKIT_DISABLE_PLUGINS"
+# All built-in plugins together load in about a tenth of this.
+SLOW_SECONDS = 0.5
 
 hookimpl = pluggy.HookimplMarker("tlkit")
 
@@ -39,6 +47,45 @@ class PluginFailure:
         )
 
 
+@dataclass(frozen=True)
+class SlowPlugin:
+    """A plugin that held up the listing of backbones.
+
+    Args:
+        plugin: Name of its entry point.
+        distribution: The installed distribution that brought it.
+        seconds: What loading it took.
+    """
+
+    plugin: str
+    distribution: str
+    seconds: float
+
+    def __str__(self) -> str:
+        return (
+            f"plugin {self.plugin!r} of {self.distribution!r} took {self.seconds:.1f} s to load. "
+            f"{SWITCH}={self.plugin} switches it off; its author can import what is heavy inside "
+            "the function that builds the network."
+        )
+
+
+@dataclass
+class Discovery:
+    """What the installed plugins gave.
+
+    Args:
+        specs: Every backbone, with its distribution and plugin filled in.
+        failures: Plugins that could not be used.
+        slow: Plugins that took longer than `SLOW_SECONDS` to load.
+        rivals: Entry-point names that several distributions use, with those distributions.
+    """
+
+    specs: list[BackboneSpec] = field(default_factory=list)
+    failures: list[PluginFailure] = field(default_factory=list)
+    slow: list[SlowPlugin] = field(default_factory=list)
+    rivals: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+
 def create_plugin_manager() -> pluggy.PluginManager:
     """Return a fresh plugin manager that knows tlkit's hooks and has no plugin yet."""
     manager = pluggy.PluginManager("tlkit")
@@ -51,52 +98,88 @@ def installed_plugins() -> tuple[EntryPoint, ...]:
     return tuple(sorted(entry_points(group=GROUP), key=lambda point: (point.name, point.value)))
 
 
-def load_plugins(
-    manager: pluggy.PluginManager, points: Sequence[EntryPoint]
-) -> list[PluginFailure]:
-    """Register each entry point alone and return the failures.
+def discover(manager: pluggy.PluginManager, points: Sequence[EntryPoint]) -> Discovery:
+    """Load plugins and ask each for its backbones.
 
     Args:
-        manager: From `create_plugin_manager`.
-        points: Entry points to load. Two distributions with one entry-point name are a failure
-            of both, since which of them wins would depend on the order of installation.
-
-    Returns:
-        One failure for each plugin that could not be loaded or registered.
+        manager: From `create_plugin_manager`; plugins that work are registered with it.
+        points: Entry points to load, each alone. Those that the environment variable
+            ``TLKIT_DISABLE_PLUGINS`` names, separated by commas, are left out and recorded.
     """
-    failures = []
-    rivals = _rivals(points)
+    found = Discovery(rivals=_rivals(points))
     for point in points:
+        started = perf_counter()
         try:
-            _refuse_rivals(point, rivals[point.name])
-            plugin = point.load()
-            manager.register(plugin, name=f"{_distribution(point)}:{point.name}")
-            _require_hook(manager, plugin)
-        except Exception as error:  # noqa: BLE001 - kept, shown in listings, raised on lookup
-            failures.append(PluginFailure(point.name, _distribution(point), error))
-    return failures
+            found.specs += _backbones_of(manager, point)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - kept, listed, raised on lookup
+            found.failures.append(PluginFailure(point.name, distribution_of(point), error))
+        seconds = perf_counter() - started
+        if seconds > SLOW_SECONDS:
+            found.slow.append(SlowPlugin(point.name, distribution_of(point), seconds))
+    return found
 
 
-def collect_specs(
-    manager: pluggy.PluginManager,
-) -> tuple[list[BackboneSpec], list[PluginFailure]]:
-    """Call ``tlkit_backbones`` on each registered plugin alone.
-
-    Returns:
-        The specs, each with its distribution filled in, and the failures.
-    """
-    specs: list[BackboneSpec] = []
-    failures: list[PluginFailure] = []
-    for implementation in manager.hook.tlkit_backbones.get_hookimpls():
-        distribution, _, plugin = implementation.plugin_name.partition(":")
-        try:
-            specs += _checked(implementation.function(), distribution)
-        except Exception as error:  # noqa: BLE001 - kept, shown in listings, raised on lookup
-            failures.append(PluginFailure(plugin, distribution, error))
-    return specs, failures
+def distribution_of(point: EntryPoint) -> str:
+    """Return the name of the distribution that brought an entry point."""
+    return point.dist.name if point.dist is not None else "unknown distribution"
 
 
-def _checked(given: object, distribution: str) -> list[BackboneSpec]:
+def _backbones_of(manager: pluggy.PluginManager, point: EntryPoint) -> list[BackboneSpec]:
+    if point.name in os.environ.get(SWITCH, "").replace(" ", "").split(","):
+        raise PluginError(f"switched off by the environment variable {SWITCH}")
+    plugin = point.load()
+    _require_version(plugin)
+    distribution = distribution_of(point)
+    with _registered(manager, plugin, f"{distribution}:{point.name}"):
+        given = _checked(_hook_of(manager, plugin)())
+    return [replace(spec, distribution=distribution, plugin=point.name) for spec in given]
+
+
+@contextmanager
+def _registered(manager: pluggy.PluginManager, plugin: object, name: str) -> Iterator[None]:
+    """Register a plugin, and take it out again where it then turns out not to work."""
+    try:
+        manager.register(plugin, name=name)
+    except pluggy.PluginValidationError as error:
+        raise PluginError(f"{error}\n{_other_version()}") from error
+    try:
+        yield
+    except BaseException:
+        manager.unregister(name=name)
+        raise
+
+
+def _require_version(plugin: object) -> None:
+    version = getattr(plugin, "tlkit_hook_version", HOOK_VERSION)
+    if version != HOOK_VERSION:
+        raise PluginError(f"it was made for version {version!r} of the hooks. {_other_version()}")
+
+
+def _hook_of(manager: pluggy.PluginManager, plugin: object) -> Callable[[], object]:
+    """Return the plugin's own function, so that it is called alone."""
+    callers = manager.get_hookcallers(plugin) or ()
+    for caller in callers:
+        if not caller.has_spec():
+            near = get_close_matches(caller.name, ["tlkit_backbones"])
+            hint = f"Did you mean {near[0]}?" if near else _other_version()
+            raise PluginError(f"it implements {caller.name}, a hook that is not there. {hint}")
+    for implementation in (each for caller in callers for each in caller.get_hookimpls()):
+        if implementation.plugin is plugin:
+            return implementation.function
+    raise PluginError(
+        "it marks no function tlkit_backbones with @tlkit.hookimpl. Write "
+        "@tlkit.hookimpl above a function of that name that returns the backbones."
+    )
+
+
+def _other_version() -> str:
+    return (
+        f"tlkit {__version__} has version {HOOK_VERSION} of the hooks: install versions of tlkit "
+        "and of the plugin that were made for each other."
+    )
+
+
+def _checked(given: object) -> list[BackboneSpec]:
     if isinstance(given, (str, BackboneSpec)) or not isinstance(given, Iterable):
         raise PluginError(
             f"tlkit_backbones() returned {type(given).__name__}, expected an iterable of "
@@ -109,32 +192,11 @@ def _checked(given: object, distribution: str) -> list[BackboneSpec]:
                 f"tlkit_backbones() returned a {type(spec).__name__} among its backbones, "
                 "expected BackboneSpec."
             )
-    return [replace(spec, distribution=distribution) for spec in specs]
+    return specs
 
 
-def _require_hook(manager: pluggy.PluginManager, plugin: object) -> None:
-    hooks = {hook.name for hook in manager.get_hookcallers(plugin) or ()}
-    if "tlkit_backbones" not in hooks:
-        raise PluginError(
-            "it marks no function tlkit_backbones with @tlkit.hookimpl. Write "
-            "@tlkit.hookimpl above a function of that name that returns the backbones."
-        )
-
-
-def _distribution(point: EntryPoint) -> str:
-    return point.dist.name if point.dist is not None else "unknown distribution"
-
-
-def _rivals(points: Sequence[EntryPoint]) -> dict[str, set[str]]:
-    rivals: dict[str, set[str]] = defaultdict(set)
+def _rivals(points: Sequence[EntryPoint]) -> dict[str, tuple[str, ...]]:
+    users: dict[str, set[str]] = defaultdict(set)
     for point in points:
-        rivals[point.name].add(_distribution(point))
-    return rivals
-
-
-def _refuse_rivals(point: EntryPoint, distributions: set[str]) -> None:
-    if len(distributions) > 1:
-        raise PluginError(
-            f"the entry point {point.name!r} in group {GROUP!r} is provided by "
-            f"{' and '.join(sorted(distributions))}. Uninstall one of them."
-        )
+        users[point.name].add(distribution_of(point))
+    return {name: tuple(sorted(each)) for name, each in users.items() if len(each) > 1}

@@ -1,83 +1,94 @@
-"""Names to specs, with near-miss hints; two specs of one name are an error."""
+"""Names to specs, with near-miss hints; a name that two distributions use is an error."""
 
 from __future__ import annotations
 
+import logging
+import re
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from functools import cache
 
+from tlkit.backbones.listing import BackboneList
 from tlkit.backbones.plugins import (
+    Discovery,
     PluginFailure,
-    collect_specs,
     create_plugin_manager,
+    discover,
     installed_plugins,
-    load_plugins,
 )
 from tlkit.backbones.spec import BackboneSpec
 from tlkit.errors import DuplicateBackboneError, PluginError, UnknownBackboneError
+
+_log = logging.getLogger("tlkit")
 
 
 class Registry:
     """Backbones by name.
 
     Args:
-        specs: Every spec that plugins gave.
-        failures: Plugins that could not be used.
+        discovery: What the plugins gave.
     """
 
-    def __init__(
-        self, specs: Iterable[BackboneSpec], failures: Sequence[PluginFailure] = ()
-    ) -> None:
-        self.failures = tuple(failures)
-        self._named: dict[str, list[BackboneSpec]] = {}
-        for spec in specs:
-            for name in dict.fromkeys(_fold(n) for n in (spec.name, *spec.aliases)):
-                self._named.setdefault(name, []).append(spec)
+    def __init__(self, discovery: Discovery) -> None:
+        self.discovery = discovery
 
-    def list(self, pattern: str = "*") -> tuple[BackboneSpec, ...]:
-        """Return the specs whose name matches a shell-style pattern, sorted by name."""
-        specs = {id(s): s for group in self._named.values() for s in group}.values()
-        matching = (s for s in specs if fnmatchcase(s.name, pattern.lower()))
-        return tuple(sorted(matching, key=lambda s: (s.name, s.distribution)))
+    def list(self, pattern: str = "*") -> BackboneList:
+        """Return the specs whose name or alias matches a shell-style pattern, sorted by name."""
+        matching = [spec for spec in self.discovery.specs if _matches(spec, pattern)]
+        return BackboneList(
+            sorted(matching, key=lambda spec: (spec.name, spec.distribution)), self.discovery
+        )
 
     def get(self, name: str) -> BackboneSpec:
-        """Return the one spec of that name; case and dashes do not matter.
+        """Return the one spec of that name; case, dashes and underscores do not matter.
 
         Raises:
             UnknownBackboneError: Nothing has that name; near misses are offered.
-            DuplicateBackboneError: Several distributions provide it.
+            DuplicateBackboneError: Several distributions provide it, or plugins of one name.
             PluginError: The plugin that is called so could not be loaded; its error is the cause.
         """
-        found = self._named.get(_fold(name), [])
-        if len(found) > 1:
-            raise DuplicateBackboneError(
-                f"The backbone {name!r} is provided by "
-                f"{' and '.join(sorted(repr(s.distribution) for s in found))}. Uninstall one of "
-                "them, or pass the BackboneSpec that you mean instead of its name: "
-                f"[s for s in tlkit.list_backbones({found[0].name!r}) if s.distribution == ...][0]."
-            )
+        distribution, _, short = name.rpartition(":")
+        found = _named(self._of(distribution), short)
         if not found:
             self._raise_unknown(name)
+        if len(found) > 1:
+            raise _ambiguous(f"The backbone {short!r}", found[0].name, _origins(found))
+        rivals = () if distribution else self.discovery.rivals.get(found[0].plugin, ())
+        if rivals:
+            owner = f"The plugin {found[0].plugin!r}, to which {short!r} belongs,"
+            raise _ambiguous(owner, found[0].name, rivals)
         return found[0]
 
+    def _of(self, distribution: str) -> Sequence[BackboneSpec]:
+        if not distribution:
+            return self.discovery.specs
+        wanted = _fold(distribution)
+        return [spec for spec in self.discovery.specs if _fold(spec.distribution) == wanted]
+
     def _raise_unknown(self, name: str) -> None:
-        for failure in self.failures:
-            if _fold(name).startswith(_fold(failure.plugin)):
+        asked = _fold(name.rpartition(":")[2])
+        for failure in self.discovery.failures:
+            if asked.startswith(_fold(failure.plugin)):
                 raise PluginError(
                     f"The backbone {name!r} cannot be had: {failure}. Repair or uninstall "
                     f"{failure.distribution!r}."
                 ) from failure.error
-        raise UnknownBackboneError(_unknown(name, [s.name for s in self.list()], self.failures))
+        raise UnknownBackboneError(_unknown(name, self.list(), self.discovery.failures))
 
 
-def list_backbones(pattern: str = "*") -> tuple[BackboneSpec, ...]:
+def list_backbones(pattern: str = "*") -> BackboneList:
     """Return the installed backbones whose name matches a pattern, sorted by name.
 
     Loads no framework. The first call loads the plugins; later ones are free.
 
     Args:
-        pattern: Shell-style, for example ``"*net*"``.
+        pattern: Shell-style, for example ``"*net*"``; case does not matter. Keras class names
+            match as well.
+
+    Returns:
+        A tuple of `BackboneSpec` that prints as a table, with the plugins that could not be
+        loaded under it; ``.to_dataframe()`` gives it as a pandas.DataFrame.
 
     Example:
         >>> import tlkit
@@ -92,6 +103,7 @@ def get_backbone(name: str) -> BackboneSpec:
 
     Args:
         name: For example ``"xception"``; Keras class names such as ``"Xception"`` work too.
+            ``"distribution:name"`` chooses where several distributions have that name.
 
     Raises:
         UnknownBackboneError: Nothing has that name; near misses are offered.
@@ -108,25 +120,61 @@ def get_backbone(name: str) -> BackboneSpec:
 
 def plugin_failures() -> tuple[PluginFailure, ...]:
     """Return the installed plugins that could not be used, and why."""
-    return installed_registry().failures
+    return tuple(installed_registry().discovery.failures)
 
 
 @cache
 def installed_registry() -> Registry:
     """Return the registry of everything installed, made once per process."""
-    manager = create_plugin_manager()
-    failures = load_plugins(manager, installed_plugins())
-    specs, more = collect_specs(manager)
-    return Registry(specs, [*failures, *more])
+    discovery = discover(create_plugin_manager(), installed_plugins())
+    for slow in discovery.slow:
+        _log.warning("%s", slow)
+    return Registry(discovery)
 
 
 def _fold(name: str) -> str:
-    return name.lower().replace("-", "_")
+    return re.sub(r"[-_. ]", "", name).lower()
 
 
-def _unknown(name: str, known: list[str], failures: Sequence[PluginFailure]) -> str:
-    near = get_close_matches(_fold(name), known, n=3, cutoff=0.6)
-    hint = f"Did you mean {' or '.join(near)}?" if near else f"Installed: {', '.join(known)}."
+def _matches(spec: BackboneSpec, pattern: str) -> bool:
+    return any(fnmatchcase(name.lower(), pattern.lower()) for name in (spec.name, *spec.aliases))
+
+
+def _named(specs: Iterable[BackboneSpec], name: str) -> list[BackboneSpec]:
+    """Return the specs of exactly that name, else those called much the same."""
+    specs = list(specs)
+    wanted = _fold(name)
+    return [spec for spec in specs if spec.name == name] or [
+        spec for spec in specs if wanted in map(_fold, (spec.name, *spec.aliases))
+    ]
+
+
+def _origins(specs: Iterable[BackboneSpec]) -> list[str]:
+    return sorted(spec.distribution for spec in specs)
+
+
+def _ambiguous(what: str, name: str, distributions: Sequence[str]) -> DuplicateBackboneError:
+    return DuplicateBackboneError(
+        f"{what} is provided by {' and '.join(map(repr, distributions))}. Uninstall one of them, "
+        f"or say which you mean: {' or '.join(repr(f'{each}:{name}') for each in distributions)}."
+    )
+
+
+def _near(asked: str, known: Sequence[BackboneSpec]) -> Sequence[str]:
+    """Return the names that begin as asked, which a family's name does, else the most alike."""
+    names = {_fold(each): spec.name for spec in known for each in (spec.name, *spec.aliases)}
+    family = [spec.name for spec in known if asked and _fold(spec.name).startswith(asked)]
+    alike = get_close_matches(asked, names, n=3, cutoff=0.6)
+    return family or list(dict.fromkeys(names[each] for each in alike))
+
+
+def _unknown(name: str, known: Sequence[BackboneSpec], failures: Sequence[PluginFailure]) -> str:
+    offered = _near(_fold(name.rpartition(":")[2]), known)
+    hint = (
+        f"Did you mean {' or '.join(offered)}?"
+        if offered
+        else f"Installed: {', '.join(spec.name for spec in known)}."
+    )
     broken = "".join(f"\nNot loaded: {failure}." for failure in failures)
     return (
         f"No backbone is called {name!r}. {hint} tlkit.list_backbones() names all; "

@@ -40,6 +40,7 @@ class BackboneSpec:
         paper: Address of the paper.
         aliases: Other names that are accepted, for example the Keras class name.
         distribution: The installed distribution that provides it; tlkit fills this in.
+        plugin: The entry point that provides it; tlkit fills this in.
 
     Raises:
         PluginError: A field is not what is described above; the message names it.
@@ -60,6 +61,7 @@ class BackboneSpec:
     paper: str = ""
     aliases: tuple[str, ...] = ()
     distribution: str = ""
+    plugin: str = ""
 
     def __post_init__(self) -> None:
         _require(

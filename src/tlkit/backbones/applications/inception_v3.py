@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from tlkit.backbones.applications.application import application
+from tlkit.backbones.applications.application import Application, specs
 from tlkit.backbones.plugins import hookimpl
 from tlkit.backbones.spec import BackboneSpec
+
+_NETWORKS = (Application("InceptionV3", "inception_v3", 299, 2048, 21_802_784, top1=0.779),)
 
 
 @hookimpl
 def tlkit_backbones() -> list[BackboneSpec]:
     """Return the backbones of keras.applications.inception_v3."""
-    return [
-        application(
-            "InceptionV3",
-            name="inception_v3",
-            family="Inception",
-            preprocessing="tf",
-            default_size=299,
-            min_size=75,
-            feature_count=2048,
-            parameters=21_802_784,
-            top1=0.779,
-            paper="https://arxiv.org/abs/1512.00567",
-        ),
-    ]
+    return specs(
+        _NETWORKS,
+        family="InceptionV3",
+        preprocessing="tf",
+        min_size=75,
+        weights_license="Apache-2.0",
+        paper="https://arxiv.org/abs/1512.00567",
+    )

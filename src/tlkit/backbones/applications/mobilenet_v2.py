@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from tlkit.backbones.applications.application import application
+from tlkit.backbones.applications.application import Application, specs
 from tlkit.backbones.plugins import hookimpl
 from tlkit.backbones.spec import BackboneSpec
+
+_NETWORKS = (Application("MobileNetV2", "mobilenet_v2", 224, 1280, 2_257_984, top1=0.713),)
 
 
 @hookimpl
 def tlkit_backbones() -> list[BackboneSpec]:
     """Return the backbones of keras.applications.mobilenet_v2."""
-    return [
-        application(
-            "MobileNetV2",
-            name="mobilenet_v2",
-            family="MobileNet",
-            preprocessing="tf",
-            default_size=224,
-            min_size=32,
-            feature_count=1280,
-            parameters=2_257_984,
-            top1=0.713,
-            paper="https://arxiv.org/abs/1801.04381",
-        ),
-    ]
+    return specs(
+        _NETWORKS,
+        family="MobileNetV2",
+        preprocessing="tf",
+        min_size=32,
+        weights_license="Apache-2.0",
+        paper="https://arxiv.org/abs/1801.04381",
+    )

@@ -2,37 +2,36 @@
 
 from __future__ import annotations
 
-from tlkit.backbones.applications.application import application
+from typing import Any
+
+from tlkit.backbones.applications.application import Application, specs
 from tlkit.backbones.plugins import hookimpl
 from tlkit.backbones.spec import BackboneSpec
+
+_NETWORKS = (
+    Application("NASNetMobile", "nasnet_mobile", 224, 1056, 4_269_716, top1=0.744),
+    Application("NASNetLarge", "nasnet_large", 331, 4032, 84_916_818, top1=0.825),
+)
 
 
 @hookimpl
 def tlkit_backbones() -> list[BackboneSpec]:
     """Return the backbones of keras.applications.nasnet."""
-    return [
-        application(
-            "NASNetMobile",
-            name="nasnet_mobile",
-            family="NASNet",
-            preprocessing="tf",
-            default_size=224,
-            min_size=32,
-            feature_count=1056,
-            parameters=4_269_716,
-            top1=0.744,
-            paper="https://arxiv.org/abs/1707.07012",
-        ),
-        application(
-            "NASNetLarge",
-            name="nasnet_large",
-            family="NASNet",
-            preprocessing="tf",
-            default_size=331,
-            min_size=32,
-            feature_count=4032,
-            parameters=84_916_818,
-            top1=0.825,
-            paper="https://arxiv.org/abs/1707.07012",
-        ),
-    ]
+    return specs(
+        _NETWORKS,
+        family="NASNet",
+        preprocessing="tf",
+        min_size=32,
+        weights_license="Apache-2.0",
+        paper="https://arxiv.org/abs/1707.07012",
+        build=_build,
+    )
+
+
+def _build(class_name: str, input_tensor: Any, weights: str | None) -> Any:
+    import keras
+
+    # With an input_shape that is not its default, NASNet refuses its ImageNet weights, though
+    # they fit: the size is left to input_tensor.
+    factory = getattr(keras.applications, class_name)
+    return factory(include_top=False, weights=weights, input_tensor=input_tensor)

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from tlkit.backbones.applications.application import application
+from tlkit.backbones.applications.application import Application, specs
 from tlkit.backbones.plugins import hookimpl
 from tlkit.backbones.spec import BackboneSpec
+
+_NETWORKS = (Application("Xception", "xception", 299, 2048, 20_861_480, top1=0.79),)
 
 
 @hookimpl
 def tlkit_backbones() -> list[BackboneSpec]:
     """Return the backbones of keras.applications.xception."""
-    return [
-        application(
-            "Xception",
-            name="xception",
-            family="Xception",
-            preprocessing="tf",
-            default_size=299,
-            min_size=71,
-            feature_count=2048,
-            parameters=20_861_480,
-            top1=0.79,
-            paper="https://arxiv.org/abs/1610.02357",
-        ),
-    ]
+    return specs(
+        _NETWORKS,
+        family="Xception",
+        preprocessing="tf",
+        min_size=71,
+        weights_license="MIT",
+        paper="https://arxiv.org/abs/1610.02357",
+    )
