@@ -77,7 +77,8 @@ def benchmark(session: nox.Session) -> None:
     """Compare with plain Keras side by side and print medians and ratios."""
     session.install(".[onnx,plots]", PLUGIN)
     session.run("python", "benchmarks/frozen_stage.py", *session.posargs)
-    session.run("python", "benchmarks/imports.py")
+    for script in ("imports", "plugins", "build"):
+        session.run("python", f"benchmarks/{script}.py")
 
 
 @nox.session

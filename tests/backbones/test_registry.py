@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -154,6 +155,11 @@ def test_listing_is_a_tuple_and_shows_as_a_page_and_as_a_data_frame() -> None:
     assert list(frame.index) == ["net", "other"]
     assert frame.loc["net", "feature_count"] == 12
     assert "build" not in frame
+
+
+def test_the_docs_show_the_listing_as_it_prints() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "backbones.md").read_text("utf-8")
+    assert f"```text\n{tlkit.list_backbones('*net1*')}\n```" in page
 
 
 def test_listing_of_nothing_is_an_empty_table() -> None:

@@ -8,12 +8,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint, entry_points, version
 from time import perf_counter
 
 import pluggy
 
-from tlkit import __version__
 from tlkit.backbones.hookspecs import HOOK_VERSION, BackboneHooks
 from tlkit.backbones.spec import BackboneSpec
 from tlkit.errors import PluginError
@@ -150,9 +149,9 @@ def _registered(manager: pluggy.PluginManager, plugin: object, name: str) -> Ite
 
 
 def _require_version(plugin: object) -> None:
-    version = getattr(plugin, "tlkit_hook_version", HOOK_VERSION)
-    if version != HOOK_VERSION:
-        raise PluginError(f"it was made for version {version!r} of the hooks. {_other_version()}")
+    wanted = getattr(plugin, "tlkit_hook_version", HOOK_VERSION)
+    if wanted != HOOK_VERSION:
+        raise PluginError(f"it was made for version {wanted!r} of the hooks. {_other_version()}")
 
 
 def _hook_of(manager: pluggy.PluginManager, plugin: object) -> Callable[[], object]:
@@ -174,7 +173,7 @@ def _hook_of(manager: pluggy.PluginManager, plugin: object) -> Callable[[], obje
 
 def _other_version() -> str:
     return (
-        f"tlkit {__version__} has version {HOOK_VERSION} of the hooks: install versions of tlkit "
+        f"tlkit {version('tlkit')} has version {HOOK_VERSION} of the hooks: install versions of tlkit "
         "and of the plugin that were made for each other."
     )
 
