@@ -43,7 +43,11 @@ def test_tail_of_trunk_is_the_model_at_every_cut() -> None:
         joined_equals_whole(model, name, images)
 
 
-@pytest.mark.parametrize(("name", "size", "count"), [("mobilenet_v2", 32, 73), ("vgg16", 32, 19)])
+@pytest.mark.parametrize(
+    ("name", "size", "count"),
+    # ConvNeXt keeps its stem and its downsampling in a keras.Sequential each.
+    [("mobilenet_v2", 32, 73), ("vgg16", 32, 19), ("convnext_tiny", 32, 23)],
+)
 def test_tail_of_trunk_is_the_model_in_real_networks(name: str, size: int, count: int) -> None:
     model = tlkit.build_backbone(name, image_size=size, weights=None)
     points = cut_points(model)

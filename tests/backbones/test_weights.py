@@ -18,6 +18,7 @@ import pytest
 
 import tlkit
 from tlkit.backbones.preprocessing import IMAGENET_MEAN, IMAGENET_STD
+from tlkit.backbones.weights import load_file
 from tlkit.errors import WeightsError
 from tlkit.testing import tiny_backbone, tiny_model
 
@@ -90,19 +91,20 @@ def test_weights_saved_by_plain_keras_applications_fit(tmp_path: Path) -> None:
 @pytest.mark.parametrize("weights", ["imagnet", "no/such/file.weights.h5", Path("none.keras")])
 def test_weights_that_do_not_exist_are_an_error(weights: Any) -> None:
     with pytest.raises(
-        WeightsError, match=r"for 'vgg16': expected None, 'imagenet' or the path of a .*not exist"
+        WeightsError,
+        match=r"for 'vgg16': expected None or 'imagenet', or the path of a .*(Name one|no file)",
     ):
         tlkit.build_backbone("vgg16", image_size=32, weights=weights)
 
 
 def test_file_of_another_kind_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "weights.pt").write_bytes(b"\x80\x02")
-    with pytest.raises(WeightsError, match=r"of that name is not a weights file"):
+    with pytest.raises(WeightsError, match=r"weights\.pt is a file of another kind"):
         tlkit.build_backbone("vgg16", image_size=32, weights=tmp_path / "weights.pt")
 
 
 def test_name_that_the_backbone_does_not_know_is_an_error() -> None:
-    with pytest.raises(WeightsError, match=r"weights='imagenet' for 'tiny': expected None or the"):
+    with pytest.raises(WeightsError, match=r"weights='imagenet' for 'tiny': expected None, or the"):
         tlkit.build_backbone(tiny_backbone())
 
 
@@ -178,6 +180,17 @@ def test_download_of_a_plugins_own_names_where_keras_keeps_files() -> None:
         tlkit.build_backbone(spec, weights="mine")
 
 
+def test_file_that_a_plugin_left_out_is_told_as_that(tmp_path: Path) -> None:
+    def incomplete(image: Any, weights: Any) -> Any:  # noqa: ARG001
+        (tmp_path / "not_in_the_wheel.weights.h5").read_bytes()
+
+    spec = replace(tiny_backbone(), build=incomplete, weights=("mine",), distribution="tlkit-mynet")
+    with pytest.raises(
+        WeightsError, match=r"(?s)'mine' weights .* not be opened.*'tlkit-mynet' names them and"
+    ):
+        tlkit.build_backbone(spec, weights="mine")
+
+
 OFFLINE = """
 import pathlib, re, socket
 def refuse(*_): raise OSError("no network here")
@@ -229,6 +242,39 @@ def test_wrong_file_says_which_layers_do_not_fit_and_how(ending: str, tmp_path: 
         "  and 98 more",
         "Give a file that was saved from the same architecture without its top.",
     ]
+
+
+def deep(blocks: int) -> Any:
+    """A network of equal blocks, so that the weights of any fit any other."""
+    x = image = keras.Input((16, 16, 3))
+    for number in range(blocks):
+        x = keras.layers.Conv2D(3, 3, padding="same", name=f"stage{number // 2}_conv{number % 2}")(
+            x
+        )
+    return keras.Model(image, keras.layers.Conv2D(3, 3, padding="same", name="last")(x))
+
+
+@pytest.mark.parametrize("ending", [".weights.h5", ".keras"])
+def test_weights_of_a_deeper_network_are_not_taken_for_its_own(ending: str, tmp_path: Path) -> None:
+    file = tmp_path / f"deep{ending}"
+    deeper = deep(4)
+    (deeper.save if ending == ".keras" else deeper.save_weights)(file)
+    load_file(deep(4), file)
+    with pytest.raises(
+        WeightsError,
+        match=r"5 layers with weights and the network 4, and 1 of them are others.* 'last'",
+    ):
+        load_file(deep(3), file)
+
+
+@pytest.mark.parametrize("ending", [".weights.h5", ".keras"])
+def test_top_in_a_file_is_left_out(ending: str, tmp_path: Path) -> None:
+    whole = keras.applications.MobileNetV2(weights=None, input_shape=(32, 32, 3))
+    file = tmp_path / f"whole{ending}"
+    (whole.save if ending == ".keras" else whole.save_weights)(file)
+    model = tlkit.build_backbone("mobilenet_v2", image_size=32, weights=file)
+    pairs = zip(model.get_weights(), whole.get_weights(), strict=False)
+    assert all(np.array_equal(a, b) for a, b in pairs)
 
 
 @pytest.mark.filterwarnings("ignore:.*legacy")

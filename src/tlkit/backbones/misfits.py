@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import io
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from zipfile import BadZipFile, ZipFile
 
+import numpy as np
+
+T = TypeVar("T")
 Shapes = tuple[tuple[int, ...], ...]
 _SHOWN = 5
 
@@ -23,7 +27,7 @@ def misfits(model: Any, path: Path) -> str:
         Some lines of text, empty where the file cannot be read or no layer differs.
     """
     try:
-        saved = _saved_shapes(path)
+        saved = _saved(path, _shape)
     except (OSError, KeyError, BadZipFile):
         return ""
     wanted = {
@@ -46,8 +50,48 @@ def misfits(model: Any, path: Path) -> str:
     return "\n  ".join([summary, *lines[:_SHOWN], *more])
 
 
-def _saved_shapes(path: Path) -> dict[str, Shapes]:
-    """Return the shapes of each layer's weights in a file, by the layer's name."""
+def misplaced(model: Any, path: Path) -> str:
+    """Return what a file with more layers than a model has wrongly given it, or nothing.
+
+    Keras 3 gives weights to layers by their kind and order, and what is left over in the file it
+    passes over in silence: a top, rightly, but also the additional layers of a deeper network,
+    and then the layers after them have got the weights of others.
+
+    Args:
+        model: A keras.Model that has just loaded the file.
+        path: A ``.weights.h5``, ``.h5`` or ``.keras`` file.
+    """
+    wanted = [layer for layer in model.layers if layer.weights]
+    saved = _saved(path, _shape)
+    if len(saved) <= len(wanted):
+        return ""
+    arrays = _saved(path, np.asarray)
+    wrong = [layer.name for layer in wanted if not _has(layer, arrays.get(layer.name, ()))]
+    if not wrong:
+        return ""
+    return (
+        f"the file has {len(saved)} layers with weights and the network {len(wanted)}, and "
+        f"{len(wrong)} of them are others, the first of them {wrong[0]!r}."
+    )
+
+
+def _has(layer: Any, arrays: tuple[np.ndarray, ...]) -> bool:
+    """Return whether a layer holds these arrays, in whatever order."""
+    left = list(arrays)
+    for weight in map(np.asarray, layer.weights):
+        found = [i for i, array in enumerate(left) if np.array_equal(array, weight)]
+        if not found:
+            return False
+        del left[found[0]]
+    return not left
+
+
+def _shape(dataset: Any) -> tuple[int, ...]:
+    return tuple(dataset.shape)
+
+
+def _saved(path: Path, take: Callable[[Any], T]) -> dict[str, tuple[T, ...]]:
+    """Return something of each weight in a file, by the name of its layer."""
     import h5py
 
     if path.suffix == ".keras":
@@ -57,34 +101,36 @@ def _saved_shapes(path: Path) -> dict[str, Shapes]:
         content = path
     with h5py.File(content, "r") as file:
         legacy = "layer_names" in file.attrs or "model_weights" in file
-        return _legacy(file.get("model_weights", file)) if legacy else _stored(file)
+        return _legacy(file.get("model_weights", file), take) if legacy else _stored(file, take)
 
 
-def _stored(file: Any) -> dict[str, Shapes]:
+def _stored(file: Any, take: Callable[[Any], T]) -> dict[str, tuple[T, ...]]:
     """Read the layout of Keras 3: a group ``vars`` for each layer, with the layer's name."""
     import h5py
 
-    found: dict[str, Shapes] = {}
+    found: dict[str, tuple[T, ...]] = {}
 
     def visit(path: str, item: Any) -> None:
-        if isinstance(item, h5py.Group) and path.rpartition("/")[2] == "vars" and len(item):
+        # An optimizer is in a file too where a whole model was saved after training.
+        of_layer = path.endswith("/vars") and not path.startswith("optimizer/")
+        if isinstance(item, h5py.Group) and of_layer and len(item):
             name = item.attrs.get("name", path.split("/")[-2])
-            found[str(name)] = tuple(tuple(item[key].shape) for key in item)
+            found[str(name)] = tuple(take(item[key]) for key in item)
 
     file.visititems(visit)
     return found
 
 
-def _legacy(group: Any) -> dict[str, Shapes]:
+def _legacy(group: Any, take: Callable[[Any], T]) -> dict[str, tuple[T, ...]]:
     """Read the layout of Keras 2: a group for each layer, with the names of its weights."""
-    shapes = {
+    found = {
         _text(name): tuple(
-            tuple(group[_text(name)][_text(weight)].shape)
+            take(group[_text(name)][_text(weight)])
             for weight in group[_text(name)].attrs["weight_names"]
         )
         for name in group.attrs["layer_names"]
     }
-    return {name: each for name, each in shapes.items() if each}
+    return {name: each for name, each in found.items() if each}
 
 
 def _text(name: str | bytes) -> str:

@@ -173,8 +173,8 @@ def _hook_of(manager: pluggy.PluginManager, plugin: object) -> Callable[[], obje
 
 def _other_version() -> str:
     return (
-        f"tlkit {version('tlkit')} has version {HOOK_VERSION} of the hooks: install versions of tlkit "
-        "and of the plugin that were made for each other."
+        f"tlkit {version('tlkit')} has version {HOOK_VERSION} of the hooks: install versions of "
+        "tlkit and of the plugin that were made for each other."
     )
 
 

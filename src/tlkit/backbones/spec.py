@@ -33,7 +33,8 @@ class BackboneSpec:
         min_size: Smallest side in pixels that the architecture accepts.
         feature_count: Channels of the last feature map.
         parameters: Weights of the network without its classification top.
-        weights: Names that ``build`` accepts for pretrained weights.
+        weights: Names that ``build`` accepts for pretrained weights, such as ``("imagenet",)``;
+            none where there are none.
         weights_license: Licence of the pretrained weights, as an SPDX identifier or in words.
         top1: ImageNet top-1 accuracy in 0..1 where published, else None.
         top1_source: Where ``top1`` was published.
@@ -54,7 +55,7 @@ class BackboneSpec:
     min_size: int
     feature_count: int
     parameters: int
-    weights: tuple[str, ...] = ("imagenet",)
+    weights: tuple[str, ...] = ()
     weights_license: str = ""
     top1: float | None = None
     top1_source: str = ""

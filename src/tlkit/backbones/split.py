@@ -38,7 +38,8 @@ def cut_points(model: Any) -> tuple[CutPoint, ...]:
     themselves are none, as there would be nothing before or behind them.
 
     Args:
-        model: A built keras.Model with one input and one output, without nested models.
+        model: A built keras.Model with one input and one output. A keras.Sequential in it stays
+            whole; other nested models are refused.
 
     Raises:
         CutError: The model's graph is not one that can be cut; says why.
@@ -97,7 +98,12 @@ def _operations(model: Any) -> list[Any]:
             f"{model.name!r} is not a Functional model with one input and one output, so it "
             "cannot be cut into trunk and tail."
         )
-    nested = [op.name for op in model.operations if isinstance(op, keras.Model)]
+    # A Sequential, of which ConvNeXt's stem is one, is cut around: it stays whole.
+    nested = [
+        op.name
+        for op in model.operations
+        if isinstance(op, keras.Model) and not isinstance(op, keras.Sequential)
+    ]
     if nested:
         raise CutError(
             f"{model.name!r} holds the model {nested[0]!r} as a layer, so its inside cannot be "

@@ -12,12 +12,13 @@ from typing import Any
 from urllib.parse import urlsplit
 from zipfile import BadZipFile
 
-from tlkit.backbones.misfits import misfits
+from tlkit.backbones.misfits import misfits, misplaced
 from tlkit.backbones.spec import BackboneSpec
 from tlkit.errors import WeightsError
 
 SUFFIXES = (".weights.h5", ".h5", ".keras")
 Weights = str | Path | None
+_NO_FILE = (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError)
 
 
 def weights_file(spec: BackboneSpec, weights: Weights) -> Path | None:
@@ -31,12 +32,19 @@ def weights_file(spec: BackboneSpec, weights: Weights) -> Path | None:
     path = Path(weights)
     if path.is_file() and path.name.endswith(SUFFIXES):
         return path
-    known = ", ".join(["None", *map(repr, spec.weights)])
-    reason = "is not a weights file" if path.is_file() else "does not exist"
+    known = " or ".join(["None", *map(repr, spec.weights)])
     raise WeightsError(
-        f"weights={str(weights)!r} for {spec.name!r}: expected {known} or the path of a "
-        f"{', '.join(SUFFIXES)} file, and a file of that name {reason}."
+        f"weights={str(weights)!r} for {spec.name!r}: expected {known}, or the path of a "
+        f"{', '.join(SUFFIXES)} file. {_why_not(path)}"
     )
+
+
+def _why_not(path: Path) -> str:
+    if path.is_file():
+        return f"{path} is a file of another kind."
+    if path.name.endswith(SUFFIXES) or path.parent != Path():
+        return f"There is no file {path}."
+    return "Name one of these; None gives random weights."
 
 
 def load_file(model: Any, path: Path) -> None:
@@ -52,15 +60,17 @@ def load_file(model: Any, path: Path) -> None:
             model.load_weights(path)
         # Keras only warns about a part of the model that the file has nothing for.
         skipped = [str(each.message) for each in said if "Skipping" in str(each.message)]
-        if skipped:
-            raise ValueError(skipped[0])
+        reason = skipped[0] if skipped else misplaced(model, path)
+        cause = None
     except (ValueError, KeyError, OSError, BadZipFile) as error:
         # Keras's own words run to pages: they print the values of a tensor and every layer.
-        reason = misfits(model, path) or str(error).strip().split("\n")[0]
+        reason = misfits(model, path) or str(error).strip().split("\n")[0] or type(error).__name__
+        cause = error
+    if reason:
         raise WeightsError(
             f"The weights in {path} do not fit {model.name!r}: {reason}\n"
             "Give a file that was saved from the same architecture without its top."
-        ) from error
+        ) from cause
 
 
 @dataclass(frozen=True)
@@ -101,7 +111,14 @@ def _download(fname: str | None, origin: str, cache_subdir: str) -> Download:
 def unreachable(
     spec: BackboneSpec, weights: str, error: Exception, wanted: Download | None = None
 ) -> WeightsError:
-    """Return the error for weights that could not be downloaded, with the ways out."""
+    """Return the error for weights that a builder could not fetch or open, with the ways out."""
+    if wanted is None and isinstance(error, _NO_FILE):
+        return WeightsError(
+            f"The {weights!r} weights of {spec.name!r} could not be opened: {error}\n"
+            f"The plugin of {spec.distribution or 'this program'!r} names them and does not find "
+            "their file: tell its author, who may have left it out of the package. Until then use "
+            f"weights=None for random weights, or weights=PATH ({', '.join(SUFFIXES)})."
+        )
     fetch = (
         f"fetch {wanted.url} where there is a network and put it here as {wanted.path}; "
         if wanted

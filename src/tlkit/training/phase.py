@@ -123,11 +123,17 @@ def _cut_below(model: Any, live: Collection[Any]) -> tuple[CutPoint | None, str]
     except CutError as error:
         return None, f"no trunk: {error}"
     operations = model.operations
-    end = min(i for i, operation in enumerate(operations) if id(operation) in moving)
+    end = min(
+        i for i, operation in enumerate(operations) if moving & set(map(id, _leaves(operation)))
+    )
     # A trunk without weights is preprocessing only: running it again costs less than reading it.
     start = next((i for i, x in enumerate(operations) if getattr(x, "weights", None)), end)
     below = [point for point in points if start <= point.index < end and point.floats]
     return (below[-1] if below else None), ""
+
+
+def _leaves(operation: Any) -> list[Any]:
+    return list(leaf_layers(operation)) if isinstance(operation, keras.Model) else [operation]
 
 
 def _without_noise(tail: Any, frozen: Collection[Any]) -> Any:

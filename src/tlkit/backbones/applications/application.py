@@ -68,6 +68,7 @@ def specs(
             default_size=network.default_size,
             feature_count=network.feature_count,
             parameters=network.parameters,
+            weights=("imagenet",),
             top1=network.top1,
             top1_source=top1_source,
             aliases=(network.class_name,),

@@ -31,6 +31,7 @@ def _spec(variant: Variant) -> BackboneSpec:
         min_size=32,
         feature_count=HEAD_FILTERS,
         parameters=variant.parameters,
+        weights=("imagenet",),
         weights_license="Apache-2.0",
         top1=variant.top1,
         top1_source=_TABLE,
