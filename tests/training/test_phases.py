@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import keras
 import numpy as np
+import pytest
 
 import tlkit
 from tests.training.conftest import AtStart, head_stage, trainer
@@ -68,3 +70,26 @@ def test_best_weights_of_an_earlier_phase_are_kept(data: tlkit.ImageDataset) -> 
     assert kept.stages[0].epochs == 2
     for a, b in zip(kept.model.weights, first.model.weights, strict=True):
         assert np.array_equal(np.asarray(a), np.asarray(b)), a.path
+
+
+def stem_in_a_sequential() -> Any:
+    """A network whose second part is a keras.Sequential, as ConvNeXt's downsampling is."""
+    image = keras.Input((16, 16, 3))
+    x = keras.layers.Rescaling(1 / 255)(image)
+    x = keras.layers.Conv2D(4, 3, 2, name="below")(x)
+    inner = [keras.layers.Conv2D(6, 3, name=name) for name in ("inside_first", "inside_second")]
+    x = keras.layers.ReLU(name="after")(keras.Sequential(inner, name="down")(x))
+    return keras.Model(image, keras.layers.Conv2D(8, 3, name="top")(x))
+
+
+@pytest.mark.parametrize(
+    ("from_layer", "cut"), [("top", "after"), ("inside_second", "below"), ("inside_first", "below")]
+)
+def test_cut_stays_below_a_layer_that_is_trained_inside_a_sequential(
+    data: tlkit.ImageDataset, from_layer: str, cut: str
+) -> None:
+    stage = head_stage(epochs=1, policy=tlkit.UnfreezeTop(from_layer=from_layer))
+    training = tlkit.StagedTrainer(stem_in_a_sequential, stages=[stage], cache=False)
+    result = training.fit(data, verbose=0).stages[0]
+    assert result.cut == cut
+    assert from_layer in result.trained_layers
