@@ -19,6 +19,7 @@ from PIL import Image
 import tlkit
 import tlkit.testing
 from tlkit.backbones import registry
+from tlkit.backbones.plugins import Discovery
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "rakuten"
 BACKBONES = ("tiny_a", "tiny_b")
@@ -35,7 +36,8 @@ def example(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def brief_example(monkeypatch: pytest.MonkeyPatch) -> Any:
     specs = [dataclasses.replace(tlkit.testing.tiny_backbone(), name=name) for name in BACKBONES]
-    monkeypatch.setattr(registry, "installed_registry", lambda: registry.Registry(specs))
+    found = registry.Registry(Discovery(specs))
+    monkeypatch.setattr(registry, "installed_registry", lambda: found)
     monkeypatch.syspath_prepend(str(EXAMPLE))
     protocol = importlib.import_module("protocol")
     published = importlib.import_module("published")
