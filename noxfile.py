@@ -13,6 +13,10 @@ nox.options.sessions = ["tests", "lint", "typing", "docs"]
 PLUGIN = "examples/plugins/tlkit-efficientnet-lite"
 # The plugin is a project of its own, with its own pytest settings.
 PLUGIN_TESTS = ("-c", f"{PLUGIN}/pyproject.toml", f"{PLUGIN}/tests")
+HUB = "examples/plugins/tlkit-keras-hub"
+HUB_TESTS = ("-c", f"{HUB}/pyproject.toml", f"{HUB}/tests")
+# What KerasHub needs for images: with all its dependencies it brings 200 MB of tensorflow-text.
+HUB_NEEDS = ("regex", "tokenizers", "rich", "absl-py", "packaging")
 TEST_TOOLS = ("pytest>=8", "hypothesis>=6.100", "sybil>=9", "scipy")
 TORCH = "torch==2.13.0"
 SOURCES = ("src", "tests", "examples", "benchmarks", "docs", "noxfile.py")
@@ -37,6 +41,9 @@ def tests(session: nox.Session) -> None:
     session.run("pytest", "-m", "not slow", "tests", "docs", "README.md", *session.posargs)
     session.run("pytest", "--doctest-modules", "--pyargs", "tlkit")
     session.run("pytest", "-m", "not slow", *PLUGIN_TESTS)
+    session.install("--no-deps", "keras-hub>=0.32", HUB)
+    session.install(*HUB_NEEDS)
+    session.run("pytest", *HUB_TESTS)
 
 
 @nox.session
@@ -55,7 +62,8 @@ def typing(session: nox.Session) -> None:
     session.install("mypy==2.4.1", "numpy", "pluggy", "pytest", "hypothesis", "nox", "pillow")
     session.run("mypy", "src", "noxfile.py")
     session.run("mypy", "--explicit-package-bases", "tests", env={"MYPYPATH": "src"})
-    session.run("mypy", f"{PLUGIN}/src", env={"MYPYPATH": "src"})
+    for plugin in (PLUGIN, HUB):
+        session.run("mypy", f"{plugin}/src", env={"MYPYPATH": "src"})
 
 
 @nox.session
