@@ -16,12 +16,15 @@ if TYPE_CHECKING:
     from tlkit.data.augment import Augmentation
     from tlkit.data.dataset import ImageDataset
     from tlkit.data.decode import DamageReport
+    from tlkit.data.pictures import show_augmented
     from tlkit.errors import TlkitError
     from tlkit.evaluation.compare import Comparison, compare
     from tlkit.evaluation.metrics import Evaluation, evaluate
     from tlkit.learning_rate.curve import LRCurve
     from tlkit.learning_rate.finder import ExponentialLRFinder
     from tlkit.learning_rate.selectors import MinimumOverTen, SmoothedMinimum, Steepest, Valley
+    from tlkit.training import recipes
+    from tlkit.training.fine_tune import fine_tune
     from tlkit.training.head import Head
     from tlkit.training.policies import (
         BatchNormOnly,
@@ -30,7 +33,9 @@ if TYPE_CHECKING:
         UnfreezeAll,
         UnfreezeTop,
     )
+    from tlkit.training.preview import PolicyPreview, preview
     from tlkit.training.result import TrainingResult
+    from tlkit.training.schedules import WarmupCosine
     from tlkit.training.stage import Stage
     from tlkit.training.trainer import StagedTrainer
 
@@ -50,6 +55,7 @@ _HOMES = {
     "ImageDataset": "tlkit.data.dataset",
     "LRCurve": "tlkit.learning_rate.curve",
     "MinimumOverTen": "tlkit.learning_rate.selectors",
+    "PolicyPreview": "tlkit.training.preview",
     "SmoothedMinimum": "tlkit.learning_rate.selectors",
     "Stage": "tlkit.training.stage",
     "StagedTrainer": "tlkit.training.trainer",
@@ -59,12 +65,17 @@ _HOMES = {
     "UnfreezeAll": "tlkit.training.policies",
     "UnfreezeTop": "tlkit.training.policies",
     "Valley": "tlkit.learning_rate.selectors",
+    "WarmupCosine": "tlkit.training.schedules",
     "build_backbone": "tlkit.backbones.build",
     "compare": "tlkit.evaluation.compare",
     "evaluate": "tlkit.evaluation.metrics",
+    "fine_tune": "tlkit.training.fine_tune",
     "get_backbone": "tlkit.backbones.registry",
     "hookimpl": "tlkit.backbones.plugins",
     "list_backbones": "tlkit.backbones.registry",
+    "preview": "tlkit.training.preview",
+    "recipes": "tlkit.training",
+    "show_augmented": "tlkit.data.pictures",
 }
 
 __all__ = [
@@ -81,6 +92,7 @@ __all__ = [
     "ImageDataset",
     "LRCurve",
     "MinimumOverTen",
+    "PolicyPreview",
     "SmoothedMinimum",
     "Stage",
     "StagedTrainer",
@@ -90,19 +102,27 @@ __all__ = [
     "UnfreezeAll",
     "UnfreezeTop",
     "Valley",
+    "WarmupCosine",
     "build_backbone",
     "compare",
     "evaluate",
+    "fine_tune",
     "get_backbone",
     "hookimpl",
     "list_backbones",
+    "preview",
+    "recipes",
+    "show_augmented",
 ]
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'tlkit' has no attribute {name!r}")
-    value = getattr(import_module(_HOMES[name]), name)
+    home = import_module(_HOMES[name])
+    if not hasattr(home, name):  # a module, such as tlkit.recipes, that nobody has imported yet
+        import_module(f"{home.__name__}.{name}")
+    value = getattr(home, name)
     globals()[name] = value
     return value
 

@@ -155,8 +155,7 @@ def test_ctrl_c_in_any_stage_is_told_and_resume_gives_what_an_unbroken_run_gives
 def press_ctrl_c(patch: pytest.MonkeyPatch, stage: int) -> None:
     """Interrupt the end of a stage's first epoch, or of the sweep's first rate."""
     callbacks = importlib.import_module("tlkit.training.callbacks")
-    stage_run = importlib.import_module("tlkit.training.stage_run")
-    owner = stage_run._SearchReport if stage == 4 else callbacks.EpochKeeper
+    owner = callbacks.SearchReport if stage == 4 else callbacks.EpochKeeper
     finish = owner.on_epoch_end
 
     def interrupted(self: Any, *arguments: Any) -> None:

@@ -34,6 +34,8 @@ class RateDial:
 
 
 def _groups(optimizer: Any) -> list[Any]:
+    # Under mixed precision Keras wraps the optimizer to scale the loss.
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
     inner = getattr(optimizer, "optimizers", None)
     return list(inner) if inner else [optimizer]
 

@@ -14,7 +14,9 @@ import numpy as np
 from tlkit.errors import LossNotFiniteError, TrainingError
 from tlkit.training.checkpoint import (
     Progress,
+    callback_arrays,
     callback_state,
+    restore_arrays,
     restore_callback,
     values,
     write_checkpoint,
@@ -30,7 +32,8 @@ class EpochKeeper(keras.callbacks.Callback):  # type: ignore[misc]
         stage: The stage's name, for messages.
         keep_best: Figure to watch, or None to keep the last epoch.
         progress: Continued and changed in place.
-        others: The user's callbacks.
+        others: The callbacks before it, whose state is kept.
+        saved: Groups of a checkpoint in whose phase training goes on, else empty.
         weights: Variables of which the best values are kept.
         state: Variables that a checkpoint needs besides the optimizer's.
         best: Values of ``weights`` in the best epoch so far; replaced in place.
@@ -45,6 +48,7 @@ class EpochKeeper(keras.callbacks.Callback):  # type: ignore[misc]
         keep_best: str | None,
         progress: Progress,
         others: Sequence[Any],
+        saved: dict[str, list[np.ndarray]],
         weights: Sequence[Any],
         state: Sequence[Any],
         best: list[np.ndarray],
@@ -56,6 +60,7 @@ class EpochKeeper(keras.callbacks.Callback):  # type: ignore[misc]
         self._keep_best = keep_best
         self._progress = progress
         self._others = others
+        self._saved = saved
         self._weights = weights
         self._state = state
         self._best = best
@@ -67,6 +72,7 @@ class EpochKeeper(keras.callbacks.Callback):  # type: ignore[misc]
         """Put the counters of the other callbacks back, which have just reset themselves."""
         for callback, state in zip(self._others, self._progress.callbacks, strict=False):
             restore_callback(callback, state)
+        restore_arrays(self._others, self._saved)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
         """Start the clock."""
@@ -116,5 +122,47 @@ class EpochKeeper(keras.callbacks.Callback):  # type: ignore[misc]
                 "state": values(self._state),
                 "optimizer": values(self.model.optimizer.variables),
                 "best": self._best,
+                **callback_arrays(self._others),
             }
             write_checkpoint(self._file, self._progress, groups)
+
+
+class SearchReport(keras.callbacks.Callback):  # type: ignore[misc]
+    """Shows each rate that a search has tried.
+
+    Args:
+        reporter: Where to show them.
+        rates: How many there are.
+    """
+
+    def __init__(self, reporter: Any, rates: int) -> None:
+        super().__init__()
+        self._reporter, self._rates = reporter, rates
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Show the loss of one rate."""
+        figures = f"loss {(logs or {}).get('loss', float('nan')):.4f}"
+        self._reporter.step("rates", epoch + 1, self._rates, figures)
+
+
+def append_to_logs(callbacks: Sequence[Any]) -> None:
+    """Let loggers that would begin their file anew go on with it: it is still the same stage."""
+    for callback in callbacks:
+        if isinstance(callback, keras.callbacks.CSVLogger):
+            callback.append = True
+
+
+def end_training(tail: Any, callbacks: list[Any]) -> None:
+    """Let callbacks do again what they do at the end, which an interruption may have cut off."""
+    told = keras.callbacks.CallbackList(callbacks, model=tail)
+    told.on_train_begin()
+    told.on_train_end()
+
+
+def restored_epoch(callbacks: Sequence[Any], otherwise: int) -> int:
+    """Return the epoch whose weights an EarlyStopping put back at the end of training."""
+    for callback in callbacks:
+        if getattr(callback, "restore_best_weights", False) and callback.best_weights is not None:
+            epoch: int = callback.best_epoch
+            return epoch
+    return otherwise

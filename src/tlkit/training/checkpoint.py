@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +16,8 @@ import numpy as np
 
 from tlkit.errors import RunDirectoryError
 
+_CHECKSUM = "checksum"
+_PART = re.compile(r"\.\d+-")
 _FIGURES = (int, float, bool, str, type(None))
 
 
@@ -66,9 +70,10 @@ def write_checkpoint(file: Path, progress: Progress, groups: dict[str, list[np.n
         RunDirectoryError: It cannot be written; the checkpoint before it stays.
     """
     arrays = {f"{name}/{i}": a for name, group in groups.items() for i, a in enumerate(group)}
-    text = json.dumps(vars(progress)).encode()
+    arrays["progress"] = np.frombuffer(json.dumps(vars(progress)).encode(), np.uint8)
+    arrays[_CHECKSUM] = np.frombuffer(_checksum(arrays), np.uint8)
     with whole_file(file) as part, part.open("wb") as stream:
-        np.savez(stream, progress=np.frombuffer(text, np.uint8), **arrays)  # type: ignore[arg-type]
+        np.savez(stream, **arrays)  # type: ignore[arg-type]
 
 
 def read_checkpoint(file: Path) -> tuple[Progress, dict[str, list[np.ndarray]]]:
@@ -77,19 +82,30 @@ def read_checkpoint(file: Path) -> tuple[Progress, dict[str, list[np.ndarray]]]:
     Raises:
         RunDirectoryError: The file is damaged.
     """
-    groups: dict[str, list[np.ndarray]] = {}
     try:
         # Opened here, since NumPy leaves a damaged archive open.
         with file.open("rb") as stream, np.load(stream, allow_pickle=False) as data:
-            progress = Progress(**json.loads(data["progress"].tobytes()))
-            for key in data.files:
-                if "/" in key:
-                    groups.setdefault(key.split("/")[0], []).append(data[key])
+            arrays = {key: data[key] for key in data.files}
+        if arrays.pop(_CHECKSUM).tobytes() != _checksum(arrays):
+            raise ValueError("its checksum does not fit its content")
+        progress = Progress(**json.loads(arrays.pop("progress").tobytes()))
     except Exception as error:
         raise RunDirectoryError(
             f"The checkpoint {file} is damaged: {error}. Delete it to begin its stage again."
         ) from error
+    groups: dict[str, list[np.ndarray]] = {}
+    for key, array in arrays.items():
+        groups.setdefault(key.partition("/")[0], []).append(array)
     return progress, groups
+
+
+def _checksum(arrays: Mapping[str, np.ndarray]) -> bytes:
+    """Hash names, types, shapes and content: what a reader gets, not how the archive keeps it."""
+    digest = hashlib.sha256()
+    for key, array in arrays.items():
+        digest.update(repr((key, array.dtype.str, array.shape)).encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.digest()
 
 
 @contextmanager
@@ -106,6 +122,8 @@ def whole_file(file: Path) -> Iterator[Path]:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         yield part
+        with part.open("r+b") as stream:
+            os.fsync(stream.fileno())  # else a power failure could leave the new name on no content
         part.replace(file)
     except OSError as error:
         raise RunDirectoryError(
@@ -116,15 +134,40 @@ def whole_file(file: Path) -> Iterator[Path]:
             part.unlink(missing_ok=True)
 
 
+def remove_parts(folder: Path) -> None:
+    """Remove what processes that were killed while writing have left in a folder."""
+    for file in folder.glob(".*"):
+        if _PART.match(file.name):
+            with suppress(OSError):
+                file.unlink()
+
+
+def file_digest(file: Path) -> str:
+    """Return the sha256 of a file's content, in hex."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
 def callback_state(callback: Any) -> dict[str, Any]:
     """Return the plain attributes of a callback: counters, best values, cooldowns."""
     # A Keras callback that watches a figure turns the sign of min_delta at its first look, and
-    # looks for the first time again after a resumption.
-    turned = "min_delta" if hasattr(callback, "monitor_op") else None
+    # looks for the first time again after a resumption. CSVLogger looks into its file for the
+    # header when training begins.
+    found_anew = {"min_delta" if hasattr(callback, "monitor_op") else "append_header"}
     return {
         name: value.item() if isinstance(value, np.generic) else value
         for name, value in vars(callback).items()
-        if isinstance(value, (*_FIGURES, np.generic)) and name != turned
+        if isinstance(value, (*_FIGURES, np.generic)) and name not in found_anew
+    }
+
+
+def callback_arrays(callbacks: Sequence[Any]) -> dict[str, list[np.ndarray]]:
+    """Return the lists of arrays that callbacks hold, such as the best weights of EarlyStopping."""
+    return {
+        f"callback {number} {name}": value
+        for number, callback in enumerate(callbacks)
+        for name, value in vars(callback).items()
+        if isinstance(value, list) and value and all(isinstance(x, np.ndarray) for x in value)
     }
 
 
@@ -132,3 +175,12 @@ def restore_callback(callback: Any, state: dict[str, Any]) -> None:
     """Put the attributes of `callback_state` back."""
     for name, value in state.items():
         setattr(callback, name, value)
+
+
+def restore_arrays(callbacks: Sequence[Any], groups: dict[str, list[np.ndarray]]) -> None:
+    """Put the lists of `callback_arrays` back; other groups are passed over."""
+    for group, arrays in groups.items():
+        kind, _, rest = group.partition(" ")
+        if kind == "callback":
+            number, _, name = rest.partition(" ")
+            setattr(callbacks[int(number)], name, arrays)

@@ -14,8 +14,9 @@ from tlkit.data.batches import epoch_order
 
 # A backend that has fetched all it may does not ask again; then there is nothing to wait for.
 CLOSING_S = 0.5
-# inputs(indices, epoch) -> the tail's input for these samples in this epoch
-Inputs = Callable[[np.ndarray, int], np.ndarray]
+# inputs(indices, epoch) -> the tail's input for these samples in this epoch; with their labels
+# where those are mixed too
+Inputs = Callable[[np.ndarray, int], np.ndarray | tuple[np.ndarray, np.ndarray]]
 
 
 class Feed(keras.utils.PyDataset):  # type: ignore[misc]
@@ -25,8 +26,9 @@ class Feed(keras.utils.PyDataset):  # type: ignore[misc]
     fetch it early, twice or from any thread.
 
     Args:
-        inputs: Gives the tail's input for sample indices and an epoch.
+        inputs: Gives the tail's input for sample indices and an epoch, or this and mixed labels.
         labels: int class indices ``(n,)``.
+        targets: Turns a batch's labels into targets, and weights if there are any.
         batch_size: Samples for each step; the last of an epoch may have fewer.
         epochs: How many epochs.
         first_epoch: Number of the first.
@@ -38,6 +40,7 @@ class Feed(keras.utils.PyDataset):  # type: ignore[misc]
         inputs: Inputs,
         labels: np.ndarray,
         *,
+        targets: Callable[[np.ndarray], tuple[np.ndarray, ...]] = lambda labels: (labels,),
         batch_size: int,
         epochs: int = 1,
         first_epoch: int = 0,
@@ -48,6 +51,7 @@ class Feed(keras.utils.PyDataset):  # type: ignore[misc]
         self.error: Exception | None = None
         self._inputs = inputs
         self._labels = labels
+        self._targets = targets
         self._batch_size = batch_size
         self._epochs = epochs
         self._first_epoch = first_epoch
@@ -60,8 +64,8 @@ class Feed(keras.utils.PyDataset):  # type: ignore[misc]
     def __len__(self) -> int:
         return self.steps * self._epochs
 
-    def __getitem__(self, index: int) -> tuple[Any, Any]:
-        """Return the inputs and labels of one batch."""
+    def __getitem__(self, index: int) -> tuple[Any, ...]:
+        """Return the inputs and targets of one batch, and weights if there are any."""
         with self._busy:
             if self._closed:
                 self._refused.set()
@@ -79,12 +83,14 @@ class Feed(keras.utils.PyDataset):  # type: ignore[misc]
             pass
         self._refused.wait(CLOSING_S)
 
-    def _batch(self, index: int) -> tuple[Any, Any]:
+    def _batch(self, index: int) -> tuple[Any, ...]:
         epoch = self._first_epoch + index // self.steps
         start = index % self.steps * self._batch_size
         samples = self._order_of(epoch)[start : start + self._batch_size]
         try:
-            return self._inputs(samples, epoch), self._labels[samples]
+            drawn = self._inputs(samples, epoch)
+            inputs, labels = drawn if isinstance(drawn, tuple) else (drawn, self._labels[samples])
+            return inputs, *self._targets(labels)
         except Exception as error:
             # TensorFlow runs this in a thread of its own and would give back text only.
             self.error = error

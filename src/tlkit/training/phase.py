@@ -71,7 +71,7 @@ def prepare(parts: Parts, chosen: Collection[Any]) -> Phase:
     for layer in parts.layers:
         layer.trainable = id(layer) in picked
     cut, note = _cut_below(parts.model, live)
-    trunk, tail = split(parts.model, cut.name) if cut else (None, parts.model)
+    trunk, tail = split(parts.model, cut.name) if cut else (None, _twin(parts.model))
     phase = Phase(_without_noise(tail, frozen), trunk, cut, note, live, frozen)
     _check_trainable(phase)
     return phase
@@ -130,6 +130,14 @@ def _cut_below(model: Any, live: Collection[Any]) -> tuple[CutPoint | None, str]
     start = next((i for i, x in enumerate(operations) if getattr(x, "weights", None)), end)
     below = [point for point in points if start <= point.index < end and point.floats]
     return (below[-1] if below else None), ""
+
+
+def _twin(model: Any) -> Any:
+    """Return a model of the same layers, so that compiling it leaves the whole model as it is.
+
+    The whole model would otherwise be saved with an optimizer that plain Keras may not know.
+    """
+    return keras.Model(model.inputs[0], model.outputs[0], name=model.name)
 
 
 def _leaves(operation: Any) -> list[Any]:

@@ -3,7 +3,7 @@
 A policy is any callable ``policy(layers, epoch) -> layers``. It gets the backbone's layers from
 the input to the output and the epoch within the stage, from 0, and returns those to train. The
 head is always trained. Where the answer changes from one epoch to the next, the trainer starts a
-new phase there, with a new optimizer; a learning-rate schedule begins anew with it.
+new phase there, with a new optimizer; a learning-rate schedule goes on through the phases.
 """
 
 from __future__ import annotations
@@ -11,15 +11,40 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tlkit.errors import PolicyError
+
+if TYPE_CHECKING:
+    from tlkit.training.preview import PolicyPreview
 
 Policy = Callable[[Sequence[Any], int], Sequence[Any]]
 
 
+class Previewed:
+    """Gives tlkit's policies their ``preview``; other policies need not inherit from it."""
+
+    def preview(self, backbone: Any, **settings: Any) -> PolicyPreview:
+        """Show which layers this policy trains and where the model is cut.
+
+        Args:
+            backbone: A keras.Model without its top, or what `StagedTrainer` takes.
+            **settings: As for `tlkit.preview`: ``epochs``, ``head`` and ``image_size``.
+
+        Returns:
+            The preview, which prints as a table; the model is not changed.
+
+        Raises:
+            PolicyError: The policy does not fit the backbone.
+        """
+        from tlkit.training.preview import preview
+
+        policy: Any = self
+        return preview(policy, backbone, **settings)
+
+
 @dataclass(frozen=True)
-class FreezeAll:
+class FreezeAll(Previewed):
     """Train the head only; the whole backbone stays as it is."""
 
     def __call__(self, layers: Sequence[Any], epoch: int) -> Sequence[Any]:  # noqa: ARG002
@@ -28,7 +53,7 @@ class FreezeAll:
 
 
 @dataclass(frozen=True)
-class UnfreezeAll:
+class UnfreezeAll(Previewed):
     """Train every layer of the backbone.
 
     Args:
@@ -46,7 +71,7 @@ class UnfreezeAll:
 
 
 @dataclass(frozen=True)
-class UnfreezeTop:
+class UnfreezeTop(Previewed):
     """Train the last layers of the backbone. Give one of the three.
 
     Args:
@@ -98,7 +123,7 @@ class UnfreezeTop:
 
 
 @dataclass(frozen=True)
-class GradualUnfreeze:
+class GradualUnfreeze(Previewed):
     """Train one group of layers more every so many epochs, top first.
 
     The gradual unfreezing of Howard and Ruder, Universal Language Model Fine-tuning for Text
@@ -134,7 +159,7 @@ class GradualUnfreeze:
 
 
 @dataclass(frozen=True)
-class BatchNormOnly:
+class BatchNormOnly(Previewed):
     """Train nothing of the backbone but its BatchNormalization layers.
 
     Frankle, Schwab and Morcos, Training BatchNorm and Only BatchNorm, 2021,

@@ -7,12 +7,13 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from tlkit.data.augment import Augmentation
 from tlkit.data.batches import PixelCache
 from tlkit.data.dataset import ImageDataset
+from tlkit.data.transforms import Transform, transformed
 from tlkit.features.cache import FeatureStore
 from tlkit.features.extract import Trunk
 from tlkit.training.feed import Inputs
+from tlkit.training.mixing import Mixing
 from tlkit.training.parts import Parts
 from tlkit.training.phase import Phase
 
@@ -83,10 +84,15 @@ class Session:
         return known
 
     def inputs(
-        self, trunk: Trunk | None, images: Images, stage: str, augmentation: Augmentation | None
+        self,
+        trunk: Trunk | None,
+        images: Images,
+        stage: str,
+        augmentation: Transform | None,
+        mixing: Mixing | None = None,
     ) -> Inputs:
         """Return what gives a tail its input: stored features where there can be any."""
-        if augmentation is None and trunk is not None:
+        if augmentation is None and mixing is None and trunk is not None:
             needed = 4 * trunk.floats * len(images)
             if needed <= STORE_LIMIT:
                 features = trunk.features(images.pixels, images.dataset.fingerprint)
@@ -97,10 +103,17 @@ class Session:
             )
         run: Any = trunk.ready(images.pixels).run if trunk else _as_float
 
-        def augmented(indices: np.ndarray, epoch: int) -> np.ndarray:
+        def augmented(
+            indices: np.ndarray, epoch: int
+        ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
             pixels: np.ndarray = images.pixels[indices]
             if augmentation is not None:
-                pixels = augmentation(pixels, indices, seed=self.seed, stage=stage, epoch=epoch)
+                pixels = transformed(
+                    augmentation, pixels, indices, seed=self.seed, stage=stage, epoch=epoch
+                )
+            if mixing is not None:
+                pixels, labels = mixing(pixels, images.labels[indices], indices, epoch)
+                return run(pixels), labels
             result: np.ndarray = run(pixels)
             return result
 

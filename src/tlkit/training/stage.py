@@ -7,9 +7,10 @@ from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
-from tlkit.data.augment import Augmentation
+from tlkit.data.transforms import as_transform
 from tlkit.errors import TrainingError
 from tlkit.learning_rate.finder import ExponentialLRFinder
+from tlkit.training.class_weights import ClassWeight, check_class_weight
 from tlkit.training.policies import FreezeAll, Policy
 
 
@@ -20,23 +21,51 @@ class Stage:
     Args:
         name: Unique among the stages of a trainer.
         epochs: Passes over the training images.
-        learning_rate: A number, a Keras ``LearningRateSchedule``, or an `ExponentialLRFinder`,
-            which is searched first and whose suggestion is then used.
+        learning_rate: A number; a Keras ``LearningRateSchedule``, or a function that makes one of
+            the number of steps in the stage, such as `WarmupCosine`; or an `ExponentialLRFinder`,
+            which is searched first and whose suggestion is then used. A schedule goes on through
+            the phases of a stage, as `GradualUnfreeze` has them.
         policy: Which layers of the backbone are trained; see `tlkit.training.policies`.
         batch_size: Images for each step.
-        augmentation: Fresh random transforms of every image in every epoch, or None.
+        augmentation: Fresh random changes of every image in every epoch: an `Augmentation`, a Keras
+            preprocessing layer or a ``keras.Sequential`` of them, a function called like an
+            Augmentation, or None. Layers are kept as a `LayerAugmentation`.
         optimizer: A name that ``keras.optimizers.get`` knows, or a function
             ``optimizer(learning_rate) -> keras.optimizers.Optimizer``. Every stage gets a new one.
-        layer_decay: Reserved for layer-wise decayed rates; this version accepts None only.
+        layer_decay: Factor in (0, 1] by which the learning rate falls from each layer with weights
+            to the one below it: the head has the stage's rate, the backbone's k-th layer from the
+            top ``learning_rate * layer_decay**k``. Layers are counted as Keras lists them, frozen
+            ones too; a BatchNormalization goes with the next other layer below it. Exact for every
+            optimizer, since each depth has one of its own; a ``global_clipnorm`` acts for each
+            depth apart. Sources: Howard and Ruder, Universal Language Model Fine-tuning for Text
+            Classification, 2018, https://arxiv.org/abs/1801.06146, section 3.2 (1 / 2.6 for each
+            layer); Clark et al., ELECTRA, 2020, https://arxiv.org/abs/2003.10555 (0.8);
+            Bao et al., BEiT, 2022, https://arxiv.org/abs/2106.08254. Needs Keras 3.15.
         callbacks: Keras callbacks, for example ``keras.callbacks.EarlyStopping``. The stage works
             on copies, whose counters are kept in its checkpoints.
         keep_best: The stage ends with the weights of the epoch in which this figure of its history
             was best (largest for names that end in "accuracy", else smallest). None keeps the
             last. Without a validation set, figures that start with ``val_`` cannot be watched, and
-            the last weights are kept.
+            the last weights are kept. None also leaves in place what a callback puts into the
+            model at the end, as ``EarlyStopping(restore_best_weights=True)`` does.
+        class_weight: How much the images of each class count in the loss, as in ``fit``: a weight
+            above 0 for each class by its name or its index, or ``"balanced"``, which is
+            ``images / (classes * images of the class)``. Validation figures are not weighted.
+        label_smoothing: Share of each label, in [0, 1), that is spread over all classes, as in
+            ``keras.losses.CategoricalCrossentropy``; it is in ``loss`` and in ``val_loss``.
+        mix: A function that makes a Keras layer that mixes images and labels, for example
+            ``keras.layers.CutMix`` or ``functools.partial(keras.layers.MixUp, alpha=0.2)``. Each
+            batch is mixed anew in every epoch, after the augmentation and before the frozen part.
+            ``accuracy`` then counts the class with the largest share.
+        ema: Momentum in (0, 1) of the optimizer's exponential moving average of the weights
+            (``use_ema`` of Keras), or None for none. Validation figures, what ``keep_best`` keeps
+            and what callbacks see between epochs are the averaged weights; ``loss`` and
+            ``accuracy`` are of the weights in training. BatchNormalization statistics are not
+            averaged.
 
     Raises:
         TrainingError: A value out of range; the message says which.
+        DataError: The augmentation is none, or a layer that cannot be one.
 
     Example:
         >>> import tlkit
@@ -51,11 +80,15 @@ class Stage:
     learning_rate: Any
     policy: Policy = field(default_factory=FreezeAll)
     batch_size: int = 32
-    augmentation: Augmentation | None = None
+    augmentation: Any = None
     optimizer: str | Callable[[Any], Any] = "adam"
     layer_decay: float | None = None
     callbacks: tuple[Any, ...] = ()
     keep_best: str | None = "val_accuracy"
+    class_weight: ClassWeight = None
+    label_smoothing: float = 0.0
+    mix: Callable[[], Any] | None = None
+    ema: float | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name.strip():
@@ -78,17 +111,37 @@ class Stage:
                 "functools.partial(keras.optimizers.SGD, momentum=0.9): every stage needs a new "
                 "optimizer."
             )
-        if self.layer_decay is not None:
-            raise TrainingError(
-                f"Stage {self.name!r}: layer_decay={self.layer_decay!r} is not supported by this "
-                "version. Leave it out: all trained layers then have one rate."
-            )
+        object.__setattr__(self, "augmentation", as_transform(self.augmentation))
+        self._check_mix()
         self._check_rate()
+        self._check_share("layer_decay", "None or a number above 0 and at most 1", one=True)
+        self._check_share("ema", "None or a number between 0 and 1")
+        self._check_share("label_smoothing", "a number from 0 to below 1", zero=True)
+        check_class_weight(self.class_weight, self.name)
 
     @property
     def searches(self) -> bool:
         """Whether the learning rate is searched for first."""
         return isinstance(self.learning_rate, ExponentialLRFinder)
+
+    def _check_mix(self) -> None:
+        # Layers can be called too, but only with images.
+        if self.mix is not None and (not callable(self.mix) or hasattr(self.mix, "built")):
+            raise TrainingError(
+                f"Stage {self.name!r}: mix={self.mix!r}, expected a function that makes a layer, "
+                "such as keras.layers.CutMix or functools.partial(keras.layers.MixUp, alpha=0.2): "
+                "every stage needs a new one."
+            )
+
+    def _check_share(
+        self, name: str, expected: str, *, zero: bool = False, one: bool = False
+    ) -> None:
+        value = getattr(self, name)
+        if value is None and not zero:
+            return
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if not (number and (0 < value < 1 or (zero and value == 0) or (one and value == 1))):
+            raise TrainingError(f"Stage {self.name!r}: {name}={value!r}, expected {expected}.")
 
     def _check_rate(self) -> None:
         rate = self.learning_rate
@@ -99,5 +152,5 @@ class Stage:
         if rate is None or isinstance(rate, (str, bool)):
             raise TrainingError(
                 f"Stage {self.name!r}: learning_rate={rate!r}, expected a number, a Keras "
-                "LearningRateSchedule or an ExponentialLRFinder."
+                "LearningRateSchedule, WarmupCosine(peak=0.001) or an ExponentialLRFinder."
             )

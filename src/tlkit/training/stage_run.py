@@ -6,21 +6,30 @@ import copy
 import time
 from typing import Any
 
-import keras
 import numpy as np
 
 from tlkit.learning_rate.curve import LRCurve
 from tlkit.learning_rate.finder import ExponentialLRFinder
-from tlkit.training.callbacks import EpochKeeper
+from tlkit.training.averaging import Averaging
+from tlkit.training.callbacks import (
+    EpochKeeper,
+    SearchReport,
+    append_to_logs,
+    end_training,
+    restored_epoch,
+)
 from tlkit.training.checkpoint import Progress, assign, read_checkpoint
 from tlkit.training.described import described
 from tlkit.training.feed import Feed, Inputs, own_errors
+from tlkit.training.mixing import Mixing
+from tlkit.training.optimizers import make_optimizer, rate_of
 from tlkit.training.parts import seed_noise
 from tlkit.training.phase import Phase, check_frozen, frozen_digests, prepare, selections
 from tlkit.training.result import StageResult
 from tlkit.training.run import StageFiles
 from tlkit.training.session import Images, Session
 from tlkit.training.stage import Stage
+from tlkit.training.targets import Targets
 
 
 class StageRun:
@@ -45,7 +54,9 @@ class StageRun:
         self._progress = Progress()
         self._best: list[np.ndarray] = []
         self._saved: dict[str, list[np.ndarray]] = {}
-        self._callbacks = copy.deepcopy(list(stage.callbacks))
+        self._targets = Targets.of(stage, session.train.dataset)
+        self._mixing = Mixing.of(stage, self._targets.classes, session.seed)
+        self._callbacks = [Averaging(), *copy.deepcopy(stage.callbacks)]
         self._timings = {"features": 0.0, "search": 0.0, "training": 0.0}
         self._notes: list[str] = []
         self.curve: LRCurve | None = None
@@ -53,17 +64,23 @@ class StageRun:
     def run(self) -> StageResult:
         """Train the stage and return what it did; the model ends with the kept weights."""
         self._begin()
-        phase = None
+        begun = self._progress.epoch
         for first, end, chosen in self._phases:
-            if not self._done(end):
+            # One whose epochs are all done may still lack the end of its training.
+            if first < begun <= end or not self._done(end):
                 phase = self._run_phase(first, end, chosen)
-        assign(self._weights, self._best)
-        return self._result(phase or prepare(self._session.parts, self._last_chosen()))
+        if self._watched is None:
+            self._progress.best_epoch = restored_epoch(self._callbacks, self._progress.best_epoch)
+        else:
+            assign(self._weights, self._best)
+        return self._result(phase)
 
-    def _last_chosen(self) -> tuple[Any, ...]:
-        """Return the backbone layers of the phase that the last finished epoch belongs to."""
-        epoch = self._progress.epoch - 1
-        return next(chosen for first, end, chosen in self._phases if first <= epoch < end)
+    @property
+    def _watched(self) -> str | None:
+        """The figure that `keep_best` can watch."""
+        watched = self._stage.keep_best
+        without = self._session.validation is None
+        return None if watched and watched.startswith("val_") and without else watched
 
     def _begin(self) -> None:
         if self._files is None or not self._files.checkpoint.is_file():
@@ -89,12 +106,19 @@ class StageRun:
         phase = prepare(self._session.parts, chosen)
         before = frozen_digests(phase)
         inputs, validation = self._prepare_inputs(phase)
-        self._compile(phase.tail, self._rate(phase, inputs))
-        if self._saved and self._progress.epoch > first:
+        self._compile(phase.tail, self._rate(phase, inputs), first)
+        saved = self._saved if self._progress.epoch > first else {}
+        if saved:
             phase.tail.optimizer.build(phase.tail.trainable_variables)
-            assign(phase.tail.optimizer.variables, self._saved["optimizer"])
+            assign(phase.tail.optimizer.variables, saved["optimizer"])
+        callbacks = [*self._callbacks, self._keeper(saved)]
+        if self._progress.epoch:
+            append_to_logs(callbacks)
         start = time.perf_counter()
-        self._fit(phase.tail, inputs, validation, max(first, self._progress.epoch), end)
+        if self._done(end):
+            end_training(phase.tail, callbacks)
+        else:
+            self._fit(phase.tail, inputs, validation, end, callbacks)
         self._timings["training"] += time.perf_counter() - start
         check_frozen(phase, before)
         return phase
@@ -102,10 +126,10 @@ class StageRun:
     def _prepare_inputs(self, phase: Phase) -> tuple[Inputs, Inputs | None]:
         session, stage = self._session, self._stage
         start = time.perf_counter()
-        passes = stage.epochs if stage.augmentation else 1
+        passes = stage.epochs if stage.augmentation or self._mixing else 1
         ahead = len(session.train) * passes + len(session.validation or ())
         trunk = session.trunk(phase, ahead)
-        inputs = session.inputs(trunk, session.train, stage.name, stage.augmentation)
+        inputs = session.inputs(trunk, session.train, stage.name, stage.augmentation, self._mixing)
         validation = None
         if session.validation is not None:
             validation = session.inputs(trunk, session.validation, stage.name, None)
@@ -127,10 +151,10 @@ class StageRun:
     def _search(self, phase: Phase, inputs: Inputs, finder: ExponentialLRFinder) -> LRCurve:
         start = time.perf_counter()
         self._compile(phase.tail, finder.min_lr)
-        steps = self._feed(self._session.train, inputs).steps
+        steps = self._steps
         epochs = finder.steps if finder.unit == "epoch" else -(-finder.steps // steps)
-        feed = self._feed(self._session.train, inputs, "search", epochs=epochs)
-        showing = _SearchReport(self._session, finder)
+        feed = self._feed(inputs, "search", epochs=epochs)
+        showing = SearchReport(self._session.reporter, finder.steps)
         with own_errors(feed):
             curve = finder.find(
                 phase.tail,
@@ -142,25 +166,40 @@ class StageRun:
         self._timings["search"] += time.perf_counter() - start
         return curve
 
-    def _compile(self, tail: Any, rate: Any) -> None:
-        given = self._stage.optimizer
-        optimizer = given(rate) if callable(given) else type(keras.optimizers.get(given))(rate)
-        tail.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
+    @property
+    def _steps(self) -> int:
+        """Steps of one epoch."""
+        return -(-len(self._session.train) // self._stage.batch_size)
 
-    def _feed(self, images: Images, inputs: Inputs, shuffled_as: str = "", **span: int) -> Feed:
-        shuffle = (self._session.seed, shuffled_as) if shuffled_as else None
+    def _compile(self, tail: Any, rate: Any, first: int = 0) -> None:
+        steps = self._steps
+        rate = rate_of(rate, steps=steps * self._stage.epochs, start=steps * first)
+        parts = self._session.parts
+        optimizer = make_optimizer(self._stage, rate, parts, tail.trainable_variables)
+        tail.compile(optimizer, self._targets.loss, metrics=["accuracy"])
+
+    def _feed(self, inputs: Inputs, shuffled_as: str, **span: int) -> Feed:
         return Feed(
-            inputs, images.labels, batch_size=self._stage.batch_size, shuffle=shuffle, **span
+            inputs,
+            self._session.train.labels,
+            targets=self._targets,
+            batch_size=self._stage.batch_size,
+            shuffle=(self._session.seed, shuffled_as),
+            **span,
         )
 
+    def _held_out(self, inputs: Inputs, images: Images) -> Feed:
+        targets = self._targets.unweighted
+        return Feed(inputs, images.labels, targets=targets, batch_size=self._stage.batch_size)
+
     def _fit(
-        self, tail: Any, inputs: Inputs, validation: Inputs | None, first: int, end: int
+        self, tail: Any, inputs: Inputs, validation: Inputs | None, end: int, callbacks: list[Any]
     ) -> None:
-        session, stage = self._session, self._stage
-        train = self._feed(session.train, inputs, stage.name, epochs=end - first, first_epoch=first)
+        session, stage, first = self._session, self._stage, self._progress.epoch
+        train = self._feed(inputs, stage.name, epochs=end - first, first_epoch=first)
         held_out = None
         if validation is not None and session.validation is not None:
-            held_out = self._feed(session.validation, validation)
+            held_out = self._held_out(validation, session.validation)
         with own_errors(train, held_out):
             tail.fit(
                 train,
@@ -170,18 +209,16 @@ class StageRun:
                 validation_data=held_out,
                 shuffle=False,
                 verbose=0,
-                callbacks=[*self._callbacks, self._keeper()],
+                callbacks=callbacks,
             )
 
-    def _keeper(self) -> EpochKeeper:
-        watched = self._stage.keep_best
-        if watched and watched.startswith("val_") and self._session.validation is None:
-            watched = None
+    def _keeper(self, saved: dict[str, list[np.ndarray]]) -> EpochKeeper:
         return EpochKeeper(
             stage=self._stage.name,
-            keep_best=watched,
+            keep_best=self._watched,
             progress=self._progress,
             others=self._callbacks,
+            saved=saved,
             weights=self._weights,
             state=self._state,
             best=self._best,
@@ -208,17 +245,3 @@ class StageRun:
             timings={name: round(seconds, 3) for name, seconds in self._timings.items()},
             notes=tuple(self._notes),
         )
-
-
-class _SearchReport(keras.callbacks.Callback):  # type: ignore[misc]
-    """Shows each rate that a search has tried."""
-
-    def __init__(self, session: Session, finder: ExponentialLRFinder) -> None:
-        super().__init__()
-        self._session = session
-        self._finder = finder
-
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Show the loss of one rate."""
-        figures = f"loss {(logs or {}).get('loss', float('nan')):.4f}"
-        self._session.reporter.step("rates", epoch + 1, self._finder.steps, figures)

@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import tlkit
 from tlkit.backbones.build import Backbone, ImageSize
 from tlkit.backbones.registry import get_backbone
-from tlkit.backbones.spec import BackboneSpec
 from tlkit.backbones.weights import load_file
 from tlkit.data.dataset import ImageDataset
-from tlkit.errors import DataError, TrainingError
+from tlkit.errors import TrainingError
 from tlkit.features.cache import FeatureStore, default_root
 from tlkit.learning_rate.curve import LRCurve
 from tlkit.learning_rate.finder import ExponentialLRFinder
-from tlkit.training.described import described
+from tlkit.training.checks import check_data, check_stages, check_weights
 from tlkit.training.head import Head
 from tlkit.training.parts import assemble
 from tlkit.training.reporter import Console, Silent
 from tlkit.training.result import StageResult, TrainingResult
 from tlkit.training.run import RunDirectory
+from tlkit.training.run_settings import run_settings, trainer_arguments
 from tlkit.training.session import Images, Reporter, Session
 from tlkit.training.stage import Stage
 from tlkit.training.stage_run import StageRun
@@ -89,7 +87,35 @@ class StagedTrainer:
         self.cache = cache
         self.run_dir = Path(run_dir) if run_dir is not None else None
         self.seed = seed
-        _check_stages(self.stages)
+        check_stages(self.stages)
+
+    @classmethod
+    def from_run(cls, run: str | Path, /, **replaced: Any) -> StagedTrainer:
+        """Make the trainer of a run again, from the settings in its directory.
+
+        Args:
+            run: A ``run_dir`` of an earlier trainer, perhaps of another process.
+            **replaced: Arguments that are given anew: what cannot be read from a file, such as a
+                function of your own, or what is to differ, such as ``run_dir`` and ``seed``.
+
+        Returns:
+            A trainer for the same ``run_dir``: ``fit(train, validation, resume=True)`` goes on with
+            the run. Reading the settings runs no code but tlkit's and Keras' own.
+
+        Raises:
+            RunDirectoryError: There is no run, or it used something that cannot be built from
+                text; says what, and what to pass.
+
+        Example:
+            >>> import tempfile, tlkit, tlkit.testing
+            >>> tiny, run = tlkit.testing.tiny_backbone(), tempfile.mkdtemp()
+            >>> stages = (tlkit.Stage("head", epochs=1, learning_rate=0.01),)
+            >>> trainer = tlkit.StagedTrainer(tiny, weights=None, stages=stages, run_dir=run)
+            >>> result = trainer.fit(tlkit.testing.tiny_dataset(), verbose=0)
+            >>> tlkit.StagedTrainer.from_run(run, backbone=tiny).stages == stages
+            True
+        """
+        return cls(**trainer_arguments(Path(run), replaced))
 
     def fit(
         self,
@@ -111,7 +137,7 @@ class StagedTrainer:
             The trained model and what each stage did.
 
         Raises:
-            TrainingError: ``resume`` without a ``run_dir``.
+            TrainingError: ``resume`` without a ``run_dir``; class weights that fit no class.
             DataError: Sets that do not fit together; a damaged image is named before training.
             RunDirectoryError: The run directory cannot be written or holds another run.
             LossNotFiniteError: The loss became NaN; what was reached before is in ``run_dir``.
@@ -122,12 +148,13 @@ class StagedTrainer:
                 "resume=True, but this trainer keeps no run that could be resumed. Give it the "
                 "run_dir of the run to go on with."
             )
-        _check_data(train, validation)
+        check_data(train, validation)
+        check_weights(self.stages, train)
         reporter: Reporter = Console() if verbose else Silent()
-        run = RunDirectory(self.run_dir) if self.run_dir is not None else None
-        if run is not None:
-            run.open(self._settings(train, validation), resume=resume)
-        with self._session(train, validation, reporter) as session:
+        with (
+            self._run(train, validation, resume=resume) as run,
+            self._session(train, validation, reporter) as session,
+        ):
             results, curves = self._run_stages(session, run)
             if run is not None:
                 run.save_model(session.parts.model)
@@ -146,10 +173,22 @@ class StagedTrainer:
         Returns:
             The curve; ``curve.suggestion`` is the chosen rate.
         """
-        _check_data(train, None)
+        check_data(train, None)
         reporter: Reporter = Console() if verbose else Silent()
         with self._session(train, None, reporter) as session:
             return StageRun(session, self.stages[0]).search(finder)
+
+    @contextmanager
+    def _run(
+        self, train: ImageDataset, validation: ImageDataset | None, *, resume: bool
+    ) -> Iterator[RunDirectory | None]:
+        if self.run_dir is None:
+            yield None
+            return
+        run = RunDirectory(self.run_dir)
+        with run.held():
+            run.open(run_settings(self, train, validation), resume=resume)
+            yield run
 
     @contextmanager
     def _session(
@@ -200,55 +239,6 @@ class StagedTrainer:
                 curves[stage.name] = curve
         return tuple(results), curves
 
-    def _settings(self, train: ImageDataset, validation: ImageDataset | None) -> dict[str, Any]:
-        return {
-            "tlkit": tlkit.__version__,
-            "backbone": _name(self.backbone),
-            "weights": None if self.weights is None else str(self.weights),
-            "preprocessing": self.preprocessing,
-            "image_size": self.image_size,
-            "head": described(self.head),
-            "start_from": None if self.start_from is None else _file_digest(self.start_from),
-            "engine": self.engine,
-            "seed": self.seed,
-            "stages": [described(stage) for stage in self.stages],
-            "train": _data_settings(train),
-            "validation": None if validation is None else _data_settings(validation),
-        }
-
-
-def _check_stages(stages: Sequence[Stage]) -> None:
-    names = [stage.name for stage in stages]
-    if not names:
-        raise TrainingError("stages is empty, expected at least one Stage.")
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise TrainingError(f"Two stages are called {twice[0]!r}. Give each a name of its own.")
-
-
-def _check_data(train: ImageDataset, validation: ImageDataset | None) -> None:
-    present = {name for name, count in train.class_counts.items() if count}
-    if len(present) < 2:
-        raise DataError(
-            f"The training images are all of one class, {', '.join(present) or 'none'}; expected "
-            "at least two classes."
-        )
-    train.check().raise_if_any()
-    if validation is None:
-        return
-    if validation.class_names != train.class_names:
-        raise DataError(
-            f"The validation images have the classes {validation.class_names}, the training images "
-            f"{train.class_names}. Split one data set with dataset.split()."
-        )
-    unseen = {name for name, count in validation.class_counts.items() if count} - present
-    if unseen:
-        raise DataError(
-            f"Validation images are of classes without a training image: {sorted(unseen)}. "
-            "Split one data set with dataset.split()."
-        )
-    validation.check().raise_if_any()
-
 
 @contextmanager
 def _store(cache: bool | str | Path) -> Iterator[FeatureStore]:
@@ -257,22 +247,3 @@ def _store(cache: bool | str | Path) -> Iterator[FeatureStore]:
             yield FeatureStore(Path(folder))
     else:
         yield FeatureStore(default_root() if cache is True else Path(cache))
-
-
-def _name(backbone: Any) -> str:
-    if isinstance(backbone, BackboneSpec):
-        return f"{backbone.name} of {backbone.distribution or 'this program'}"
-    return described(backbone)
-
-
-def _data_settings(data: ImageDataset) -> dict[str, Any]:
-    return {
-        "images": data.fingerprint,
-        "labels": hashlib.sha256(data.labels.tobytes()).hexdigest(),
-        "class_names": list(data.class_names),
-    }
-
-
-def _file_digest(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,91 @@
+"""The weight of each class in the loss."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from tlkit.data.dataset import ImageDataset
+from tlkit.errors import TrainingError
+
+ClassWeight = str | Mapping[Any, float] | None
+
+
+def check_class_weight(given: Any, stage: str) -> None:
+    """Raise where a setting cannot be class weights, whatever the classes are.
+
+    Args:
+        given: ``Stage.class_weight``.
+        stage: The stage's name, for messages.
+
+    Raises:
+        TrainingError: Neither None nor ``"balanced"`` nor a mapping, keys of two kinds, or a
+            weight that is not a finite number above 0.
+    """
+    if given is None or given == "balanced":
+        return
+    kinds = {type(key) for key in given} if isinstance(given, Mapping) else set()
+    if kinds not in ({str}, {int}):
+        raise TrainingError(
+            f"Stage {stage!r}: class_weight={given!r}, expected None, 'balanced', or a weight for "
+            "each class by its name, {'cat': 1.0, 'dog': 2.5}, or by its index, {0: 1.0, 1: 2.5}."
+        )
+    for key, weight in given.items():
+        number = isinstance(weight, (int, float, np.number)) and not isinstance(weight, bool)
+        if not (number and math.isfinite(weight) and weight > 0):
+            raise TrainingError(
+                f"Stage {stage!r}: class_weight of {key!r} is {weight!r}, expected a finite number "
+                "above 0. Leave the images of a class out of the data set where they are not to "
+                "count."
+            )
+
+
+def class_weights(given: ClassWeight, data: ImageDataset, stage: str) -> np.ndarray | None:
+    """Return the weight of each class.
+
+    ``"balanced"`` is ``n / (classes * count)`` for a class of ``count`` of ``n`` images, as in
+    scikit-learn's ``compute_class_weight``: King and Zeng, Logistic Regression in Rare Events
+    Data, 2001.
+
+    Args:
+        given: ``Stage.class_weight``.
+        data: The training images.
+        stage: The stage's name, for messages.
+
+    Returns:
+        float32 ``(classes,)``, or None where all classes count alike.
+
+    Raises:
+        TrainingError: An unknown class, a class without weight, or ``"balanced"`` with a class
+            that has no image.
+    """
+    if given is None:
+        return None
+    if isinstance(given, str):
+        return _balanced(data, stage)
+    names = data.class_names
+    known: tuple[Any, ...] = names if isinstance(next(iter(given)), str) else (*range(len(names)),)
+    unknown = [key for key in given if key not in known]
+    missing = [key for key in known if key not in given]
+    if unknown or missing:
+        raise TrainingError(
+            f"Stage {stage!r}: class_weight does not fit the classes. Unknown: "
+            f"{unknown or 'none'}; without weight: {missing or 'none'}. The classes are "
+            f"{dict(enumerate(names))}; give each of them a weight, 1.0 where it counts as it is."
+        )
+    return np.array([given[key] for key in known], "float32")
+
+
+def _balanced(data: ImageDataset, stage: str) -> np.ndarray:
+    counts = np.bincount(data.labels, minlength=len(data.class_names))
+    empty = [name for name, count in zip(data.class_names, counts, strict=True) if not count]
+    if empty:
+        raise TrainingError(
+            f"Stage {stage!r}: class_weight='balanced', and there is no training image of "
+            f"{empty}. Leave the class out of the data set, or give a weight for each class."
+        )
+    weights: np.ndarray = len(data) / (len(counts) * counts)
+    return weights.astype("float32")

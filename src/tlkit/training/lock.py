@@ -1,0 +1,155 @@
+"""One process at a time works in a run directory."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any
+
+from tlkit.errors import RunDirectoryError
+
+# On Windows others cannot read a locked byte: it lies far behind the text.
+_LOCKED_BYTE = 2**20
+
+
+@contextmanager
+def locked(file: Path) -> Iterator[None]:
+    """Hold a lock file for a block; a lock of a process that was killed holds nobody up.
+
+    The operating system holds the lock and lets go of it when the process ends, however it ends.
+    The file says who holds it, for people to read, and is removed at the end. On a network file
+    system the lock is as good as that system's own: NFS and SMB keep it between machines, others
+    on one machine only. Where there are no locks at all, the text alone counts: a process that has
+    ended is known as such on its own machine only, and the file may have to be deleted by hand.
+
+    Args:
+        file: The lock file, in a folder that exists.
+
+    Raises:
+        RunDirectoryError: Another process, or another thread of this one, holds it; says which and
+            since when.
+    """
+    stream = _acquired(file)
+    try:
+        _write_owner(stream)
+        yield
+    finally:
+        _release(stream, file)
+
+
+def _acquired(file: Path) -> IO[bytes]:
+    while True:
+        stream = _opened(file)
+        try:
+            _take(stream)
+        except BlockingIOError:
+            owner = _owner(stream)
+            stream.close()
+            raise _in_use(file, owner) from None
+        except OSError:  # a file system without locks
+            owner = _owner(stream)
+            if _may_run(owner):
+                stream.close()
+                raise _in_use(file, owner, f" If it has ended, delete {file}.") from None
+        if _still_there(stream, file):
+            return stream
+        # Its last holder removed it between our opening and our locking it.
+        stream.close()
+
+
+def _opened(file: Path) -> IO[bytes]:
+    try:
+        return os.fdopen(os.open(file, os.O_RDWR | os.O_CREAT, 0o666), "r+b")
+    except OSError as error:
+        raise RunDirectoryError(
+            f"The run directory {file.parent} cannot be used: {error}. Give another run_dir."
+        ) from error
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _take(stream: IO[bytes]) -> None:
+        stream.seek(_LOCKED_BYTE)
+        try:
+            msvcrt.locking(stream.fileno(), msvcrt.LK_NBLCK, 1)
+        except PermissionError as error:
+            raise BlockingIOError(str(error)) from error
+
+else:
+    import fcntl
+
+    def _take(stream: IO[bytes]) -> None:
+        fcntl.flock(stream.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _still_there(stream: IO[bytes], file: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(stream.fileno()), file.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _write_owner(stream: IO[bytes]) -> None:
+    owner = {
+        "process": os.getpid(),
+        "machine": socket.gethostname(),
+        "since": datetime.now(UTC).isoformat(" ", "seconds"),
+    }
+    # A full disk is no reason to stop here: the lock holds without the text.
+    with suppress(OSError):
+        stream.seek(0)
+        stream.truncate()
+        stream.write(json.dumps(owner).encode())
+        stream.flush()
+
+
+def _owner(stream: IO[bytes]) -> dict[str, Any]:
+    try:
+        stream.seek(0)
+        owner = json.loads(stream.read())
+    except (OSError, ValueError):
+        return {}
+    return owner if isinstance(owner, dict) else {}
+
+
+def _release(stream: IO[bytes], file: Path) -> None:
+    # Removed before it is let go of, where the system allows to remove an open file: afterwards it
+    # could be another's.
+    with suppress(OSError):
+        file.unlink(missing_ok=True)
+    with suppress(OSError):
+        stream.close()
+
+
+def _may_run(owner: dict[str, Any]) -> bool:
+    """Whether the process that a lock file names may still be running."""
+    process = owner.get("process")
+    if not isinstance(process, int) or process < 1:
+        return False
+    if owner.get("machine") != socket.gethostname() or sys.platform == "win32":
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
+def _in_use(file: Path, owner: dict[str, Any], besides: str = "") -> RunDirectoryError:
+    process, machine = owner.get("process", "unknown"), owner.get("machine", "unknown")
+    here = machine == socket.gethostname() and process == os.getpid()
+    who = f"this very process, {process}," if here else f"process {process}"
+    return RunDirectoryError(
+        f"The run in {file.parent} is being trained by {who} on the machine {machine}, since "
+        f"{owner.get('since', 'an unknown time')}. Wait until it ends, stop it, or give another "
+        f"run_dir.{besides}"
+    )

@@ -1,0 +1,67 @@
+"""Learning-rate schedules whose number of steps the trainer fills in."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from tlkit.errors import TrainingError
+
+
+@dataclass(frozen=True)
+class WarmupCosine:
+    """A straight line up from 0 to the peak, then half a cosine down, over all steps of a stage.
+
+    With N steps, of which ``w = round(warmup * N)`` warm up, step t has the rate ``peak * t / w``
+    for t < w, and ``end + (peak - end) * (1 + cos(pi * (t - w) / (N - w))) / 2`` from there on. The
+    schedule is Keras's own ``CosineDecay``.
+
+    Sources: Loshchilov and Hutter, SGDR: Stochastic Gradient Descent with Warm Restarts, 2017,
+    https://arxiv.org/abs/1608.03983, equation 5, without restarts; Goyal et al., Accurate, Large
+    Minibatch SGD, 2017, https://arxiv.org/abs/1706.02677, section 2.2, for the warm-up.
+
+    Args:
+        peak: The highest rate, above 0.
+        warmup: Share of the steps that warm up, in [0, 1).
+        end: The rate that is approached at the end, from 0 to ``peak``.
+
+    Raises:
+        TrainingError: A value out of its range.
+
+    Example:
+        >>> import tlkit
+        >>> stage = tlkit.Stage("fine", epochs=10, learning_rate=tlkit.WarmupCosine(peak=1e-3))
+        >>> stage.learning_rate
+        WarmupCosine(peak=0.001, warmup=0.1, end=0.0)
+    """
+
+    peak: float
+    warmup: float = 0.1
+    end: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not (self.peak > 0 and math.isfinite(self.peak)):
+            raise TrainingError(f"{self!r}: peak must be a finite number above 0.")
+        if not 0 <= self.warmup < 1:
+            raise TrainingError(f"{self!r}: warmup must be a share of the steps, in [0, 1).")
+        if not 0 <= self.end <= self.peak:
+            raise TrainingError(f"{self!r}: end must be a rate from 0 to peak.")
+
+    def __call__(self, steps: int) -> Any:
+        """Return the schedule of a stage.
+
+        Args:
+            steps: All steps of the stage, at least 1.
+
+        Returns:
+            A ``keras.optimizers.schedules.CosineDecay``.
+        """
+        from keras.optimizers.schedules import CosineDecay
+
+        # At least one step is left for the cosine, which cannot be of no length.
+        warm = min(round(self.warmup * steps), steps - 1)
+        alpha = self.end / self.peak
+        if not warm:
+            return CosineDecay(self.peak, steps, alpha)
+        return CosineDecay(0.0, steps - warm, alpha, warmup_target=self.peak, warmup_steps=warm)

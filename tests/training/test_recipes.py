@@ -1,0 +1,120 @@
+"""Recipes: the stages of published methods; fine_tune: one call with good defaults."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+import tlkit
+from tests.training.conftest import same_weights, trainer
+from tlkit.errors import SplitError, TrainingError
+from tlkit.testing import tiny_backbone, tiny_dataset
+from tlkit.training.result import TrainingResult
+
+Data = tuple[tlkit.ImageDataset, tlkit.ImageDataset]
+
+
+def test_linear_probe_comes_before_fine_tuning() -> None:
+    head, fine = tlkit.recipes.linear_probe_then_fine_tune(epochs=3, rate=1e-4, batch_size=8)
+    assert (head.policy, fine.policy) == (tlkit.FreezeAll(), tlkit.UnfreezeAll())
+    assert (head.epochs, fine.epochs) == (10, 3)
+    assert (head.learning_rate, fine.learning_rate) == (1e-3, 1e-4)
+    assert head.batch_size == fine.batch_size == 8
+    top = tlkit.UnfreezeTop(layers=4)
+    assert tlkit.recipes.linear_probe_then_fine_tune(policy=top)[1].policy == top
+
+
+def test_gradual_unfreezing_reaches_the_whole_backbone_and_stays_there() -> None:
+    head, rest = tlkit.recipes.gradual_unfreezing(groups=3, every=2, more_epochs=4)
+    assert (head.policy, head.epochs) == (tlkit.FreezeAll(), 2)
+    assert rest.policy == tlkit.GradualUnfreeze(groups=3, every=2)
+    assert rest.epochs == 3 * 2 + 4
+
+
+def test_discriminative_rates_fall_with_depth() -> None:
+    head, fine = tlkit.recipes.discriminative(layer_decay=0.9)
+    assert (head.layer_decay, fine.layer_decay) == (None, 0.9)
+    assert fine.policy == tlkit.UnfreezeAll()
+
+
+def test_study_has_its_published_stages() -> None:
+    stages = tlkit.recipes.study(epochs=40, batch_size=64)
+    assert [bool(stage.augmentation) for stage in stages] == [False, True, True, True]
+    assert [stage.learning_rate for stage in stages[:3]] == [0.001, 0.001, 0.00001]
+    assert stages[3].learning_rate == tlkit.ExponentialLRFinder.study()
+    eight = tlkit.UnfreezeTop(layers=8)
+    assert [stage.policy for stage in stages] == [tlkit.FreezeAll()] * 2 + [eight] * 2
+    assert {(stage.epochs, stage.batch_size) for stage in stages} == {(40, 64)}
+
+
+FINDER = tlkit.ExponentialLRFinder(1e-4, 1e-1, steps=8, selector=lambda _: 0.001)
+
+
+@pytest.mark.parametrize(
+    "stages",
+    [
+        tlkit.recipes.linear_probe_then_fine_tune(head_epochs=1, epochs=1),
+        tlkit.recipes.gradual_unfreezing(groups=2, more_epochs=0),
+        tlkit.recipes.discriminative(head_epochs=1, epochs=1),
+        tlkit.recipes.study(epochs=1, layers=3, finder=FINDER),
+    ],
+    ids=["linear probe", "gradual", "discriminative", "study"],
+)
+def test_recipe_trains(stages: tuple[tlkit.Stage, ...], parts: Data) -> None:
+    result = trainer(*stages).fit(*parts, verbose=0)
+    assert [stage.name for stage in result.stages] == [stage.name for stage in stages]
+
+
+TINY: dict[str, Any] = {"weights": None, "cache": False, "head_epochs": 2, "epochs": 1}
+
+
+def tuned(*data: Any, **settings: Any) -> TrainingResult:
+    """fine_tune of the tiny backbone for three epochs."""
+    given = {"backbone": tiny_backbone(), "verbose": 0, **TINY, **settings}
+    return tlkit.fine_tune(*data, **given)
+
+
+def test_fine_tune_is_the_trainer_with_a_recipe(parts: Data) -> None:
+    patient = keras.callbacks.EarlyStopping("val_loss", patience=5)
+    stages = tlkit.recipes.linear_probe_then_fine_tune(
+        head_epochs=2, epochs=1, policy=tlkit.UnfreezeTop(fraction=0.3), callbacks=(patient,)
+    )
+    by_hand = trainer(*stages).fit(*parts, verbose=0)
+    result = tuned(*parts)
+    assert isinstance(result, TrainingResult)
+    assert same_weights(result.model, by_hand.model)
+    assert result.history == by_hand.history
+
+
+def test_fine_tune_holds_out_a_fifth_of_the_images(data: tlkit.ImageDataset) -> None:
+    held_out = tuned(*data.split(0.2, seed=3), seed=3, head_epochs=1)
+    assert tuned(data, seed=3, head_epochs=1).history == held_out.history
+
+
+def test_fine_tune_without_validation_trains_all_epochs(data: tlkit.ImageDataset) -> None:
+    result = tuned(data, None, patience=1, head_epochs=4, head_rate=1e-9)
+    assert [stage.epochs for stage in result.stages] == [4, 1]
+    assert "val_loss" not in result.history["head"]
+
+
+def test_fine_tune_stops_early_where_nothing_is_gained(data: tlkit.ImageDataset) -> None:
+    never = tuned(data, patience=1, head_epochs=6, head_rate=50.0)
+    assert never.stages[0].epochs < 6
+
+
+def test_fine_tune_goes_on_with_a_run(data: tlkit.ImageDataset, tmp_path: Any) -> None:
+    first = tuned(data, run_dir=tmp_path)
+    assert tuned(data, run_dir=tmp_path, resume=True).history == first.history
+
+
+def test_fine_tune_refuses_what_it_cannot_use(data: tlkit.ImageDataset) -> None:
+    with pytest.raises(TrainingError, match=r"makes its own stages.*Use StagedTrainer"):
+        tuned(data, stages=())
+    with pytest.raises(SplitError, match=r"validation=2; expected a fraction"):
+        tuned(data, 2)
+    lonely = tiny_dataset(7, classes=6).subset(np.arange(6))
+    with pytest.raises(SplitError, match=r"6 class\(es\) with one image"):
+        tuned(lonely)

@@ -1,0 +1,106 @@
+"""Warm-up and cosine over all steps of a stage, and schedules of the user."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from typing import Any
+
+import keras
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import tlkit
+from tests.training.conftest import AtStart, head_stage, same_weights, trainer
+from tests.training.test_resume import Data, Interrupt, run_with_interruptions
+from tlkit.errors import TrainingError
+
+
+def rates_of(data: tlkit.ImageDataset, **stage: Any) -> list[float]:
+    """The optimizer's rate at the start of each epoch of 48 / 16 steps."""
+    seen: list[float] = []
+
+    def look(model: Any) -> None:
+        seen.append(float(model.optimizer.learning_rate))
+
+    look_at = tuple(AtStart(epoch, look) for epoch in range(stage["epochs"]))
+    trainer(head_stage(callbacks=look_at, **stage)).fit(data, verbose=0)
+    return seen
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    steps=st.integers(1, 200),
+    warmup=st.floats(0, 0.99),
+    end=st.sampled_from([0.0, 0.001, 0.1]),
+)
+def test_rate_rises_in_a_line_and_falls_as_a_cosine(steps: int, warmup: float, end: float) -> None:
+    schedule = tlkit.WarmupCosine(peak=0.1, warmup=warmup, end=end)(steps)
+    warm = min(round(warmup * steps), steps - 1)
+    for step in {0, warm // 2, warm, (warm + steps) // 2, steps}:
+        if step < warm:
+            expected = 0.1 * step / warm
+        else:
+            turn = math.pi * (step - warm) / (steps - warm)
+            expected = end + (0.1 - end) * (1 + math.cos(turn)) / 2
+        assert float(schedule(step)) == pytest.approx(expected, rel=1e-5, abs=1e-7)
+
+
+def test_trainer_fills_in_the_steps_of_the_stage(data: tlkit.ImageDataset) -> None:
+    seen = rates_of(data, epochs=4, learning_rate=tlkit.WarmupCosine(peak=0.1, warmup=0.25))
+    # 12 steps of which 3 warm up: the second epoch begins at the peak.
+    assert seen == pytest.approx([0, 0.1, 0.1 * (1 + math.cos(math.pi / 3)) / 2, 0.1 / 4])
+
+
+def test_function_of_the_number_of_steps_makes_the_schedule(data: tlkit.ImageDataset) -> None:
+    given: list[int] = []
+
+    def halving(steps: int) -> Any:
+        given.append(steps)
+        return keras.optimizers.schedules.ExponentialDecay(0.08, 3, 0.5)
+
+    assert rates_of(data, epochs=2, learning_rate=halving) == pytest.approx([0.08, 0.04])
+    assert given == [6]
+
+
+def test_schedule_goes_on_through_the_phases_of_a_stage(data: tlkit.ImageDataset) -> None:
+    stage = {"epochs": 3, "learning_rate": tlkit.WarmupCosine(peak=0.01, warmup=0.4)}
+    policy = tlkit.GradualUnfreeze(groups=2, every=1)
+    in_phases = rates_of(data, policy=policy, **stage)
+    assert in_phases == pytest.approx(rates_of(data, **stage))
+    assert in_phases[1] == pytest.approx(0.01 * 3 / 4)
+
+
+def test_resumed_run_goes_on_in_the_middle_of_the_schedule(parts: Data, tmp_path: Any) -> None:
+    def make(folder: str) -> tlkit.StagedTrainer:
+        stage = head_stage(
+            epochs=3,
+            learning_rate=tlkit.WarmupCosine(peak=0.05),
+            policy=tlkit.GradualUnfreeze(groups=2, every=2),
+            callbacks=(Interrupt("head"),),
+        )
+        return trainer(stage, run_dir=tmp_path / folder)
+
+    plain = make("plain").fit(*parts, verbose=0)
+    places = [("head", "epoch end", 1), ("head", "batch end", 2)]
+    resumed = run_with_interruptions(partial(make, "split"), parts, places)
+    assert same_weights(plain.model, resumed.model)
+    assert resumed.stages[0].learning_rate == "WarmupCosine(peak=0.05, warmup=0.1, end=0.0)"
+
+
+@pytest.mark.parametrize(
+    ("made", "named"),
+    [
+        ({"peak": 0}, "peak must be a finite number above 0"),
+        ({"peak": math.inf}, "peak must be a finite number above 0"),
+        ({"peak": math.nan}, "peak must be a finite number above 0"),
+        ({"peak": 0.1, "warmup": 1.0}, "warmup must be a share"),
+        ({"peak": 0.1, "warmup": -0.1}, "warmup must be a share"),
+        ({"peak": 0.1, "end": 0.2}, "end must be a rate from 0 to peak"),
+        ({"peak": 0.1, "end": -0.1}, "end must be a rate from 0 to peak"),
+    ],
+)
+def test_schedule_that_makes_no_sense_is_refused(made: dict[str, float], named: str) -> None:
+    with pytest.raises(TrainingError, match=rf"WarmupCosine\(.*{named}"):
+        tlkit.WarmupCosine(**made)
