@@ -17,7 +17,9 @@ HUB = "examples/plugins/tlkit-keras-hub"
 HUB_TESTS = ("-c", f"{HUB}/pyproject.toml", f"{HUB}/tests")
 # What KerasHub needs for images: with all its dependencies it brings 200 MB of tensorflow-text.
 HUB_NEEDS = ("regex", "tokenizers", "rich", "absl-py", "packaging")
-TEST_TOOLS = ("pytest>=8", "hypothesis>=6.100", "sybil>=9", "scipy")
+TEST_TOOLS = ("pytest>=8", "pytest-xdist>=3.6", "hypothesis>=6.100", "sybil>=9", "scipy")
+# Tests of one file stay together: they share models that take seconds to build.
+PARALLEL = ("-n", "2", "--dist", "loadfile")
 TORCH = "torch==2.13.0"
 SOURCES = ("src", "tests", "examples", "benchmarks", "docs", "noxfile.py")
 
@@ -38,12 +40,13 @@ def tests(session: nox.Session) -> None:
     """Run the tests, the docs' snippets and the docstrings' examples against the built wheel."""
     install_wheel(session, "[onnx,plots,table]")
     session.install(PLUGIN, *TEST_TOOLS)
-    session.run("pytest", "-m", "not slow", "tests", "docs", "README.md", *session.posargs)
+    paths = ("tests", "docs", "README.md")
+    session.run("pytest", "-m", "not slow", *PARALLEL, *paths, *session.posargs)
     session.run("pytest", "--doctest-modules", "--pyargs", "tlkit")
     session.run("pytest", "-m", "not slow", *PLUGIN_TESTS)
     session.install("--no-deps", "keras-hub>=0.32", HUB)
     session.install(*HUB_NEEDS)
-    session.run("pytest", *HUB_TESTS)
+    session.run("pytest", *PARALLEL, *HUB_TESTS)
 
 
 @nox.session
