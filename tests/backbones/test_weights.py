@@ -268,6 +268,21 @@ def test_weights_of_a_deeper_network_are_not_taken_for_its_own(ending: str, tmp_
 
 
 @pytest.mark.parametrize("ending", [".weights.h5", ".keras"])
+def test_layers_of_layers_and_random_numbers_are_not_taken_for_more_layers(
+    ending: str, tmp_path: Path
+) -> None:
+    image = keras.Input((4, 4, 3))
+    x = keras.layers.Reshape((16, 3))(image)
+    x = keras.layers.MultiHeadAttention(2, 4, dropout=0.1)(x, x)
+    inner = [keras.layers.Dense(5, name="a"), keras.layers.Dense(5, name="b")]
+    x = keras.Sequential([*inner, keras.layers.Dropout(0.1)])(x)
+    model = keras.Model(image, x)
+    file = tmp_path / f"composite{ending}"
+    (model.save if ending == ".keras" else model.save_weights)(file)
+    load_file(model, file)
+
+
+@pytest.mark.parametrize("ending", [".weights.h5", ".keras"])
 def test_top_in_a_file_is_left_out(ending: str, tmp_path: Path) -> None:
     whole = keras.applications.MobileNetV2(weights=None, input_shape=(32, 32, 3))
     file = tmp_path / f"whole{ending}"

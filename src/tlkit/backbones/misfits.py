@@ -27,13 +27,13 @@ def misfits(model: Any, path: Path) -> str:
         Some lines of text, empty where the file cannot be read or no layer differs.
     """
     try:
-        saved = _saved(path, _shape)
+        legacy, saved = _saved(path, _shape)
     except (OSError, KeyError, BadZipFile):
         return ""
     wanted = {
-        layer.name: tuple(tuple(weight.shape) for weight in layer.weights)
+        layer.name: tuple(tuple(weight.shape) for weight in _held(layer, legacy))
         for layer in model.layers
-        if layer.weights
+        if _held(layer, legacy)
     }
     lines = [
         f"{name}: the file has {_words(saved.get(name))}, the network {_words(shapes)}"
@@ -59,13 +59,16 @@ def misplaced(model: Any, path: Path) -> str:
 
     Args:
         model: A keras.Model that has just loaded the file.
-        path: A ``.weights.h5``, ``.h5`` or ``.keras`` file.
+        path: A ``.weights.h5``, ``.h5`` or ``.keras`` file; the index of a file in shards is not
+            looked into.
     """
-    wanted = [layer for layer in model.layers if layer.weights]
-    saved = _saved(path, _shape)
-    if len(saved) <= len(wanted):
+    if path.suffix not in (".h5", ".keras"):
         return ""
-    arrays = _saved(path, np.asarray)
+    legacy, saved = _saved(path, _shape)
+    wanted = [layer for layer in model.layers if layer.variables]
+    if legacy or len(saved) <= len(wanted):
+        return ""  # Keras counts the layers of an old file by itself.
+    _, arrays = _saved(path, np.asarray)
     wrong = [layer.name for layer in wanted if not _has(layer, arrays.get(layer.name, ()))]
     if not wrong:
         return ""
@@ -78,7 +81,7 @@ def misplaced(model: Any, path: Path) -> str:
 def _has(layer: Any, arrays: tuple[np.ndarray, ...]) -> bool:
     """Return whether a layer holds these arrays, in whatever order."""
     left = list(arrays)
-    for weight in map(np.asarray, layer.weights):
+    for weight in map(np.asarray, layer.variables):
         found = [i for i, array in enumerate(left) if np.array_equal(array, weight)]
         if not found:
             return False
@@ -90,8 +93,14 @@ def _shape(dataset: Any) -> tuple[int, ...]:
     return tuple(dataset.shape)
 
 
-def _saved(path: Path, take: Callable[[Any], T]) -> dict[str, tuple[T, ...]]:
-    """Return something of each weight in a file, by the name of its layer."""
+def _held(layer: Any, legacy: bool) -> list[Any]:
+    """Return what a file holds of a layer: since Keras 3, also where its random numbers stand."""
+    held: list[Any] = layer.weights if legacy else layer.variables
+    return held
+
+
+def _saved(path: Path, take: Callable[[Any], T]) -> tuple[bool, dict[str, tuple[T, ...]]]:
+    """Return whether a file is of Keras 2, and something of each array in it, by layer."""
     import h5py
 
     if path.suffix == ".keras":
@@ -100,25 +109,33 @@ def _saved(path: Path, take: Callable[[Any], T]) -> dict[str, tuple[T, ...]]:
     else:
         content = path
     with h5py.File(content, "r") as file:
-        legacy = "layer_names" in file.attrs or "model_weights" in file
-        return _legacy(file.get("model_weights", file), take) if legacy else _stored(file, take)
+        if "layer_names" in file.attrs or "model_weights" in file:
+            return True, _legacy(file.get("model_weights", file), take)
+        return False, _stored(file, take)
 
 
 def _stored(file: Any, take: Callable[[Any], T]) -> dict[str, tuple[T, ...]]:
-    """Read the layout of Keras 3: a group ``vars`` for each layer, with the layer's name."""
+    """Read the layout of Keras 3: ``layers/KIND_NUMBER/...``, layers in it deeper down.
+
+    Returns:
+        Nothing where a model keeps its layers elsewhere, as one of a class of its own may.
+    """
     import h5py
 
-    found: dict[str, tuple[T, ...]] = {}
+    found: dict[str, list[T]] = {}
 
     def visit(path: str, item: Any) -> None:
-        # An optimizer is in a file too where a whole model was saved after training.
-        of_layer = path.endswith("/vars") and not path.startswith("optimizer/")
-        if isinstance(item, h5py.Group) and of_layer and len(item):
-            name = item.attrs.get("name", path.split("/")[-2])
-            found[str(name)] = tuple(take(item[key]) for key in item)
+        if isinstance(item, h5py.Dataset) and path.startswith("layers/"):
+            found.setdefault("/".join(path.split("/")[:2]), []).append(take(item))
 
     file.visititems(visit)
-    return found
+    names = {group: file.get(f"{group}/vars") for group in found}
+    return {
+        str(group.split("/")[1] if own is None else own.attrs.get("name", group)): tuple(
+            found[group]
+        )
+        for group, own in names.items()
+    }
 
 
 def _legacy(group: Any, take: Callable[[Any], T]) -> dict[str, tuple[T, ...]]:

@@ -50,8 +50,14 @@ ENDS = {
     "pair": lambda x: [x, layers.GlobalAveragePooling2D()(x)],
     "forgetful": lambda x: Forgetful(3.0)(x),
     "lying": lambda x: layers.GlobalAveragePooling2D()(Lying()(x)),
-    "nested": lambda x: keras.Sequential([layers.Conv2D(4, 1)])(x),
+    "nested": lambda x: nested(x.shape[1:])(x),
 }
+
+
+def nested(shape: Any) -> Any:
+    """A model within the model; one that is no keras.Sequential cannot be cut around."""
+    features = keras.Input(shape)
+    return keras.Model(features, layers.Conv2D(4, 1)(features))
 
 
 @keras.saving.register_keras_serializable("tests")

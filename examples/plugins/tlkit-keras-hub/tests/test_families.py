@@ -127,7 +127,7 @@ def test_the_figures_of_the_spec_are_those_of_the_network(spec: Spec) -> None:
 
 
 def test_whoever_asks_for_other_weights_is_told_which_there_are(spec: Spec) -> None:
-    with pytest.raises(WeightsError, match=r"weights='imagenet' .* expected None, 'preset' or the"):
+    with pytest.raises(WeightsError, match=r"weights='imagenet' .* expected None or 'preset', or"):
         tlkit.build_backbone(spec("vgg"))
 
 
