@@ -141,3 +141,64 @@ def test_callback_that_changes_a_frozen_layer_is_found_out(data: tlkit.ImageData
     stage = top_stage(callbacks=(AtEpoch(0, meddle),))
     with pytest.raises(FrozenChangedError, match=r"1 frozen layers changed.*'top_bn'.*callback"):
         trainer(stage).fit(data, verbose=0)
+
+
+@keras.saving.register_keras_serializable("tests")
+class Block(keras.layers.Layer):  # type: ignore[misc]
+    """Layers inside a layer, as some models of other libraries have them."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.parts = [
+            keras.layers.Conv2D(4, 3, use_bias=False, name="conv"),
+            keras.layers.BatchNormalization(name="norm"),
+        ]
+
+    def build(self, shape: Any) -> None:
+        for part in self.parts:
+            part.build(shape)
+            shape = part.compute_output_shape(shape)
+
+    def call(self, x: Any, training: bool | None = None) -> Any:
+        conv, norm = self.parts
+        return norm(conv(x), training=training)
+
+
+def blocks() -> Any:
+    """A backbone of one plain layer and one that is made of others."""
+    image = keras.Input((16, 16, 3))
+    x = keras.layers.Conv2D(4, 3, name="plain")(image)
+    return keras.Model(image, Block(name="block")(x), name="blocks")
+
+
+@pytest.mark.parametrize("mode", ["frozen", "train"])
+def test_batch_norm_inside_another_layer_does_what_the_policy_says(
+    data: tlkit.ImageDataset, mode: str
+) -> None:
+    policy = tlkit.UnfreezeTop(layers=1, batch_norm=mode)
+    start = weights_of(assembled(blocks, Head(), None).model)
+    result = trainer(head_stage(policy=policy), backbone=blocks).fit(data, verbose=0)
+    end = weights_of(result.model)
+    moved = {path for path in start if not np.array_equal(start[path], end[path])}
+    norms = {path for path in start if "norm" in path}
+    assert len(norms) == 4
+    assert moved >= {path for path in start if "block" in path} - norms
+    assert not any("plain" in path for path in moved)
+    assert moved & norms == (norms if mode == "train" else set())
+    trained = 4 * 4 * 9 + (8 if mode == "train" else 0)
+    assert result.stages[0].trained_parameters == trained + 4 * 3 + 3
+
+
+def test_preview_counts_batch_norm_inside_another_layer() -> None:
+    assert tlkit.UnfreezeAll().preview(blocks).phases[0].batch_norm == (0, 1)
+    assert tlkit.UnfreezeAll(batch_norm="train").preview(blocks).phases[0].batch_norm == (1, 1)
+
+
+def test_a_change_of_batch_norm_inside_another_layer_is_named(data: tlkit.ImageDataset) -> None:
+    def spoil(model: Any) -> None:
+        norm = model.get_layer("block").parts[1]
+        norm.moving_mean.assign(norm.moving_mean + 1)
+
+    stage = head_stage(policy=tlkit.UnfreezeAll(), callbacks=(AtStart(0, spoil),))
+    with pytest.raises(FrozenChangedError, match=r"block/norm"):
+        trainer(stage, backbone=blocks).fit(data, verbose=0)

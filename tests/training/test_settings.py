@@ -16,6 +16,7 @@ import tlkit
 from tests.training.conftest import head_stage, same_weights, small_network, top_stage, trainer
 from tlkit.errors import RunDirectoryError, WeightsError
 from tlkit.testing import tiny_backbone
+from tlkit.training.described import described
 from tlkit.training.run import RunDirectory
 from tlkit.training.run_settings import run_settings
 from tlkit.training.settings import decoded, differences, encoded, only_text, shown
@@ -153,7 +154,7 @@ def test_difference_is_told_setting_by_setting() -> None:
     assert list(differences({"stages": known}, {"stages": given})) == [
         "stages['head'].epochs: 2 in the run, 3 given",
         "stages['head'].class_weight: None in the run, {0: 1.0, 1: 2.0, 2: 1.0} given",
-        f"stages['top'].learning_rate: 0.003 in the run, {quiet.__module__}.quiet given",
+        f"stages['top'].learning_rate: 0.003 in the run, {described(quiet)} given",
         "stages['top'].policy: UnfreezeTop(layers=3, fraction=None, from_layer=None, "
         "batch_norm='frozen') in the run, FreezeAll() given",
     ]
@@ -163,6 +164,64 @@ def test_stages_that_were_added_are_shown_as_code() -> None:
     (line,) = differences([stored(tlkit.FreezeAll())], [stored(tlkit.FreezeAll())] * 2, "stages")
     assert line == "stages: (FreezeAll(),) in the run, (FreezeAll(), FreezeAll()) given"
     assert shown("0" * 64) == "sha256 000000000000..."
+
+
+def test_keras_layers_as_augmentation_are_made_again() -> None:
+    given = keras.Sequential(
+        [
+            keras.layers.RandomFlip("horizontal"),
+            keras.layers.RandomRotation(0.1, fill_mode="nearest"),
+            keras.layers.RandAugment(num_ops=1),
+            keras.layers.RandomColorJitter(value_range=(0, 255), brightness_factor=0.2),
+            keras.layers.Rescaling(0.5, dtype="float64"),
+        ]
+    )
+    augmentation = head_stage(augmentation=given).augmentation
+    data = stored(augmentation)
+    assert not list(only_text(data))
+    again = decoded(data)
+    assert stored(again) == data
+    assert [x.dtype_policy.name for x in again.layers][-2:] == ["float32", "float64"]
+    images = tlkit.testing.tiny_dataset(6).load(range(6), (16, 16))
+    draw = {"seed": 3, "stage": "a", "epoch": 1}
+    assert (augmentation(images, range(6), **draw) == again(images, range(6), **draw)).all()
+
+
+def test_own_layer_as_augmentation_is_kept_as_text() -> None:
+    class Own(keras.layers.RandomFlip):  # type: ignore[misc]
+        pass
+
+    ((path, said),) = only_text({"stage": stored(head_stage(augmentation=Own()))})
+    assert path == "stage.augmentation"
+    assert "Own(" in said
+    assert stored(head_stage(augmentation=Own())) == stored(head_stage(augmentation=Own()))
+
+
+def test_weights_file_is_known_by_its_content(data: tlkit.ImageDataset, tmp_path: Path) -> None:
+    file, moved = tmp_path / "own.weights.h5", tmp_path / "moved.weights.h5"
+    tlkit.testing.tiny_model().save_weights(file)
+    begun(trainer(head_stage(epochs=1), run_dir=tmp_path / "run", weights=file), data)
+    assert tlkit.StagedTrainer.from_run(tmp_path / "run", backbone=tiny_backbone()).weights == str(
+        file.resolve()
+    )
+    file.rename(moved)
+    other = trainer(head_stage(epochs=1), run_dir=tmp_path / "run", weights=moved)
+    assert other.fit(data, resume=True, verbose=0).stages[0].epochs == 1
+
+
+def test_weights_file_that_was_changed_in_place_is_told(
+    data: tlkit.ImageDataset, tmp_path: Path
+) -> None:
+    file, model = tmp_path / "own.weights.h5", tlkit.testing.tiny_model()
+    model.save_weights(file)
+    made = trainer(head_stage(), run_dir=tmp_path / "run", weights=file)
+    begun(made, data)
+    model.set_weights([2 * weight for weight in model.get_weights()])
+    model.save_weights(file)
+    with pytest.raises(
+        RunDirectoryError, match=r"\n  weights: sha256 .* in the run, sha256 .* giv"
+    ):
+        made.fit(data, resume=True, verbose=0)
 
 
 def test_trainer_is_made_again_from_its_run(data: tlkit.ImageDataset, tmp_path: Path) -> None:
@@ -206,10 +265,10 @@ def test_what_must_be_passed_again_is_named(data: tlkit.ImageDataset, tmp_path: 
     with pytest.raises(RunDirectoryError) as caught:
         tlkit.StagedTrainer.from_run(tmp_path)
     lines = str(caught.value).splitlines()
-    assert lines[1] == f"  backbone: {small_network.__module__}.small_network"
-    assert lines[2] == f"  stages['head'].policy: {quiet.__module__}.quiet"
+    assert lines[1] == f"  backbone: {described(small_network)}"
+    assert lines[2] == f"  stages['head'].policy: {described(quiet)}"
     assert lines[3].startswith("  stages['top'].optimizer: ")
-    assert lines[3].endswith("<lambda>")
+    assert "<lambda> (code " in lines[3]
     assert lines[4].endswith(f"from_run({str(tmp_path)!r}, backbone=..., stages=...).")
     again = tlkit.StagedTrainer.from_run(tmp_path, backbone=small_network, stages=made.stages)
     assert again.stages == made.stages

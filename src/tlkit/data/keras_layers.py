@@ -41,8 +41,8 @@ class LayerAugmentation:
     one of its attributes.
 
     Args:
-        layer: A layer, or a ``keras.Sequential`` of layers, that takes float images, 0..255, of
-            shape (1, h, w, 3) and returns the same.
+        layer: A layer, or several in a ``keras.Sequential`` or a sequence, that takes float images,
+            0..255, of shape (1, h, w, 3) and returns the same.
 
     Raises:
         DataError: A layer that mixes images, or whose draws cannot be seeded.
@@ -160,8 +160,8 @@ def _with_states_at_zero(layers: tuple[Any, ...], image: NDArray[np.float32]) ->
 
 
 def _flat(layer: Any) -> Iterator[Any]:
-    if isinstance(layer, keras.Sequential):
-        for inner in layer.layers:
+    if isinstance(layer, (keras.Sequential, list, tuple)):
+        for inner in getattr(layer, "layers", layer):
             yield from _flat(inner)
     else:
         yield layer

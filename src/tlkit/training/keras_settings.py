@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Mapping
 from functools import partial
 from operator import attrgetter
@@ -11,20 +12,23 @@ from typing import Any
 _PLAIN = (int, float, bool, str, type(None))
 # Of these parts of Keras, some classes only. The callbacks neither write files nor send anything:
 # settings may come from somebody else.
-_SOME = {
-    "callbacks": ("EarlyStopping", "ReduceLROnPlateau", "TerminateOnNaN"),
-    "layers": ("CutMix", "MixUp"),
-}
+_MIXING = ("CutMix", "MixUp")
+_PREPROCESSING = re.compile(
+    "Random[A-Z].*|RandAugment|AutoContrast|Equalization|Solarization|Rescaling|GaussianNoise"
+)
+_CALLBACKS = ("EarlyStopping", "ReduceLROnPlateau", "TerminateOnNaN")
 # A stage is given what makes these, and makes them anew.
 _MADE_LATER = ("optimizers", "layers")
+# What Keras counts or draws by itself, and what an augmentation's layers do not use.
+_NOT_SETTINGS = ("name", "seed", "trainable", "dtype", "build_config")
 
 
 def keras_settings(value: Any) -> tuple[str, dict[str, Any]] | None:
     """Return a Keras object as its public name and plain arguments.
 
     Args:
-        value: A schedule, a callback; or what makes an optimizer or a mixing layer: its class, with
-            or without ``functools.partial``.
+        value: A schedule, a callback, a preprocessing layer; or what makes an optimizer or a mixing
+            layer: its class, with or without ``functools.partial``.
 
     Returns:
         For example ``("keras.callbacks.EarlyStopping", {"monitor": "loss", ...})``. None for
@@ -36,6 +40,8 @@ def keras_settings(value: Any) -> tuple[str, dict[str, Any]] | None:
         found = _named("optimizers.schedules", type(value), value.get_config())
     elif isinstance(value, keras.callbacks.Callback):
         found = _callback(value)
+    elif isinstance(value, keras.Layer):
+        found = _preprocessing(value)
     elif isinstance(value, partial):
         found = None if value.args else _maker(value.func, value.keywords)
     else:
@@ -54,12 +60,14 @@ def keras_object(name: str, settings: Mapping[str, Any]) -> Any:
     if not name.startswith("keras.") or kind not in _classes(space):
         raise KeyError(name)
     made = _classes(space)[kind]
-    if space in _MADE_LATER:
+    if space in _MADE_LATER and not _PREPROCESSING.fullmatch(kind):
         return partial(made, **settings) if settings else made
     return made(**settings)
 
 
 def _maker(kind: Any, settings: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | None:
+    if _PREPROCESSING.fullmatch(getattr(kind, "__name__", "")):
+        return None  # the class, where a layer is expected
     found = (_named(space, kind, settings) for space in _MADE_LATER)
     return next((name for name in found if name), None)
 
@@ -79,10 +87,14 @@ def _classes(space: str) -> dict[str, Any]:
     return {
         name: kind
         for name, kind in vars(attrgetter(space)(keras)).items()
-        if isinstance(kind, type)
-        and issubclass(kind, bases[space])
-        and name in _SOME.get(space, (name,))
+        if isinstance(kind, type) and issubclass(kind, bases[space]) and _may_be_built(space, name)
     }
+
+
+def _may_be_built(space: str, name: str) -> bool:
+    if space == "layers":
+        return name in _MIXING or _PREPROCESSING.fullmatch(name) is not None
+    return space != "callbacks" or name in _CALLBACKS
 
 
 def _named(space: str, kind: Any, settings: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | None:
@@ -101,6 +113,13 @@ def _callback(value: Any) -> tuple[str, dict[str, Any]] | None:
         return None
     made = type(value)(**settings)
     return found if all(getattr(made, name) == item for name, item in settings.items()) else None
+
+
+def _preprocessing(value: Any) -> tuple[str, dict[str, Any]] | None:
+    config = value.get_config()
+    settings = {name: item for name, item in config.items() if name not in _NOT_SETTINGS}
+    found = _named("layers", type(value), {**settings, "dtype": value.dtype_policy.name})
+    return None if type(value).__name__ in _MIXING else found
 
 
 def _is_plain(value: Any) -> bool:

@@ -73,6 +73,21 @@ def leaf_layers(model: Any) -> Iterator[Any]:
             yield layer
 
 
+def inner_layers(layer: Any) -> Iterator[Any]:
+    """Yield the layers that a layer holds in its attributes, and those inside them."""
+    seen, waiting = {id(layer)}, list(vars(layer).values())
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, (list, tuple)):
+            waiting += value
+        elif isinstance(value, dict):
+            waiting += value.values()
+        elif isinstance(value, keras.Layer) and id(value) not in seen:
+            seen.add(id(value))
+            yield value
+            waiting += vars(value).values()
+
+
 def seeds(layer: Any) -> list[Any]:
     """Return the variables from which a layer draws random numbers in training, as dropout does."""
     known = {id(weight) for weight in layer.weights}

@@ -12,8 +12,8 @@ import numpy as np
 
 from tlkit.backbones.split import CutPoint, cut_points, split
 from tlkit.errors import CutError, FrozenChangedError, PolicyError, TrainingError
-from tlkit.training.parts import Parts, leaf_layers, seeds
-from tlkit.training.policies import Policy
+from tlkit.training.parts import Parts, inner_layers, leaf_layers, seeds
+from tlkit.training.policies import Policy, is_batch_norm
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Phase:
         cut: The cut point, or None.
         note: Why there is no cut where a frozen part is left in the tail, else empty.
         live: The layers that may change.
-        frozen: All other layers.
+        frozen: All other layers, and what stays frozen inside the live ones.
     """
 
     tail: Any
@@ -54,12 +54,14 @@ def selections(policy: Policy, parts: Parts, epochs: int) -> list[tuple[int, int
     return phases
 
 
-def prepare(parts: Parts, chosen: Collection[Any]) -> Phase:
+def prepare(parts: Parts, chosen: Collection[Any], policy: Policy) -> Phase:
     """Set the ``trainable`` flags and cut the model before the first layer that may change.
 
     Args:
         parts: The whole model.
         chosen: The backbone's layers to train; the head is always trained.
+        policy: Whose ``batch_norm="frozen"``, where it has that, also holds for the
+            BatchNormalization inside layers that are made of others, which it cannot leave out.
 
     Raises:
         TrainingError: The tail does not train exactly the variables that it should.
@@ -70,6 +72,8 @@ def prepare(parts: Parts, chosen: Collection[Any]) -> Phase:
     parts.model.trainable = True
     for layer in parts.layers:
         layer.trainable = id(layer) in picked
+    if getattr(policy, "batch_norm", "train") == "frozen":
+        frozen += _still_inside(layer for layer in chosen if not is_batch_norm(layer))
     cut, note = _cut_below(parts.model, live)
     trunk, tail = split(parts.model, cut.name) if cut else (None, _twin(parts.model))
     phase = Phase(_without_noise(tail, frozen), trunk, cut, note, live, frozen)
@@ -77,19 +81,19 @@ def prepare(parts: Parts, chosen: Collection[Any]) -> Phase:
     return phase
 
 
-def frozen_digests(phase: Phase) -> dict[str, str]:
+def frozen_digests(phase: Phase) -> list[str]:
     """Return a hash of the weights of each frozen layer, BatchNormalization statistics included."""
-    return {layer.name: _digest(layer) for layer in phase.frozen if layer.weights}
+    return [_digest(layer) for layer in phase.frozen]
 
 
-def check_frozen(phase: Phase, before: dict[str, str]) -> None:
+def check_frozen(phase: Phase, before: list[str]) -> None:
     """Raise where a frozen layer is not bit for bit what it was.
 
     Raises:
         FrozenChangedError: Names the layers.
     """
-    after = frozen_digests(phase)
-    moved = [name for name, digest in before.items() if after[name] != digest]
+    pairs = zip(phase.frozen, before, frozen_digests(phase), strict=True)
+    moved = [layer.path or layer.name for layer, old, new in pairs if old != new]
     if moved:
         raise FrozenChangedError(
             f"{len(moved)} frozen layers changed during training, the first of them {moved[0]!r}. "
@@ -113,6 +117,14 @@ def _selected(policy: Policy, parts: Parts, epoch: int) -> tuple[Any, ...]:
                 "backbone's layers. Return some of the layers that the policy is given."
             )
     return chosen
+
+
+def _still_inside(layers: Iterable[Any]) -> tuple[Any, ...]:
+    """Freeze the BatchNormalization layers inside layers, and return them."""
+    norms = tuple(x for layer in layers for x in inner_layers(layer) if is_batch_norm(x))
+    for norm in norms:
+        norm.trainable = False
+    return norms
 
 
 def _cut_below(model: Any, live: Collection[Any]) -> tuple[CutPoint | None, str]:

@@ -4,6 +4,9 @@ A policy is any callable ``policy(layers, epoch) -> layers``. It gets the backbo
 the input to the output and the epoch within the stage, from 0, and returns those to train. The
 head is always trained. Where the answer changes from one epoch to the next, the trainer starts a
 new phase there, with a new optimizer; a learning-rate schedule goes on through the phases.
+
+A policy may have an attribute ``batch_norm``, as tlkit's have. ``"frozen"`` then also holds for
+BatchNormalization that is part of another layer, as in some models of other libraries.
 """
 
 from __future__ import annotations

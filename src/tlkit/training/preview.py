@@ -15,7 +15,7 @@ from tlkit.backbones.split import CutPoint
 from tlkit.errors import PolicyError
 from tlkit.training.described import described
 from tlkit.training.head import Head
-from tlkit.training.parts import Parts, assemble, leaf_layers
+from tlkit.training.parts import Parts, assemble, inner_layers, leaf_layers
 from tlkit.training.phase import Phase, prepare, selections
 from tlkit.training.policies import Policy, is_batch_norm
 from tlkit.training.preview_table import rows_of
@@ -156,7 +156,9 @@ def preview(
     )
     asked = _OnCopies(policy, originals, parts.backbone) if originals else policy
     chosen = selections(asked, parts, epochs or EPOCHS)
-    phases = [_phase(parts, first, end, prepare(parts, layers)) for first, end, layers in chosen]
+    phases = [
+        _phase(parts, first, end, prepare(parts, layers, policy)) for first, end, layers in chosen
+    ]
     if epochs is None:
         phases[-1] = replace(phases[-1], last=None)
     return PolicyPreview(
@@ -212,7 +214,8 @@ class _OnCopies:
 def _phase(parts: Parts, first: int, end: int, phase: Phase) -> PhasePreview:
     once = _before_cut(parts, phase)
     known = {id(layer) for layer in once}
-    norms = [layer for layer in parts.backbone if is_batch_norm(layer)]
+    every = (x for layer in parts.backbone for x in (layer, *inner_layers(layer)))
+    norms = [layer for layer in every if is_batch_norm(layer)]
     return PhasePreview(
         first=first + 1,
         last=end,

@@ -11,6 +11,7 @@ import tlkit
 from tlkit.backbones.build import Backbone
 from tlkit.backbones.registry import get_backbone
 from tlkit.backbones.spec import BackboneSpec
+from tlkit.backbones.weights import weights_file
 from tlkit.data.dataset import ImageDataset
 from tlkit.errors import BackboneError, RunDirectoryError, TlkitError, WeightsError
 from tlkit.training.checkpoint import file_digest
@@ -28,17 +29,19 @@ def run_settings(
     trainer: StagedTrainer, train: ImageDataset, validation: ImageDataset | None
 ) -> dict[str, Any]:
     """Return what a run directory keeps about a training, as JSON data."""
-    start, cache = trainer.start_from, trainer.cache
+    start, cache, weights = trainer.start_from, trainer.cache, _weights_file(trainer)
     return {
         "tlkit": tlkit.__version__,
         "backbone": _backbone(trainer.backbone),
-        **{name: encoded(_plain(getattr(trainer, name))) for name in _ARGUMENTS},
-        "start_from": None if start is None else _start(start),
+        **{name: encoded(getattr(trainer, name)) for name in _ARGUMENTS if name != "weights"},
+        "weights": encoded(trainer.weights) if weights is None else _digest("weights", weights),
+        "start_from": None if start is None else _digest("start_from", start),
         "train": _data(train),
         "validation": None if validation is None else _data(validation),
         PLACES: {
             "start_from": None if start is None else str(start.resolve()),
             "cache": cache if isinstance(cache, bool) else str(Path(cache).resolve()),
+            **({} if weights is None else {"weights": str(weights.resolve())}),
         },
     }
 
@@ -112,8 +115,10 @@ def _found(data: Mapping[str, str], root: Path) -> BackboneSpec:
         ) from error
 
 
-def _plain(value: Any) -> Any:
-    return str(value) if isinstance(value, Path) else value
+def _weights_file(trainer: StagedTrainer) -> Path | None:
+    """Return the file that the backbone's weights come from; a function brings its own."""
+    spec = trainer.backbone
+    return weights_file(spec, trainer.weights) if isinstance(spec, BackboneSpec) else None
 
 
 def _data(data: ImageDataset) -> dict[str, Any]:
@@ -125,11 +130,11 @@ def _data(data: ImageDataset) -> dict[str, Any]:
     }
 
 
-def _start(file: Path) -> str:
+def _digest(name: str, file: Path) -> str:
     try:
         return file_digest(file)
     except OSError as error:
         raise WeightsError(
-            f"start_from={str(file)!r} cannot be read: {error}. Give the path of a .weights.h5 or "
-            ".keras file of an earlier run."
+            f"{name}={str(file)!r} cannot be read: {error}. Give the path of a .weights.h5 or "
+            ".keras file that can."
         ) from error

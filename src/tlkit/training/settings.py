@@ -51,6 +51,7 @@ _OWN: dict[str, Callable[..., Any]] = {
         WarmupCosine,
     )
 }
+_LAYERS = "tlkit.LayerAugmentation"
 _PLAIN = (int, float, bool, str, type(None))
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
@@ -81,6 +82,8 @@ def encoded(value: Any) -> Any:
     name = f"tlkit.{type(value).__name__}"
     if _OWN.get(name) is type(value):
         return {_CLASS: name, **{f.name: encoded(getattr(value, f.name)) for f in fields(value)}}
+    if name == _LAYERS and all(keras_settings(layer) for layer in value.layers):
+        return {_CLASS: name, "layers": encoded(value.layers)}
     found = keras_settings(value)
     if found is None:
         return {"text": described(value)}
@@ -105,9 +108,17 @@ def decoded(data: Any) -> Any:
     try:
         if name == "dict":
             return dict(settings["items"])
+        if name == _LAYERS:
+            return _layer_augmentation(**settings)
         return _OWN[name](**settings) if name in _OWN else keras_object(name, settings)
     except (KeyError, TypeError) as error:
         raise ValueError(f"{name} cannot be made from {settings}: {error!r}") from error
+
+
+def _layer_augmentation(layers: Sequence[Any]) -> Any:
+    from tlkit.data.keras_layers import LayerAugmentation  # loads Keras
+
+    return LayerAugmentation(layers)
 
 
 def only_text(data: Any, path: str = "") -> Iterator[tuple[str, str]]:

@@ -95,7 +95,7 @@ class StageRun:
     def search(self, finder: ExponentialLRFinder) -> LRCurve:
         """Return the curve of a search on the first phase; the model is left as it was."""
         self._begin()
-        phase = prepare(self._session.parts, self._phases[0][2])
+        phase = prepare(self._session.parts, self._phases[0][2], self._stage.policy)
         inputs, _ = self._prepare_inputs(phase)
         return self._search(phase, inputs, finder)
 
@@ -103,7 +103,7 @@ class StageRun:
         return self._progress.epoch >= end or self._progress.stopped
 
     def _run_phase(self, first: int, end: int, chosen: Any) -> Phase:
-        phase = prepare(self._session.parts, chosen)
+        phase = prepare(self._session.parts, chosen, self._stage.policy)
         before = frozen_digests(phase)
         inputs, validation = self._prepare_inputs(phase)
         self._compile(phase.tail, self._rate(phase, inputs), first)

@@ -96,3 +96,12 @@ def test_frozen_work_on_layers_of_keras_hub_is_done_once(family: str, spec: Spec
     again = trained(spec(family), Stage("head", epochs=1, learning_rate=0.01))
     assert any("read from the store" in note for note in again.stages[0].notes)
     assert result.stages[0].history["loss"] == again.stages[0].history["loss"]
+
+
+@pytest.mark.parametrize("family", ["mobilenet", "efficientnet_v2"])
+def test_batch_norm_inside_blocks_stays_frozen_unless_asked(spec: Spec, family: str) -> None:
+    still = tlkit.UnfreezeAll().preview(spec(family)).phases[0]
+    moving = tlkit.UnfreezeAll(batch_norm="train").preview(spec(family)).phases[0]
+    assert still.batch_norm[0] == 0
+    assert moving.batch_norm[0] == moving.batch_norm[1] > 1
+    assert 0 < still.trained_parameters < moving.trained_parameters

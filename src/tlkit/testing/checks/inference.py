@@ -47,11 +47,12 @@ def frozen_stays(subject: Subject) -> None:
     whether it is frozen or not, and they are no part of what the features are.
     """
     from tlkit.training.phase import check_frozen, frozen_digests, prepare
+    from tlkit.training.policies import FreezeAll
 
     parts = _with_head(subject.model)
     flags = [(layer, layer.trainable) for layer in parts.backbone]
     try:
-        phase = prepare(parts, ())
+        phase = prepare(parts, (), FreezeAll())
         before, head = frozen_digests(phase), parts.head[-1].get_weights()
         _fit(parts.model, subject)
         check_frozen(phase, before)
