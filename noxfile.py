@@ -8,7 +8,7 @@ from pathlib import Path
 import nox
 
 nox.options.default_venv_backend = "virtualenv"
-nox.options.sessions = ["tests", "lint", "typing", "docs"]
+nox.options.sessions = ["tests", "jax", "lint", "typing", "docs"]
 
 PLUGIN = "examples/plugins/tlkit-efficientnet-lite"
 # The plugin is a project of its own, with its own pytest settings.
@@ -47,6 +47,42 @@ def tests(session: nox.Session) -> None:
     session.install("--no-deps", "keras-hub>=0.32", HUB)
     session.install(*HUB_NEEDS)
     session.run("pytest", *PARALLEL, *HUB_TESTS)
+
+
+# What depends on the backend: training, its laws, searches, and what both are fed with. Left out
+# are the files about settings, descriptions, previews, locks and damaged files, where no backend
+# takes part, and, for their time, those whose subject the laws and the others here touch as well.
+JAX_TESTS = (
+    "tests/learning_rate/test_nothing_left_behind.py",
+    "tests/learning_rate/test_finder.py",
+    "tests/learning_rate/test_sweep.py",
+    *(
+        f"tests/training/test_{subject}.py"
+        for subject in (
+            "plain_equivalence",
+            "laws",
+            "policies",
+            "phases",
+            "learning_rates",
+            "recipes",
+            "layer_decay",
+            "targets",
+            "averaging",
+            "mixing",
+            "resume",
+        )
+    ),
+    "tests/data",
+)
+
+
+@nox.session
+def jax(session: nox.Session) -> None:
+    """Run the tests of training and of the learning-rate search on JAX."""
+    install_wheel(session, "[onnx,plots,table]")
+    session.install("jax", *TEST_TOOLS)
+    paths = session.posargs or JAX_TESTS
+    session.run("pytest", "-m", "not slow", *PARALLEL, *paths, env={"KERAS_BACKEND": "jax"})
 
 
 @nox.session
@@ -88,7 +124,8 @@ def benchmark(session: nox.Session) -> None:
     """Compare with plain Keras side by side and print medians and ratios."""
     session.install(".[onnx,plots]", PLUGIN)
     session.run("python", "benchmarks/frozen_stage.py", *session.posargs)
-    for script in ("fine_tuning", "augmentation", "imports", "plugins", "build"):
+    searching = ("sweep", "batch_sweep", "selector_accuracy")
+    for script in ("fine_tuning", "augmentation", *searching, "imports", "plugins", "build"):
         session.run("python", f"benchmarks/{script}.py")
 
 

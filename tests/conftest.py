@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+import tempfile
 
 # Before anything imports TensorFlow, which reads these once.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -18,6 +20,17 @@ from hypothesis import settings
 settings.register_profile("no deadline", deadline=None)
 settings.load_profile("no deadline")
 
+if os.environ.get("KERAS_BACKEND") == "jax":
+    # Tests train the same small networks again and again, and JAX would compile them each time.
+    # In JAX's settings, not in the environment: processes that tests end while they write such a
+    # file must not share the folder.
+    _jax = importlib.import_module("jax")
+    if _jax.config.jax_compilation_cache_dir is None:
+        _programs = tempfile.TemporaryDirectory(prefix="tlkit-programs-")
+        _jax.config.update("jax_compilation_cache_dir", _programs.name)
+        _jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+        _jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
 
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
@@ -26,3 +39,12 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TLKIT_CACHE_DIR", str(folder))
         yield folder
+
+
+def skip_without_onnx_export() -> None:
+    """Skip a test that exports a model to ONNX where a package for that is missing."""
+    import keras
+
+    pytest.importorskip("onnxruntime", reason="the engine is in the extra tlkit[onnx]")
+    if keras.backend.backend() == "jax":
+        pytest.importorskip("jax2onnx", reason="Keras exports from JAX with it")

@@ -15,6 +15,7 @@ import pytest
 from keras import layers
 
 import tlkit
+from tests.conftest import skip_without_onnx_export
 from tlkit.backbones.spec import PREPROCESSING
 from tlkit.backbones.split import split
 from tlkit.errors import BackboneError, ImageSizeError, PluginError
@@ -151,13 +152,13 @@ def test_plugin_whose_builder_returns_something_else_is_an_error(build: Any, mes
 
 @pytest.mark.parametrize("mode", PREPROCESSING)
 def test_input_stage_exports_to_onnx(mode: str, tmp_path: Path) -> None:
-    runtime = pytest.importorskip("onnxruntime")
-    if keras.backend.backend() == "jax":
-        pytest.importorskip("jax2onnx", reason="Keras exports from JAX with it")
+    skip_without_onnx_export()
+    import onnxruntime
+
     model = tlkit.build_backbone(replace(tiny_backbone(), preprocessing=mode), weights=None)
     expected = np.asarray(model(noise(2, 16)))
     OnnxEngine(model, tmp_path / "model.onnx")
-    session = runtime.InferenceSession(tmp_path / "model.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
     (features,) = session.run(None, {session.get_inputs()[0].name: noise(2, 16)})
     np.testing.assert_allclose(features, expected, rtol=0, atol=1e-5 * np.abs(expected).max())
 

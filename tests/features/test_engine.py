@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from keras import layers
 
+from tests.conftest import skip_without_onnx_export
 from tlkit.errors import EngineError
 from tlkit.features import engine as engine_module
 from tlkit.features.engine import BATCH, KerasEngine, choose_engine
@@ -79,7 +80,7 @@ def test_keras_is_taken_where_asked(trunk: Any, tmp_path: Path) -> None:
 
 
 def test_auto_does_not_export_for_little_work(trunk: Any, tmp_path: Path) -> None:
-    pytest.importorskip("onnxruntime", reason="the engine is in the extra tlkit[onnx]")
+    skip_without_onnx_export()
     choice = choose(trunk, "auto", tmp_path)
     assert choice.engine.name == "keras"
     assert choice.why == "keras; 0 s of work, less than an export is worth"
@@ -95,6 +96,23 @@ def test_auto_without_onnxruntime_takes_keras_and_says_how_to_get_it(
     assert choice.engine.name == "keras"
     assert "pip install 'tlkit[onnx]'" in choice.why
     assert not choice.lasting
+
+
+@pytest.mark.parametrize(
+    ("backend", "missing", "said"),
+    [
+        ("tensorflow", {"tf2onnx"}, "keras; pip install 'tlkit[onnx]' may be several times faster"),
+        ("jax", {"jax2onnx"}, "keras; pip install jax2onnx may be several times faster"),
+        ("jax", {"jax2onnx", "onnxruntime"}, "keras; pip install 'tlkit[onnx]' jax2onnx may be"),
+    ],
+)
+def test_auto_names_what_the_export_from_the_backend_lacks(
+    backend: str, missing: set[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Nothing is run: stands for an installation of that backend without these packages.
+    monkeypatch.setattr(keras.backend, "backend", lambda: backend)
+    monkeypatch.setattr(engine_module, "find_spec", lambda name: None if name in missing else name)
+    assert choose(None, "auto", tmp_path).why.startswith(said)
 
 
 def test_onnxruntime_that_is_missing_says_how_to_get_it(
@@ -193,7 +211,7 @@ def test_engine_that_exports_but_does_not_run_is_not_taken(
 @pytest.fixture(scope="module")
 def onnx_file(trunk: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny backbone, exported once."""
-    pytest.importorskip("onnxruntime", reason="the engine is in the extra tlkit[onnx]")
+    skip_without_onnx_export()
     folder: Path = tmp_path_factory.mktemp("onnx")
     assert choose(trunk, "onnxruntime", folder).engine.name == "onnxruntime"
     assert [file.name for file in folder.iterdir()] == ["trunk.onnx"]
@@ -238,7 +256,7 @@ class Unexportable(layers.Layer):  # type: ignore[misc]
 def test_trunk_that_cannot_be_exported_falls_back_with_a_note(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("onnxruntime", reason="the engine is in the extra tlkit[onnx]")
+    skip_without_onnx_export()
     image = keras.Input((16, 16, 3))
     trunk = keras.Model(image, Unexportable()(image))
     monkeypatch.setattr(engine_module, "WORTH_EXPORTING_S", 0.0)

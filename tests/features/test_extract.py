@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import tlkit
+from tests.conftest import skip_without_onnx_export
 from tlkit.data.batches import PixelCache
 from tlkit.errors import DamagedImageError
 from tlkit.features import engine as engine_module
@@ -84,7 +85,7 @@ def test_auto_reads_what_any_engine_stored(
 def test_another_engine_does_not_read_what_keras_stored(
     model: Any, store: FeatureStore, runs: list[int]
 ) -> None:
-    pytest.importorskip("onnxruntime", reason="the engine is in the extra tlkit[onnx]")
+    skip_without_onnx_export()
     data = tiny_dataset(12)
     first = features(Trunk(model, store, "keras"), data)
     other = Trunk(model, store, "onnxruntime")
@@ -180,7 +181,7 @@ def test_progress_is_shown(model: Any, store: FeatureStore) -> None:
 def test_measured_choice_is_remembered(
     model: Any, store: FeatureStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("onnxruntime", reason="the engine is in the extra tlkit[onnx]")
+    skip_without_onnx_export()
     monkeypatch.setattr(engine_module, "WORTH_EXPORTING_S", 0.0)
     speed = {"keras": 2.0, "onnxruntime": 1.0}
     monkeypatch.setattr(engine_module, "_milliseconds_per_image", lambda e, _: speed[e.name])
@@ -205,7 +206,7 @@ def test_remembered_engine_that_is_gone_is_chosen_anew(
 def test_choice_made_for_little_work_is_made_again_for_more(
     model: Any, store: FeatureStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("onnxruntime", reason="the engine is in the extra tlkit[onnx]")
+    skip_without_onnx_export()
     monkeypatch.setattr(
         engine_module, "_milliseconds_per_image", lambda e, _: 1.0 + (e.name == "keras")
     )

@@ -116,6 +116,17 @@ def test_disagreement_is_in_decades(published: LRCurve) -> None:
     assert published.disagreement == pytest.approx(np.log10(max(rates) / min(rates)))
 
 
+def test_disagreement_is_said_also_where_the_chosen_selector_refuses(published: LRCurve) -> None:
+    def refusing(_: LRCurve) -> float:
+        raise SelectorError("not today")
+
+    curve = LRCurve(published.learning_rates, published.losses, selector=refusing)
+    assert curve.reason.startswith("not today; the selectors are 1.5 decades apart: ")
+    assert curve.plot().get_title() == (
+        "no learning rate can be chosen; the selectors are 1.5 decades apart"
+    )
+
+
 def test_a_curve_nobody_can_read_has_no_disagreement() -> None:
     assert LRCurve(RATES, np.ones(21)).disagreement == 0.0
 
@@ -254,6 +265,15 @@ def test_plot_draws_where_it_is_told_to_and_leaves_pyplot_alone(tmp_path: Path) 
 def test_plot_of_a_curve_without_an_answer_shows_the_points_and_says_so() -> None:
     axes = LRCurve(RATES, np.ones(21), stop_reason="nan at 0.3").plot()
     assert axes.get_title() == "no learning rate can be chosen\nstopped early: nan at 0.3"
+
+
+@pytest.mark.parametrize("reason", [None, "the loss became nan at rate 0.3, 18 of 21"])
+def test_plot_marks_where_the_curve_was_cut(reason: str | None) -> None:
+    losses = np.where(np.arange(21) < 17, BOWL, np.nan)
+    axes = LRCurve(RATES, losses, stop_reason=reason).plot()
+    label = "stopped here" if reason else "from here on not finite"
+    (line,) = [line for line in axes.lines if line.get_label() == label]
+    assert np.array_equal(np.asarray(line.get_xdata()), [RATES[16]] * 2)
 
 
 def test_plot_keeps_a_divergence_from_flattening_the_rest() -> None:

@@ -239,6 +239,66 @@ def test_a_generator_cannot_be_read_once_per_epoch() -> None:
         ExponentialLRFinder(steps=4).find(linear(), generator(100))
 
 
+@pytest.mark.parametrize("unit", ["epoch", "batch"])
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"batch_size": 0}, "batch_size=0: expected a whole number, 1 or more"),
+        ({"batch_size": 2.5}, "batch_size=2.5"),
+        ({"seed": -1}, "seed=-1: expected a whole number, 0 or more"),
+        ({"steps_per_epoch": 0}, "steps_per_epoch=0"),
+    ],
+)
+def test_arguments_out_of_range_are_refused(unit: Any, settings: Any, said: str) -> None:
+    with pytest.raises(LearningRateError, match=said):
+        ExponentialLRFinder(steps=4, unit=unit).find(linear(), X, Y, **settings)
+
+
+def test_steps_of_an_epoch_are_refused_where_there_are_no_epochs() -> None:
+    with pytest.raises(LearningRateError, match=r'steps_per_epoch=2 with unit="batch".*Leave it'):
+        ExponentialLRFinder(steps=4, unit="batch").find(linear(), X, Y, steps_per_epoch=2)
+
+
+@pytest.mark.parametrize("steps", [2, 7])
+def test_arrays_begin_anew_where_an_epoch_goes_on(steps: int) -> None:
+    finder = ExponentialLRFinder(1e-3, 0.1, steps=4)
+    curve = finder.find(linear(), X, Y, steps_per_epoch=steps)
+    each = ExponentialLRFinder(1e-3, 0.1, steps=4 * steps, unit="batch").find(linear(), X, Y)
+    assert len(curve) == 4
+    assert curve.stop_reason is None
+    sizes = [(32, 32, 6)[batch % 3] for batch in range(steps)]
+    # The first rate of both is the same, so the first loss is of the same batches and weights.
+    assert curve.losses[0] == pytest.approx(np.average(each.losses[:steps], weights=sizes), 0.05)
+
+
+class WithoutEnd(Batches):
+    """Batches again and again, with no length: Keras calls it infinite."""
+
+    @property
+    def num_batches(self) -> None:
+        return None
+
+    def __getitem__(self, index: int) -> Any:
+        return super().__getitem__(index % 3)
+
+
+def test_data_without_an_end_needs_the_steps_of_an_epoch() -> None:
+    with pytest.raises(LearningRateError, match=r"without an end.*steps_per_epoch"):
+        ExponentialLRFinder(steps=4).find(linear(), WithoutEnd())
+    with pytest.raises(LearningRateError, match=r"cannot be read to its end"):
+        ExponentialLRFinder(steps=4).find(linear(), X, Y, validation_data=WithoutEnd())
+    assert len(ExponentialLRFinder(1e-3, 0.1, steps=8, unit="batch").find(linear(), WithoutEnd()))
+
+
+def test_a_repeated_tf_dataset_needs_the_steps_of_an_epoch() -> None:
+    tf = pytest.importorskip("tensorflow")
+    data = tf.data.Dataset.from_tensor_slices((X, Y)).batch(32).repeat()
+    finder = ExponentialLRFinder(1e-3, 0.1, steps=4)
+    with pytest.raises(LearningRateError, match=r"without an end.*steps_per_epoch"):
+        finder.find(linear(), data)
+    assert len(finder.find(linear(), data, steps_per_epoch=2)) == 4
+
+
 class NoBatches(keras.utils.PyDataset):  # type: ignore[misc]
     def __len__(self) -> int:
         return 0

@@ -109,7 +109,9 @@ def train_whole_model(
     seed_noise(model.layers, seed, stage.name)
     for layer in model.layers:
         layer.trainable = layer.name in trained or layer.name in HEAD
-    model.compile(keras.optimizers.Adam(stage.learning_rate), "sparse_categorical_crossentropy")
+    given: Any = stage.optimizer
+    optimizer = keras.optimizers.Adam if given == "adam" else given
+    model.compile(optimizer(stage.learning_rate), "sparse_categorical_crossentropy")
     everything = np.arange(len(data))
     pixels = data.load(everything, model.input_shape[1:3])
     for epoch in range(stage.epochs):

@@ -99,6 +99,20 @@ def test_functions_of_one_factory_are_told_by_what_they_were_made_with() -> None
     assert described(partial(own_policy, epoch=2)).endswith("(epoch=2)")
 
 
+def test_what_a_function_collects_is_no_setting() -> None:
+    seen: list[int] = []
+    counts = {"calls": 0}
+
+    def count(layers: Any, epoch: int) -> Any:  # noqa: ARG001
+        counts["calls"] += 1
+        return ()
+
+    before = described(lambda epoch, logs: seen.append(epoch)), described(count)  # noqa: ARG005
+    seen.append(1)
+    count((), 0)
+    assert (described(lambda epoch, logs: seen.append(epoch)), described(count)) == before  # noqa: ARG005
+
+
 def test_code_is_told_the_same_in_every_process() -> None:
     program = (
         "from tlkit.training.described import described\n"

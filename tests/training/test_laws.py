@@ -74,8 +74,8 @@ def train(run: Path, drawn: list[tuple[Any, int, bool]], seed: int, *, stop_afte
         return training.fit(data, verbose=0)
     write, written = EpochKeeper._write, []
 
-    def dies(keeper: EpochKeeper) -> None:
-        write(keeper)
+    def dies(keeper: EpochKeeper, state: list[np.ndarray]) -> None:
+        write(keeper, state)
         written.append(keeper)
         if len(written) == stop_after:
             raise Killed

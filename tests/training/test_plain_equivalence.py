@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import tlkit
+from tests.conftest import skip_without_onnx_export
 from tests.training.conftest import (
     HEAD,
     SIZE,
@@ -95,16 +96,23 @@ def lively_mobilenet() -> Any:
 
 
 def test_trunk_and_tail_train_what_a_whole_mobilenet_trains() -> None:
-    policy = tlkit.UnfreezeTop(layers=3)
+    # A million weights, and some have gradients a million times smaller than the largest, which is
+    # as small as rounding errors are. Adam makes steps of them (JAX compiles the two ways into
+    # different programs: 7e-7 for a gradient became 2e-3 of a weight, one way 10 % more than the
+    # other). Plain descent moves by the rate times the gradient, and so does a rounding error.
+    descent = {"optimizer": keras.optimizers.SGD, "learning_rate": 0.1, "epochs": 2}
     apart, changed = difference(
-        lively_mobilenet, ("Conv_1", "out_relu"), stage(policy, epochs=2), size=32
+        lively_mobilenet,
+        ("Conv_1", "out_relu"),
+        stage(tlkit.UnfreezeTop(layers=3), **descent),
+        size=32,
     )
-    assert changed > 0.01, "nothing was trained"
-    assert apart <= ROUNDING, f"largest difference of a weight {apart:.1e}"
+    assert changed > 0.1, "hardly anything was trained"
+    assert apart <= ROUNDING / 10, f"largest difference of a weight {apart:.1e}"
 
 
 def test_trunk_and_tail_train_the_same_on_another_engine() -> None:
-    pytest.importorskip("onnxruntime", reason="the engine is in the extra tlkit[onnx]")
+    skip_without_onnx_export()
     policy = tlkit.UnfreezeTop(from_layer="three_conv")
     apart, changed = difference(small_network, TOP, stage(policy), engine="onnxruntime")
     assert changed > 0.01, "nothing was trained"

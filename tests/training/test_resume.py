@@ -66,8 +66,11 @@ def run_with_interruptions(
     """Train, with Ctrl-C at each place in turn and a resumption after each."""
     for number, place in enumerate(places):
         Interrupt.at = place
-        with pytest.raises(KeyboardInterrupt):
-            make().fit(*data, resume=number > 0, verbose=0)
+        try:
+            with pytest.raises(KeyboardInterrupt):
+                make().fit(*data, resume=number > 0, verbose=0)
+        finally:
+            Interrupt.at = None  # else a failure here would interrupt the next test too
         random.seed(number)
         np.random.seed(number)
     result: tlkit.TrainingResult = make().fit(*data, resume=True, verbose=0)

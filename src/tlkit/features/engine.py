@@ -16,6 +16,7 @@ ENGINES = ("keras", "onnxruntime")
 BATCH = 32
 PAD_TO = 8
 PARITY = 1e-4
+IN_EXTRA = ("onnxruntime", "tf2onnx")  # of what comes with tlkit[onnx]
 # Below this many seconds of Keras work, exporting to another engine costs more than it saves.
 WORTH_EXPORTING_S = 20.0
 
@@ -106,8 +107,9 @@ def choose_engine(
 def _automatic(
     trunk: Any, keras_engine: KerasEngine, sample: np.ndarray, images_ahead: int, export_to: Path
 ) -> Choice:
-    if find_spec("onnxruntime") is None or find_spec("tf2onnx") is None:
-        hint = "keras; pip install 'tlkit[onnx]' may be several times faster"
+    missing = _missing_packages()
+    if missing:
+        hint = f"keras; pip install {missing} may be several times faster"
         return Choice(keras_engine, hint, lasting=False)
     keras_ms = _milliseconds_per_image(keras_engine, sample)
     ahead_s = keras_ms * images_ahead / 1000
@@ -122,6 +124,17 @@ def _automatic(
     figures = f"{keras_ms:.1f} ms an image with keras, {rival_ms:.1f} with {rival.name}"
     winner: Engine = rival if rival_ms < keras_ms else keras_engine
     return Choice(winner, f"{winner.name}; {figures}")
+
+
+def _missing_packages() -> str:
+    """Return what pip would have to install for the ONNX engine, or nothing."""
+    import keras
+
+    exporter = "jax2onnx" if keras.backend.backend() == "jax" else "tf2onnx"
+    missing = [name for name in ("onnxruntime", exporter) if find_spec(name) is None]
+    # dict.fromkeys: the extra brings both, and is named once.
+    wanted = dict.fromkeys("'tlkit[onnx]'" if name in IN_EXTRA else name for name in missing)
+    return " ".join(wanted)
 
 
 def _gated(trunk: Any, keras_engine: KerasEngine, sample: np.ndarray, export_to: Path) -> Engine:

@@ -113,12 +113,12 @@ class LRCurve:
 
     @property
     def reason(self) -> str:
-        """One line: why this rate, or why none; and how far the selectors are apart."""
+        """One line: why this rate, or why none; and where the selectors are a decade apart."""
         try:
             _ = self.suggestion
             text = _reason(self.selector, self)
         except SelectorError as refusal:
-            return str(refusal)
+            text = str(refusal)
         if self.disagreement > 1:
             others = ", ".join(f"{name} {rate:.2g}" for name, rate in self.suggestions.items())
             text += f"; the selectors are {self.disagreement:.1f} decades apart: {others}"

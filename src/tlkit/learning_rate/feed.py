@@ -7,7 +7,7 @@ shuffles arrays with generators that belong to the user. Everything else is pass
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from itertools import chain
+from itertools import chain, count
 from typing import Any
 
 import keras
@@ -19,12 +19,15 @@ Batch = tuple[Any, Any, Any]
 
 
 class ArrayBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has no types
-    """Arrays in batches, in an order drawn from (seed, pass over the data).
+    """Arrays in batches, pass after pass, each in an order drawn from (seed, pass).
+
+    Batch k belongs to pass ``k // per_pass`` and depends on k only, so Keras may fetch it early,
+    and every ``fit`` begins with the same batches.
 
     Args:
         arrays: ``(x,)``, ``(x, y)`` or ``(x, y, sample_weight)``; each an array of n samples, or a
             list, tuple or dict of such.
-        batch_size: Samples per batch; the last batch may be smaller.
+        batch_size: Samples per batch; the last batch of a pass may be smaller.
         shuffle: Whether each pass has an order of its own.
         seed: Start of the orders.
     """
@@ -32,27 +35,33 @@ class ArrayBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has no
     def __init__(self, arrays: tuple[Any, ...], batch_size: int, shuffle: bool, seed: int) -> None:
         super().__init__()
         self.arrays = keras.tree.map_structure(_as_array, arrays)
-        self.batch_size, self.shuffle, self.seed, self.passes = batch_size, shuffle, seed, 0
+        self.batch_size, self.shuffle, self.seed = batch_size, shuffle, seed
         self.size = _common_length(self.arrays)
-        self._draw_order()
+        self.per_pass = -(-self.size // batch_size)
+        self._length = self.per_pass
+        self._order: tuple[int, Any] | None = None
 
     def __len__(self) -> int:
-        return -(-self.size // self.batch_size)
+        return self._length
 
     def __getitem__(self, index: int) -> Any:
-        rows = self.order[index * self.batch_size : (index + 1) * self.batch_size]
+        number, place = divmod(index, self.per_pass)
+        rows = self._order_of(number)[place * self.batch_size : (place + 1) * self.batch_size]
         return keras.tree.map_structure(lambda array: array[rows], self.arrays)
 
-    def on_epoch_end(self) -> None:
-        """Draws the order of the next pass."""
-        self.passes += 1
-        self._draw_order()
+    def lasting(self, batches: int) -> ArrayBatches:
+        """Gives itself, with so many batches: as many passes as that takes."""
+        self._length = batches
+        return self
 
-    def _draw_order(self) -> None:
-        order = np.arange(self.size)
-        if self.shuffle:
-            np.random.default_rng([self.seed, self.passes]).shuffle(order)
-        self.order = order
+    def _order_of(self, number: int) -> Any:
+        known = self._order
+        if known is None or known[0] != number:
+            order = np.arange(self.size)
+            if self.shuffle:
+                np.random.default_rng([self.seed, number]).shuffle(order)
+            known = self._order = (number, order)
+        return known[1]
 
 
 def as_fit_data(data: Any, y: Any, batch_size: int, shuffle: bool, seed: int) -> Any:
@@ -92,6 +101,15 @@ def is_read_once(data: Any) -> bool:
     return not isinstance(data, keras.utils.PyDataset) and iter(data) is data
 
 
+def is_endless(data: Any) -> bool:
+    """Whether one pass over ``data`` would never end, as over ``tf.data.Dataset.repeat()``."""
+    if isinstance(data, keras.utils.PyDataset):
+        return data.num_batches is None
+    # tf.data calls it -1; without an import, because TensorFlow need not be installed.
+    cardinality = getattr(data, "cardinality", None)
+    return callable(cardinality) and int(cardinality()) == -1
+
+
 def first_batch(data: Any) -> Batch:
     """The first batch, without using up anything.
 
@@ -106,12 +124,19 @@ def first_batch(data: Any) -> Batch:
     return next(endless_batches(data))
 
 
+def one_pass(data: Any) -> Iterator[Batch]:
+    """The batches of one pass, in the order of ``data``."""
+    yield from (_unpack(batch) for batch in _one_pass(data, shuffle=False, seed=[0]))
+
+
 def endless_batches(data: Any, shuffle: bool = False, seed: int = 0) -> Iterator[Batch]:
     """Batches, pass after pass; ends only where ``data`` can be read once.
 
     Raises:
         LearningRateError: If a pass over ``data`` holds no batch.
     """
+    if isinstance(data, ArrayBatches):
+        yield from (_unpack(data[index]) for index in count())
     passes = 0
     while True:
         batch = None
@@ -130,14 +155,11 @@ def _one_pass(data: Any, shuffle: bool, seed: list[int]) -> Iterator[Any]:
     if not isinstance(data, keras.utils.PyDataset):
         yield from data
         return
-    count = data.num_batches
-    if count is None:
-        index = 0
-        while True:
-            yield data[index]
-            index += 1
-    order = np.arange(count)
-    if shuffle and not isinstance(data, ArrayBatches):
+    size = data.num_batches
+    if size is None:
+        yield from (data[index] for index in count())
+    order = np.arange(size)
+    if shuffle:
         np.random.default_rng(seed).shuffle(order)
     for index in order:
         yield data[int(index)]

@@ -10,6 +10,14 @@ from typing import Any, Literal
 import numpy as np
 
 from tlkit.errors import LearningRateError
+from tlkit.learning_rate.checks import (
+    check_model,
+    check_passes,
+    check_range,
+    check_trainable,
+    check_validation,
+    check_whole,
+)
 from tlkit.learning_rate.curve import LRCurve
 from tlkit.learning_rate.selectors import Selector, SmoothedMinimum
 from tlkit.learning_rate.smoothing import Floats
@@ -35,6 +43,10 @@ class ExponentialLRFinder:
             larger of what was gained since the first loss and the range of the losses of the first
             tenth; 4 is a good value. Meaningful for losses below zero too. None stops only
             where the loss is not finite.
+        fresh_start: Whether each rate begins with the weights, optimizer state and random state
+            that the model came with: a fair curve, on which no rate profits from those before it.
+            The usual sweep goes on from rate to rate. With ``unit="batch"`` each rate makes one
+            update on the first batch, and its loss is that of the second.
 
     Raises:
         LearningRateError: If a setting is out of its range.
@@ -51,11 +63,11 @@ class ExponentialLRFinder:
     unit: Literal["epoch", "batch"] = "epoch"
     selector: Selector = field(default_factory=SmoothedMinimum)
     stop_factor: float | None = None
+    fresh_start: bool = False
 
     def __post_init__(self) -> None:
-        _check_range(self.min_lr, self.max_lr)
-        if isinstance(self.steps, bool) or not isinstance(self.steps, int) or self.steps < 3:
-            raise LearningRateError(f"steps={self.steps!r}: expected a whole number, 3 or more.")
+        check_range(self.min_lr, self.max_lr)
+        check_whole("steps", self.steps, 3)
         if self.unit not in ("epoch", "batch"):
             raise LearningRateError(f'unit={self.unit!r}: expected "epoch" or "batch".')
         if not callable(self.selector):
@@ -67,6 +79,8 @@ class ExponentialLRFinder:
             raise LearningRateError(
                 f"stop_factor={self.stop_factor!r}: expected a number above 0, or None."
             )
+        if not isinstance(self.fresh_start, bool):
+            raise LearningRateError(f"fresh_start={self.fresh_start!r}: expected True or False.")
 
     @classmethod
     def study(cls, steps: int = 100, **settings: Any) -> ExponentialLRFinder:
@@ -74,7 +88,7 @@ class ExponentialLRFinder:
 
         Args:
             steps: Number of epochs; the study used 100, which end at 2.2457.
-            **settings: ``unit``, ``selector`` and ``stop_factor``.
+            **settings: ``unit``, ``selector``, ``stop_factor`` and ``fresh_start``.
         """
         last = 1e-5 * 100.0 ** ((steps - 1) / 37)
         return cls(min_lr=1e-5, max_lr=last, steps=steps, **settings)
@@ -97,30 +111,37 @@ class ExponentialLRFinder:
         callbacks: Sequence[Any] = (),
         shuffle: bool = True,
         seed: int = 0,
+        fresh_start: bool | None = None,
         verbose: int = 0,
     ) -> LRCurve:
         """Trains ``model`` through all rates, puts it back bit for bit, and returns the curve.
 
         Put back, also after an exception or Ctrl-C: weights, BatchNormalization statistics, random
         seeds, metrics, the optimizer's slots, iterations and learning rate, ``stop_training``,
-        ``history``, and Python's and NumPy's global random generators. What cannot be put back is
-        the state of the caller's own objects: a data set that draws at random has moved on, a
-        callback remembers what it saw. A model or optimizer without variables gets them, at their
-        first values.
+        ``history``, the functions that Keras compiled, and Python's and NumPy's global random
+        generators. What cannot be put back is the state of the caller's own objects: a data set
+        that draws at random has moved on, a callback remembers what it saw; and the generator that
+        Keras keeps for ``keras.random`` calls without a seed. A model or optimizer without
+        variables gets them, at their first values; on JAX, whose first ``fit`` draws one order of
+        arrays only to make them, that fit then shuffles otherwise.
 
         Args:
             model: A compiled ``keras.Model`` with something trainable.
             data: What ``fit`` takes: inputs (with ``y``), ``(x, y)``, ``(x, y, sample_weight)``, a
-                ``keras.utils.PyDataset``, a ``tf.data.Dataset`` or another iterable of batches.
+                ``keras.utils.PyDataset``, a ``tf.data.Dataset``, a generator or a torch
+                ``DataLoader``; with ``unit="batch"`` any iterable of batches.
             y: Targets, where ``data`` is only the inputs.
             batch_size: Samples per batch where ``data`` is arrays; else the data decides.
-            steps_per_epoch: Batches per epoch, for ``unit="epoch"`` and data without an end or that
-                can be read only once.
-            validation_data: If given, its loss is recorded for each rate too.
+            steps_per_epoch: Batches per epoch, for ``unit="epoch"``. Needed where the data has no
+                end or can be read only once. Arrays begin anew where they end.
+            validation_data: ``(x, y)``, ``(x, y, sample_weight)`` or batches that can be read again
+                and again. Its loss after each rate is recorded too, which costs one pass over it
+                per rate: per step, with ``unit="batch"``.
             class_weight: Weight of each class, as in ``fit``.
             callbacks: Keras callbacks. ``unit="batch"`` sends them train and train-batch events.
             shuffle: Whether arrays are shuffled anew in every pass, and batches of a PyDataset.
             seed: Start of every random order made here, 0 or above.
+            fresh_start: In place of the finder's own; None keeps that.
             verbose: 0 for silence, 1 for a progress bar, 2 (per epoch) for a line per rate.
 
         Returns:
@@ -129,7 +150,8 @@ class ExponentialLRFinder:
 
         Raises:
             LearningRateError: If the model is not compiled or has nothing to train, the optimizer's
-                rate is ruled by a schedule, or the data holds no batch.
+                rate is ruled by a schedule, the data holds no batch, or cannot be read as often
+                as the search needs.
 
         Example:
             >>> import keras, numpy as np
@@ -144,37 +166,44 @@ class ExponentialLRFinder:
             True
         """
         from tlkit.learning_rate import feed, sweep
+        from tlkit.learning_rate.record import SweepRecord
         from tlkit.learning_rate.state import borrowed
 
-        _check_model(model)
+        check_model(model)
+        check_whole("batch_size", batch_size, 1)
+        check_whole("seed", seed, 0)
+        check_validation(validation_data)
+        again = self.fresh_start if fresh_start is None else fresh_start
         batches = feed.as_fit_data(data, y, batch_size, shuffle, seed)
-        self._check_passes(batches, steps_per_epoch)
+        self._check_passes(batches, steps_per_epoch, again)
         if not model.built:
             model(feed.first_batch(batches)[0])
-        _check_trainable(model)
-        record = sweep.SweepRecord(self.learning_rates.tolist(), self.stop_factor)
-        settings = sweep.SweepSettings(
-            callbacks=tuple(callbacks),
-            shuffle=shuffle,
-            seed=seed,
-            class_weight=class_weight,
-            validation_data=validation_data,
-            steps_per_epoch=steps_per_epoch,
-            verbose=verbose,
-        )
-        with borrowed(model, seed):
+        check_trainable(model)
+        record = SweepRecord(self.learning_rates.tolist(), self.stop_factor)
+        with borrowed(model, seed) as begin_again:
+            settings = sweep.SweepSettings(
+                callbacks=tuple(callbacks),
+                shuffle=shuffle,
+                seed=seed,
+                class_weight=class_weight,
+                validation_data=validation_data,
+                steps_per_epoch=steps_per_epoch,
+                verbose=verbose,
+                begin_again=begin_again if again else None,
+            )
             run = sweep.sweep_batches if self.unit == "batch" else sweep.sweep_epochs
             run(model, batches, record, settings)
         return self._curve(record)
 
-    def _check_passes(self, data: Any, steps_per_epoch: int | None) -> None:
-        from tlkit.learning_rate import feed
-
-        if self.unit == "epoch" and steps_per_epoch is None and feed.is_read_once(data):
+    def _check_passes(self, data: Any, steps_per_epoch: int | None, again: bool) -> None:
+        if self.unit == "epoch":
+            if steps_per_epoch is not None:
+                check_whole("steps_per_epoch", steps_per_epoch, 1)
+            check_passes(data, steps_per_epoch, self.steps, again=again)
+        elif steps_per_epoch is not None:
             raise LearningRateError(
-                f"data is a {type(data).__name__}, which can be read only once, but {self.steps} "
-                'epochs are wanted. Give steps_per_epoch, use unit="batch", or pass a '
-                "keras.utils.PyDataset."
+                f'steps_per_epoch={steps_per_epoch!r} with unit="batch", where each rate has one '
+                "step. Leave it out."
             )
 
     def _curve(self, record: Any) -> LRCurve:
@@ -188,33 +217,4 @@ class ExponentialLRFinder:
             selector=self.selector,
             validation_losses=known(record.validation_losses),
             stop_reason=record.stop_reason,
-        )
-
-
-def _check_range(low: float, high: float) -> None:
-    for name, rate in (("min_lr", low), ("max_lr", high)):
-        if not (rate > 0 and math.isfinite(rate)):
-            raise LearningRateError(f"{name}={rate!r}: expected a finite number above 0.")
-    if low >= high:
-        raise LearningRateError(f"min_lr={low!r} is not below max_lr={high!r}; swap or widen them.")
-
-
-def _check_model(model: Any) -> None:
-    import keras
-
-    if not isinstance(model, keras.Model):
-        raise LearningRateError(
-            f"model is a {type(model).__name__}; expected a compiled keras.Model."
-        )
-    if not model.compiled:
-        raise LearningRateError(
-            f"the model {model.name!r} is not compiled; call model.compile(optimizer, loss) first."
-        )
-
-
-def _check_trainable(model: Any) -> None:
-    if not model.trainable_variables:
-        raise LearningRateError(
-            f"the model {model.name!r} has nothing to train: all its layers are frozen or without "
-            "weights. Set layer.trainable = True where it should learn, then compile again."
         )

@@ -66,7 +66,17 @@ def _draw_smoothed(curve: LRCurve, axes: Axes) -> None:
     stretches = _stretches(volatility > selector.max_volatility, np.log10(curve.learning_rates))
     for number, (low, high) in enumerate(stretches):
         label = "volatile" if number == 0 else None
-        axes.axvspan(10**low, 10**high, color="0.5", alpha=0.18, lw=0, zorder=0, label=label)
+        axes.axvspan(
+            10**low,
+            10**high,
+            fc="0.5",
+            ec="0.35",
+            alpha=0.25,
+            hatch="//",
+            lw=0,
+            zorder=0,
+            label=label,
+        )
 
 
 def _stretches(flags: NDArray[np.bool_], x: Floats) -> list[tuple[float, float]]:
@@ -97,9 +107,13 @@ def _label(curve: LRCurve, axes: Axes) -> None:
         title = f"suggested learning rate {curve.suggestion:.3g}"
     except SelectorError:
         title = "no learning rate can be chosen"
+    if curve.disagreement > 1:
+        title += f"; the selectors are {curve.disagreement:.1f} decades apart"
     if curve.stop_reason:
         title += f"\nstopped early: {curve.stop_reason}"
-        axes.axvline(curve.learning_rates[-1], color="black", lw=1, ls=":", label="stopped here")
+    if curve.stop_reason or curve.n_cut:
+        label = "stopped here" if curve.stop_reason else "from here on not finite"
+        axes.axvline(curve.learning_rates[-1], color="black", lw=1, ls=":", label=label)
     axes.set_title(title, fontsize=11)
     _limit_height(curve.losses, axes)
     # Below the picture, where it covers no curve.

@@ -33,6 +33,11 @@ class RateDial:
             group.learning_rate = rate * share
 
 
+def steps_per_update(optimizer: Any) -> int:
+    """Training steps that an optimizer takes for one update: its gradient accumulation, or 1."""
+    return max(group.gradient_accumulation_steps or 1 for group in _groups(optimizer))
+
+
 def _groups(optimizer: Any) -> list[Any]:
     # Under mixed precision Keras wraps the optimizer to scale the loss.
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,29 +11,44 @@ import keras
 import numpy as np
 
 _ABSENT = object()
-_ATTRIBUTES = ("stop_training", "history")
+# What Keras compiled at the first fit. The search compiles its own: a function that was traced for
+# other data rounds differently in the next fit.
+_COMPILED = ("train_function", "test_function")
+_ATTRIBUTES = ("stop_training", "history", *_COMPILED)
 
 
 @contextmanager
-def borrowed(model: Any, seed: int) -> Iterator[None]:
+def borrowed(model: Any, seed: int) -> Iterator[Callable[[], None]]:
     """Lends a compiled, built model; on leaving, also by an exception, it is as it was.
 
     Restored are the weights, all non-trainable state (BatchNormalization statistics, random seeds),
     metrics, the optimizer's slots, iteration count, loss scale and learning rate,
-    ``stop_training`` and ``history``; and Python's and NumPy's global random generators, which
-    inside start from ``seed``. An optimizer that was not built is built, with nothing in its slots.
+    ``stop_training``, ``history`` and the compiled functions; and Python's and NumPy's global
+    random generators, which inside start from ``seed``. An optimizer that was not built
+    is built, with nothing in its slots.
 
     Args:
         model: A compiled and built ``keras.Model``.
         seed: Start of the global random generators inside, 0 or above.
+
+    Yields:
+        A function that puts all of this back in between, and begins the global random generators
+        anew.
     """
     if not model.optimizer.built:
         model.optimizer.build(model.trainable_variables)
     values = [(v, _copy(v)) for v in _state_of(model)]
     attributes = {name: getattr(model, name, _ABSENT) for name in _ATTRIBUTES}
+
+    def begin_again() -> None:
+        _put_back(model, values, {})
+        _seed(seed)
+
     with _random_state_kept(seed):
         try:
-            yield
+            for name in _COMPILED:
+                setattr(model, name, None)
+            yield begin_again
         finally:
             _put_back(model, values, attributes)
 
@@ -68,10 +83,14 @@ def _put_back(model: Any, values: list[tuple[Any, Any]], attributes: dict[str, A
 @contextmanager
 def _random_state_kept(seed: int) -> Iterator[None]:
     python, numpy = random.getstate(), np.random.get_state()
-    random.seed(seed)
-    np.random.seed(seed)
+    _seed(seed)
     try:
         yield
     finally:
         random.setstate(python)
         np.random.set_state(numpy)
+
+
+def _seed(seed: int) -> None:
+    random.seed(seed)
+    np.random.seed(seed)

@@ -2,70 +2,27 @@
 
 from __future__ import annotations
 
-import math
 import warnings
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import islice, repeat
 from typing import Any
 
 import keras
+import numpy as np
 
 from tlkit.errors import LearningRateError
-from tlkit.learning_rate.feed import ArrayBatches, Batch, endless_batches
-from tlkit.learning_rate.rates import RateDial
+from tlkit.learning_rate.feed import (
+    ArrayBatches,
+    Batch,
+    as_fit_data,
+    endless_batches,
+    one_pass,
+)
+from tlkit.learning_rate.rates import RateDial, steps_per_update
+from tlkit.learning_rate.record import SweepRecord
 
-
-@dataclass
-class SweepRecord:
-    """What was measured so far, and whether to go on.
-
-    With first loss ``f``, smallest loss ``b`` and the range ``w`` of the losses of the first tenth
-    of the rates (at least 3), the sweep stops where ``loss - b > stop_factor * max(f - b, w)``, but
-    not within that first tenth. Only differences of losses enter: losses below zero work too.
-
-    Args:
-        rates: All rates of the sweep, in order.
-        stop_factor: See above; None never stops for a finite loss.
-    """
-
-    rates: Sequence[float]
-    stop_factor: float | None
-    losses: list[float] = field(default_factory=list)
-    accuracies: list[float] = field(default_factory=list)
-    validation_losses: list[float] = field(default_factory=list)
-    stop_reason: str | None = None
-
-    def add(self, logs: Mapping[str, Any]) -> None:
-        """Takes the logs of one rate and notes in ``stop_reason`` if the sweep should end."""
-        if "loss" not in logs:
-            raise LearningRateError(
-                f"the model's training step reports {sorted(logs)}, but no 'loss' to go by."
-            )
-        self.losses.append(float(logs["loss"]))
-        self.accuracies.append(float(logs.get(_accuracy_key(logs), math.nan)))
-        self.validation_losses.append(float(logs.get("val_loss", math.nan)))
-        self.stop_reason = self._divergence()
-
-    def stop_short(self, why: str) -> None:
-        """Notes that the sweep ended for another reason, unless it was complete."""
-        if self.stop_reason is None and len(self.losses) < len(self.rates):
-            self.stop_reason = f"{why} after {len(self.losses)} of {len(self.rates)} rates"
-
-    def _divergence(self) -> str | None:
-        loss, count = self.losses[-1], len(self.losses)
-        place = f"at rate {self.rates[count - 1]:.3g}, {count} of {len(self.rates)}"
-        if not math.isfinite(loss):
-            return f"the loss became {loss} {place}"
-        warm = max(3, len(self.rates) // 10)
-        if self.stop_factor is None or count <= warm:
-            return None
-        best, start = min(self.losses), self.losses[:warm]
-        limit = self.stop_factor * max(start[0] - best, max(start) - min(start))
-        if loss - best <= limit:
-            return None
-        return (
-            f"the loss {loss:.4g} rose {loss - best:.3g} above the best, limit {limit:.3g}, {place}"
-        )
+_HELD_OUT = 32  # samples of a validation batch, as in fit
 
 
 class EpochSweep(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
@@ -78,21 +35,23 @@ class EpochSweep(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has n
 
     def __init__(self, record: SweepRecord, dial: RateDial, steps: int) -> None:
         super().__init__()
-        self.record, self.dial, self.steps, self.done = record, dial, steps, 0
+        self.record, self.dial, self.steps = record, dial, steps
+        # Keras tells of batches from several threads, in any order; a list loses none of them.
+        self.ended: list[int] = []
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:  # noqa: ARG002
         """Sets the epoch's rate."""
-        self.done = 0
+        self.ended = []
         self.dial.turn(self.model.optimizer, self.record.rates[epoch])
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:  # noqa: ARG002
-        """Counts the batches."""
-        self.done = batch + 1
+        """Notes that a batch was trained on."""
+        self.ended.append(batch)
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:  # noqa: ARG002
         """Records the epoch, or notices that the data had nothing left for it."""
         # For an epoch without batches Keras reports the loss of another one, or 0.
-        if self.done >= self.steps:
+        if max(self.ended, default=-1) + 1 >= self.steps:
             self.record.add(logs or {})
         else:
             self.record.stop_short("the data ended")
@@ -102,7 +61,11 @@ class EpochSweep(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has n
 
 @dataclass(frozen=True)
 class SweepSettings:
-    """How to train during a sweep; the names are those of ``ExponentialLRFinder.find``."""
+    """How to train during a sweep; the names are those of ``ExponentialLRFinder.find``.
+
+    Args:
+        begin_again: Puts the model back to its start; called before each rate. None goes on.
+    """
 
     callbacks: tuple[Any, ...] = ()
     shuffle: bool = True
@@ -111,10 +74,11 @@ class SweepSettings:
     validation_data: Any = None
     steps_per_epoch: int | None = None
     verbose: int = 0
+    begin_again: Callable[[], None] | None = None
 
 
 def sweep_epochs(model: Any, data: Any, record: SweepRecord, settings: SweepSettings) -> None:
-    """One epoch per rate, in a single ``fit``.
+    """One epoch per rate: in a single ``fit``, or in one for each rate that begins again.
 
     Args:
         model: Compiled and built; left changed.
@@ -125,25 +89,43 @@ def sweep_epochs(model: Any, data: Any, record: SweepRecord, settings: SweepSett
     Raises:
         LearningRateError: If the data gave no batch.
     """
-    own = EpochSweep(record, RateDial(model.optimizer), settings.steps_per_epoch or 1)
-    with warnings.catch_warnings():
-        # Told in stop_reason, or raised below, with the number of rates that were reached.
-        warnings.filterwarnings("ignore", "\\s*Your input ran out of data", UserWarning)
-        model.fit(
-            data,
-            epochs=len(record.rates),
-            callbacks=[*settings.callbacks, own],
-            shuffle=settings.shuffle and _shuffled_by_keras(data),
-            steps_per_epoch=settings.steps_per_epoch,
-            validation_data=settings.validation_data,
-            class_weight=settings.class_weight,
-            verbose=settings.verbose,
-        )
+    count, steps = len(record.rates), settings.steps_per_epoch
+    if isinstance(data, ArrayBatches):
+        steps = steps or data.per_pass
+        data = data.lasting(steps * count)
+    own = EpochSweep(record, RateDial(model.optimizer), steps or 1)
+    if settings.begin_again is None:
+        _fit(model, data, own, settings, steps, range(count))
+    else:
+        for epoch in range(count):
+            settings.begin_again()
+            _fit(model, data, own, settings, steps, range(epoch, epoch + 1))
+            if model.stop_training:
+                break
     record.stop_short("a callback stopped training")
     if not record.losses:
         raise LearningRateError(
             f"data ({type(data).__name__}) gave too few batches for one epoch of "
-            f"{settings.steps_per_epoch or 1}; give more, or a smaller steps_per_epoch."
+            f"{steps or 1}; give more, or a smaller steps_per_epoch."
+        )
+
+
+def _fit(
+    model: Any, data: Any, own: EpochSweep, settings: SweepSettings, steps: int | None, span: range
+) -> None:
+    with warnings.catch_warnings():
+        # Told in stop_reason, or raised later, with the number of rates that were reached.
+        warnings.filterwarnings("ignore", "\\s*Your input ran out of data", UserWarning)
+        model.fit(
+            data,
+            initial_epoch=span.start,
+            epochs=span.stop,
+            callbacks=[*settings.callbacks, own],
+            shuffle=settings.shuffle and _shuffled_by_keras(data),
+            steps_per_epoch=steps,
+            validation_data=settings.validation_data,
+            class_weight=settings.class_weight,
+            verbose=settings.verbose,
         )
 
 
@@ -160,17 +142,23 @@ def sweep_batches(model: Any, data: Any, record: SweepRecord, settings: SweepSet
         settings: How to train. Callbacks get train and train-batch events.
     """
     dial, total = RateDial(model.optimizer), len(record.rates)
+    if settings.validation_data is not None:
+        held_out = as_fit_data(settings.validation_data, None, _HELD_OUT, shuffle=False, seed=0)
+        settings = replace(settings, validation_data=held_out)
     bar = keras.utils.Progbar(total, verbose=settings.verbose) if settings.verbose else None
     for callback in settings.callbacks:
         callback.set_model(model)
         callback.set_params({"epochs": 1, "steps": total, "verbose": settings.verbose})
     model.stop_training = False
     _tell(settings, "on_train_begin")
-    batches = endless_batches(data, settings.shuffle, settings.seed)
-    for step, (rate, batch) in enumerate(zip(record.rates, batches, strict=False)):
+    for step, (rate, batches) in enumerate(
+        zip(record.rates, _batches_of_points(model, data, settings), strict=False)
+    ):
         _tell(settings, "on_train_batch_begin", step)
+        if settings.begin_again is not None:
+            settings.begin_again()
         dial.turn(model.optimizer, rate)
-        logs = _train_step(model, batch, settings)
+        logs = _train_steps(model, batches, settings)
         _tell(settings, "on_train_batch_end", step, logs)
         record.add(logs)
         if bar is not None:
@@ -181,15 +169,36 @@ def sweep_batches(model: Any, data: Any, record: SweepRecord, settings: SweepSet
     record.stop_short("a callback stopped training" if model.stop_training else "the data ended")
 
 
+def _batches_of_points(model: Any, data: Any, settings: SweepSettings) -> Iterator[list[Batch]]:
+    """For each rate the batches to train on, the last of which gives the loss.
+
+    A step from the same weights shows in the loss of the batch after it, not in its own, which is
+    taken before the update. So a search that begins again takes the same few batches each time.
+    """
+    batches = endless_batches(data, settings.shuffle, settings.seed)
+    if settings.begin_again is None:
+        return ([batch] for batch in batches)
+    needed = steps_per_update(model.optimizer) + 1
+    first = list(islice(batches, needed))
+    if len(first) < needed:
+        raise LearningRateError(
+            f"data ({type(data).__name__}) ended after {len(first)} batches; fresh_start=True "
+            f"needs {needed}: an update, and one more for the loss after it."
+        )
+    return repeat(first)
+
+
 def _tell(settings: SweepSettings, event: str, *details: Any) -> None:
     # Not through keras.callbacks.CallbackList, which hands each batch to another thread.
     for callback in settings.callbacks:
         getattr(callback, event)(*details)
 
 
-def _train_step(model: Any, batch: Batch, settings: SweepSettings) -> dict[str, float]:
-    x, y, weight = batch
-    logs = model.train_on_batch(x, y, weight, class_weight=settings.class_weight, return_dict=True)
+def _train_steps(model: Any, batches: list[Batch], settings: SweepSettings) -> dict[str, float]:
+    for x, y, weight in batches:
+        logs = model.train_on_batch(
+            x, y, weight, class_weight=settings.class_weight, return_dict=True
+        )
     return {**logs, **_validation(model, settings.validation_data)}
 
 
@@ -198,14 +207,11 @@ def _shuffled_by_keras(data: Any) -> bool:
 
 
 def _validation(model: Any, data: Any) -> dict[str, float]:
+    """The mean loss by sample, as ``evaluate`` gives it; that takes longer to begin than a step."""
     if data is None:
         return {}
-    # As fit does: the tuple's parts are x, y and sample_weight.
-    x, y, weight = keras.utils.unpack_x_y_sample_weight(data)
-    logs = model.evaluate(x, y, sample_weight=weight, verbose=0, return_dict=True)
-    return {"val_loss": logs["loss"]}
-
-
-def _accuracy_key(logs: Mapping[str, Any]) -> str:
-    named = [key for key in logs if "acc" in key and not key.startswith("val_")]
-    return named[0] if named else ""
+    losses, sizes = [], []
+    for x, y, weight in one_pass(data):
+        losses.append(model.test_on_batch(x, y, weight, return_dict=True)["loss"])
+        sizes.append(len(keras.tree.flatten(x)[0]))
+    return {"val_loss": float(np.average(losses, weights=sizes))}

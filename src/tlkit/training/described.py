@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
+from dis import get_instructions
 from functools import partial
 from types import CellType, CodeType, FunctionType
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 
 _EMPTY = CellType()  # of a name that has no value yet
+_CHANGING = {"append", "extend", "insert", "pop", "remove", "clear", "update", "add", "setdefault"}
 _PLAIN = (int, float, bool, str, type(None))
 
 
@@ -56,6 +58,8 @@ def _code_hash(function: FunctionType) -> str:
     """
     made_with = [cell.cell_contents for cell in function.__closure__ or () if cell != _EMPTY]
     made_with += [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).items()]
+    if _collects(function.__code__):
+        made_with = [x for x in made_with if not isinstance(x, (list, dict, set))]
     parts = [*_instructions(function.__code__), *map(_constant, made_with)]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
 
@@ -67,6 +71,16 @@ def _instructions(code: CodeType) -> Iterator[str]:
             yield from _instructions(constant)
         else:
             yield _constant(constant)
+
+
+def _collects(code: CodeType) -> bool:
+    """Return whether code may change a list, dict or set: what that holds is no setting then."""
+    inner = (constant for constant in code.co_consts if isinstance(constant, CodeType))
+    return (
+        not _CHANGING.isdisjoint(code.co_names)
+        or any(step.opname in ("STORE_SUBSCR", "DELETE_SUBSCR") for step in get_instructions(code))
+        or any(map(_collects, inner))
+    )
 
 
 def _constant(value: Any) -> str:

@@ -162,8 +162,8 @@ class StageFiles:
         """Return the curve of the search, or None where there was none.
 
         Args:
-            finder: The stage's learning rate; where it is a finder, its selector is given to the
-                curve, as only tlkit's own selectors can be read from a file.
+            finder: The stage's finder, whose selector is given to the curve, as only tlkit's own
+                selectors can be read from a file; or None.
 
         Raises:
             RunDirectoryError: The curve is damaged.
@@ -174,8 +174,8 @@ class StageFiles:
             return LRCurve.load(self.curve, selector=getattr(finder, "selector", None))
         except LearningRateError as error:
             raise RunDirectoryError(
-                f"{error} Delete it to go on without the curve: the rate that was found is kept "
-                "in the stage's checkpoint."
+                f"{error} Delete it to go on without the curve: the stage's checkpoint keeps the "
+                "rate that was found; before the first checkpoint the search begins anew."
             ) from error
 
     def finish(self, model: Any, result: StageResult) -> None:

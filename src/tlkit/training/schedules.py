@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tlkit.errors import TrainingError
+from tlkit.learning_rate.finder import ExponentialLRFinder
 
 
 @dataclass(frozen=True)
@@ -22,9 +23,11 @@ class WarmupCosine:
     Minibatch SGD, 2017, https://arxiv.org/abs/1706.02677, section 2.2, for the warm-up.
 
     Args:
-        peak: The highest rate, above 0.
+        peak: The highest rate, above 0; or an `ExponentialLRFinder`, which the stage searches
+            first and whose suggestion is then the peak.
         warmup: Share of the steps that warm up, in [0, 1).
-        end: The rate that is approached at the end, from 0 to ``peak``.
+        end: The rate that is approached at the end, from 0 to ``peak``; with a finder to its
+            ``min_lr``.
 
     Raises:
         TrainingError: A value out of its range.
@@ -36,17 +39,21 @@ class WarmupCosine:
         WarmupCosine(peak=0.001, warmup=0.1, end=0.0)
     """
 
-    peak: float
+    peak: float | ExponentialLRFinder
     warmup: float = 0.1
     end: float = 0.0
 
     def __post_init__(self) -> None:
-        if not (self.peak > 0 and math.isfinite(self.peak)):
+        searched = isinstance(self.peak, ExponentialLRFinder)
+        lowest = self.peak.min_lr if isinstance(self.peak, ExponentialLRFinder) else self.peak
+        if not (lowest > 0 and math.isfinite(lowest)):
             raise TrainingError(f"{self!r}: peak must be a finite number above 0.")
         if not 0 <= self.warmup < 1:
             raise TrainingError(f"{self!r}: warmup must be a share of the steps, in [0, 1).")
-        if not 0 <= self.end <= self.peak:
-            raise TrainingError(f"{self!r}: end must be a rate from 0 to peak.")
+        # The search may answer with its smallest rate, and is too long to be refused afterwards.
+        if not 0 <= self.end <= lowest:
+            top = f"min_lr={lowest!r} of the search for the peak" if searched else "peak"
+            raise TrainingError(f"{self!r}: end must be a rate from 0 to {top}.")
 
     def __call__(self, steps: int) -> Any:
         """Return the schedule of a stage.
@@ -56,12 +63,33 @@ class WarmupCosine:
 
         Returns:
             A ``keras.optimizers.schedules.CosineDecay``.
+
+        Raises:
+            TrainingError: The peak is still to be searched for.
         """
         from keras.optimizers.schedules import CosineDecay
 
+        if isinstance(self.peak, ExponentialLRFinder):
+            raise TrainingError(
+                f"{self!r}: the peak is still to be searched for, which a Stage does. For a "
+                "schedule of your own call finder.find(...) and give its suggestion as the peak."
+            )
         # At least one step is left for the cosine, which cannot be of no length.
         warm = min(round(self.warmup * steps), steps - 1)
         alpha = self.end / self.peak
         if not warm:
             return CosineDecay(self.peak, steps, alpha)
         return CosineDecay(0.0, steps - warm, alpha, warmup_target=self.peak, warmup_steps=warm)
+
+
+def finder_in(learning_rate: Any) -> ExponentialLRFinder | None:
+    """Return what is to be searched before a learning rate can be used, or None."""
+    rate = learning_rate.peak if isinstance(learning_rate, WarmupCosine) else learning_rate
+    return rate if isinstance(rate, ExponentialLRFinder) else None
+
+
+def with_found(learning_rate: Any, found: float) -> Any:
+    """Return a learning rate with what its search found in the place of the finder."""
+    if isinstance(learning_rate, WarmupCosine):
+        return replace(learning_rate, peak=found)
+    return found

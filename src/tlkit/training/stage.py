@@ -12,6 +12,7 @@ from tlkit.errors import TrainingError
 from tlkit.learning_rate.finder import ExponentialLRFinder
 from tlkit.training.class_weights import ClassWeight, check_class_weight
 from tlkit.training.policies import FreezeAll, Policy
+from tlkit.training.schedules import finder_in
 
 
 @dataclass(frozen=True)
@@ -23,8 +24,9 @@ class Stage:
         epochs: Passes over the training images.
         learning_rate: A number; a Keras ``LearningRateSchedule``, or a function that makes one of
             the number of steps in the stage, such as `WarmupCosine`; or an `ExponentialLRFinder`,
-            which is searched first and whose suggestion is then used. A schedule goes on through
-            the phases of a stage, as `GradualUnfreeze` has them.
+            which is searched first and whose suggestion is then used, also as the peak of a
+            WarmupCosine. A schedule goes on through the phases of a stage, as `GradualUnfreeze`
+            has them.
         policy: Which layers of the backbone are trained; see `tlkit.training.policies`.
         batch_size: Images for each step.
         augmentation: Fresh random changes of every image in every epoch: an `Augmentation`, a Keras
@@ -120,9 +122,9 @@ class Stage:
         check_class_weight(self.class_weight, self.name)
 
     @property
-    def searches(self) -> bool:
-        """Whether the learning rate is searched for first."""
-        return isinstance(self.learning_rate, ExponentialLRFinder)
+    def finder(self) -> ExponentialLRFinder | None:
+        """What searches for the learning rate, or for its peak, first; None for a known rate."""
+        return finder_in(self.learning_rate)
 
     def _check_mix(self) -> None:
         # Layers can be called too, but only with images.

@@ -27,6 +27,7 @@ from tlkit.training.parts import seed_noise
 from tlkit.training.phase import Phase, check_frozen, frozen_digests, prepare, selections
 from tlkit.training.result import StageResult
 from tlkit.training.run import StageFiles
+from tlkit.training.schedules import with_found
 from tlkit.training.session import Images, Session
 from tlkit.training.stage import Stage
 from tlkit.training.targets import Targets
@@ -83,6 +84,8 @@ class StageRun:
         return None if watched and watched.startswith("val_") and without else watched
 
     def _begin(self) -> None:
+        if self._files is not None:
+            self.curve = self._files.searched(self._stage.finder)
         if self._files is None or not self._files.checkpoint.is_file():
             seed_noise(self._live, self._session.seed, self._stage.name)
             return
@@ -90,7 +93,6 @@ class StageRun:
         assign(self._state, self._saved["state"])
         self._best = self._saved["best"]
         self._notes.append(f"resumed after epoch {self._progress.epoch}")
-        self.curve = self._files.searched(self._stage.learning_rate)
 
     def search(self, finder: ExponentialLRFinder) -> LRCurve:
         """Return the curve of a search on the first phase; the model is left as it was."""
@@ -139,14 +141,18 @@ class StageRun:
         return inputs, validation
 
     def _rate(self, phase: Phase, inputs: Inputs) -> Any:
-        if not self._stage.searches:
-            return self._stage.learning_rate
-        if self._progress.learning_rate is None:
-            self.curve = self._search(phase, inputs, self._stage.learning_rate)
+        finder = self._stage.finder
+        if finder is not None and self._progress.learning_rate is None:
+            if self.curve is None:
+                self.curve = self._search(phase, inputs, finder)
             self._progress.learning_rate = self.curve.suggestion
-            if self._files is not None:
-                self.curve.save(self._files.curve)
-        return self._progress.learning_rate
+        return self._chosen
+
+    @property
+    def _chosen(self) -> Any:
+        """The learning rate, with what was found in the place of the finder."""
+        rate, found = self._stage.learning_rate, self._progress.learning_rate
+        return rate if found is None else with_found(rate, found)
 
     def _search(self, phase: Phase, inputs: Inputs, finder: ExponentialLRFinder) -> LRCurve:
         start = time.perf_counter()
@@ -164,6 +170,9 @@ class StageRun:
                 callbacks=[showing],
             )
         self._timings["search"] += time.perf_counter() - start
+        # Before it is asked: a curve without an answer took as long as any other.
+        if self._files is not None:
+            curve.save(self._files.curve)
         return curve
 
     @property
@@ -231,8 +240,7 @@ class StageRun:
         self._session.reporter.step(self._stage.name, done, self._stage.epochs, text)
 
     def _result(self, phase: Phase) -> StageResult:
-        rate = self._stage.learning_rate if not self._stage.searches else None
-        rate = self._progress.learning_rate if rate is None else rate
+        rate = self._chosen
         self._timings["training"] = max(self._timings["training"], self._progress.seconds)
         return StageResult(
             name=self._stage.name,

@@ -227,7 +227,7 @@ class StagedTrainer:
             result = files.finished() if files else None
             if files is not None and result is not None:
                 load_file(session.parts.model, files.weights)
-                curve = files.searched(stage.learning_rate)
+                curve = files.searched(stage.finder)
             else:
                 running = StageRun(session, stage, files)
                 result, curve = running.run(), running.curve
