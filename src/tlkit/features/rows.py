@@ -12,15 +12,16 @@ from tlkit.features.shards import Shard
 
 # Features of a data set up to this many bytes are held in memory in one piece.
 IN_MEMORY = 512 * 2**20
-# After reading this many bytes of mapped files, their memory is given back.
-MAPPED = 256 * 2**20
+# After reading this many bytes of mapped files, their memory is given back. For a page that is read
+# Linux maps up to sixteen, so the memory taken may be several times that.
+MAPPED = 32 * 2**20
 
 
 class FeatureRows:
     """Rows that are read like a NumPy array by an array of positions.
 
-    Small ones are held in memory. Larger ones stay on disk, and are read through a memory map of
-    which at most 256 MiB stay in memory; the system keeps what it can in its file cache.
+    Small ones are held in memory. Larger ones stay on disk, and are read through a memory map whose
+    memory is given back again and again; the system keeps what it can in its file cache.
 
     Args:
         shards: Files with rows.
