@@ -88,7 +88,7 @@ def benchmark(session: nox.Session) -> None:
     """Compare with plain Keras side by side and print medians and ratios."""
     session.install(".[onnx,plots]", PLUGIN)
     session.run("python", "benchmarks/frozen_stage.py", *session.posargs)
-    for script in ("imports", "plugins", "build"):
+    for script in ("fine_tuning", "augmentation", "imports", "plugins", "build"):
         session.run("python", f"benchmarks/{script}.py")
 
 

@@ -77,6 +77,11 @@ def top(number: int) -> Any:
     return policy
 
 
+def named(names: Any) -> Any:
+    """Return a policy that trains layers by name."""
+    return lambda layers, epoch: [x for x in layers if x.name in names]  # noqa: ARG005
+
+
 def test_functions_are_told_by_what_they_do() -> None:
     name = f"{__name__}.test_functions_are_told_by_what_they_do.<locals>.<lambda>"
     last, last_two = lambda layers, epoch: layers[-1:], lambda layers, epoch: layers[-2:]  # noqa: ARG005
@@ -89,6 +94,8 @@ def test_functions_are_told_by_what_they_do() -> None:
 def test_functions_of_one_factory_are_told_by_what_they_were_made_with() -> None:
     assert described(top(1)) == described(top(1))
     assert described(top(1)) != described(top(2))
+    assert described(named({"a": 1})) != described(named({"a": 2}))
+    assert described(named(["a"])) != described(named(["b"]))
     assert described(partial(own_policy, epoch=2)).endswith("(epoch=2)")
 
 

@@ -7,6 +7,7 @@ import random
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import keras
@@ -115,10 +116,10 @@ def test_interrupted_training_ends_with_the_same_weights(parts: Data, tmp_path: 
 
 def test_search_is_not_repeated_after_an_interruption(parts: Data, tmp_path: Path) -> None:
     def choose(curve: tlkit.LRCurve) -> float:
-        searches.append(len(curve.losses))
+        searches.lengths.append(len(curve.losses))
         return 0.005
 
-    searches: list[int] = []
+    searches = SimpleNamespace(lengths=[])
     finder = tlkit.ExponentialLRFinder(1e-4, 1e-1, steps=5, unit="batch", selector=choose)
 
     def make() -> tlkit.StagedTrainer:
@@ -130,7 +131,7 @@ def test_search_is_not_repeated_after_an_interruption(parts: Data, tmp_path: Pat
     assert result.stages[0].learning_rate == 0.005
     assert list(result.curves) == ["head"]
     assert result.curves["head"].learning_rates[-1] == pytest.approx(0.1)
-    assert set(searches) == {5}
+    assert set(searches.lengths) == {5}
 
 
 def test_early_stopping_goes_on_counting_after_an_interruption(parts: Data, tmp_path: Path) -> None:

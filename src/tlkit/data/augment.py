@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tlkit.data.affine import FILLS, affine
 from tlkit.data.decode import Size, as_size
 from tlkit.data.streams import stream
 from tlkit.errors import DataError
-
-FILLS = ("nearest", "constant", "reflect")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,11 +33,11 @@ class Augmentation:
         F = flips, each with probability 1/2
 
     These are the formulas of Keras-Preprocessing. The pixels are those of
-    ``scipy.ndimage.affine_transform(order=1)`` to within 0.01 of 255 on every backend, with its
-    mode ``"nearest"``, ``"reflect"``, and for ``"constant"`` its ``"grid-constant"``, which fades
-    to black over one pixel. (The copy in ``tf.keras`` swaps the axes after centring, which trades
-    height shifts for width shifts and moves the centre of images that are not square. Here a
-    height shift moves rows.)
+    ``scipy.ndimage.affine_transform(order=1)`` to within 0.01 of 255, and the same on every
+    backend, with its mode ``"nearest"``, ``"reflect"``, and for ``"constant"`` its
+    ``"grid-constant"``, which fades to black over one pixel. (The copy in ``tf.keras`` swaps the
+    axes after centring, which trades height shifts for width shifts and moves the centre of images
+    that are not square. Here a height shift moves rows.)
 
     Args:
         rotation: Largest angle in degrees, 0..180.
@@ -156,16 +155,14 @@ horizontal_flip=True, vertical_flip=True, fill='nearest')
             >>> float(Augmentation().apply(np.full((1, 4, 4, 3), 7, np.uint8), none).max())
             7.0
         """
-        pixels = np.asarray(images).astype(np.float32, copy=False)
+        pixels = np.asarray(images)
         rows = np.array(matrices, np.float32)
         if pixels.ndim != 4 or rows.shape != (len(pixels), 8):
             raise DataError(
                 f"Received images of shape {pixels.shape} and matrices of shape {rows.shape}; "
                 "expected (n, h, w, 3) and (n, 8), one matrix per image."
             )
-        if not len(pixels):
-            return pixels
-        return _affine(pixels, rows, self.fill)
+        return affine(pixels, rows, self.fill)
 
     def _linear_and_shift(
         self, draws: NDArray[np.float64], size: tuple[int, int]
@@ -203,19 +200,3 @@ def _rows(
     rows[:, 0], rows[:, 1], rows[:, 2] = linear[:, 1, 1], linear[:, 1, 0], offset[:, 1]
     rows[:, 3], rows[:, 4], rows[:, 5] = linear[:, 0, 1], linear[:, 0, 0], offset[:, 0]
     return rows.astype(np.float32)
-
-
-def _affine(
-    images: NDArray[np.float32], rows: NDArray[np.float32], fill: str
-) -> NDArray[np.float32]:
-    from keras import ops
-
-    moved = ops.image.affine_transform(
-        images,
-        rows,
-        interpolation="bilinear",
-        fill_mode=fill,
-        data_format="channels_last",
-    )
-    result: NDArray[np.float32] = ops.convert_to_numpy(moved)
-    return result

@@ -34,7 +34,7 @@ class EpochKeeper(keras.callbacks.Callback):  # type: ignore[misc]
         progress: Continued and changed in place.
         others: The callbacks before it, whose state is kept.
         saved: Groups of a checkpoint in whose phase training goes on, else empty.
-        weights: Variables of which the best values are kept.
+        weights: Variables of which the best values are kept; all of them are in ``state`` too.
         state: Variables that a checkpoint needs besides the optimizer's.
         best: Values of ``weights`` in the best epoch so far; replaced in place.
         file: Where checkpoints go, or None for none.
@@ -61,8 +61,9 @@ class EpochKeeper(keras.callbacks.Callback):  # type: ignore[misc]
         self._progress = progress
         self._others = others
         self._saved = saved
-        self._weights = weights
         self._state = state
+        among = {id(variable): place for place, variable in enumerate(state)}
+        self._places = [among[id(weight)] for weight in weights]
         self._best = best
         self._file = file
         self._show = show
@@ -90,14 +91,17 @@ class EpochKeeper(keras.callbacks.Callback):  # type: ignore[misc]
         progress = self._progress
         for name, value in figures.items():
             progress.history.setdefault(name, []).append(value)
-        if self._improved(figures):
+        improved = self._improved(figures)
+        # Read once for both: that costs as much as writing it. None of these arrays is changed.
+        state = values(self._state) if improved or self._file is not None else []
+        if improved:
             progress.best_epoch = epoch
-            self._best[:] = values(self._weights)
+            self._best[:] = [state[place] for place in self._places]
         progress.epoch = epoch + 1
         progress.stopped = bool(self.model.stop_training)
         progress.callbacks = [callback_state(callback) for callback in self._others]
         progress.seconds += time.perf_counter() - self._started
-        self._write()
+        self._write(state)
         self._show(epoch + 1, figures)
 
     def _improved(self, figures: dict[str, float]) -> bool:
@@ -116,10 +120,10 @@ class EpochKeeper(keras.callbacks.Callback):  # type: ignore[misc]
             return True
         return False
 
-    def _write(self) -> None:
+    def _write(self, state: list[np.ndarray]) -> None:
         if self._file is not None:
             groups = {
-                "state": values(self._state),
+                "state": state,
                 "optimizer": values(self.model.optimizer.variables),
                 "best": self._best,
                 **callback_arrays(self._others),

@@ -73,6 +73,8 @@ def _constant(value: Any) -> str:
     """Return a value as text if it is plain, else its kind: it may be as big as a model."""
     if isinstance(value, (list, tuple)):
         return f"({', '.join(map(_constant, value))})"
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(map(_constant, value.items()))}}}"
     if isinstance(value, (set, frozenset)):
         # A set's order differs from process to process.
         return f"{{{', '.join(sorted(map(_constant, value)))}}}"
