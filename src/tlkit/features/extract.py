@@ -25,6 +25,7 @@ from tlkit.features.cache import FeatureStore
 from tlkit.features.engine import ENGINES, Choice, Engine, choose_engine
 from tlkit.features.fingerprint import trunk_fingerprint
 from tlkit.features.rows import FeatureRows
+from tlkit.features.steady import check_steady
 from tlkit.features.table import FeatureTable
 
 EXTRACT_BATCH = 32
@@ -123,7 +124,13 @@ class Trunk:
                 time.sleep(WAIT_S)  # for another process, which has all that is left
 
     def ready(self, pixels: PixelCache) -> Engine:
-        """Return the engine, chosen on the first images and remembered beside the store."""
+        """Return the engine, chosen on the first images and remembered beside the store.
+
+        Raises:
+            EngineError: No engine can run the trunk, or it draws random numbers at inference.
+        """
+        if self._choice is None:
+            check_steady(self.model, lambda: pixels[np.arange(min(len(pixels), 2))])
         ahead = max(self.images_ahead, len(pixels))
         if self._choice is None or not (self._choice.lasting or ahead <= self._weighed):
             self._choice, self._weighed = self._choose(pixels, ahead), ahead
