@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tlkit.errors import TlkitError
     from tlkit.evaluation.compare import Comparison, compare
     from tlkit.evaluation.metrics import Evaluation, evaluate
+    from tlkit.features import cache
     from tlkit.learning_rate.curve import LRCurve
     from tlkit.learning_rate.finder import ExponentialLRFinder
     from tlkit.learning_rate.selectors import MinimumOverTen, SmoothedMinimum, Steepest, Valley
@@ -67,6 +68,7 @@ _HOMES = {
     "Valley": "tlkit.learning_rate.selectors",
     "WarmupCosine": "tlkit.training.schedules",
     "build_backbone": "tlkit.backbones.build",
+    "cache": "tlkit.features",
     "compare": "tlkit.evaluation.compare",
     "evaluate": "tlkit.evaluation.metrics",
     "fine_tune": "tlkit.training.fine_tune",
@@ -104,6 +106,7 @@ __all__ = [
     "Valley",
     "WarmupCosine",
     "build_backbone",
+    "cache",
     "compare",
     "evaluate",
     "fine_tune",

@@ -13,12 +13,15 @@ from tests.conftest import skip_without_onnx_export
 from tlkit.data.batches import PixelCache
 from tlkit.errors import DamagedImageError
 from tlkit.features import engine as engine_module
+from tlkit.features import extract as extract_module
 from tlkit.features.cache import FeatureStore
 from tlkit.features.engine import KerasEngine
 from tlkit.features.extract import EXTRACT_BATCH, Trunk
 from tlkit.testing import tiny_dataset, tiny_model
 
-COUNT = EXTRACT_BATCH + 6
+COUNT = 2 * EXTRACT_BATCH + 6
+# Images go through in batches of one size; the last is filled up.
+FILLED = 3 * EXTRACT_BATCH
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +52,7 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 def features(trunk: Trunk, data: tlkit.ImageDataset) -> np.ndarray:
     """All features of a data set."""
-    return trunk.features(PixelCache(data, trunk.size), data.fingerprint)
+    return np.asarray(trunk.features(PixelCache(data, trunk.size), data.image_digests))
 
 
 def test_features_are_the_models_outputs(model: Any, store: FeatureStore) -> None:
@@ -64,7 +67,7 @@ def test_second_extraction_reads_the_store_and_never_runs_the_model(
 ) -> None:
     data = tiny_dataset(COUNT)
     first = features(Trunk(model, store, "keras"), data)
-    assert sum(runs) == COUNT
+    assert sum(runs) == FILLED
     runs.clear()
     again = Trunk(tiny_model(), FeatureStore(store.root.parent), "keras")
     assert np.array_equal(features(again, tiny_dataset(COUNT)), first)
@@ -103,14 +106,99 @@ def variant(data: tlkit.ImageDataset, **changed: Any) -> tlkit.ImageDataset:
     return tlkit.ImageDataset.from_arrays(**given)
 
 
-def test_changed_image_is_computed_anew(model: Any, store: FeatureStore, runs: list[int]) -> None:
-    data = tiny_dataset(12)
-    features(Trunk(model, store, "keras"), data)
+def test_changed_image_alone_is_computed_anew(
+    model: Any, store: FeatureStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = tiny_dataset(COUNT)
+    first = features(Trunk(model, store, "keras"), data)
+    images = data.load(np.arange(COUNT), 16).copy()
+    images[7] = 255 - images[7]
+    changed = variant(data, images=images)
+    asked: list[int] = []
+    load = changed.load
+
+    def noting(indices: np.ndarray, size: Any) -> np.ndarray:
+        asked.extend(indices)
+        return load(indices, size)
+
+    monkeypatch.setattr(changed, "load", noting)
+    second = features(Trunk(model, store, "keras"), changed)
+    assert asked == [0, 1, 7], "two are looked at first, since the trunk has dropout"
+    assert np.flatnonzero((first != second).any(axis=(1, 2, 3))).tolist() == [7]
+
+
+def test_another_split_and_order_and_repeated_images_read_the_store(
+    model: Any, store: FeatureStore, runs: list[int]
+) -> None:
+    data = tiny_dataset(COUNT)
+    first = features(Trunk(model, store, "keras"), data)
     runs.clear()
-    images = data.load(np.arange(12), 16).copy()
-    images[7, 0, 0, 0] ^= 1
-    features(Trunk(model, store, "keras"), variant(data, images=images))
-    assert sum(runs) == 12
+    order = np.random.default_rng(0).permutation(COUNT)
+    positions = np.arange(COUNT)
+    for chosen in (positions[::-1], order[:40], order[40:]):
+        again = features(Trunk(model, store, "keras"), data.subset(chosen))
+        assert np.array_equal(again, first[chosen])
+    assert runs == []
+
+
+def test_an_image_that_is_there_twice_is_run_once(
+    model: Any, store: FeatureStore, runs: list[int]
+) -> None:
+    images = tiny_dataset(EXTRACT_BATCH).load(np.arange(EXTRACT_BATCH), 16)
+    twice = tlkit.ImageDataset.from_arrays(
+        np.concatenate([images, images]), np.arange(2 * EXTRACT_BATCH) % 2
+    )
+    found = features(Trunk(model, store, "keras"), twice)
+    assert sum(runs) == EXTRACT_BATCH
+    assert np.array_equal(found[:EXTRACT_BATCH], found[EXTRACT_BATCH:])
+
+
+@pytest.mark.parametrize("engine", ["keras", "onnxruntime"])
+def test_a_row_depends_on_no_other_image(
+    model: Any, store: FeatureStore, tmp_path: Path, engine: str
+) -> None:
+    if engine != "keras":
+        pytest.importorskip("onnxruntime", reason="the engine is in the extra tlkit[onnx]")
+    data = tiny_dataset(COUNT)
+    together = features(Trunk(model, store, engine), data)
+    for number, chosen in enumerate(([5], [60, 5, 12], range(69, 20, -1))):
+        alone = Trunk(model, FeatureStore(tmp_path / str(number)), engine)
+        assert np.array_equal(features(alone, data.subset(list(chosen))), together[list(chosen)])
+
+
+def test_killed_extraction_goes_on_where_it_stopped(
+    model: Any, store: FeatureStore, runs: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(extract_module, "SMALLEST_SHARD", EXTRACT_BATCH)
+    data = tiny_dataset(COUNT)
+    stopping = Trunk(model, store, "keras")
+
+    def stop(_: str, done: int, total: int) -> None:
+        if done == total:
+            raise KeyboardInterrupt
+
+    stopping.progress = stop
+    with pytest.raises(KeyboardInterrupt):
+        features(stopping, data)
+    assert sum(runs) == FILLED
+    runs.clear()
+    shown: list[tuple[str, int, int]] = []
+    again = Trunk(model, store, "keras", progress=lambda *step: shown.append(step))
+    features(again, data)
+    assert sum(runs) == EXTRACT_BATCH
+    assert shown == [("features", COUNT, COUNT)]
+
+
+def test_half_precision_takes_half_the_room(model: Any, store: FeatureStore) -> None:
+    data = tiny_dataset(COUNT)
+    whole = features(Trunk(model, store, "keras"), data)
+    small = Trunk(model, store, "keras", dtype="float16")
+    half = features(small, data)
+    assert half.dtype == np.dtype("float16")
+    assert small.bytes == 2 * small.floats
+    assert np.abs(half - whole).max() <= 2**-11 * np.abs(whole).max()
+    sizes = [table.bytes for table in store.info().tables]
+    assert max(sizes) > 1.8 * min(sizes)
 
 
 def test_changed_label_is_not_computed_anew(
@@ -124,20 +212,17 @@ def test_changed_label_is_not_computed_anew(
     assert runs == []
 
 
-def test_other_order_or_size_or_weights_are_computed_anew(
-    store: FeatureStore, runs: list[int]
-) -> None:
+def test_other_size_or_weights_are_computed_anew(store: FeatureStore, runs: list[int]) -> None:
     data = tiny_dataset(12)
     model = tiny_model()
     features(Trunk(model, store, "keras"), data)
-    for other, images in ((model, data.subset(np.arange(12)[::-1])), (tiny_model(8), data)):
-        runs.clear()
-        features(Trunk(other, store, "keras"), images)
-        assert sum(runs) == 12
+    runs.clear()
+    features(Trunk(tiny_model(8), store, "keras"), data)
+    assert sum(runs) == EXTRACT_BATCH
     model.get_layer("top_bn").beta.assign(np.ones(12))
     runs.clear()
     features(Trunk(model, store, "keras"), data)
-    assert sum(runs) == 12
+    assert sum(runs) == EXTRACT_BATCH
 
 
 def test_damaged_features_are_computed_again(
@@ -145,11 +230,11 @@ def test_damaged_features_are_computed_again(
 ) -> None:
     data = tiny_dataset(12)
     first = np.array(features(Trunk(model, store, "keras"), data))
-    (file,) = store.root.glob("*/features.npy")
+    (file,) = store.root.glob("*/*.shard")
     file.write_bytes(file.read_bytes()[:-1] + b"?")
     runs.clear()
     assert np.array_equal(features(Trunk(model, store, "keras"), data), first)
-    assert sum(runs) == 12
+    assert sum(runs) == EXTRACT_BATCH
     assert "damaged" in caplog.text
 
 
@@ -167,15 +252,15 @@ def test_nothing_is_kept_where_an_image_cannot_be_read(
 
     monkeypatch.setattr(data, "load", failing)
     with pytest.raises(DamagedImageError, match="image 69 is truncated"):
-        Trunk(model, store, "keras").features(pixels, data.fingerprint)
-    assert list(store.root.glob("*")) == []
+        Trunk(model, store, "keras").features(pixels, data.image_digests)
+    assert [file.name for file in store.root.rglob("*") if file.is_file()] == ["about.json"]
 
 
 def test_progress_is_shown(model: Any, store: FeatureStore) -> None:
     shown: list[tuple[str, int, int]] = []
     trunk = Trunk(model, store, "keras", progress=lambda *step: shown.append(step))
     features(trunk, tiny_dataset(COUNT))
-    assert shown == [("features", EXTRACT_BATCH, COUNT), ("features", COUNT, COUNT)]
+    assert [done for _, done, _ in shown] == [EXTRACT_BATCH, 2 * EXTRACT_BATCH, COUNT]
 
 
 def test_measured_choice_is_remembered(

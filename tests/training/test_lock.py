@@ -112,7 +112,7 @@ def test_lock_that_was_removed_meanwhile_is_taken_anew(
 ) -> None:
     import tlkit.training.lock as module
 
-    file, take, times = tmp_path / "run.lock", module._take, []
+    file, take, times = tmp_path / "run.lock", module.take, []
 
     def slow(stream: Any) -> None:
         times.append(1)
@@ -120,7 +120,7 @@ def test_lock_that_was_removed_meanwhile_is_taken_anew(
             file.unlink()
         take(stream)
 
-    monkeypatch.setattr(module, "_take", slow)
+    monkeypatch.setattr(module, "take", slow)
     with locked(file):
         assert json.loads(file.read_text())["process"] == os.getpid()
     assert len(times) == 2
@@ -131,7 +131,7 @@ def _no_locks(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(stream: Any) -> None:
         raise OSError(errno.ENOTSUP, "no locks here", stream.name)
 
-    monkeypatch.setattr("tlkit.training.lock._take", refuse)
+    monkeypatch.setattr("tlkit.training.lock.take", refuse)
 
 
 @pytest.mark.usefixtures("_no_locks")

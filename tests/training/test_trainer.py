@@ -329,6 +329,27 @@ def test_features_too_large_to_keep_give_the_same_weights_and_a_note(
     assert any("the trunk is run anew in every epoch" in note for note in anew.stages[0].notes)
 
 
+def test_features_larger_than_the_store_may_be_are_computed_anew(
+    parts: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TLKIT_CACHE_LIMIT_GB", "1e-9")
+    result = trainer(head_stage(epochs=1), cache=tmp_path).fit(*parts, verbose=0)
+    assert any("the trunk is run anew in every epoch" in note for note in result.stages[0].notes)
+    assert not list(tmp_path.rglob("*.shard"))
+
+
+def test_features_of_half_precision_train_nearly_the_same(
+    result: tlkit.TrainingResult, parts: Data
+) -> None:
+    half = result_of(parts, feature_dtype="float16")
+    assert 0 < largest_difference(half.model, result.model) < 1e-2
+
+
+def test_unknown_feature_dtype_is_an_error() -> None:
+    with pytest.raises(TrainingError, match="feature_dtype='int8', expected 'float32' or"):
+        trainer(head_stage(), feature_dtype="int8")
+
+
 def test_image_that_breaks_while_training_is_named(
     parts: Data, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,23 +1,28 @@
-"""A content-addressed store of features on disk: whole or not at all, verified on read."""
+"""The store of features on disk: tables by content, a limit, and what a person asks of it."""
 
 from __future__ import annotations
 
-import hashlib
 import json
-import logging
 import os
 import shutil
+import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from tlkit.errors import CacheError
+from tlkit.features.shards import SUFFIX
+from tlkit.features.table import FeatureTable
 
-FORMAT = 1
-_log = logging.getLogger("tlkit")
+FORMAT = 2
+LIMIT_GB = 50.0
+_ABOUT = "about.json"
+# Nobody writes for so long at a file without adding to it.
+_ABANDONED_S = 3600.0
 
 
 def default_root() -> Path:
@@ -28,123 +33,233 @@ def default_root() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tlkit"
 
 
-class FeatureStore:
-    """Arrays on disk by key.
+def default_limit() -> int:
+    """Return how many bytes a store may take: ``$TLKIT_CACHE_LIMIT_GB``, else 50 GB.
 
-    An entry is a folder ``<root>/v1/<key>`` with ``features.npy`` and ``meta.json``. It is written
-    beside its place and renamed into it, so a reader never sees half an entry; if two processes
-    write one key, the first stays. The sha256 of the array is checked when it is opened.
+    Raises:
+        CacheError: The variable holds no number above 0.
+    """
+    text = os.environ.get("TLKIT_CACHE_LIMIT_GB") or str(LIMIT_GB)
+    try:
+        limit = float(text)
+    except ValueError:
+        limit = 0.0
+    if not limit > 0:
+        raise CacheError(
+            f"TLKIT_CACHE_LIMIT_GB={text!r}, expected how many gigabytes the feature store may "
+            "take, such as 50."
+        )
+    return int(min(limit, 1e9) * 1e9)
+
+
+class FeatureStore:
+    """Tables of features on disk, each for a trunk on an engine, at most so many bytes in all.
+
+    ::
+
+        <root>/v2/<table>/about.json       what it holds, for people
+                          <name>.shard     features and of which images they are
+                          <name>.lock      while a process computes that shard
+
+    Each version of the format has a folder of its own, so that versions of tlkit share a root.
 
     Args:
         root: Folder of the store; made where it does not exist.
+        limit: The most bytes that its shards may take; ``$TLKIT_CACHE_LIMIT_GB`` or 50 GB where
+            None. Before it would be passed, the shards whose last use is the longest ago go.
 
     Raises:
-        CacheError: The folder cannot be made or written.
+        CacheError: There is no such folder and it cannot be made.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, limit: int | None = None) -> None:
         self.root = Path(root) / f"v{FORMAT}"
+        self.limit = default_limit() if limit is None else limit
         try:
             self.root.mkdir(parents=True, exist_ok=True)
-            probe = self.root / f".probe-{uuid.uuid4().hex}"
-            probe.touch()
-            probe.unlink()
         except OSError as error:
-            raise CacheError(
-                f"The feature store {self.root} cannot be written: {error}. Give another folder "
-                "with cache=PATH or TLKIT_CACHE_DIR, or keep nothing with cache=False."
-            ) from error
+            raise _unwritable(self.root, error) from error
 
-    def get(self, key: str) -> np.ndarray | None:
-        """Return the array of a key, memory-mapped and read-only, or None where there is none.
-
-        A damaged entry is reported in the log, removed, and None is returned.
-        """
-        entry = self.root / key
-        if not entry.is_dir():
-            return None
-        try:
-            meta = json.loads((entry / "meta.json").read_text("utf-8"))
-            if meta["sha256"] != _sha256(entry / "features.npy"):
-                raise ValueError("its checksum does not fit")
-            array: np.ndarray = np.load(entry / "features.npy", mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            _log.warning("stored features %s are damaged (%s); computing them again", key, error)
-            shutil.rmtree(entry)
-            return None
-        return array
-
-    def put(
-        self, key: str, batches: Iterable[np.ndarray], count: int, meta: dict[str, Any]
-    ) -> np.ndarray:
-        """Write the batches of an array one after the other and return it memory-mapped.
+    def table(self, key: str, about: Mapping[str, Any]) -> FeatureTable:
+        """Return the table of a key; its folder is made with its first shard.
 
         Args:
-            key: File-name safe.
-            batches: Float arrays ``(n_i, ...)`` whose ``n_i`` add up to ``count``.
-            count: Rows of the whole array.
-            meta: What the key stands for, readable; kept beside the array.
-
-        Raises:
-            CacheError: The disk is too small or cannot be written; nothing is left behind.
+            key: File-name safe; everything but the images on which features depend.
+            about: What the key stands for, readable as JSON.
         """
-        part = self.root / f".{key}.{uuid.uuid4().hex}"
+        folder = self.root / key
+        return FeatureTable(folder, lambda size: self._prepare(folder, about, size))
+
+    def info(self) -> StoreInfo:
+        """Return what lies in the store."""
+        folders = (folder for folder in self.root.iterdir() if folder.is_dir())
+        tables = (_table_info(folder) for folder in folders)
+        newest_first = sorted(tables, key=lambda table: table.last_used, reverse=True)
+        return StoreInfo(self.root, tuple(newest_first), sum(_sizes(self.root)), self.limit)
+
+    def _prepare(self, folder: Path, about: Mapping[str, Any], size: int) -> None:
+        """Make a table's folder and room for ``size`` bytes, or say why that cannot be."""
+        part = folder / f".{uuid.uuid4().hex}.part"
         try:
-            part.mkdir()
-            _write_array(part / "features.npy", batches, count)
-            facts = {**meta, "sha256": _sha256(part / "features.npy")}
-            (part / "meta.json").write_text(json.dumps(facts, indent=1), "utf-8")
-            self._publish(part, self.root / key)
+            folder.mkdir(parents=True, exist_ok=True)
+            part.write_text(json.dumps(about, indent=1) + "\n", "utf-8")
+            part.replace(folder / _ABOUT)
         except OSError as error:
+            raise _unwritable(self.root, error) from error
+        self._make_room(size, folder)
+        free = shutil.disk_usage(self.root).free
+        if size > free:
             raise CacheError(
-                f"Features could not be written to {self.root}: {error}. Free some space there, "
-                "or give another folder with cache=PATH or TLKIT_CACHE_DIR."
-            ) from error
-        finally:
-            shutil.rmtree(part, ignore_errors=True)
-        array: np.ndarray = np.load(
-            self.root / key / "features.npy", mmap_mode="r", allow_pickle=False
-        )
-        return array
+                f"The features need {size / 1e9:.2f} GB more and {self.root} has {free / 1e9:.2f} "
+                "GB free. Free some space, or give another folder with cache=PATH or "
+                "TLKIT_CACHE_DIR."
+            )
 
-    def _publish(self, part: Path, entry: Path) -> None:
-        try:
-            part.rename(entry)
-        except OSError:
-            if not (entry / "meta.json").is_file():
-                raise
-
-
-def _write_array(file: Path, batches: Iterable[np.ndarray], count: int) -> None:
-    """Write sequentially: a memory map over a disk that fills up would end the process."""
-    done = 0
-    with file.open("wb") as stream:
-        for batch in batches:
-            if done == 0:
-                _require_space(file.parent, count * batch[0].nbytes)
-                header = {
-                    "descr": np.lib.format.dtype_to_descr(batch.dtype),
-                    "fortran_order": False,
-                    "shape": (count, *batch.shape[1:]),
-                }
-                np.lib.format.write_array_header_1_0(stream, header)
-            stream.write(np.ascontiguousarray(batch).tobytes())
-            done += len(batch)
-        stream.flush()
-        os.fsync(stream.fileno())
-    if done != count:
-        raise CacheError(f"{done} of {count} rows were computed; nothing was kept.")
+    def _make_room(self, size: int, table: Path) -> None:
+        """Remove what was not used for the longest time, where the limit would be passed."""
+        for left in self.root.glob("*/.*.part"):
+            if not _in_writing(left):
+                with suppress(OSError):
+                    left.unlink()
+        shards = sorted(self.root.glob(f"*/*{SUFFIX}"), key=_used, reverse=True)
+        others = [file for file in shards if file.parent != table]
+        over = sum(map(_size, shards)) + size - self.limit
+        while over > 0 and others:
+            oldest = others.pop()
+            over -= _size(oldest)
+            with suppress(OSError):
+                oldest.unlink()
 
 
-def _require_space(folder: Path, needed: int) -> None:
-    free = shutil.disk_usage(folder).free
-    if needed > free:
-        raise CacheError(
-            f"The features need {needed / 2**30:.2f} GiB and {folder} has {free / 2**30:.2f} GiB "
-            "free. Free some space, or give another folder with cache=PATH or TLKIT_CACHE_DIR."
-        )
+@dataclass(frozen=True)
+class TableInfo:
+    """The features of one trunk on one engine.
+
+    Args:
+        about: What they are: the trunk, its image size, the engine.
+        shards: Files.
+        bytes: Of all files.
+        last_used: When one of them was last read or written, in seconds since 1970.
+    """
+
+    about: Mapping[str, Any]
+    shards: int
+    bytes: int
+    last_used: float
+
+    def __str__(self) -> str:
+        used = datetime.fromtimestamp(self.last_used).strftime("%Y-%m-%d %H:%M")
+        what = "  ".join(f"{name} {value}" for name, value in self.about.items() if name != "hash")
+        return f"{self.bytes / 1e6:10,.1f} MB  last used {used}  {what}"
 
 
-def _sha256(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+@dataclass(frozen=True)
+class StoreInfo:
+    """What lies in a feature store; prints as a table.
+
+    Args:
+        root: Its folder.
+        tables: The one used last comes first.
+        bytes: Of everything in it, exported models included.
+        limit: The most bytes that features may take.
+    """
+
+    root: Path
+    tables: tuple[TableInfo, ...]
+    bytes: int
+    limit: int
+
+    def __str__(self) -> str:
+        head = f"{self.root}: {self.bytes / 1e6:,.1f} MB of at most {self.limit / 1e6:,.0f} MB"
+        return "\n".join([head, *map(str, self.tables)])
+
+
+def info(root: str | Path | None = None) -> StoreInfo:
+    """Return what lies in the feature store: ``print(tlkit.cache.info())``.
+
+    Args:
+        root: Its folder; None is where `StagedTrainer` keeps features by default.
+
+    Example:
+        >>> import tempfile, tlkit
+        >>> tlkit.cache.info(tempfile.mkdtemp()).bytes
+        0
+    """
+    return FeatureStore(default_root() if root is None else Path(root)).info()
+
+
+def clear(root: str | Path | None = None, *, unused_days: float = 0.0) -> int:
+    """Remove stored features and exported models; they are computed again when needed.
+
+    Args:
+        root: The store's folder; None is where `StagedTrainer` keeps features by default.
+        unused_days: Only what was last used so many days ago.
+
+    Returns:
+        How many bytes were freed.
+
+    Raises:
+        CacheError: A file cannot be removed.
+
+    Example:
+        >>> import tempfile, tlkit
+        >>> tlkit.cache.clear(tempfile.mkdtemp())
+        0
+    """
+    folder = default_root() if root is None else Path(root)
+    latest, freed = time.time() - unused_days * 86400, 0
+    # Those of other versions too, but nothing else that may lie in the folder.
+    for version in folder.glob("v[0-9]*"):
+        for file in [f for f in version.rglob("*") if f.is_file()]:
+            if _used(file) > latest or _in_writing(file):
+                continue
+            size = _size(file)
+            try:
+                file.unlink(missing_ok=True)
+            except OSError as error:
+                raise CacheError(f"{file} cannot be removed: {error}.") from error
+            freed += size
+        for empty in sorted((f for f in version.rglob("*") if f.is_dir()), reverse=True):
+            with suppress(OSError):
+                empty.rmdir()
+    return freed
+
+
+def _table_info(folder: Path) -> TableInfo:
+    try:
+        about = json.loads((folder / _ABOUT).read_text("utf-8"))
+    except (OSError, ValueError):
+        about = {}
+    shards = list(folder.glob(f"*{SUFFIX}"))
+    used = max(map(_used, shards), default=_used(folder))
+    return TableInfo(dict(about), len(shards), sum(map(_size, shards)), used)
+
+
+def _in_writing(file: Path) -> bool:
+    """Return whether a file is one that a process is still writing, so far as can be known."""
+    return file.name.endswith(".part") and time.time() - _used(file) < _ABANDONED_S
+
+
+def _sizes(folder: Path) -> Iterator[int]:
+    return (_size(file) for file in folder.rglob("*") if file.is_file())
+
+
+def _size(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except OSError:  # removed meanwhile
+        return 0
+
+
+def _used(file: Path) -> float:
+    try:
+        return file.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def _unwritable(folder: Path, error: OSError) -> CacheError:
+    return CacheError(
+        f"The feature store {folder} cannot be written: {error}. Give another folder with "
+        "cache=PATH or TLKIT_CACHE_DIR, or keep nothing with cache=False."
+    )

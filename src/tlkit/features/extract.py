@@ -6,10 +6,12 @@ import hashlib
 import json
 import logging
 import os
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -19,11 +21,18 @@ import numpy as np
 from tlkit.data.batches import PixelCache, batch_slices
 from tlkit.data.decode import decode_settings
 from tlkit.errors import EngineError
-from tlkit.features.cache import FORMAT, FeatureStore
+from tlkit.features.cache import FeatureStore
 from tlkit.features.engine import ENGINES, Choice, Engine, choose_engine
 from tlkit.features.fingerprint import trunk_fingerprint
+from tlkit.features.rows import FeatureRows
+from tlkit.features.steady import check_steady
+from tlkit.features.table import FeatureTable
 
-EXTRACT_BATCH = 64
+EXTRACT_BATCH = 32
+# A data set makes about so many shards: a process that is killed loses one of them.
+SHARDS = 64
+SMALLEST_SHARD = 256
+WAIT_S = 0.2
 _log = logging.getLogger("tlkit")
 
 Progress = Callable[[str, int, int], None]
@@ -44,6 +53,7 @@ class Trunk:
         progress: Called as ``progress(what, done, total)`` while images go through.
         images_ahead: How many images will go through, as far as is known; what an export is
             worth depends on it.
+        dtype: As what features are stored, ``"float32"`` or ``"float16"``.
     """
 
     model: Any
@@ -51,9 +61,11 @@ class Trunk:
     engine: str = "auto"
     progress: Progress = no_progress
     images_ahead: int = 0
+    dtype: str = "float32"
     notes: list[str] = field(default_factory=list)
     _choice: Choice | None = None
     _weighed: int = 0
+    _tables: dict[str, FeatureTable] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.fingerprint = trunk_fingerprint(self.model)
@@ -64,30 +76,61 @@ class Trunk:
         """Numbers that the trunk gives for each image."""
         return int(np.prod(self.model.output_shape[1:]))
 
-    def features(self, pixels: PixelCache, fingerprint: str) -> np.ndarray:
-        """Return the trunk's output for every image, memory-mapped from the store.
+    @property
+    def bytes(self) -> int:
+        """What the features of one image take in the store."""
+        return self.floats * np.dtype(self.dtype).itemsize
+
+    def features(self, pixels: PixelCache, ids: np.ndarray) -> FeatureRows:
+        """Return the trunk's output for every image, from the store.
+
+        Each distinct image that no engine that may be used has seen yet is run once, and stays in
+        the store however images are split, ordered and labelled later.
 
         Args:
             pixels: The images at the trunk's size.
-            fingerprint: Of the images' content, `ImageDataset.fingerprint`.
+            ids: SHA-256 of each image's content, `ImageDataset.image_digests`.
 
         Returns:
-            float32 array ``(len(pixels), ...)``, read-only. It is computed where no engine that
-            may be used has stored it yet.
+            Rows of shape ``(len(pixels), ...)`` and ``dtype``, read-only.
         """
-        allowed = ENGINES if self.engine == "auto" else (self.engine,)
-        for name in allowed:
-            stored = self.store.get(self._key(fingerprint, name))
+        for name in ENGINES if self.engine == "auto" else (self.engine,):
+            stored = self._table(name).rows(ids)
             if stored is not None:
                 self.notes.append(f"features of {len(pixels)} images read from the store")
                 return stored
         engine = self.ready(pixels)
-        meta = {"trunk": self.fingerprint, "images": fingerprint, "engine": engine.name}
-        outputs = self._outputs(pixels, engine)
-        return self.store.put(self._key(fingerprint, engine.name), outputs, len(pixels), meta)
+        table = self._table(engine.name)
+        stored = None
+        while stored is None:  # again where stored features turn out to be damaged
+            self._complete(table, engine, pixels, ids)
+            stored = table.rows(ids)
+        return stored
+
+    def _complete(
+        self, table: FeatureTable, engine: Engine, pixels: PixelCache, ids: np.ndarray
+    ) -> None:
+        """Run the images that are missing in a table, together with others who are at it too."""
+        rows = max(SMALLEST_SHARD, -(-len(ids) // SHARDS))
+        while len(missing := table.missing(ids)):
+            done = len(ids) - len(missing)
+            waiting = True
+            for part in batch_slices(len(missing), -(-rows // EXTRACT_BATCH) * EXTRACT_BATCH):
+                chosen = missing[part]
+                compute = partial(self._outputs, engine, pixels, chosen, done + part.start)
+                added = table.add(ids[chosen], compute, self.bytes * len(chosen))
+                waiting = waiting and not added
+            if waiting:
+                time.sleep(WAIT_S)  # for another process, which has all that is left
 
     def ready(self, pixels: PixelCache) -> Engine:
-        """Return the engine, chosen on the first images and remembered beside the store."""
+        """Return the engine, chosen on the first images and remembered beside the store.
+
+        Raises:
+            EngineError: No engine can run the trunk, or it draws random numbers at inference.
+        """
+        if self._choice is None:
+            check_steady(self.model, lambda: pixels[np.arange(min(len(pixels), 2))])
         ahead = max(self.images_ahead, len(pixels))
         if self._choice is None or not (self._choice.lasting or ahead <= self._weighed):
             self._choice, self._weighed = self._choose(pixels, ahead), ahead
@@ -107,29 +150,46 @@ class Trunk:
         return choice
 
     def _choice_of(self, asked: str, pixels: PixelCache, ahead: int) -> Choice:
+        compared = 0 if asked == "keras" else min(len(pixels), EXTRACT_BATCH)
         return choose_engine(
             self.model,
             asked,
-            pixels[np.arange(min(len(pixels), 32))],
+            pixels[np.arange(compared)],
             images_ahead=ahead,
             export_to=self.store.root / f"trunk-{self.fingerprint[:32]}.onnx",
         )
 
-    def _outputs(self, pixels: PixelCache, engine: Engine) -> Iterator[np.ndarray]:
-        slices = list(batch_slices(len(pixels), EXTRACT_BATCH))
-        for number, batch in enumerate(_ahead(pixels, slices)):
-            yield engine.run(batch)
-            self.progress("features", slices[number].stop, len(pixels))
+    def _outputs(
+        self, engine: Engine, pixels: PixelCache, chosen: np.ndarray, done: int
+    ) -> Iterator[np.ndarray]:
+        """Run images in batches of one size: then a row depends on no other image of its batch."""
+        slices = list(batch_slices(len(chosen), EXTRACT_BATCH))
+        for part, batch in zip(slices, _ahead(pixels, [chosen[x] for x in slices]), strict=True):
+            full = np.pad(batch, [(0, EXTRACT_BATCH - len(batch)), *[(0, 0)] * (batch.ndim - 1)])
+            yield engine.run(full)[: len(batch)].astype(self.dtype, copy=False)
+            self.progress("features", done + part.stop, len(pixels))
 
-    def _key(self, fingerprint: str, engine: str) -> str:
-        parts = {
-            "format": FORMAT,
-            "trunk": self.fingerprint,
-            "images": fingerprint,
-            "decode": decode_settings(self.size),
-            "engine": engine,
-        }
-        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:40]
+    def _table(self, engine: str) -> FeatureTable:
+        if engine not in self._tables:
+            parts = {
+                "trunk": self.fingerprint,
+                "decode": decode_settings(self.size),
+                "engine": engine,
+                "batch": EXTRACT_BATCH,
+                "dtype": self.dtype,
+            }
+            key = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:40]
+            about = {
+                "model": self.model.name,
+                "cut": self.model.outputs[0].name,
+                "size": "x".join(map(str, self.size)),
+                "engine": engine,
+                "floats": self.floats,
+                "dtype": self.dtype,
+                "hash": self.fingerprint,
+            }
+            self._tables[engine] = self.store.table(key, about)
+        return self._tables[engine]
 
     def _choice_file(self) -> Path:
         return self.store.root / f"trunk-{self.fingerprint[:32]}.engine"
@@ -142,20 +202,17 @@ class Trunk:
 
     def _remember(self, name: str) -> None:
         part = self._choice_file().with_suffix(f".{os.getpid()}.part")
-        part.write_text(name, "utf-8")
-        part.replace(self._choice_file())
+        with suppress(OSError):  # a store may be for reading only; then it is measured again
+            part.write_text(name, "utf-8")
+            part.replace(self._choice_file())
 
 
-def _ahead(pixels: PixelCache, slices: list[slice]) -> Iterator[np.ndarray]:
-    """Yield the pixels of each slice, decoding the next while the last is used."""
-
-    def read(part: slice) -> np.ndarray:
-        return pixels[np.arange(part.start, part.stop)]
-
+def _ahead(pixels: PixelCache, chosen: list[np.ndarray]) -> Iterator[np.ndarray]:
+    """Yield the pixels of each batch, decoding the next while the last is used."""
     with ThreadPoolExecutor(1) as pool:
-        waiting = [pool.submit(read, part) for part in slices[:2]]
-        upcoming = iter(slices[2:])
+        waiting = [pool.submit(pixels.__getitem__, part) for part in chosen[:2]]
+        upcoming = iter(chosen[2:])
         while waiting:
             batch = waiting.pop(0).result()
-            waiting += [pool.submit(read, part) for part in islice(upcoming, 1)]
+            waiting += [pool.submit(pixels.__getitem__, part) for part in islice(upcoming, 1)]
             yield batch

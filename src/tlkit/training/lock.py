@@ -13,9 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from tlkit.errors import RunDirectoryError
-
-# On Windows others cannot read a locked byte: it lies far behind the text.
-_LOCKED_BYTE = 2**20
+from tlkit.files import open_lock, release, still_there, take
 
 
 @contextmanager
@@ -40,14 +38,14 @@ def locked(file: Path) -> Iterator[None]:
         _write_owner(stream)
         yield
     finally:
-        _release(stream, file)
+        release(stream, file)
 
 
 def _acquired(file: Path) -> IO[bytes]:
     while True:
         stream = _opened(file)
         try:
-            _take(stream)
+            take(stream)
         except BlockingIOError:
             owner = _owner(stream)
             stream.close()
@@ -57,7 +55,7 @@ def _acquired(file: Path) -> IO[bytes]:
             if _may_run(owner):
                 stream.close()
                 raise _in_use(file, owner, f" If it has ended, delete {file}.") from None
-        if _still_there(stream, file):
+        if still_there(stream, file):
             return stream
         # Its last holder removed it between our opening and our locking it.
         stream.close()
@@ -65,35 +63,11 @@ def _acquired(file: Path) -> IO[bytes]:
 
 def _opened(file: Path) -> IO[bytes]:
     try:
-        return os.fdopen(os.open(file, os.O_RDWR | os.O_CREAT, 0o666), "r+b")
+        return open_lock(file)
     except OSError as error:
         raise RunDirectoryError(
             f"The run directory {file.parent} cannot be used: {error}. Give another run_dir."
         ) from error
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _take(stream: IO[bytes]) -> None:
-        stream.seek(_LOCKED_BYTE)
-        try:
-            msvcrt.locking(stream.fileno(), msvcrt.LK_NBLCK, 1)
-        except PermissionError as error:
-            raise BlockingIOError(str(error)) from error
-
-else:
-    import fcntl
-
-    def _take(stream: IO[bytes]) -> None:
-        fcntl.flock(stream.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-
-def _still_there(stream: IO[bytes], file: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(stream.fileno()), file.stat())
-    except FileNotFoundError:
-        return False
 
 
 def _write_owner(stream: IO[bytes]) -> None:
@@ -117,15 +91,6 @@ def _owner(stream: IO[bytes]) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return owner if isinstance(owner, dict) else {}
-
-
-def _release(stream: IO[bytes], file: Path) -> None:
-    # Removed before it is let go of, where the system allows to remove an open file: afterwards it
-    # could be another's.
-    with suppress(OSError):
-        file.unlink(missing_ok=True)
-    with suppress(OSError):
-        stream.close()
 
 
 def _may_run(owner: dict[str, Any]) -> bool:

@@ -22,7 +22,16 @@ if TYPE_CHECKING:
     from tlkit.training.trainer import StagedTrainer
 
 # Arguments of a trainer on which its result depends, besides the backbone and start_from.
-_ARGUMENTS = ("stages", "head", "image_size", "weights", "preprocessing", "engine", "seed")
+_ARGUMENTS = (
+    "stages",
+    "head",
+    "image_size",
+    "weights",
+    "preprocessing",
+    "engine",
+    "feature_dtype",
+    "seed",
+)
 
 
 def run_settings(

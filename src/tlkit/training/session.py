@@ -62,6 +62,7 @@ class Session:
         engine: Which engine runs the trunks.
         seed: Every random choice follows from it and the stage, epoch and sample.
         reporter: Shows progress.
+        feature_dtype: As what features are stored, "float32" or "float16".
     """
 
     parts: Parts
@@ -71,13 +72,15 @@ class Session:
     engine: str
     seed: int
     reporter: Reporter
+    feature_dtype: str = "float32"
     _trunks: dict[str, Trunk] = field(default_factory=dict)
 
     def trunk(self, phase: Phase, images_ahead: int) -> Trunk | None:
         """Return the trunk of a phase; one that was used before keeps its engine."""
         if phase.trunk is None:
             return None
-        fresh = Trunk(phase.trunk, self.store, self.engine, self.reporter.step, images_ahead)
+        step, dtype = self.reporter.step, self.feature_dtype
+        fresh = Trunk(phase.trunk, self.store, self.engine, step, images_ahead, dtype)
         known = self._trunks.setdefault(fresh.fingerprint, fresh)
         known.images_ahead = images_ahead
         known.notes.clear()
@@ -93,13 +96,14 @@ class Session:
     ) -> Inputs:
         """Return what gives a tail its input: stored features where there can be any."""
         if augmentation is None and mixing is None and trunk is not None:
-            needed = 4 * trunk.floats * len(images)
-            if needed <= STORE_LIMIT:
-                features = trunk.features(images.pixels, images.dataset.fingerprint)
-                return lambda indices, _: features[indices]
+            needed = trunk.bytes * len(images)
+            limit = min(STORE_LIMIT, self.store.limit)
+            if needed <= limit:
+                features = trunk.features(images.pixels, images.dataset.image_digests)
+                return lambda indices, _: _as_float(features[indices])
             trunk.notes.append(
                 f"features of {len(images)} images would take {needed / 2**30:.0f} GiB, more than "
-                f"{STORE_LIMIT / 2**30:.0f}: the trunk is run anew in every epoch"
+                f"{limit / 2**30:.0f}: the trunk is run anew in every epoch"
             )
         run: Any = trunk.ready(images.pixels).run if trunk else _as_float
 

@@ -43,11 +43,13 @@ class StagedTrainer:
         engine: What runs frozen work: ``"auto"``, ``"keras"`` or ``"onnxruntime"``.
         cache: True keeps frozen work in the user's cache folder, a path keeps it there, False
             keeps it for this training only.
+        feature_dtype: As what features are kept, ``"float32"``, or ``"float16"`` for half the disk
+            and memory; a float16 keeps 11 bits of each number.
         run_dir: A folder for settings, checkpoints and results, or None to keep nothing.
         seed: Every random choice follows from it and the stage, epoch and sample.
 
     Raises:
-        TrainingError: No stage, or two of one name.
+        TrainingError: No stage, or two of one name; an unknown ``feature_dtype``.
         UnknownBackboneError: Nothing has that name.
 
     Example:
@@ -73,6 +75,7 @@ class StagedTrainer:
         start_from: str | Path | None = None,
         engine: str = "auto",
         cache: bool | str | Path = True,
+        feature_dtype: str = "float32",
         run_dir: str | Path | None = None,
         seed: int = 0,
     ) -> None:
@@ -85,9 +88,14 @@ class StagedTrainer:
         self.start_from = Path(start_from) if start_from is not None else None
         self.engine = engine
         self.cache = cache
+        self.feature_dtype = feature_dtype
         self.run_dir = Path(run_dir) if run_dir is not None else None
         self.seed = seed
         check_stages(self.stages)
+        if feature_dtype not in ("float32", "float16"):
+            raise TrainingError(
+                f"feature_dtype={feature_dtype!r}, expected 'float32' or 'float16'."
+            )
 
     @classmethod
     def from_run(cls, run: str | Path, /, **replaced: Any) -> StagedTrainer:
@@ -215,6 +223,7 @@ class StagedTrainer:
                 engine=self.engine,
                 seed=self.seed,
                 reporter=reporter,
+                feature_dtype=self.feature_dtype,
             )
 
     def _run_stages(

@@ -1,0 +1,54 @@
+"""A trunk that draws random numbers at inference is told before anything of it is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from tlkit.errors import EngineError
+
+
+def check_steady(trunk: Any, sample: Callable[[], np.ndarray]) -> None:
+    """Raise where a trunk gives two outputs for the same images.
+
+    Only a trunk with layers that hold random states is run, twice, and each of these layers after
+    it only where the outputs differ.
+
+    Args:
+        trunk: A built Functional keras.Model.
+        sample: Gives some of its inputs, (n, h, w, 3), 0..255, if they are needed.
+
+    Raises:
+        EngineError: Names the first layer whose output differs.
+    """
+    drawing = list(_drawing(trunk))
+    if not drawing:
+        return
+    images = sample().astype("float32")
+    if not _differs(trunk, images):
+        return
+    import keras
+
+    for layer in drawing:
+        if _differs(keras.Model(trunk.inputs[0], layer.output), images):
+            raise EngineError(
+                f"The layer {layer.name!r} ({type(layer).__name__}) of the frozen part "
+                f"{trunk.name!r} draws random numbers at inference, so its output cannot be "
+                "computed once and kept. Let it draw in training only, or unfreeze it: then it "
+                "runs anew in every epoch."
+            )
+
+
+def _drawing(trunk: Any) -> Iterator[Any]:
+    """Yield the layers that hold random states: variables that are no weights."""
+    for layer in trunk.layers:
+        known = {id(weight) for weight in layer.weights}
+        if any(id(variable) not in known for variable in layer.variables):
+            yield layer
+
+
+def _differs(model: Any, images: np.ndarray) -> bool:
+    first, second = (np.asarray(model.predict_on_batch(images)) for _ in range(2))
+    return not np.allclose(first, second, rtol=1e-4, atol=1e-6, equal_nan=True)

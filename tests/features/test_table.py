@@ -1,0 +1,221 @@
+"""Features by the content of the image, shared by all who work on them."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.features.test_shards import ids
+from tlkit.errors import CacheError
+from tlkit.features.rows import FeatureRows
+from tlkit.features.table import FeatureTable
+
+IDS = ids(50)
+ROWS = np.arange(100, dtype="float32").reshape(50, 2)
+
+
+def table(folder: Path) -> FeatureTable:
+    """A table in a folder that is there."""
+    return FeatureTable(folder, lambda _: None)
+
+
+def rows_of(*positions: int) -> Callable[[], Iterator[np.ndarray]]:
+    """What computes the rows of some images."""
+    return lambda: iter([ROWS[list(positions)]])
+
+
+def add(to: FeatureTable, *positions: int) -> bool:
+    """Compute and store some images."""
+    return to.add(IDS[list(positions)], rows_of(*positions), 100)
+
+
+def read(rows: FeatureRows | None) -> np.ndarray:
+    """All rows."""
+    assert rows is not None
+    return np.asarray(rows)
+
+
+def test_features_come_back_in_any_order_and_number(tmp_path: Path) -> None:
+    one = table(tmp_path)
+    add(one, 3, 1, 4)
+    add(one, 9, 2)
+    for wanted in ([1], [9, 3, 2, 1, 4], [4, 4, 2, 4]):
+        rows = one.rows(IDS[wanted])
+        assert np.array_equal(read(rows), ROWS[wanted])
+        assert np.array_equal(rows[np.array([0, 0])], ROWS[[wanted[0]] * 2])  # type: ignore[index]
+    assert one.rows(IDS[[1, 5]]) is None
+    assert one.missing(IDS[[7, 3, 5, 7, 5, 1]]).tolist() == [0, 2]
+
+
+def test_empty_table_misses_everything(tmp_path: Path) -> None:
+    assert table(tmp_path / "none").missing(IDS).tolist() == list(range(50))
+    assert table(tmp_path / "none").rows(IDS[:1]) is None
+
+
+@given(st.lists(st.lists(st.integers(0, 49), min_size=1), min_size=1, max_size=6), st.booleans())
+def test_each_image_is_computed_once_whatever_is_asked(
+    tmp_path_factory: pytest.TempPathFactory, requests: list[list[int]], mapped: bool
+) -> None:
+    folder = tmp_path_factory.mktemp("table")
+    computed: list[int] = []
+    for request in requests:
+        one = table(folder)
+        missing = one.missing(IDS[request])
+        if len(missing):
+            positions = np.array(request)[missing].tolist()
+            computed += positions
+            assert add(one, *positions)
+        rows = one.rows(IDS[request])
+        assert rows is not None
+        if mapped:
+            rows = FeatureRows(rows._shards, rows._number, rows._row, in_memory=0)
+        assert np.array_equal(read(rows), ROWS[request])
+    assert len(computed) == len(set(computed))
+    assert set(computed) == {position for request in requests for position in request}
+
+
+def test_large_features_are_read_from_disk_a_part_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = table(tmp_path)
+    add(one, *range(50))
+    small = one.rows(IDS)
+    assert small is not None
+    monkeypatch.setattr("tlkit.features.rows.MAPPED", 16)
+    rows = FeatureRows(small._shards, small._number, small._row, in_memory=0)
+    assert np.array_equal(rows[[5, 0, 49]], ROWS[[5, 0, 49]])
+    assert rows._touched == 0, "their memory was given back"
+    assert (len(rows), rows.shape, rows.nbytes) == (50, (50, 2), 400)
+
+
+def test_flipped_byte_is_reported_and_computed_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    add(table(tmp_path), 1, 2)
+    (file,) = tmp_path.glob("*.shard")
+    content = bytearray(file.read_bytes())
+    content[-40] ^= 1
+    file.write_bytes(content)
+    other = table(tmp_path)
+    assert len(other.missing(IDS[[1, 2]])) == 0, "the ids alone are not checked"
+    with caplog.at_level(logging.WARNING, "tlkit"):
+        assert other.rows(IDS[[1, 2]]) is None
+    assert f"stored features {file} are damaged (its checksum does not fit)" in caplog.text
+    assert other.missing(IDS[[1, 2]]).tolist() == [0, 1]
+    add(other, 1, 2)
+    assert np.array_equal(read(other.rows(IDS[[1, 2]])), ROWS[[1, 2]])
+
+
+def test_shard_that_is_cut_off_is_missing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    add(table(tmp_path), 1, 2)
+    (file,) = tmp_path.glob("*.shard")
+    file.write_bytes(file.read_bytes()[:30])
+    assert table(tmp_path).missing(IDS[[1, 2]]).tolist() == [0, 1]
+    assert "damaged" in caplog.text
+    assert not file.exists()
+
+
+def test_shard_that_another_process_removes_is_missing(tmp_path: Path) -> None:
+    one = table(tmp_path)
+    add(one, 1, 2)
+    assert not len(one.missing(IDS[[1, 2]]))
+    for file in tmp_path.glob("*.shard"):
+        file.unlink()
+    assert one.rows(IDS[[1, 2]]) is None
+
+
+def test_use_is_noted_for_those_who_make_room(tmp_path: Path) -> None:
+    one = table(tmp_path)
+    add(one, 1)
+    (file,) = tmp_path.glob("*.shard")
+    os.utime(file, (0, 0))
+    one.rows(IDS[[1]])
+    assert file.stat().st_mtime > 0
+
+
+def test_what_another_is_computing_is_left_to_it(tmp_path: Path) -> None:
+    inside, go_on = threading.Event(), threading.Event()
+
+    def slow() -> Iterator[np.ndarray]:
+        inside.set()
+        assert go_on.wait(10)
+        yield ROWS[[1, 2]]
+
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(table(tmp_path).add, IDS[[1, 2]], slow, 100)
+        assert inside.wait(10)
+        assert not add(table(tmp_path), 1, 2)
+        assert add(table(tmp_path), 3)
+        go_on.set()
+        assert first.result()
+    assert not list(tmp_path.glob("*.lock"))
+
+
+def test_what_another_has_just_computed_is_not_computed_again(tmp_path: Path) -> None:
+    add(table(tmp_path), 1, 2)
+
+    def never() -> Iterator[np.ndarray]:
+        raise AssertionError("computed twice")
+
+    assert table(tmp_path).add(IDS[[1, 2]], never, 100)
+
+
+def _work(folder: str, log: str) -> None:
+    one = table(Path(folder))
+    while len(missing := one.missing(IDS)):
+        for start in range(0, len(missing), 5):
+            part = missing[start : start + 5]
+
+            def compute(part: np.ndarray = part) -> Iterator[np.ndarray]:
+                with Path(log).open("a") as file:
+                    file.write("".join(f"{position}\n" for position in part))
+                yield ROWS[part]
+
+            one.add(IDS[part], compute, 100)
+
+
+def test_several_processes_compute_each_image_once(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    (tmp_path / "table").mkdir()
+    arguments = (str(tmp_path / "table"), str(tmp_path / "log"))
+    workers = [context.Process(target=_work, args=arguments) for _ in range(3)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert [worker.exitcode for worker in workers] == [0, 0, 0]
+    computed = (tmp_path / "log").read_text().split()
+    assert sorted(map(int, computed)) == list(range(50))
+    assert np.array_equal(read(table(tmp_path / "table").rows(IDS)), ROWS)
+
+
+def test_without_file_locks_work_may_be_done_twice_and_is_right(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none(_: object) -> None:
+        raise OSError("no locks available")
+
+    monkeypatch.setattr("tlkit.features.table.take", none)
+
+    def overtaken() -> Iterator[np.ndarray]:
+        assert add(table(tmp_path), 1, 2)
+        yield ROWS[[1, 2]]
+
+    one = table(tmp_path)
+    assert one.add(IDS[[1, 2]], overtaken, 100)
+    assert np.array_equal(read(one.rows(IDS[[1, 2]])), ROWS[[1, 2]])
+
+
+def test_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    with pytest.raises(CacheError, match=r"could not be written to .*none: .*cache=PATH"):
+        add(table(tmp_path / "none"), 1)
