@@ -20,6 +20,7 @@ import pytest
 import tlkit
 from tests.training.conftest import head_stage, same_weights, trainer
 from tlkit.errors import RunDirectoryError
+from tlkit.files import take
 from tlkit.training.lock import locked
 
 Data = tuple[tlkit.ImageDataset, tlkit.ImageDataset]
@@ -110,9 +111,7 @@ def test_text_left_by_a_killed_process_does_not_lock(tmp_path: Path) -> None:
 def test_lock_that_was_removed_meanwhile_is_taken_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import tlkit.training.lock as module
-
-    file, take, times = tmp_path / "run.lock", module.take, []
+    file, times = tmp_path / "run.lock", []
 
     def slow(stream: Any) -> None:
         times.append(1)
@@ -120,7 +119,7 @@ def test_lock_that_was_removed_meanwhile_is_taken_anew(
             file.unlink()
         take(stream)
 
-    monkeypatch.setattr(module, "take", slow)
+    monkeypatch.setattr("tlkit.training.lock.take", slow)
     with locked(file):
         assert json.loads(file.read_text())["process"] == os.getpid()
     assert len(times) == 2

@@ -7,20 +7,18 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from tlkit.errors import CacheError
+from tlkit.features.contents import ABOUT, StoreInfo, size_of, sizes_in, table_info, used_at
 from tlkit.features.shards import SUFFIX
 from tlkit.features.table import FeatureTable
 
 FORMAT = 2
 LIMIT_GB = 50.0
-_ABOUT = "about.json"
 # Nobody writes for so long at a file without adding to it.
 _ABANDONED_S = 3600.0
 
@@ -93,9 +91,9 @@ class FeatureStore:
     def info(self) -> StoreInfo:
         """Return what lies in the store."""
         folders = (folder for folder in self.root.iterdir() if folder.is_dir())
-        tables = (_table_info(folder) for folder in folders)
+        tables = (table_info(folder) for folder in folders)
         newest_first = sorted(tables, key=lambda table: table.last_used, reverse=True)
-        return StoreInfo(self.root, tuple(newest_first), sum(_sizes(self.root)), self.limit)
+        return StoreInfo(self.root, tuple(newest_first), sum(sizes_in(self.root)), self.limit)
 
     def _prepare(self, folder: Path, about: Mapping[str, Any], size: int) -> None:
         """Make a table's folder and room for ``size`` bytes, or say why that cannot be."""
@@ -103,7 +101,7 @@ class FeatureStore:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             part.write_text(json.dumps(about, indent=1) + "\n", "utf-8")
-            part.replace(folder / _ABOUT)
+            part.replace(folder / ABOUT)
         except OSError as error:
             raise _unwritable(self.root, error) from error
         self._make_room(size, folder)
@@ -121,57 +119,14 @@ class FeatureStore:
             if not _in_writing(left):
                 with suppress(OSError):
                     left.unlink()
-        shards = sorted(self.root.glob(f"*/*{SUFFIX}"), key=_used, reverse=True)
+        shards = sorted(self.root.glob(f"*/*{SUFFIX}"), key=used_at, reverse=True)
         others = [file for file in shards if file.parent != table]
-        over = sum(map(_size, shards)) + size - self.limit
+        over = sum(map(size_of, shards)) + size - self.limit
         while over > 0 and others:
             oldest = others.pop()
-            over -= _size(oldest)
+            over -= size_of(oldest)
             with suppress(OSError):
                 oldest.unlink()
-
-
-@dataclass(frozen=True)
-class TableInfo:
-    """The features of one trunk on one engine.
-
-    Args:
-        about: What they are: the trunk, its image size, the engine.
-        shards: Files.
-        bytes: Of all files.
-        last_used: When one of them was last read or written, in seconds since 1970.
-    """
-
-    about: Mapping[str, Any]
-    shards: int
-    bytes: int
-    last_used: float
-
-    def __str__(self) -> str:
-        used = datetime.fromtimestamp(self.last_used).strftime("%Y-%m-%d %H:%M")
-        what = "  ".join(f"{name} {value}" for name, value in self.about.items() if name != "hash")
-        return f"{self.bytes / 1e6:10,.1f} MB  last used {used}  {what}"
-
-
-@dataclass(frozen=True)
-class StoreInfo:
-    """What lies in a feature store; prints as a table.
-
-    Args:
-        root: Its folder.
-        tables: The one used last comes first.
-        bytes: Of everything in it, exported models included.
-        limit: The most bytes that features may take.
-    """
-
-    root: Path
-    tables: tuple[TableInfo, ...]
-    bytes: int
-    limit: int
-
-    def __str__(self) -> str:
-        head = f"{self.root}: {self.bytes / 1e6:,.1f} MB of at most {self.limit / 1e6:,.0f} MB"
-        return "\n".join([head, *map(str, self.tables)])
 
 
 def info(root: str | Path | None = None) -> StoreInfo:
@@ -211,9 +166,9 @@ def clear(root: str | Path | None = None, *, unused_days: float = 0.0) -> int:
     # Those of other versions too, but nothing else that may lie in the folder.
     for version in folder.glob("v[0-9]*"):
         for file in [f for f in version.rglob("*") if f.is_file()]:
-            if _used(file) > latest or _in_writing(file):
+            if used_at(file) > latest or _in_writing(file):
                 continue
-            size = _size(file)
+            size = size_of(file)
             try:
                 file.unlink(missing_ok=True)
             except OSError as error:
@@ -225,37 +180,9 @@ def clear(root: str | Path | None = None, *, unused_days: float = 0.0) -> int:
     return freed
 
 
-def _table_info(folder: Path) -> TableInfo:
-    try:
-        about = json.loads((folder / _ABOUT).read_text("utf-8"))
-    except (OSError, ValueError):
-        about = {}
-    shards = list(folder.glob(f"*{SUFFIX}"))
-    used = max(map(_used, shards), default=_used(folder))
-    return TableInfo(dict(about), len(shards), sum(map(_size, shards)), used)
-
-
 def _in_writing(file: Path) -> bool:
     """Return whether a file is one that a process is still writing, so far as can be known."""
-    return file.name.endswith(".part") and time.time() - _used(file) < _ABANDONED_S
-
-
-def _sizes(folder: Path) -> Iterator[int]:
-    return (_size(file) for file in folder.rglob("*") if file.is_file())
-
-
-def _size(file: Path) -> int:
-    try:
-        return file.stat().st_size
-    except OSError:  # removed meanwhile
-        return 0
-
-
-def _used(file: Path) -> float:
-    try:
-        return file.stat().st_mtime
-    except OSError:
-        return 0.0
+    return file.name.endswith(".part") and time.time() - used_at(file) < _ABANDONED_S
 
 
 def _unwritable(folder: Path, error: OSError) -> CacheError:
