@@ -82,7 +82,7 @@ def size_of(file: Path) -> int:
 
 
 def used_at(file: Path) -> float:
-    """Return when a file was last read or written, in seconds since 1970; 0 for one that is gone."""
+    """Return when a file was last read or written, in seconds since 1970; 0 for one gone."""
     try:
         return file.stat().st_mtime
     except OSError:
