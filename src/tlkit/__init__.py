@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tlkit.learning_rate.curve import LRCurve
     from tlkit.learning_rate.finder import ExponentialLRFinder
     from tlkit.learning_rate.selectors import MinimumOverTen, SmoothedMinimum, Steepest, Valley
+    from tlkit.learning_rate.share_of_fall import ShareOfFall
     from tlkit.training import recipes
     from tlkit.training.fine_tune import fine_tune
     from tlkit.training.head import Head
@@ -57,6 +58,7 @@ _HOMES = {
     "LRCurve": "tlkit.learning_rate.curve",
     "MinimumOverTen": "tlkit.learning_rate.selectors",
     "PolicyPreview": "tlkit.training.preview",
+    "ShareOfFall": "tlkit.learning_rate.share_of_fall",
     "SmoothedMinimum": "tlkit.learning_rate.selectors",
     "Stage": "tlkit.training.stage",
     "StagedTrainer": "tlkit.training.trainer",
@@ -95,6 +97,7 @@ __all__ = [
     "LRCurve",
     "MinimumOverTen",
     "PolicyPreview",
+    "ShareOfFall",
     "SmoothedMinimum",
     "Stage",
     "StagedTrainer",

@@ -104,6 +104,7 @@ def test_all_selectors_are_asked_and_refusals_are_kept() -> None:
     curve = LRCurve(RATES, -BOWL)
     assert set(curve.suggestions) | set(curve.refusals) == {
         "SmoothedMinimum",
+        "ShareOfFall",
         "Steepest",
         "Valley",
         "MinimumOverTen",

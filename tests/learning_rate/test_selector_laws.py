@@ -8,13 +8,15 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from tlkit import LRCurve, MinimumOverTen, SmoothedMinimum, Steepest, Valley
+from tlkit import LRCurve, MinimumOverTen, ShareOfFall, SmoothedMinimum, Steepest, Valley
 from tlkit.errors import SelectorError
 from tlkit.learning_rate.selectors import Selector
 
 ALL: list[Selector] = [
     SmoothedMinimum(),
     SmoothedMinimum(9, max_volatility=0.1),
+    ShareOfFall(),
+    ShareOfFall(0.3, window=9),
     Steepest(),
     Valley(),
     MinimumOverTen(),

@@ -7,11 +7,11 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from tlkit import LRCurve, MinimumOverTen, SmoothedMinimum, Steepest, Valley
+from tlkit import LRCurve, MinimumOverTen, ShareOfFall, SmoothedMinimum, Steepest, Valley
 from tlkit.errors import LearningRateError, SelectorError
 from tlkit.learning_rate.selectors import Selector
 
-ALL: list[Selector] = [SmoothedMinimum(), Steepest(), Valley(), MinimumOverTen()]
+ALL: list[Selector] = [SmoothedMinimum(), ShareOfFall(), Steepest(), Valley(), MinimumOverTen()]
 RATES = np.geomspace(1e-5, 1, 41)
 
 
@@ -177,3 +177,33 @@ def test_the_volatility_limit_must_be_above_zero(limit: float) -> None:
 
 def test_selectors_print_as_the_code_that_makes_them() -> None:
     assert repr(SmoothedMinimum(7)) == "SmoothedMinimum(window=7, max_volatility=0.5)"
+
+
+def test_share_of_fall_takes_the_rate_where_most_of_the_fall_is_made() -> None:
+    losses = [100.0] * 10 + [80, 60, 40, 20, 10, 8, 6, 4, 2, 0] + [50.0] * 10
+    rates = np.geomspace(1e-5, 1, 30)
+    found = {share: ShareOfFall(share, window=3)(LRCurve(rates, losses)) for share in (0.3, 0.7)}
+    # Over three points the smallest mean is 2.67, so that the limits are 70.8 and 31.9.
+    assert found == {0.3: rates[11], 0.7: rates[13]}
+    assert found[0.7] < rates[int(np.argmin(losses))] == rates[19]
+
+
+def test_share_of_fall_answers_where_the_loss_falls_to_the_end() -> None:
+    rates = np.geomspace(1e-5, 1, 30)
+    curve = LRCurve(rates, np.linspace(1, 0, 30))
+    assert rates[15] < ShareOfFall()(curve) < rates[-1]
+    with pytest.raises(SelectorError, match="the loss never falls below where it starts"):
+        ShareOfFall()(LRCurve(rates, np.linspace(0, 1, 30)))
+
+
+@pytest.mark.parametrize("share", [0, 1, -0.5, float("nan")])
+def test_share_of_fall_refuses_what_is_no_share(share: float) -> None:
+    with pytest.raises(LearningRateError, match=r"expected a share of the fall, above 0 and below"):
+        ShareOfFall(share)
+
+
+def test_share_of_fall_says_why() -> None:
+    losses = [100.0] * 10 + [80, 60, 40, 20, 10, 8, 6, 4, 2, 0] + [50.0] * 10
+    curve = LRCurve(np.geomspace(1e-5, 1, 30), losses, selector=ShareOfFall(window=3))
+    assert "ShareOfFall: from here on the loss stays below 31" in repr(curve)
+    assert "70% of the whole fall" in repr(curve)

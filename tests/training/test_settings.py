@@ -59,6 +59,7 @@ def quiet(layers: Any, epoch: int) -> Any:  # noqa: ARG001
         tlkit.BatchNormOnly(),
         tlkit.ExponentialLRFinder(steps=5, selector=tlkit.Steepest(window=3)),
         tlkit.ExponentialLRFinder(selector=tlkit.Valley()),
+        tlkit.ExponentialLRFinder(selector=tlkit.ShareOfFall(0.5)),
         tlkit.ExponentialLRFinder(selector=tlkit.MinimumOverTen()),
         tlkit.WarmupCosine(peak=0.1),
         {"cat": 1.0, "dog": 2.5},

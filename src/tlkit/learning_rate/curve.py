@@ -20,6 +20,7 @@ from tlkit.learning_rate.selectors import (
     Valley,
 )
 from tlkit.learning_rate.series import check_rates, frozen, vector
+from tlkit.learning_rate.share_of_fall import ShareOfFall
 from tlkit.learning_rate.smoothing import Floats
 
 if TYPE_CHECKING:
@@ -197,7 +198,13 @@ class LRCurve:
         return f"{head}\n{selector_name(self.selector)}: {self.reason}{stop}"
 
     def _choosers(self) -> dict[str, Selector]:
-        built_in: Sequence[Selector] = (SmoothedMinimum(), Steepest(), Valley(), MinimumOverTen())
+        built_in: Sequence[Selector] = (
+            SmoothedMinimum(),
+            ShareOfFall(),
+            Steepest(),
+            Valley(),
+            MinimumOverTen(),
+        )
         return {selector_name(s): s for s in (*built_in, self.selector)}
 
 

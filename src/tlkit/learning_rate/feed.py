@@ -173,6 +173,8 @@ def _unpack(batch: Any) -> Batch:
 
 def _native(value: Any) -> Any:
     """Tensors of another framework than the backend's, as from tf.data under JAX, as arrays."""
+    if isinstance(value, np.ndarray):
+        return value
     foreign = hasattr(value, "__array__") and not keras.ops.is_tensor(value)
     return np.asarray(value) if foreign else value
 

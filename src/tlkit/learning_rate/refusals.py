@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from tlkit.errors import SelectorError
+from tlkit.errors import LearningRateError, SelectorError
 from tlkit.learning_rate.smoothing import Floats, centred_mean, despiked
 
 if TYPE_CHECKING:
@@ -17,6 +17,14 @@ TIE = 1e-9  # values closer than this share of their scale are the same value
 WIDER = "Sweep with a larger max_lr"
 LOWER = "Sweep with a smaller min_lr"
 _ROUNDING = 1e-12  # differences below this share of the values are rounding
+
+
+def check_window(window: int) -> None:
+    """Refuses a smoothing window that has no middle."""
+    if isinstance(window, bool) or not isinstance(window, int) or window < 3 or window % 2 == 0:
+        raise LearningRateError(
+            f"window={window!r}: expected an odd number of points, 3 or more, such as 5."
+        )
 
 
 def enough(curve: LRCurve, points: int) -> LRCurve:

@@ -1,6 +1,7 @@
 """Selectors: from a loss curve to one learning rate, or an honest refusal.
 
-A selector is any callable ``selector(curve) -> float``. The four here raise
+A selector is any callable ``selector(curve) -> float``. The four here, and
+:class:`~tlkit.learning_rate.share_of_fall.ShareOfFall`, raise
 :class:`~tlkit.errors.SelectorError` with a reason where no rate can honestly be chosen: too few
 points, a loss that is the same everywhere, that never falls or that never stops falling.
 None of them looks at the absolute size of the loss: adding a constant to all losses, or multiplying
@@ -20,6 +21,7 @@ from tlkit.errors import LearningRateError, SelectorError
 from tlkit.learning_rate.refusals import (
     LOWER,
     TIE,
+    check_window,
     enough,
     first_minimum,
     refuse_edges,
@@ -78,7 +80,7 @@ class SmoothedMinimum:
     max_volatility: float = 0.5
 
     def __post_init__(self) -> None:
-        _check_window(self.window)
+        check_window(self.window)
         if not self.max_volatility > 0:
             raise LearningRateError(
                 f"max_volatility={self.max_volatility!r}: expected a number above 0, "
@@ -146,7 +148,7 @@ class Steepest:
     window: int = 5
 
     def __post_init__(self) -> None:
-        _check_window(self.window)
+        check_window(self.window)
 
     def __call__(self, curve: LRCurve) -> float:
         points, slope = self._slopes(curve)
@@ -231,13 +233,6 @@ class MinimumOverTen:
     def reason(self, curve: LRCurve) -> str:
         """Why this rate, in words."""
         return f"a tenth of the rate with the smallest loss {curve.losses.min():.4g}"
-
-
-def _check_window(window: int) -> None:
-    if isinstance(window, bool) or not isinstance(window, int) or window < 3 or window % 2 == 0:
-        raise LearningRateError(
-            f"window={window!r}: expected an odd number of points, 3 or more, such as 5."
-        )
 
 
 def _longest_fall(losses: Floats) -> tuple[int, int]:

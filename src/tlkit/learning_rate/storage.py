@@ -20,11 +20,12 @@ from tlkit.learning_rate.selectors import (
     Steepest,
     Valley,
 )
+from tlkit.learning_rate.share_of_fall import ShareOfFall
 from tlkit.learning_rate.smoothing import Floats
 
 _FORMAT = "tlkit.LRCurve/1"
-_SELECTORS: dict[str, type[SmoothedMinimum | Steepest | Valley | MinimumOverTen]] = {
-    kind.__name__: kind for kind in (SmoothedMinimum, Steepest, Valley, MinimumOverTen)
+_SELECTORS: dict[str, type[SmoothedMinimum | ShareOfFall | Steepest | Valley | MinimumOverTen]] = {
+    kind.__name__: kind for kind in (SmoothedMinimum, ShareOfFall, Steepest, Valley, MinimumOverTen)
 }
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from tlkit.data.augment import Augmentation
 from tlkit.learning_rate.finder import ExponentialLRFinder
 from tlkit.learning_rate.selectors import MinimumOverTen, SmoothedMinimum, Steepest, Valley
+from tlkit.learning_rate.share_of_fall import ShareOfFall
 from tlkit.training.described import described
 from tlkit.training.head import Head
 from tlkit.training.keras_settings import keras_object, keras_settings
@@ -42,6 +43,7 @@ _OWN: dict[str, Callable[..., Any]] = {
         GradualUnfreeze,
         Head,
         MinimumOverTen,
+        ShareOfFall,
         SmoothedMinimum,
         Stage,
         Steepest,
