@@ -51,7 +51,8 @@ def tests(session: nox.Session) -> None:
 
 # What depends on the backend: training, its laws, searches, and what both are fed with. Left out
 # are the files about settings, descriptions, previews, locks and damaged files, where no backend
-# takes part, and, for their time, those whose subject the laws and the others here touch as well.
+# takes part, and, for their time, those whose subject the laws and the others here touch as well;
+# `nox -s jax -- tests/training` runs them all.
 JAX_TESTS = (
     "tests/learning_rate/test_nothing_left_behind.py",
     "tests/learning_rate/test_finder.py",
@@ -61,12 +62,9 @@ JAX_TESTS = (
         for subject in (
             "plain_equivalence",
             "laws",
-            "policies",
             "phases",
-            "learning_rates",
             "recipes",
             "layer_decay",
-            "targets",
             "averaging",
             "mixing",
             "resume",
