@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-import multiprocessing
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -170,33 +171,37 @@ def test_what_another_has_just_computed_is_not_computed_again(tmp_path: Path) ->
     assert table(tmp_path).add(IDS[[1, 2]], never, 100)
 
 
-def _work(folder: str, log: str) -> None:
-    one = table(Path(folder))
-    while len(missing := one.missing(IDS)):
-        for start in range(0, len(missing), 5):
-            part = missing[start : start + 5]
+WORK = """
+import sys
+from pathlib import Path
+import numpy as np
+from tlkit.features.table import FeatureTable
 
-            def compute(part: np.ndarray = part) -> Iterator[np.ndarray]:
-                with Path(log).open("a") as file:
-                    file.write("".join(f"{position}\n" for position in part))
-                yield ROWS[part]
+folder, log = map(Path, sys.argv[1:])
+ids = np.load(folder.parent / "ids.npy")
+table = FeatureTable(folder, lambda size: None)
+while len(missing := table.missing(ids)):
+    for start in range(0, len(missing), 5):
+        part = missing[start : start + 5]
 
-            one.add(IDS[part], compute, 100)
+        def compute(part=part):
+            with log.open("a") as file:
+                file.write("".join(f"{position}\\n" for position in part))
+            yield np.stack([2 * part, 2 * part + 1], 1).astype("float32")
+
+        table.add(ids[part], compute, 100)
+"""
 
 
 def test_several_processes_compute_each_image_once(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("spawn")
-    (tmp_path / "table").mkdir()
-    arguments = (str(tmp_path / "table"), str(tmp_path / "log"))
-    workers = [context.Process(target=_work, args=arguments) for _ in range(3)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    assert [worker.exitcode for worker in workers] == [0, 0, 0]
-    computed = (tmp_path / "log").read_text().split()
-    assert sorted(map(int, computed)) == list(range(50))
-    assert np.array_equal(read(table(tmp_path / "table").rows(IDS)), ROWS)
+    folder, log = tmp_path / "table", tmp_path / "log"
+    folder.mkdir()
+    np.save(tmp_path / "ids.npy", IDS)
+    command = [sys.executable, "-c", WORK, str(folder), str(log)]
+    workers = [subprocess.Popen(command) for _ in range(3)]
+    assert [worker.wait() for worker in workers] == [0, 0, 0]
+    assert sorted(map(int, log.read_text().split())) == list(range(50))
+    assert np.array_equal(read(table(folder).rows(IDS)), ROWS)
 
 
 def test_without_file_locks_work_may_be_done_twice_and_is_right(
