@@ -43,7 +43,7 @@ def tests(session: nox.Session) -> None:
     paths = ("tests", "docs", "README.md")
     session.run("pytest", "-m", "not slow", *PARALLEL, *paths, *session.posargs)
     session.run("pytest", "--doctest-modules", "--pyargs", "tlkit")
-    session.run("pytest", "-m", "not slow", *PLUGIN_TESTS)
+    session.run("pytest", "-m", "not slow", *PARALLEL, *PLUGIN_TESTS)
     session.install("--no-deps", "keras-hub>=0.32", HUB)
     session.install(*HUB_NEEDS)
     session.run("pytest", *PARALLEL, *HUB_TESTS)
