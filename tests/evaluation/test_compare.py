@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+from itertools import combinations
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from tlkit import Evaluation, compare
+from tlkit import Comparison, Evaluation, compare
 from tlkit.errors import EvaluationError
-from tlkit.evaluation.significance import holm, mcnemar_exact, two_sided
+from tlkit.evaluation.significance import (
+    average_ranks,
+    further_images,
+    holm,
+    mcnemar_exact,
+    two_sided,
+)
 
 
 def test_a_clear_difference_is_claimed_with_its_interval(
@@ -37,20 +47,26 @@ def test_a_small_difference_is_not_claimed(good: Evaluation, similar: Evaluation
     assert pair.interval[0] < 0 < pair.interval[1]
     assert pair.sentence.startswith("no difference can be claimed between")
     assert "at this size (difference" in pair.sentence
+    assert re.search(r"; about [\d,]+ more images would be needed$", pair.sentence)
     assert set(result.best_group) == {"A", "B"}
+    assert result.groups == (result.ranking,)
 
 
 def test_equal_predictions_differ_by_nothing(good: Evaluation) -> None:
     (pair,) = compare([good, good]).pairs
     assert (pair.difference, pair.interval, pair.p_value, pair.mcnemar_p) == (0, (0, 0), 1, 1)
     assert (pair.better, pair.worse) == ("model 1", "model 2")
+    assert pair.further_images is None
+    assert pair.sentence == (
+        "no difference can be claimed between model 1 and model 2: their scores are equal, and no "
+        "number of images would help"
+    )
 
 
 def test_a_difference_that_only_the_correction_takes_away_says_so(good: Evaluation) -> None:
-    from dataclasses import replace
-
     (pair,) = compare([good, good]).pairs
-    sentence = replace(pair, p_value=0.03, p_adjusted=0.09).sentence
+    close = replace(pair, difference=0.01, standard_error=0.005, pairs=3)
+    sentence = replace(close, p_value=0.03, p_adjusted=0.09).sentence
     assert "at this size after correction for all pairs (difference" in sentence
 
 
@@ -107,6 +123,15 @@ def test_evaluations_on_different_images_are_refused(good: Evaluation) -> None:
     compare([relabeled(good, image_names=names), good])
 
 
+def test_evaluations_of_other_pictures_with_the_same_names_are_refused(good: Evaluation) -> None:
+    digests = np.arange(600 * 32, dtype=np.uint64).astype(np.uint8).reshape(600, 32)
+    one, other = (relabeled(good, image_digests=rows) for rows in (digests, digests[::-1]))
+    with pytest.raises(EvaluationError, match=r"different image contents .*digests"):
+        compare([one, other])
+    compare([one, one])
+    compare([one, good])
+
+
 @pytest.mark.parametrize("count", [0, 1])
 def test_fewer_than_two_evaluations_are_refused(good: Evaluation, count: int) -> None:
     with pytest.raises(EvaluationError, match=f"got {count} evaluations"):
@@ -121,6 +146,89 @@ def test_too_few_resamples_for_so_many_pairs_are_refused(good: Evaluation) -> No
 def test_an_unknown_metric_is_refused(good: Evaluation) -> None:
     with pytest.raises(EvaluationError, match="metric='auc'"):
         compare([good, good], metric="auc")
+
+
+@pytest.mark.parametrize("metric", ["log_loss", "brier_score"])
+def test_of_losses_the_lower_is_better(good: Evaluation, poor: Evaluation, metric: str) -> None:
+    result = compare({"poor": poor, "good": good}, metric)
+    (pair,) = result.pairs
+    assert result.ranking == ("good", "poor")
+    assert pair.difference == pytest.approx(poor.score(metric) - good.score(metric))
+    assert 0 < pair.interval[0] < pair.difference < pair.interval[1]
+    assert pair.sentence.startswith(
+        f"good is better than poor by {pair.difference:.4f} of {metric.replace('_', ' ')} ["
+    )
+
+
+@pytest.mark.parametrize("metric", ["top_2", "cohen_kappa"])
+def test_other_scores_are_compared_as_well(good: Evaluation, poor: Evaluation, metric: str) -> None:
+    result = compare({"poor": poor, "good": good}, metric)
+    assert result.best_group == ("good",)
+    assert dict(result.scores)["good"] == good.score(metric)
+
+
+def test_an_undefined_kappa_cannot_be_compared() -> None:
+    found = Evaluation.from_predictions([0, 0], [[0.9, 0.1], [0.8, 0.2]])
+    with pytest.raises(EvaluationError, match="cohen_kappa of 'model 1' is undefined"):
+        compare([found, found], "cohen_kappa")
+
+
+def test_ranks_are_averaged_over_the_resamples(
+    good: Evaluation, poor: Evaluation, similar: Evaluation
+) -> None:
+    result = compare({"poor": poor, "a": good, "b": similar})
+    names, ranks = zip(*result.average_ranks, strict=True)
+    assert names == result.ranking
+    assert ranks[2] == 3
+    assert 1 < ranks[0] < ranks[1] < 2
+    assert sum(ranks) == pytest.approx(6)
+    assert result.groups == (result.ranking[:2], ("poor",))
+    assert "not told apart: " + ", ".join(result.ranking[:2]) + "\n" in str(result)
+    assert "not told apart: none" in str(compare({"poor": poor, "a": good}))
+    assert "average rank 3.00" in str(result)
+
+
+def test_equal_models_share_a_rank(good: Evaluation) -> None:
+    assert average_ranks(np.ones((3, 5))) == [2, 2, 2]
+    assert average_ranks(np.array([[3.0, 3.0], [3.0, 1.0], [1.0, 2.0]])) == [1.25, 2.25, 2.5]
+    assert dict(compare([good, good]).average_ranks) == {"model 1": 1.5, "model 2": 1.5}
+
+
+def test_groups_overlap_as_in_a_critical_difference_diagram(good: Evaluation) -> None:
+    (pair,) = compare([good, good]).pairs
+    scores = tuple(zip("abcd", (0.9, 0.8, 0.7, 0.6), strict=True))
+    told = {("a", "c"), ("a", "d"), ("b", "d")}
+    pairs = tuple(
+        replace(pair, better=x, worse=y, p_adjusted=0.01 if (x, y) in told else 0.5)
+        for x, y in combinations("abcd", 2)
+    )
+    groups = Comparison("accuracy", scores, pairs, 600, scores).groups
+    assert groups == (("a", "b"), ("b", "c"), ("c", "d"))
+
+
+def test_the_number_of_further_images_is_that_of_the_power_calculation() -> None:
+    # (1.959964 + 0.841621)^2 = 7.84888: one standard error needs 7.85 times as many images.
+    assert further_images(0.01, 0.01, 1000, 0.05) == 6849
+    assert (further_images(0.01, 0.01, 1000, 0.01) or 0) > 6849
+    assert further_images(0.0, 0.01, 1000, 0.05) is None
+    assert further_images(1e-16, 0.01, 1000, 0.05) is None  # equal but for rounding
+    assert further_images(0.03, 0.01, 1000, 0.05) == 1
+
+
+@pytest.mark.slow
+def test_so_many_more_images_show_the_difference_in_four_of_five_comparisons() -> None:
+    random = np.random.default_rng(0)
+    # One model is right on 70 of 100 images and the other on 73; of 700 images, this shows rarely.
+    error = np.sqrt((0.7 * 0.3 + 0.73 * 0.27) / 700)
+    more = further_images(0.03, float(error), 700, 0.05)
+    assert more is not None
+    images, claims = 700 + more, 0
+    truth = np.zeros(images, np.int64)
+    for _ in range(200):
+        right = random.random((2, images)) < [[0.70], [0.73]]
+        pair = [Evaluation.from_predictions(truth, np.stack([r, ~r], axis=1) * 1.0) for r in right]
+        claims += compare(pair, "accuracy", resamples=400).pairs[0].claimed
+    assert 0.72 <= claims / 200 <= 0.88
 
 
 @settings(deadline=None)

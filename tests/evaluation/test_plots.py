@@ -13,9 +13,17 @@ import pytest
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
+import tlkit
 from tlkit import Evaluation
 from tlkit.errors import EvaluationError
-from tlkit.evaluation.plots import plot_confusion, plot_history, plot_per_class
+from tlkit.evaluation.class_intervals import f1_intervals
+from tlkit.evaluation.plots import (
+    plot_comparison,
+    plot_confusion,
+    plot_history,
+    plot_per_class,
+    plot_reliability,
+)
 
 HISTORIES = [
     ("frozen", {"loss": [2.0, 1.5, 1.2], "val_loss": [2.1, 1.7, 1.5]}),
@@ -27,6 +35,14 @@ def draw_history(_: Evaluation, ax: Any = None) -> Any:
     return plot_history(HISTORIES, ax)
 
 
+def draw_comparison(found: Evaluation, ax: Any = None) -> Any:
+    named = {"one": found, "a $second$ one": many_classes(5, len(found))}
+    named["a $second$ one"] = Evaluation.from_predictions(
+        found.y_true, named["a $second$ one"].probabilities, found.class_names
+    )
+    return plot_comparison(tlkit.compare(named), named, ax)
+
+
 def many_classes(count: int, images: int = 900) -> Evaluation:
     random = np.random.default_rng(0)
     truth = np.arange(images) % count
@@ -36,7 +52,10 @@ def many_classes(count: int, images: int = 900) -> Evaluation:
     return Evaluation.from_predictions(truth, rows / rows.sum(axis=1, keepdims=True), names)
 
 
-@pytest.mark.parametrize("draw", [plot_confusion, plot_per_class, draw_history])
+@pytest.mark.parametrize(
+    "draw",
+    [plot_confusion, plot_per_class, plot_reliability, draw_history, draw_comparison],
+)
 def test_each_plot_draws_where_it_is_told_to(
     draw: Callable[..., Any], good: Evaluation, tmp_path: Path
 ) -> None:
@@ -119,3 +138,67 @@ def test_missing_matplotlib_is_named_with_the_way_to_get_it(
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(EvaluationError, match=r"pip install .*tlkit\[plots\]"):
         plot_confusion(good)
+
+
+def test_per_class_draws_the_bootstrap_interval_and_a_benchmark(good: Evaluation) -> None:
+    axes: Any = plot_per_class(good, benchmark=0.5)
+    ends = f1_intervals(good)
+    order = sorted(range(5), key=lambda place: good.per_class[place].f1)
+    (lines,) = axes.collections
+    drawn = np.array([[start[0], end[0]] for start, end in lines.get_segments()])
+    np.testing.assert_allclose(drawn, ends[order])
+    assert all(low <= row.f1 <= high for row, (low, high) in zip(good.per_class, ends, strict=True))
+    assert 0.5 in [line.get_xdata()[0] for line in axes.get_lines()]
+    assert axes.get_title().endswith("benchmark 0.500 (dotted)")
+
+
+def test_interval_of_a_class_is_what_resampling_images_gives(good: Evaluation) -> None:
+    """By the slow way: images drawn within their class, scored by scikit-learn."""
+    from sklearn.metrics import f1_score
+
+    random = np.random.default_rng(1)
+    members = [np.flatnonzero(good.y_true == label) for label in range(5)]
+    scores = []
+    for _ in range(400):
+        drawn = np.concatenate([random.choice(part, len(part)) for part in members])
+        scores.append(f1_score(good.y_true[drawn], good.predictions[drawn], average=None))
+    slow = np.quantile(scores, [0.025, 0.975], axis=0).T
+    np.testing.assert_allclose(f1_intervals(good), slow, atol=0.025)
+
+
+def test_reliability_shows_how_often_each_bin_is_right() -> None:
+    """Ten images at 0.95, nine of them right; ten at 0.65, three of them right."""
+    truth = [0] * 9 + [1] + [0] * 3 + [1] * 7
+    rows = [[0.95, 0.05]] * 10 + [[0.65, 0.35]] * 10
+    axes: Any = plot_reliability(Evaluation.from_predictions(truth, rows))
+    (marks,) = axes.collections
+    np.testing.assert_allclose(marks.get_offsets(), [[0.65, 0.3], [0.95, 0.9]])
+    legend = axes.get_legend()
+    assert legend is not None
+    # Ten are 5 points off and ten 35.
+    assert legend.get_texts()[0].get_text() == "on average 20.0 points off"
+
+
+def test_reliability_before_and_after(good: Evaluation, poor: Evaluation) -> None:
+    axes: Any = plot_reliability({"before": good, "after": poor})
+    assert [text.get_text().split(":")[0] for text in axes.get_legend().get_texts()] == [
+        "before",
+        "after",
+    ]
+    with pytest.raises(EvaluationError, match="bins=1 and 1 evaluations: expected 2 or more bins"):
+        plot_reliability(good, bins=1)
+
+
+def test_comparison_marks_the_best_and_its_equals(
+    good: Evaluation, similar: Evaluation, poor: Evaluation
+) -> None:
+    named = {"good": good, "similar": similar, "poor": poor}
+    comparison = tlkit.compare(named)
+    axes: Any = plot_comparison(comparison, named)
+    labels = [label.get_text() for label in axes.get_yticklabels()]
+    assert labels == list(reversed(comparison.ranking)), "best on top"
+    marks = [line for line in axes.get_lines() if line.get_marker() == "o"]
+    full = {labels[int(m.get_ydata()[0])] for m in marks if m.get_markerfacecolor() != "white"}
+    assert full == set(comparison.best_group)
+    with pytest.raises(EvaluationError, match="evaluations lacks 'poor'"):
+        plot_comparison(comparison, {"good": good, "similar": similar})

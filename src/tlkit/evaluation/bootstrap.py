@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tlkit.errors import EvaluationError
 from tlkit.evaluation.checks import Floats, Ints
@@ -64,25 +65,54 @@ def resampled_together(
         For each model, counts of shape (resamples, classes).
     """
     predicted, hits = np.zeros((2, len(predictions), resamples, classes), np.int64)
-    for label, part, images in _draws(y_true, resamples, seed):
-        rows = classes * np.arange(len(images))[:, None]
+    for label, members, part, drawn in _draws(y_true, resamples, seed):
         for model, guesses in enumerate(predictions):
-            cells = guesses[images] + rows
-            table = np.bincount(cells.ravel(), minlength=classes * len(images))
-            predicted[model, part] += table.reshape(-1, classes)
-            hits[model, part, label] = table.reshape(-1, classes)[:, label]
+            # Only the classes that were guessed here: of thousands, most are not.
+            found, code = np.unique(guesses[members], return_inverse=True)
+            rows = len(found) * np.arange(len(drawn))[:, None]
+            cells = np.bincount((code[drawn] + rows).ravel(), minlength=len(found) * len(drawn))
+            table = cells.reshape(-1, len(found))
+            predicted[model][part, found] += table
+            hits[model, part, label] = table[:, found == label].sum(axis=1)
     truth = np.bincount(y_true, minlength=classes)
     return [_counts(h, truth, p) for h, p in zip(hits, predicted, strict=True)]
 
 
+def means(y_true: Ints, values: Sequence[Floats], resamples: int, seed: int) -> NDArray[np.float64]:
+    """Means of values per image over resamples, the same images for each row of values.
+
+    The images are those that `resampled_together` draws with the same seed.
+
+    Args:
+        y_true: Class numbers, shape (n,).
+        values: For each model one value per image, shape (n,).
+        resamples: Number of resamples.
+        seed: Start of the random numbers.
+
+    Returns:
+        Shape (models, resamples).
+    """
+    sums = np.zeros((len(values), resamples))
+    for _, members, part, drawn in _draws(y_true, resamples, seed):
+        for model, row in enumerate(values):
+            sums[model, part] += row[members][drawn].sum(axis=1)
+    return sums / len(y_true)
+
+
 def percentiles(values: Floats, level: float) -> tuple[float, float]:
-    """The central interval that holds ``level`` of the values."""
-    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
+    """The central interval that holds ``level`` of the values; undefined ones are left out."""
+    known = values[~np.isnan(values)]
+    if not len(known):
+        return float("nan"), float("nan")
+    low, high = np.quantile(known, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
 
 
-def _draws(y_true: Ints, resamples: int, seed: int) -> Iterator[tuple[int, slice, Ints]]:
-    """A class, a range of resamples, and the images drawn for them, (resamples, class size)."""
+def _draws(y_true: Ints, resamples: int, seed: int) -> Iterator[tuple[int, Ints, slice, Ints]]:
+    """A class, its images, a range of resamples, and which of the images those draw.
+
+    The draws are positions among the class's images, of shape (resamples, class size).
+    """
     random = np.random.default_rng(seed)
     for label in np.unique(y_true):
         members = np.flatnonzero(y_true == label)
@@ -90,7 +120,7 @@ def _draws(y_true: Ints, resamples: int, seed: int) -> Iterator[tuple[int, slice
         for start in range(0, resamples, step):
             part = slice(start, min(start + step, resamples))
             size = (part.stop - part.start, len(members))
-            yield int(label), part, members[random.integers(len(members), size=size)]
+            yield int(label), members, part, random.integers(len(members), size=size)
 
 
 def _counts(hits: Ints, truth: Ints, predicted: Ints) -> Counts:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,7 +17,9 @@ _SUM_TOLERANCE = 1e-2  # half-precision softmax over many classes strays this fa
 
 
 def checked_probabilities(values: ArrayLike) -> Floats:
-    """Probabilities as float64 of shape (n, classes), each row scaled to sum to exactly one.
+    """Probabilities as float64 of shape (n, classes), each row scaled to sum to one.
+
+    Rows that sum to one within rounding are left as they are, bit for bit.
 
     Raises:
         EvaluationError: If the shape is wrong, there is no image or only one class, a value is not
@@ -38,7 +41,10 @@ def checked_probabilities(values: ArrayLike) -> Floats:
             "For a single sigmoid output p, pass the two columns 1 - p and p."
         )
     _check_values(array)
-    array /= array.sum(axis=1, keepdims=True)
+    sums = array.sum(axis=1)
+    off = np.abs(sums - 1) > array.shape[1] * np.finfo(np.float64).eps
+    if off.any():
+        array /= np.where(off, sums, 1.0)[:, None]
     return array
 
 
@@ -83,10 +89,41 @@ def checked_names(names: Sequence[str] | None, classes: int) -> tuple[str, ...]:
             f"there are {len(found)} class names and {classes} columns of probabilities; "
             "expected one name per column."
         )
-    twice = next((name for name in found if found.count(name) > 1), None)
-    if twice is not None:
+    if len(set(found)) < classes:
+        twice, _ = Counter(found).most_common(1)[0]
         raise EvaluationError(f"the class name {twice!r} occurs twice; names must differ.")
     return found
+
+
+def checked_image_names(names: Sequence[str] | None, images: int) -> tuple[str, ...] | None:
+    """One name per image, or None.
+
+    Raises:
+        EvaluationError: If the number of names is wrong.
+    """
+    if names is None or len(names) == images:
+        return None if names is None else tuple(map(str, names))
+    raise EvaluationError(
+        f"there are {len(names)} image names and {images} images; expected one name per image, or "
+        "None."
+    )
+
+
+def checked_digests(digests: ArrayLike | None, images: int) -> NDArray[np.uint8] | None:
+    """One digest of equal length per image, uint8 of shape (images, bytes), or None.
+
+    Raises:
+        EvaluationError: If the shape or the type is wrong.
+    """
+    if digests is None:
+        return None
+    found = np.array(digests)
+    if found.dtype == np.uint8 and found.ndim == 2 and len(found) == images:
+        return found
+    raise EvaluationError(
+        f"image_digests have shape {found.shape} and type {found.dtype}; expected uint8 of shape "
+        f"({images}, bytes), such as dataset.image_digests, or None."
+    )
 
 
 def _check_values(array: Floats) -> None:

@@ -3,114 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
 
 from tlkit.errors import EvaluationError
-from tlkit.evaluation.bootstrap import check_settings, percentiles, resampled_together
+from tlkit.evaluation.bootstrap import check_settings, means, percentiles, resampled_together
 from tlkit.evaluation.checks import Floats
 from tlkit.evaluation.metrics import Evaluation
-from tlkit.evaluation.scores import score_named
-from tlkit.evaluation.significance import holm, mcnemar_exact, two_sided
+from tlkit.evaluation.scores import metric_named
+from tlkit.evaluation.significance import average_ranks, holm, mcnemar_exact, two_sided
+from tlkit.evaluation.verdicts import Comparison, PairResult
 
-
-@dataclass(frozen=True)
-class PairResult:
-    """Two models on the same images; the one with the higher score comes first.
-
-    Args:
-        better: Name of the model with the higher (or equal) score.
-        worse: Name of the other.
-        metric: What is compared.
-        difference: Score of ``better`` minus score of ``worse``, 0 or more.
-        interval: Bootstrap interval of the difference, lower and upper end.
-        p_value: Two-sided bootstrap p of "no difference" in the metric.
-        p_adjusted: The same after Holm's correction for all pairs compared.
-        mcnemar_p: Exact McNemar p of "both are right equally often".
-        mcnemar_adjusted: The same after Holm's correction.
-        level: Level of the interval; a difference is claimed if ``p_adjusted < 1 - level``.
-    """
-
-    better: str
-    worse: str
-    metric: str
-    difference: float
-    interval: tuple[float, float]
-    p_value: float
-    p_adjusted: float
-    mcnemar_p: float
-    mcnemar_adjusted: float
-    level: float
-
-    @property
-    def claimed(self) -> bool:
-        """Whether the data bear out that ``better`` is better."""
-        return self.p_adjusted < 1 - self.level
-
-    @property
-    def sentence(self) -> str:
-        """The verdict in words; differences in points, hundredths of the metric."""
-        low, high = self.interval
-        size = f"{100 * self.difference:.1f} points"
-        span = f"[{100 * low:.1f}, {100 * high:.1f}]"
-        if self.claimed:
-            return f"{self.better} is better than {self.worse} by {size} {span}"
-        why = " after correction for all pairs" if self.p_value < 1 - self.level else ""
-        return (
-            f"no difference can be claimed between {self.better} and {self.worse} "
-            f"at this size{why} (difference {size} {span})"
-        )
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """All models compared with each other on the same images.
-
-    Args:
-        metric: What is compared.
-        scores: Name and score of each model, best first.
-        pairs: One result per pair of models, in the order of the ranking.
-        images: Number of images.
-    """
-
-    metric: str
-    scores: tuple[tuple[str, float], ...]
-    pairs: tuple[PairResult, ...]
-    images: int
-
-    @property
-    def ranking(self) -> tuple[str, ...]:
-        """Names of the models, best score first."""
-        return tuple(name for name, _ in self.scores)
-
-    @property
-    def best_group(self) -> tuple[str, ...]:
-        """The best model and those that cannot be told from it, in the order of the ranking."""
-        best = self.ranking[0]
-        beaten = {pair.worse for pair in self.pairs if pair.better == best and pair.claimed}
-        return tuple(name for name in self.ranking if name not in beaten)
-
-    @property
-    def sentences(self) -> tuple[str, ...]:
-        """One verdict per pair of models."""
-        return tuple(pair.sentence for pair in self.pairs)
-
-    def __str__(self) -> str:
-        width = max(len(name) for name in self.ranking)
-        verdicts = [
-            f"{pair.sentence}; p {pair.p_adjusted:.2g}, McNemar p {pair.mcnemar_adjusted:.2g}"
-            for pair in self.pairs
-        ]
-        return "\n".join(
-            [
-                f"{self.metric.replace('_', ' ').replace('f1', 'F1')} on {self.images} images",
-                *(f"  {name:<{width}}  {score:.4f}" for name, score in self.scores),
-                *verdicts,
-                f"(p values after Holm's correction for {len(self.pairs)} comparisons)",
-            ]
-        )
+__all__ = ["Comparison", "PairResult", "compare"]
 
 
 def compare(
@@ -133,18 +38,21 @@ def compare(
 
     Args:
         evaluations: Two or more, by name; those of a sequence are called "model 1", "model 2", ...
-        metric: "weighted_f1", "macro_f1", "accuracy" or "balanced_accuracy".
+        metric: "weighted_f1", "macro_f1", "accuracy", "balanced_accuracy", "cohen_kappa",
+            "log_loss", "brier_score" (of these two the lower is better), or "top_5" and the like.
         level: Level of the intervals; 1 - level is the error allowed over all pairs together.
         resamples: Bootstrap resamples, at least 100, and more for many pairs: the
             smallest p value that can come out is ``2 * pairs / (resamples + 1)``.
         seed: Start of the random numbers.
 
     Returns:
-        The comparison; print it, or read ``sentences``, ``ranking``, ``best_group`` and ``pairs``.
+        The comparison; print it, or read ``sentences``, ``ranking``, ``average_ranks``,
+        ``groups``, ``best_group`` and ``pairs``.
 
     Raises:
-        EvaluationError: If there are fewer than two, they are not about the same images, or there
-            are too few resamples to claim anything about so many pairs.
+        EvaluationError: If there are fewer than two, they are not about the same images (their
+            labels, names or digests differ), the metric is not known or undefined, or there are
+            too few resamples to claim anything about so many pairs.
 
     Example:
         >>> from tlkit import Evaluation, compare
@@ -156,32 +64,40 @@ def compare(
     """
     named = _named(evaluations)
     _check_same_images(named)
-    _check_precision(len(named) * (len(named) - 1) // 2, level, resamples)
-    score_named(metric)
-    scores = {name: float(getattr(found, metric)) for name, found in named.items()}
-    ranking = sorted(scores, key=lambda name: -scores[name])
+    pairs = len(named) * (len(named) - 1) // 2
+    _check_precision(pairs, level, resamples)
+    first = next(iter(named.values()))
+    sign = -1 if metric_named(metric, len(first.class_names)).lower_is_better else 1
+    scores = {name: found.score(metric) for name, found in named.items()}
+    ranking = sorted(scores, key=lambda name: -sign * scores[name])
     couples = list(combinations(ranking, 2))
-    draws = _differences(named, couples, metric, resamples, seed)
-    p_values = [two_sided(drawn) for drawn in draws]
+    drawn = {name: sign * row for name, row in _drawn(named, metric, resamples, seed).items()}
+    _check_defined(drawn, metric)
+    draws = [drawn[a] - drawn[b] for a, b in couples]
+    p_values = [two_sided(row) for row in draws]
     mcnemar = [mcnemar_exact(_right(named[a]), _right(named[b])) for a, b in couples]
     columns = zip(couples, draws, p_values, holm(p_values), mcnemar, holm(mcnemar), strict=True)
-    pairs = tuple(
+    results = tuple(
         PairResult(
             better=a,
             worse=b,
             metric=metric,
-            difference=scores[a] - scores[b],
-            interval=percentiles(drawn, level),
+            difference=abs(scores[a] - scores[b]),
+            interval=percentiles(row, level),
             p_value=p,
-            p_adjusted=adjusted,
-            mcnemar_p=mcnemar_p,
-            mcnemar_adjusted=mcnemar_adjusted,
+            p_adjusted=p_adjusted,
+            mcnemar_p=exact,
+            mcnemar_adjusted=exact_adjusted,
             level=level,
+            standard_error=float(row.std(ddof=1)),
+            images=len(first),
+            pairs=pairs,
         )
-        for (a, b), drawn, p, adjusted, mcnemar_p, mcnemar_adjusted in columns
+        for (a, b), row, p, p_adjusted, exact, exact_adjusted in columns
     )
     ranked = tuple((name, scores[name]) for name in ranking)
-    return Comparison(metric, ranked, pairs, len(named[ranking[0]]))
+    ranks = average_ranks(np.stack([drawn[name] for name in ranking]))
+    return Comparison(metric, ranked, results, len(first), tuple(zip(ranking, ranks, strict=True)))
 
 
 def _named(evaluations: Mapping[str, Evaluation] | Sequence[Evaluation]) -> dict[str, Evaluation]:
@@ -212,8 +128,23 @@ def _what_differs(first: Evaluation, other: Evaluation) -> str | None:
         return "classes"
     if not np.array_equal(first.y_true, other.y_true):
         return f"y_true ({int((first.y_true != other.y_true).sum())} labels differ)"
-    unknown = first.image_names is None or other.image_names is None
-    return None if unknown or first.image_names == other.image_names else "image names"
+    named = None not in (first.image_names, other.image_names)
+    if named and first.image_names != other.image_names:
+        return "image names"
+    if first.image_digests is None or other.image_digests is None:
+        return None
+    if np.array_equal(first.image_digests, other.image_digests):
+        return None
+    return "image contents (the digests of the images differ)"
+
+
+def _check_defined(drawn: Mapping[str, Floats], metric: str) -> None:
+    wrong = [name for name, row in drawn.items() if np.isnan(row).any()]
+    if wrong:
+        raise EvaluationError(
+            f"{metric} of {wrong[0]!r} is undefined where all images are of one class and are "
+            "taken for it. Compare by another metric, such as accuracy."
+        )
 
 
 def _check_precision(pairs: int, level: float, resamples: int) -> None:
@@ -230,16 +161,17 @@ def _right(found: Evaluation) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     return right
 
 
-def _differences(
-    named: Mapping[str, Evaluation],
-    couples: Sequence[tuple[str, str]],
-    metric: str,
-    resamples: int,
-    seed: int,
-) -> list[Floats]:
-    """For each couple, the difference of the scores in every resample."""
+def _drawn(
+    named: Mapping[str, Evaluation], metric: str, resamples: int, seed: int
+) -> dict[str, Floats]:
+    """Each model's scores on the same resamples, (resamples,)."""
     first = next(iter(named.values()))
+    classes = len(first.class_names)
+    asked = metric_named(metric, classes)
+    if asked.of_images is not None:
+        values = [asked.of_images(f.probabilities, f.y_true) for f in named.values()]
+        return dict(zip(named, means(first.y_true, values, resamples, seed), strict=True))
+    assert asked.of_counts is not None
     guesses = [found.predictions for found in named.values()]
-    counts = resampled_together(first.y_true, guesses, len(first.class_names), resamples, seed)
-    drawn = dict(zip(named, map(score_named(metric), counts), strict=True))
-    return [drawn[a] - drawn[b] for a, b in couples]
+    counts = resampled_together(first.y_true, guesses, classes, resamples, seed)
+    return dict(zip(named, map(asked.of_counts, counts), strict=True))

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tlkit.errors import EvaluationError
+from tlkit.evaluation.augmented import Views
 
 
 def predicted_probabilities(
@@ -15,6 +16,7 @@ def predicted_probabilities(
     dataset: Any,
     batch_size: int = 32,
     image_size: int | tuple[int, int] | None = None,
+    views: Views | None = None,
 ) -> NDArray[Any]:
     """What a model says about every image of a dataset, in order.
 
@@ -23,9 +25,10 @@ def predicted_probabilities(
         dataset: Has ``load(indices, size)`` that gives uint8 images, ``class_names`` and a length.
         batch_size: Images per batch, at least 1.
         image_size: One side in pixels or (height, width); None asks the model.
+        views: How each image is seen; None for once, as it is.
 
     Returns:
-        Shape (n, classes), as the model gives them, unchecked.
+        Shape (n, classes), as the model gives them or their mean over the views, unchecked.
 
     Raises:
         EvaluationError: If there is no model, the size is unknown, the dataset is empty, or the
@@ -37,13 +40,25 @@ def predicted_probabilities(
         raise EvaluationError(f"batch_size={batch_size!r}: expected 1 or more.")
     if not len(dataset):
         raise EvaluationError("the dataset holds no image; give at least one to evaluate.")
+    seen = views or Views()
     starts = range(0, len(dataset), batch_size)
     ranges = (np.arange(start, min(start + batch_size, len(dataset))) for start in starts)
-    outputs = [_batch(model, dataset.load(indices, size), dataset) for indices in ranges]
-    return np.concatenate(outputs)
+    return np.concatenate([_batch(model, dataset, indices, size, seen) for indices in ranges])
 
 
-def _batch(model: Any, images: Any, dataset: Any) -> NDArray[Any]:
+def _batch(
+    model: Any,
+    dataset: Any,
+    indices: NDArray[np.int64],
+    size: int | tuple[int, int],
+    views: Views,
+) -> NDArray[Any]:
+    images = dataset.load(indices, size)
+    outputs = [_output(model, seen, dataset) for seen in views.of(images, indices)]
+    return outputs[0] if len(outputs) == 1 else np.asarray(np.mean(outputs, axis=0))
+
+
+def _output(model: Any, images: Any, dataset: Any) -> NDArray[Any]:
     output = np.asarray(model.predict_on_batch(images))
     expected = (len(images), len(dataset.class_names))
     if output.shape == expected:

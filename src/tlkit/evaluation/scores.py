@@ -1,20 +1,23 @@
-"""Scores of one model by scikit-learn, and of many resamples at a time.
+"""Scores of one model, and of many resamples at a time.
 
-`point` asks scikit-learn. The bootstrap needs the same scores of thousands of confusion matrices
-in a second, so the functions below take counts of shape (..., k, k) or their sums, truth in rows
-and prediction in columns, and return one value for each leading index. Tests hold the two equal
-to 1e-12. Conventions are scikit-learn's: an F1 or recall without a denominator is 0; macro F1 and
-balanced accuracy leave out classes as ``f1_score`` and ``balanced_accuracy_score`` do.
+A score is either a function of the confusion matrix or the mean of one value per image. The first
+kind takes counts of shape (..., k, k) or their sums, truth in rows and prediction in columns, and
+returns one value for each leading index, so that the bootstrap scores thousands of resamples in a
+second. Names and conventions are scikit-learn's, and tests hold the values equal to 1e-12: an F1
+or recall without a denominator is 0; macro F1 and balanced accuracy leave out classes as
+``f1_score`` and ``balanced_accuracy_score`` do.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from tlkit.errors import EvaluationError
+from tlkit.evaluation import per_image
 from tlkit.evaluation.checks import Floats, Ints
 
 
@@ -37,6 +40,34 @@ class Counts:
         """Counts of a matrix of shape (..., k, k)."""
         hits = np.diagonal(confusion, axis1=-2, axis2=-1)
         return cls(hits, confusion.sum(axis=-1), confusion.sum(axis=-2))
+
+    @classmethod
+    def of_predictions(cls, truth: Ints, predictions: Ints, classes: int) -> Counts:
+        """Counts of class numbers, both of shape (n,)."""
+        groups = (truth[truth == predictions], truth, predictions)
+        return cls(*(np.bincount(group, minlength=classes) for group in groups))
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A score that a bootstrap can be made of; it has one of the two functions.
+
+    Args:
+        name: As in ``interval(name)``.
+        of_counts: From counts (..., k) to the score (...).
+        of_images: From probabilities (n, k) and labels (n,) to values (n,), whose mean it is.
+        lower_is_better: Whether it is a loss.
+    """
+
+    name: str
+    of_counts: Callable[[Counts], Floats] | None = None
+    of_images: Callable[[Floats, Ints], Floats] | None = None
+    lower_is_better: bool = False
+
+    @property
+    def words(self) -> str:
+        """The name for people."""
+        return self.name.replace("_", " ").replace("f1", "F1")
 
 
 def f1(counts: Counts) -> Floats:
@@ -70,46 +101,73 @@ def balanced_accuracy(counts: Counts) -> Floats:
     return np.asarray(recall(counts).sum(-1) / (counts.truth > 0).sum(-1))
 
 
+def cohen_kappa(counts: Counts) -> Floats:
+    """Agreement beyond chance, ``(a - e) / (1 - e)``; NaN where one class is all there is.
+
+    With a the accuracy and e the share that would agree by chance, ``sum over classes of
+    truth * predicted / n^2``. Source: J. Cohen, Educational and Psychological Measurement 20, 1960.
+    """
+    images = counts.truth.sum(-1)
+    chance = (counts.truth.astype(np.float64) * counts.predicted).sum(-1)
+    room = np.asarray(images.astype(np.float64) ** 2 - chance)
+    beyond = np.asarray(counts.hits.sum(-1) * images - chance, np.float64)
+    undefined = np.full(room.shape, np.nan)
+    return np.asarray(np.divide(beyond, room, out=undefined, where=room > 0))
+
+
 SCORES: dict[str, Callable[[Counts], Floats]] = {
     "weighted_f1": weighted_f1,
     "macro_f1": macro_f1,
     "accuracy": accuracy,
     "balanced_accuracy": balanced_accuracy,
+    "cohen_kappa": cohen_kappa,
+}
+LOSSES: dict[str, Callable[[Floats, Ints], Floats]] = {
+    "log_loss": per_image.log_losses,
+    "brier_score": per_image.brier_scores,
 }
 
 
-def point(metric: str, truth: Ints, predictions: Ints) -> float:
-    """Score one model's predictions with scikit-learn.
+def metric_named(name: str, classes: int) -> Metric:
+    """The metric of that name.
 
     Args:
-        metric: A name in `SCORES`.
-        truth: Class numbers, shape (n,).
-        predictions: Predicted class numbers, shape (n,).
-
-    Returns:
-        The score, 0..1.
-    """
-    from sklearn import metrics
-
-    if metric == "accuracy":
-        return float(metrics.accuracy_score(truth, predictions))
-    if metric == "balanced_accuracy":
-        # As balanced_accuracy_score, which warns of predicted classes that are not in the truth.
-        labels = np.unique(truth)
-        return float(metrics.recall_score(truth, predictions, labels=labels, average="macro"))
-    average = metric.removesuffix("_f1")
-    return float(metrics.f1_score(truth, predictions, average=average, zero_division=0.0))
-
-
-def score_named(metric: str) -> Callable[[Counts], Floats]:
-    """The score of that name.
+        name: In `SCORES` or `LOSSES`, or ``"top_<k>"`` such as ``"top_5"``.
+        classes: Number of classes, the largest ``k``.
 
     Raises:
         EvaluationError: If there is none.
     """
-    if metric in SCORES:
-        return SCORES[metric]
-    raise EvaluationError(f"metric={metric!r} is not known; expected one of {', '.join(SCORES)}.")
+    if name in SCORES:
+        return Metric(name, of_counts=SCORES[name])
+    if name in LOSSES:
+        return Metric(name, of_images=LOSSES[name], lower_is_better=True)
+    k = re.fullmatch(r"top_(\d+)", str(name))
+    if k is not None:
+        return Metric(name, of_images=_top_k(checked_k(int(k[1]), classes)))
+    raise EvaluationError(
+        f"metric={name!r} is not known; expected one of {', '.join([*SCORES, *LOSSES])}, or top_1 "
+        f".. top_{classes}. A calibration error or ROC AUC has no interval: resamples shift the "
+        "one and take too long for the other."
+    )
+
+
+def checked_k(k: int, classes: int) -> int:
+    """The k of "top k".
+
+    Raises:
+        EvaluationError: If it is not in 1 .. classes.
+    """
+    if 1 <= k <= classes:
+        return k
+    raise EvaluationError(f"k={k!r}: expected 1 .. {classes} classes.")
+
+
+def _top_k(k: int) -> Callable[[Floats, Ints], Floats]:
+    def hits(probabilities: Floats, labels: Ints) -> Floats:
+        return (per_image.ranks(probabilities, labels) < k).astype(np.float64)
+
+    return hits
 
 
 def _ratio(top: Ints, bottom: Ints) -> Floats:

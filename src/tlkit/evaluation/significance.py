@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tlkit.evaluation.checks import Floats
+
+_POWER = 0.8
+_ROUNDING = 1e-12  # two sums of the same numbers in another order can differ by less
 
 
 def mcnemar_exact(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float:
@@ -49,3 +53,39 @@ def holm(p_values: Sequence[float]) -> list[float]:
         highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[index]))
         adjusted[index] = highest
     return adjusted
+
+
+def further_images(difference: float, error: float, images: int, alpha: float) -> int | None:
+    """How many more images would make a difference of this size show with 80 % power.
+
+    The standard error falls with the square root of the number of images, so ``n * ((z(1 - alpha /
+    2) + z(power)) * error / difference)^2`` images are needed in all, z being the quantiles of the
+    normal distribution. Source: J. M. Lachin, "Introduction to Sample Size Determination and Power
+    Analysis for Clinical Trials", Controlled Clinical Trials 2, 1981.
+
+    Args:
+        difference: As observed, taken for the true one.
+        error: Its standard error on these images.
+        images: Their number.
+        alpha: Error allowed in the two-sided test, 0..1.
+
+    Returns:
+        At least 1; None if the difference is 0, as then no number is enough.
+    """
+    if difference < _ROUNDING:
+        return None
+    normal = NormalDist()
+    wanted = (normal.inv_cdf(1 - alpha / 2) + normal.inv_cdf(_POWER)) * error
+    return max(1, math.ceil(images * ((wanted / difference) ** 2 - 1)))
+
+
+def average_ranks(scores: Floats) -> list[float]:
+    """Mean rank of each model over resamples, 1 for the highest score; equals share their ranks.
+
+    Args:
+        scores: Shape (models, resamples); higher is better.
+    """
+    higher = (scores[None] > scores[:, None]).sum(axis=1)
+    equal = (scores[None] == scores[:, None]).sum(axis=1)
+    ranks: list[float] = (higher + (equal + 1) / 2).mean(axis=1).tolist()
+    return ranks

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tlkit.evaluation.checks import Ints
+from tlkit.errors import EvaluationError
+from tlkit.evaluation.checks import Floats, Ints
 
 if TYPE_CHECKING:
     from tlkit.evaluation.metrics import Evaluation
@@ -92,13 +94,26 @@ def mistakes(confusion: Ints, names: Sequence[str]) -> tuple[Confusion, ...]:
     )
 
 
+def normalized(confusion: Ints, normalize: str) -> Floats:
+    """A confusion matrix as shares of its rows ("true"), its columns ("pred") or of all.
+
+    Raises:
+        EvaluationError: If it is none of these.
+    """
+    axes: dict[str, int | tuple[int, int]] = {"true": 1, "pred": 0, "all": (0, 1)}
+    if normalize not in axes:
+        raise EvaluationError(f"normalize={normalize!r}: expected 'true', 'pred' or 'all'.")
+    sums = confusion.sum(axis=axes[normalize], keepdims=True)
+    return np.asarray(confusion / np.maximum(sums, 1), np.float64)
+
+
 def as_dict(found: Evaluation, metrics: Sequence[str]) -> dict[str, Any]:
     """An evaluation without its predictions, in types that JSON knows."""
     return {
         "images": len(found),
         "class_names": list(found.class_names),
-        **{metric: getattr(found, metric) for metric in metrics},
-        "log_loss": found.log_loss,
+        **{metric: _or_none(getattr(found, metric)) for metric in metrics},
+        "expected_calibration_error": found.expected_calibration_error(),
         "per_class": [asdict(row) for row in found.per_class],
         "confusion": found.confusion.tolist(),
     }
@@ -121,7 +136,11 @@ def summary_text(found: Evaluation, usual: Evaluation, metrics: Sequence[str]) -
         name = metric.replace("_", " ").replace("f1", "F1")
         score, plain = getattr(found, metric), getattr(usual, metric)
         lines.append(f"{name:<18} {score:6.4f}  [{low:.4f}, {high:.4f}]  {plain:.4f}")
-    lines.append(f"{'log loss':<18} {found.log_loss:6.4f}")
+    lines.append(f"{'calibration error':<18} {found.expected_calibration_error():6.4f}")
     worst = sorted(found.per_class, key=lambda row: row.f1)[:3]
     lines.append("weakest classes: " + ", ".join(f"{row.name} (F1 {row.f1:.2f})" for row in worst))
     return "\n".join(lines)
+
+
+def _or_none(value: float) -> float | None:
+    return value if math.isfinite(value) else None

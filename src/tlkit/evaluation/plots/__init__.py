@@ -1,0 +1,19 @@
+"""Pictures of an evaluation and of training, readable at 27 classes and in black and white.
+
+Each function takes and returns a matplotlib Axes; without one it makes a figure of its own, whose
+size fits what is drawn: ``plot_confusion(result).figure.savefig("confusion.png")``.
+"""
+
+from tlkit.evaluation.plots.comparison import plot_comparison
+from tlkit.evaluation.plots.confusion import plot_confusion
+from tlkit.evaluation.plots.history import plot_history
+from tlkit.evaluation.plots.per_class import plot_per_class
+from tlkit.evaluation.plots.reliability import plot_reliability
+
+__all__ = [
+    "plot_comparison",
+    "plot_confusion",
+    "plot_history",
+    "plot_per_class",
+    "plot_reliability",
+]

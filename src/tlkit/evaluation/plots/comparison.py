@@ -1,0 +1,74 @@
+"""Several models beside each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from tlkit.errors import EvaluationError
+from tlkit.evaluation.plots.canvas import FIRST, GREY, NAMES_UP_TO, axes_or_new, short
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from tlkit.evaluation.compare import Comparison
+    from tlkit.evaluation.metrics import Evaluation
+
+
+def plot_comparison(
+    comparison: Comparison,
+    evaluations: Mapping[str, Evaluation],
+    ax: Axes | None = None,
+) -> Axes:
+    """Scores with their intervals, best on top; full marks are the best and its equals.
+
+    A model has a full mark if it cannot be told from the best by ``comparison``, which looks at
+    differences image by image; overlapping intervals say less.
+
+    Args:
+        comparison: What ``tlkit.compare(evaluations)`` returned.
+        evaluations: The same evaluations by name, for their intervals.
+        ax: Where to draw; None makes a figure of its own.
+
+    Returns:
+        The Axes.
+
+    Raises:
+        EvaluationError: If an evaluation is missing, or matplotlib is not installed.
+    """
+    missing = [name for name in comparison.ranking if name not in evaluations]
+    if missing:
+        raise EvaluationError(
+            f"evaluations lacks {missing[0]!r}, which is in the comparison; give all "
+            f"{len(comparison.ranking)} that were compared, under the same names."
+        )
+    shown = comparison.scores[:NAMES_UP_TO]
+    axes: Axes = axes_or_new(ax, (7, 1.6 + 0.3 * len(shown)))
+    best = set(comparison.best_group)
+    for place, (name, score) in enumerate(reversed(shown)):
+        low, high = evaluations[name].interval(comparison.metric)
+        full = name in best
+        axes.hlines(place, low, high, color=FIRST if full else GREY, lw=2.4 if full else 1.4)
+        face = FIRST if full else "white"
+        edge = FIRST if full else GREY
+        axes.plot(score, place, "o", mfc=face, mec=edge, ms=7, zorder=3)
+        text = f"{score:.3f}"
+        axes.annotate(text, (high, place), (5, 0), textcoords="offset points", va="center")
+    axes.set_yticks(range(len(shown)), [short(name, 44) for name, _ in reversed(shown)])
+    axes.set_ylim(-0.6, len(shown) - 0.4)
+    left, right = axes.get_xlim()
+    axes.set_xlim(left, right + 0.12 * (right - left))  # room for the last figure
+    axes.set_xlabel(f"{_words(comparison.metric)} and its 95 % interval")
+    hidden = len(comparison.scores) - len(shown)
+    left_out = f"; {hidden} weaker models left out" if hidden else ""
+    axes.set_title(
+        f"{comparison.images} images; full mark: cannot be told from the best{left_out}",
+        fontsize=10,
+    )
+    axes.grid(axis="x", color="#dddddd", lw=0.8)
+    axes.set_axisbelow(True)
+    return axes
+
+
+def _words(metric: str) -> str:
+    return metric.replace("_", " ").replace("f1", "F1")

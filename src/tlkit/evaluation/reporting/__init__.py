@@ -1,0 +1,1 @@
+"""The parts of a report page; `tlkit.evaluation.report` puts them together."""

@@ -1,0 +1,87 @@
+"""Pictures inside the page, as data URIs."""
+
+from __future__ import annotations
+
+import base64
+import io
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from tlkit.evaluation.plots.canvas import FIRST, SECOND, axes_or_new
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_DPI = 110
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture with what it says in words.
+
+    Args:
+        uri: The picture itself.
+        width: In pixels.
+        height: In pixels.
+        alt: What it shows, for those who do not see it.
+        caption: What stands below it.
+    """
+
+    uri: str
+    width: int
+    height: int
+    alt: str
+    caption: str = ""
+
+
+def drawn(axes: Axes, alt: str, caption: str = "") -> Picture:
+    """A plot as a PNG of few colours on a transparent ground, which the page can turn dark."""
+    stream = io.BytesIO()
+    figure: Any = axes.figure
+    figure.savefig(stream, dpi=_DPI, format="png", transparent=True)
+    image = Image.open(stream).quantize(96, method=Image.Quantize.FASTOCTREE)
+    packed = io.BytesIO()
+    image.save(packed, "PNG", optimize=True)
+    return _picture("png", packed.getvalue(), image.size, alt, caption)
+
+
+def photo(pixels: NDArray[np.uint8], alt: str, side: int = 160) -> Picture:
+    """An image (h, w, 3) as a small JPEG."""
+    image = Image.fromarray(pixels)
+    image.thumbnail((side, side), Image.Resampling.LANCZOS)
+    packed = io.BytesIO()
+    image.save(packed, "JPEG", quality=82, optimize=True)
+    return _picture("jpeg", packed.getvalue(), image.size, alt, "")
+
+
+def sweep(curve: dict[str, Any], ax: Axes | None = None) -> Axes:
+    """A learning-rate search: the loss by rate, and where each selector stands."""
+    axes = axes_or_new(ax, (5, 3.4))
+    rates, losses = np.asarray(curve["learning_rates"]), np.asarray(curve["losses"])
+    axes.plot(rates, losses, color=FIRST, lw=1.6)
+    low, start = float(losses.min()), float(losses[0])
+    axes.set_ylim(low - 0.1 * (start - low or 1), start + 0.6 * (start - low or 1))
+    rate = suggested(curve)
+    if rate is not None:
+        axes.axvline(rate, color=SECOND, ls="--", lw=1.4)
+        axes.set_title(f"suggested learning rate {rate:.2g}", fontsize=11)
+    axes.set_xscale("log")
+    axes.set_xlabel("learning rate")
+    axes.set_ylabel("loss")
+    return axes
+
+
+def suggested(curve: dict[str, Any]) -> float | None:
+    """The rate that the search's own selector chose, or None."""
+    name = (curve.get("selector") or {}).get("name")
+    rate = (curve.get("suggestions") or {}).get(name)
+    return None if rate is None else float(rate)
+
+
+def _picture(kind: str, data: bytes, size: tuple[int, int], alt: str, caption: str) -> Picture:
+    text = base64.b64encode(data).decode("ascii")
+    return Picture(f"data:image/{kind};base64,{text}", *size, alt, caption)

@@ -1,0 +1,80 @@
+"""Predictions in a file: NumPy arrays and a line of JSON in one ``.npz``, no pickle."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tlkit.errors import EvaluationError
+
+_FORMAT = {"format": "tlkit evaluation", "version": 1}
+_ARRAYS = ("y_true", "probabilities", "image_digests")
+_TEXTS = ("class_names", "image_names")
+# What reading a file that is cut, changed or something else ends in.
+_DAMAGE = (
+    *(OSError, EOFError, ValueError, LookupError, TypeError, AttributeError),
+    *(zipfile.BadZipFile, MemoryError),  # a changed header can ask for any amount of memory
+)
+
+
+def write_arrays(path: str | PathLike[str], content: Mapping[str, Any]) -> None:
+    """Write arrays and names; the file appears whole or not at all.
+
+    Args:
+        path: The file, named as it is given.
+        content: Arrays or None under `_ARRAYS`, names or None under `_TEXTS`.
+
+    Raises:
+        EvaluationError: It cannot be written.
+    """
+    file = Path(path)
+    about = json.dumps({**_FORMAT, **{key: content[key] for key in _TEXTS}})
+    arrays = {key: content[key] for key in _ARRAYS if content[key] is not None}
+    try:
+        # Beside the target, since a file can only be renamed within a file system.
+        handle, part = tempfile.mkstemp(dir=file.parent, prefix=file.name, suffix=".part")
+        try:
+            with os.fdopen(handle, "wb") as stream:
+                np.savez(stream, about=np.frombuffer(about.encode("ascii"), np.uint8), **arrays)
+                stream.flush()
+                os.fsync(stream.fileno())
+            Path(part).replace(file)
+        finally:
+            Path(part).unlink(missing_ok=True)
+    except OSError as error:
+        raise EvaluationError(
+            f"{file} cannot be written: {error}. Give a file in a folder that exists and has room."
+        ) from error
+
+
+def read_arrays(path: str | PathLike[str]) -> dict[str, Any]:
+    """Read what `write_arrays` wrote.
+
+    Raises:
+        EvaluationError: There is no such file, or it is damaged or something else.
+    """
+    try:
+        # Opened here, since NumPy leaves a file open that it cannot read.
+        with Path(path).open("rb") as stream, np.load(stream, allow_pickle=False) as found:
+            about = json.loads(found["about"].tobytes())
+            if {key: about[key] for key in _FORMAT} != _FORMAT:
+                raise ValueError(f"it says {about['format']!r}, version {about['version']!r}")
+            arrays = {key: found[key] for key in _ARRAYS if key in found.files}
+            return {**arrays, **{key: about[key] for key in _TEXTS}}
+    except FileNotFoundError as error:
+        raise EvaluationError(
+            f"there is no file {path}; write one with evaluation.save(path)."
+        ) from error
+    except _DAMAGE as why:
+        raise EvaluationError(
+            f"{path} is no evaluation that this version of tlkit can read ({why}); expected a file "
+            "that evaluation.save(path) wrote. Evaluate again and save."
+        ) from why

@@ -1,0 +1,248 @@
+"""Heat lies where the score comes from, on any backend and for any way to build a model."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+import tlkit
+import tlkit.testing
+from tlkit.errors import EvaluationError
+from tlkit.evaluation.gradients import Gradients
+from tlkit.evaluation.links import cut_at_features
+
+SIZE = 16
+
+
+@pytest.fixture(scope="module")
+def images() -> NDArray[np.uint8]:
+    return np.random.default_rng(0).integers(0, 256, (5, SIZE, SIZE, 3), dtype=np.uint8)
+
+
+def flat_model() -> Any:
+    """A backbone with a head of its own, as tlkit trains it."""
+    import keras
+
+    trunk = tlkit.testing.tiny_model(SIZE)
+    return keras.Model(trunk.inputs[0], tlkit.Head(units=(6,)).build(trunk.outputs[0], 3, seed=1))
+
+
+def as_layer_of_functional(model: Any) -> Any:
+    import keras
+
+    image = keras.Input((SIZE, SIZE, 3))
+    return keras.Model(image, model(keras.layers.RandomFlip()(image)))
+
+
+def as_layer_with_a_list_of_inputs(model: Any) -> Any:
+    import keras
+
+    image = keras.Input((SIZE, SIZE, 3))
+    inner = keras.Model(model.inputs, model.outputs)
+    return keras.Model([image], inner([image]))
+
+
+def stem_as_sequential(model: Any) -> Any:
+    """As ConvNeXt is built."""
+    import keras
+
+    image = keras.Input((SIZE, SIZE, 3))
+    x = keras.Sequential([keras.layers.Identity()])(image)
+    below = keras.Model(model.inputs, model.get_layer("top_relu").output)
+    x = below(x)
+    for name in ("head_pool", "head_dense_1", "head_dropout_1", "probabilities"):
+        x = model.get_layer(name)(x)
+    return keras.Model([image], [x])
+
+
+def as_layer_of_sequential(model: Any) -> Any:
+    import keras
+
+    return keras.Sequential([keras.Input((SIZE, SIZE, 3)), model])
+
+
+def trunk_and_head_as_layers(model: Any) -> Any:
+    """What the usual tutorials build."""
+    import keras
+
+    trunk, top = model.get_layer("top_relu").output, keras.layers.Input((4, 4, 12))
+    y = top
+    for name in ("head_pool", "head_dense_1", "head_dropout_1", "probabilities"):
+        y = model.get_layer(name)(y)
+    image = keras.Input((SIZE, SIZE, 3))
+    middle = keras.Model(model.inputs[0], trunk)(image)
+    return keras.Model(image, keras.Model(top, y)(middle))
+
+
+def softmax_as_layer(model: Any) -> Any:
+    import keras
+
+    last = model.get_layer("probabilities")
+    x = keras.layers.Dense(3, name="logits")
+    logits = x(model.get_layer("head_dropout_1").output)
+    x.set_weights(last.get_weights())
+    return keras.Model(model.inputs[0], keras.layers.Softmax()(logits))
+
+
+def test_heat_is_the_formula_of_the_paper(images: NDArray[np.uint8]) -> None:
+    """Worked out by hand for pooling and one Dense layer, where the gradient is its kernel."""
+    import keras
+
+    trunk = tlkit.testing.tiny_model(SIZE)
+    dense = keras.layers.Dense(3, "softmax", kernel_initializer=keras.initializers.HeNormal(3))
+    model = keras.Model(
+        trunk.input, dense(keras.layers.GlobalAveragePooling2D(name="pool")(trunk.output))
+    )
+    found = tlkit.explain(model, images, classes=2)
+    features = np.asarray(keras.ops.convert_to_numpy(trunk(images, training=False)))
+    kernel = np.asarray(dense.get_weights()[0])[:, 2]
+    places = features.shape[1] * features.shape[2]
+    heat = np.maximum(features @ (kernel / places), 0)
+    cut = cut_at_features(model, images[:1])
+    slopes = Gradients(cut, 5).of(features, np.eye(3, dtype=np.float32)[[2] * 5])
+    np.testing.assert_allclose(slopes[:, 0, 0], np.tile(kernel / places, (5, 1)), atol=1e-7)
+    bilinear = Image.Resampling.BILINEAR
+    for picture, small in zip(found.heatmaps, heat.astype(np.float32), strict=True):
+        large = np.asarray(Image.fromarray(small).resize((SIZE, SIZE), bilinear))
+        assert large.max() > 0
+        np.testing.assert_allclose(picture, large / large.max(), atol=1e-5)
+
+
+def test_gradient_equals_the_backends_own(images: NDArray[np.uint8]) -> None:
+    import keras
+
+    cut = cut_at_features(flat_model(), images[:1])
+    features, chosen = cut.features(images), np.eye(3, dtype=np.float32)[[0, 1, 2, 0, 1]]
+    ours = Gradients(cut, 5).of(features, chosen)
+    theirs = own_gradient(keras.backend.backend(), cut, features, chosen)
+    np.testing.assert_allclose(ours, theirs, rtol=1e-6, atol=1e-9)
+    assert np.abs(ours).max() > 0
+
+
+def own_gradient(backend: str, cut: Any, features: Any, chosen: Any) -> Any:
+    if backend == "tensorflow":
+        tf = importlib.import_module("tensorflow")
+        given = tf.constant(features)
+        with tf.GradientTape() as tape:
+            tape.watch(given)
+            score = tf.reduce_sum(cut.following(given) * chosen)
+        return tape.gradient(score, given).numpy()
+    if backend == "jax":
+        jax = importlib.import_module("jax")
+        return np.asarray(jax.grad(lambda x: (cut.following(x) * chosen).sum())(features))
+    torch = importlib.import_module("torch")
+    given = torch.tensor(features, requires_grad=True)
+    (cut.following(given) * torch.tensor(chosen)).sum().backward()
+    return given.grad.numpy()
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        as_layer_of_functional,
+        as_layer_of_sequential,
+        as_layer_with_a_list_of_inputs,
+        stem_as_sequential,
+        trunk_and_head_as_layers,
+        softmax_as_layer,
+    ],
+)
+def test_heat_is_the_same_however_the_model_is_put_together(
+    wrap: Any, images: NDArray[np.uint8]
+) -> None:
+    model = flat_model()
+    expected = tlkit.explain(model, images)
+    found = tlkit.explain(wrap(model), images)
+    np.testing.assert_allclose(found.heatmaps, expected.heatmaps, atol=1e-5)
+    np.testing.assert_allclose(found.scores, expected.scores, rtol=1e-4)
+    assert found.layer == expected.layer == "top_relu"
+
+
+def test_the_model_is_left_as_it_was(images: NDArray[np.uint8]) -> None:
+    model = flat_model()
+    model.get_layer("stem_conv").trainable = False
+    before = [np.asarray(w) for w in model.get_weights()]
+    flags = [layer.trainable for layer in model.layers]
+    said = np.asarray(model.predict_on_batch(images))
+    tlkit.explain(model, images)
+    assert [layer.trainable for layer in model.layers] == flags
+    for old, new in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+    np.testing.assert_array_equal(model.predict_on_batch(images), said)
+
+
+def test_batches_do_not_matter(images: NDArray[np.uint8]) -> None:
+    model = flat_model()
+    one, two = (tlkit.explain(model, images, batch_size=size) for size in (5, 2))
+    np.testing.assert_allclose(one.heatmaps, two.heatmaps, atol=1e-5)
+    np.testing.assert_array_equal(one.classes, two.classes)
+
+
+def test_heat_falls_on_what_the_class_is_known_by() -> None:
+    """A model that counts red: the heat of "red" lies on the red corner, not on the blue one."""
+    import keras
+
+    image = keras.Input((32, 32, 3))
+    x = keras.layers.AveragePooling2D(4, name="map")(keras.layers.Rescaling(1 / 255)(image))
+    dense = keras.layers.Dense(2, "softmax")
+    model = keras.Model(image, dense(keras.layers.GlobalAveragePooling2D()(x)))
+    dense.set_weights([np.array([[9, 0], [0, 0], [0, 9]], np.float32), np.zeros(2, np.float32)])
+    picture = np.zeros((1, 32, 32, 3), np.uint8)
+    picture[0, :16, :16, 0] = 255
+    picture[0, 16:, 16:, 2] = 255
+    red, blue = (tlkit.explain(model, picture, classes=label).heatmaps[0] for label in (0, 1))
+    assert red[2:10, 2:10].min() > 0.9 > 0.1 > red[22:, 22:].max()
+    assert blue[22:, 22:].min() > 0.9 > 0.1 > blue[2:10, 2:10].max()
+    assert red.dtype == np.float32
+    assert red.max() == 1
+
+
+def test_pictures(images: NDArray[np.uint8]) -> None:
+    found = tlkit.explain(flat_model(), tlkit.ImageDataset.from_arrays(images, [0, 1, 2, 0, 1]))
+    assert found.overlay().shape == images.shape
+    assert found.overlay().dtype == np.uint8
+    grey = np.rint(images.mean(axis=-1)).astype(np.uint8)
+    np.testing.assert_array_equal(found.overlay(0)[..., 1], grey)
+    assert found.plot(1).get_title() == f"class {found.classes[1]}, top_relu"
+    assert repr(found) == "Explanation(5 images, layer 'top_relu')"
+    with pytest.raises(EvaluationError, match=r"strength=2: expected a share"):
+        found.overlay(2)
+    with pytest.raises(EvaluationError, match=r"index=5: there are 5 images"):
+        found.plot(5)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"classes": 3}, "classes holds 3, and the model knows 3 classes"),
+        ({"classes": -1}, "classes holds -1; class numbers count from 0"),
+        ({"classes": [0, 1]}, "expected one class number, or 5 of them"),
+        ({"classes": 0.5}, "type float64"),
+        ({"batch_size": 0}, "batch_size=0: expected 1 or more"),
+        ({"layer": "nowhere"}, "layer='nowhere' gives no feature map .* top_relu"),
+        ({"layer": "block_relu"}, "through which everything flows"),
+    ],
+)
+def test_what_does_not_fit_is_refused(
+    settings: dict[str, Any], message: str, images: NDArray[np.uint8]
+) -> None:
+    with pytest.raises(EvaluationError, match=message):
+        tlkit.explain(flat_model(), images, **settings)
+
+
+def test_a_model_or_image_of_another_kind_is_refused(images: NDArray[np.uint8]) -> None:
+    import keras
+
+    with pytest.raises(EvaluationError, match="is no model"):
+        tlkit.explain("model", images)
+    with pytest.raises(EvaluationError, match=re.escape("images have shape (16, 16, 3)")):
+        tlkit.explain(flat_model(), images[0])
+    dense = keras.Sequential([keras.Input((SIZE, SIZE, 3)), keras.layers.Flatten()])
+    with pytest.raises(EvaluationError, match="has no feature map"):
+        tlkit.explain(dense, images)
