@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -38,7 +39,7 @@ def install_wheel(session: nox.Session, extras: str) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run the tests, the docs' snippets and the docstrings' examples against the built wheel."""
-    install_wheel(session, "[onnx,plots,table]")
+    install_wheel(session, "[onnx,openvino,plots,report,table]")
     session.install(PLUGIN, *TEST_TOOLS)
     paths = ("tests", "docs", "README.md")
     session.run("pytest", "-m", "not slow", *PARALLEL, *paths, *session.posargs)
@@ -106,14 +107,14 @@ def typing(session: nox.Session) -> None:
 @nox.session
 def docs(session: nox.Session) -> None:
     """Build the documentation; its snippets run in the tests."""
-    session.install(".[plots,table]", "-r", "docs/requirements.txt")
+    session.install(".[plots,report,table]", "-r", "docs/requirements.txt")
     session.run("sphinx-build", "-W", "--keep-going", "-b", "html", "docs", "docs/_build/html")
 
 
 @nox.session
 def reproduce(session: nox.Session) -> None:
     """Run the five-stage study on the sample that ships; arguments after -- are passed on."""
-    session.install(".[onnx,plots]", PLUGIN)
+    session.install(".[onnx,report]", PLUGIN)
     session.run("python", "examples/rakuten/reproduce.py", *session.posargs)
 
 
@@ -123,17 +124,33 @@ def benchmark(session: nox.Session) -> None:
     session.install(".[onnx,plots]", PLUGIN)
     session.run("python", "benchmarks/frozen_stage.py", *session.posargs)
     searching = ("sweep", "batch_sweep", "selector_accuracy")
-    for script in ("fine_tuning", "augmentation", *searching, "imports", "plugins", "build"):
+    training = ("extraction", "fine_tuning", "augmentation")
+    for script in (*training, *searching, "imports", "plugins", "build"):
         session.run("python", f"benchmarks/{script}.py")
 
 
 @nox.session
 def slow(session: nox.Session) -> None:
-    """Run the proofs that take minutes or need PyTorch."""
-    install_wheel(session, "[onnx,plots,table]")
+    """Run the proofs that take minutes or need PyTorch or Dask."""
+    install_wheel(session, "[dask,onnx,plots,table]")
     session.install(PLUGIN, *TEST_TOOLS, TORCH, "efficientnet-lite-pytorch==0.1.0")
     session.run("pytest", "-m", "slow", "-s", "tests", *session.posargs)
     session.run("pytest", "-m", "slow", *PLUGIN_TESTS)
+
+
+@nox.session
+def browser(session: nox.Session) -> None:
+    """Open a report in headless Chromium and let axe-core look at it."""
+    found = [os.environ.get("CHROMIUM"), *map(shutil.which, ("chromium", "google-chrome"))]
+    if not any(found):
+        session.error(
+            "no Chromium was found. Install it, for example with `apt-get install chromium`, or "
+            "set CHROMIUM to the path of one."
+        )
+    install_wheel(session, "[report]")
+    session.install(*TEST_TOOLS, "playwright>=1.49", "axe-core-python==0.1.0")
+    files = session.posargs or ("tests/evaluation/test_report_browser.py",)
+    session.run("pytest", "-m", "slow", *files)
 
 
 @nox.session

@@ -69,6 +69,8 @@ def test_page_leads_from_nothing_to_a_package_that_installs(
     assert listing in printed, "the page shows what is printed"
     checks = len(tlkit.testing.BACKBONE_CHECKS)
     assert f"{checks} passed" in printed
+    assert "xla          yes   tlkit-xla" in printed
+    assert "engine: xla, as asked" in printed
     assert printed.count("PASSED") == 2, "twine looked at the wheel and at the source archive"
     assert "mynet_small" in printed
     (wheel,) = (project / "dist").glob("tlkit_mynet-0.1.0-py3-none-any.whl")

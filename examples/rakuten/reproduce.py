@@ -13,7 +13,9 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -98,7 +100,7 @@ def parser() -> argparse.ArgumentParser:
     )
     add(
         "--engine",
-        choices=("auto", "keras", "onnxruntime"),
+        choices=("auto", *(spec.name for spec in tlkit.list_engines())),
         default="auto",
         help="what runs frozen work; auto takes the faster one, which may be another one next "
         "time and move figures a little: keras gives the same figures every time",
@@ -112,6 +114,14 @@ def parser() -> argparse.ArgumentParser:
     )
     add(
         "--seed", type=int, default=0, help="of split, weights, order and augmentation (default: 0)"
+    )
+    add(
+        "--workers",
+        type=_workers,
+        default=1,
+        metavar="N",
+        help="processes that run independent trainings at the same time, with the results of one "
+        "(default: 1); worth it where there are cores and memory for several",
     )
     add("--resume", action="store_true", help="go on with the study in --out")
     add(
@@ -129,7 +139,9 @@ def run(options: argparse.Namespace) -> None:
     )
     stages = _with_needed(options.stages)
     say(f"reading {options.data}")
-    dataset = whole_images(read_challenge(options.data), skip=options.skip_damaged)
+    dataset = read_challenge(options.data)
+    check = dataset.check()
+    dataset = whole_images(dataset, check, skip=options.skip_damaged)
     name = data_name(options.data, dataset)
     train, validation = dataset.split(0.2, seed=options.seed, stratify=profile.stratify)
     weights = dict(options.weights)
@@ -155,17 +167,19 @@ def run(options: argparse.Namespace) -> None:
         say=say,
         stages=stages,
     )
-    study.run()
-    write_all(study, name, options.out)
+    with _executor(options.workers) as study.executor:
+        study.run()
+    write_all(study, name, options.out, check)
 
 
-def whole_images(dataset: tlkit.ImageDataset, *, skip: bool) -> tlkit.ImageDataset:
+def whole_images(
+    dataset: tlkit.ImageDataset, report: tlkit.DamageReport, *, skip: bool
+) -> tlkit.ImageDataset:
     """Return the data set if all its images are whole, else name those that are not.
 
     Raises:
         DamagedImageError: Some are damaged and ``skip`` is False.
     """
-    report = dataset.check()
     if not skip:
         report.raise_if_any()
     elif not report:
@@ -185,8 +199,9 @@ def check_backbones(profile: Profile, weights: dict[str, str | None]) -> None:
         )
 
 
-def write_all(study: Study, data: str, out: Path) -> None:
-    """Write tables, plots, results and the best model, and print the summary."""
+def write_all(study: Study, data: str, out: Path, check: tlkit.DamageReport) -> None:
+    """Write tables, plots, results, the best model and the report, and print the summary."""
+    from page import write_report
     from pictures import draw_all
     from tables import best_outcome, document, summary
 
@@ -199,6 +214,9 @@ def write_all(study: Study, data: str, out: Path) -> None:
     print(f"Tables:  {out / 'tables.md'}\nResults: {out / 'results.json'}")
     print("Plots:   " + "\n         ".join(map(str, pictures)))
     print(f"Model:   {out / 'model.keras'} (stage {best.stage} {best.trial.backbone})")
+    # Last: it needs one package more than the rest, and everything else is told by now.
+    page = write_report(study, data, check, out / "report.html")
+    print(f"Report:  {page} ({page.stat().st_size / 1e6:.1f} MB; open it in a browser)")
 
 
 def results(study: Study, data: str) -> dict[str, Any]:
@@ -256,6 +274,27 @@ def _copy(source: Path, file: Path) -> None:
 
 def _with_needed(stages: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(sorted({*stages, *(n for stage in stages for n in NEEDS[stage])}))
+
+
+@contextmanager
+def _executor(workers: int) -> Iterator[Executor | None]:
+    """Give processes to run trainings, or None for one training at a time."""
+    if workers == 1:
+        yield None
+        return
+    # Each uses all cores: with fewer, sums would be rounded in another order.
+    with tlkit.processes(workers, tasks_each=4, share_cores=False) as executor:
+        try:
+            yield executor
+        except BaseException:
+            executor.shutdown(cancel_futures=True)
+            raise
+
+
+def _workers(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}, expected a number of processes, at least 1")
+    return int(text)
 
 
 def _names(text: str) -> tuple[str, ...]:

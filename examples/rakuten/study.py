@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from ahead import Ahead
 from protocol import HEAD, STAGE_TITLES, Profile, later_stage, stage_one
 from published import Trial
 
@@ -57,6 +59,8 @@ class Study:
         engine: What runs frozen work.
         say: Shows a line.
         stages: Which stages to run.
+        executor: Whose workers run independent trainings; None for one after the other here.
+        verbose: 1 shows a bar and a line for each training, 0 nothing.
     """
 
     profile: Profile
@@ -68,22 +72,53 @@ class Study:
     engine: str
     say: Callable[[str], None]
     stages: tuple[int, ...] = (1, 2, 3, 4, 5)
+    executor: Executor | None = None
+    verbose: int = 1
     outcomes: list[Outcome] = field(default_factory=list)
 
     def run(self) -> None:
         """Run the stages in order; stage 1 decides who takes part in the others."""
+        ahead, later = Ahead(self, self.executor), [n for n in (2, 3, 4, 5) if n in self.stages]
         self._announce(1)
         for trial in self.profile.trials:
-            self._keep(self._train(1, trial, stage_one(trial)))
-        kept = self.best_trials()
-        names = ", ".join(trial.backbone for trial in kept)
-        self.say(f"kept for stages 2 to 5: {names}")
-        self._compare_preprocessing(kept[0])
-        for stage in (2, 3, 4, 5):
-            if stage in self.stages:
-                self._announce(stage)
-                for trial in kept:
-                    self._keep(self._later(stage, trial))
+            ahead.start(trial, [1])
+        for trial in self.profile.trials:
+            self._follow(ahead, 1, trial)
+        kept, other = self.best_trials(), self._other_preprocessing
+        self.say(f"kept for stages 2 to 5: {', '.join(trial.backbone for trial in kept)}")
+        ahead.start(kept[0], [1], other)
+        for trial in kept:
+            ahead.start(trial, later)
+        self.say(f"stage 1 once more with preprocessing {other!r}, to see what it is worth")
+        self._follow(ahead, 1, kept[0], other)
+        for stage in later:
+            self._announce(stage)
+            for trial in kept:
+                self._follow(ahead, stage, trial)
+
+    def _follow(self, ahead: Ahead, stage: int, trial: Trial, preprocessing: str = "") -> None:
+        by_worker = ahead.wait(self.folder(stage, trial, preprocessing))
+        self.run_stage(stage, trial, preprocessing, by_worker=by_worker)
+
+    def run_stage(
+        self, stage: int, trial: Trial, preprocessing: str = "", *, by_worker: bool = False
+    ) -> None:
+        """Run a stage for a candidate, or read what it gave where it is finished.
+
+        Args:
+            stage: 1 to 5.
+            trial: The candidate.
+            preprocessing: Of stage 1, instead of the profile's.
+            by_worker: Whether a worker has just run it, which shows nothing.
+        """
+        if stage == 1:
+            outcome = self._train(1, trial, stage_one(trial), preprocessing=preprocessing)
+        else:
+            outcome = self._later(stage, trial)
+        self.outcomes.append(outcome)
+        for result in outcome.stages if by_worker else ():
+            self.say(str(result))
+        self.say(f"  {trial.backbone}: {_told(outcome)}")
 
     def best_trials(self) -> list[Trial]:
         """Return the best settings of the best backbones of stage 1, best first."""
@@ -115,15 +150,9 @@ class Study:
     def _announce(self, stage: int) -> None:
         self.say(f"stage {stage}: {STAGE_TITLES[stage]}")
 
-    def _keep(self, outcome: Outcome) -> None:
-        self.outcomes.append(outcome)
-        self.say(f"  {outcome.trial.backbone}: {_told(outcome)}")
-
-    def _compare_preprocessing(self, trial: Trial) -> None:
-        """Train the best candidate once more with the other preprocessing: what is it worth?"""
-        other = "unit" if self.profile.preprocessing == "auto" else "auto"
-        self.say(f"stage 1 once more with preprocessing {other!r}, to see what it is worth")
-        self._keep(self._train(1, trial, stage_one(trial), preprocessing=other))
+    @property
+    def _other_preprocessing(self) -> str:
+        return "unit" if self.profile.preprocessing == "auto" else "auto"
 
     def _later(self, stage: int, trial: Trial) -> Outcome:
         if stage == 4:
@@ -136,8 +165,8 @@ class Study:
         return self._train(stage, trial, settings, start=start)
 
     def _found_rate(self, trial: Trial) -> float:
-        sweep = self.outcome(4, trial.backbone)
-        assert sweep is not None
+        # A worker that goes on with a study has not run the sweep itself.
+        sweep = self.outcome(4, trial.backbone) or self._sweep(trial)
         assert sweep.curve is not None
         return sweep.curve.suggestion
 
@@ -148,13 +177,13 @@ class Study:
         settings: tlkit.Stage,
         *,
         start: Path | None = None,
-        preprocessing: str | None = None,
+        preprocessing: str = "",
     ) -> Outcome:
         mode = preprocessing or self.profile.preprocessing
-        folder = self.folder(stage, trial, preprocessing or "")
+        folder = self.folder(stage, trial, preprocessing)
         started = time.perf_counter()
         trainer = self._trainer(trial, settings, mode, start_from=start, run_dir=folder)
-        result = trainer.fit(self.train, self.validation, resume=True)
+        result = trainer.fit(self.train, self.validation, resume=True, verbose=self.verbose)
         evaluation = self._evaluated(result, folder)
         seconds = _seconds(folder, time.perf_counter() - started)
         _let_go()
@@ -170,7 +199,9 @@ class Study:
         else:
             stage = replace(stage_one(trial), name="4 sweep")
             trainer = self._trainer(trial, stage, self.profile.preprocessing)
-            curve = trainer.find_learning_rate(self.train, self.profile.finder)
+            curve = trainer.find_learning_rate(
+                self.train, self.profile.finder, verbose=self.verbose
+            )
             folder.mkdir(parents=True, exist_ok=True)
             curve.save(file)
         seconds = _seconds(folder, time.perf_counter() - started)
@@ -254,7 +285,9 @@ def _seconds(folder: Path, spent: float) -> float:
     """Return the seconds that a stage took when it was run, not when it was read again."""
     file = folder / "seconds.txt"
     if not file.is_file():
-        file.write_text(f"{spent:.3f}\n", "utf-8")
+        part = file.with_name(".seconds.txt")
+        part.write_text(f"{spent:.3f}\n", "utf-8")
+        part.replace(file)
     return float(file.read_text("utf-8"))
 
 

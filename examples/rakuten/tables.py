@@ -16,6 +16,12 @@ NOT_RAKUTEN = (
     "Measured on {data}, not on the Rakuten images: the published figures are shown for the "
     "shape of the study, and the two columns cannot be compared."
 )
+# What a step from one stage to another answers.
+QUESTIONS = (
+    ("Did augmentation help?", 1, 2),
+    ("Did fine-tuning at 1e-5 help?", 2, 3),
+    ("Did the learning rate of stage 4 help the fine-tuning?", 3, 5),
+)
 
 
 def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -152,13 +158,8 @@ def document(study: Study, data: str, command: str) -> str:
 
 
 def _questions(study: Study) -> list[str]:
-    asked = (
-        ("Did augmentation help?", 1, 2),
-        ("Did fine-tuning at 1e-5 help?", 2, 3),
-        ("Did the learning rate of stage 4 help the fine-tuning?", 3, 5),
-    )
     lines = []
-    for question, before, after in asked:
+    for question, before, after in QUESTIONS:
         for trial in study.best_trials():
             a, b = study.outcome(before, trial.backbone), study.outcome(after, trial.backbone)
             if a is not None and b is not None:

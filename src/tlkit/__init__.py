@@ -18,14 +18,21 @@ if TYPE_CHECKING:
     from tlkit.data.decode import DamageReport
     from tlkit.data.pictures import show_augmented
     from tlkit.errors import TlkitError
+    from tlkit.evaluation.calibration import Calibration, calibrate
     from tlkit.evaluation.compare import Comparison, compare
+    from tlkit.evaluation.explain import Explanation, explain
     from tlkit.evaluation.metrics import Evaluation, evaluate
+    from tlkit.evaluation.report import report
     from tlkit.features import cache
+    from tlkit.features.engine_spec import EngineSpec
+    from tlkit.features.engines import list_engines
+    from tlkit.features.processes import processes
     from tlkit.learning_rate.curve import LRCurve
     from tlkit.learning_rate.finder import ExponentialLRFinder
     from tlkit.learning_rate.selectors import MinimumOverTen, SmoothedMinimum, Steepest, Valley
     from tlkit.learning_rate.share_of_fall import ShareOfFall
     from tlkit.training import recipes
+    from tlkit.training.extraction import Features, extract
     from tlkit.training.fine_tune import fine_tune
     from tlkit.training.head import Head
     from tlkit.training.policies import (
@@ -47,10 +54,14 @@ _HOMES = {
     "Augmentation": "tlkit.data.augment",
     "BackboneSpec": "tlkit.backbones.spec",
     "BatchNormOnly": "tlkit.training.policies",
+    "Calibration": "tlkit.evaluation.calibration",
     "Comparison": "tlkit.evaluation.compare",
     "DamageReport": "tlkit.data.decode",
+    "EngineSpec": "tlkit.features.engine_spec",
     "Evaluation": "tlkit.evaluation.metrics",
+    "Explanation": "tlkit.evaluation.explain",
     "ExponentialLRFinder": "tlkit.learning_rate.finder",
+    "Features": "tlkit.training.extraction",
     "FreezeAll": "tlkit.training.policies",
     "GradualUnfreeze": "tlkit.training.policies",
     "Head": "tlkit.training.head",
@@ -71,14 +82,20 @@ _HOMES = {
     "WarmupCosine": "tlkit.training.schedules",
     "build_backbone": "tlkit.backbones.build",
     "cache": "tlkit.features",
+    "calibrate": "tlkit.evaluation.calibration",
     "compare": "tlkit.evaluation.compare",
     "evaluate": "tlkit.evaluation.metrics",
+    "explain": "tlkit.evaluation.explain",
+    "extract": "tlkit.training.extraction",
     "fine_tune": "tlkit.training.fine_tune",
     "get_backbone": "tlkit.backbones.registry",
     "hookimpl": "tlkit.backbones.plugins",
     "list_backbones": "tlkit.backbones.registry",
+    "list_engines": "tlkit.features.engines",
     "preview": "tlkit.training.preview",
+    "processes": "tlkit.features.processes",
     "recipes": "tlkit.training",
+    "report": "tlkit.evaluation.report",
     "show_augmented": "tlkit.data.pictures",
 }
 
@@ -86,10 +103,14 @@ __all__ = [
     "Augmentation",
     "BackboneSpec",
     "BatchNormOnly",
+    "Calibration",
     "Comparison",
     "DamageReport",
+    "EngineSpec",
     "Evaluation",
+    "Explanation",
     "ExponentialLRFinder",
+    "Features",
     "FreezeAll",
     "GradualUnfreeze",
     "Head",
@@ -110,14 +131,20 @@ __all__ = [
     "WarmupCosine",
     "build_backbone",
     "cache",
+    "calibrate",
     "compare",
     "evaluate",
+    "explain",
+    "extract",
     "fine_tune",
     "get_backbone",
     "hookimpl",
     "list_backbones",
+    "list_engines",
     "preview",
+    "processes",
     "recipes",
+    "report",
     "show_augmented",
 ]
 

@@ -157,7 +157,7 @@ def test_input_stage_exports_to_onnx(mode: str, tmp_path: Path) -> None:
 
     model = tlkit.build_backbone(replace(tiny_backbone(), preprocessing=mode), weights=None)
     expected = np.asarray(model(noise(2, 16)))
-    OnnxEngine(model, tmp_path / "model.onnx")
+    OnnxEngine(model, tmp_path / "model")
     session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
     (features,) = session.run(None, {session.get_inputs()[0].name: noise(2, 16)})
     np.testing.assert_allclose(features, expected, rtol=0, atol=1e-5 * np.abs(expected).max())

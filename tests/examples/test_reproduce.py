@@ -6,9 +6,12 @@ import csv
 import dataclasses
 import importlib
 import json
+import pickle
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +109,12 @@ def test_all_five_stages_end_in_tables_plots_results_and_a_plain_keras_model(
     assert "confusion.png" in names
     assert any(name.startswith("learning_curves_") for name in names)
     assert any(name.startswith("learning_rate_") for name in names)
+    assert f"Report:  {out / 'report.html'}" in printed.out
+    page = (out / "report.html").read_text("utf-8")
+    assert "below the benchmark of 0.5534" in page
+    assert "is the challenge&#39;s, for the Rakuten images" in page, "and these are others"
+    assert "Did fine-tuning at 1e-5 help?" in page
+    assert "Grad-CAM at" in page or "There is none." in page
     loaded = subprocess.run(
         [sys.executable, "-c", LOAD_WITHOUT_TLKIT, str(out / "model.keras")],
         capture_output=True, text=True, check=False,
@@ -149,6 +158,96 @@ def test_ctrl_c_in_any_stage_is_told_and_resume_gives_what_an_unbroken_run_gives
     assert not (tmp_path / "out" / "model.keras").exists()
     assert not list((tmp_path / "out").rglob(".*")), "nothing half-written"
     assert run(example, challenge_folder, tmp_path / "out", "--resume") == 0
+    assert scores(tmp_path / "out") == unbroken
+
+
+# How each line of a study begins, from its first stage on.
+SAID = [
+    "stage 1",
+    "1 frozen",
+    "  tiny_a",
+    "1 frozen",
+    "  tiny_b",
+    "kept for stages 2 to 5",
+    "stage 1 once more with preprocessing 'unit', to see what it is worth",
+    "1 frozen",
+    "  tiny_X",
+    "stage 2",
+    "2 augmented",
+    "  tiny_X",
+    "stage 3",
+    "3 fine-tuned",
+    "  tiny_X",
+    "stage 4",
+    "  tiny_X",
+    "stage 5",
+    "5 final",
+    "  tiny_X",
+]
+
+
+class AtOnce(Executor):
+    """Runs what a worker would, as it arrives there; some of it is lost.
+
+    Args:
+        lost: Numbers of the tasks whose worker is killed.
+    """
+
+    def __init__(self, lost: tuple[int, ...] = ()) -> None:
+        self._lost, self.tasks = lost, 0
+
+    def submit(self, fn: Any, /, *args: Any, **_: Any) -> Future[Any]:
+        """Run a task."""
+        future: Future[Any] = Future()
+        self.tasks += 1
+        if self.tasks in self._lost:
+            future.set_exception(BrokenProcessPool("a process was terminated"))
+            return future
+        try:
+            future.set_result(fn(*pickle.loads(pickle.dumps(args))))  # noqa: S301
+        except (tlkit.TlkitError, KeyboardInterrupt) as error:
+            future.set_exception(error)
+        return future
+
+
+def test_workers_give_what_one_process_gives_and_say_it_in_the_same_order(
+    example: Any,
+    challenge_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    unbroken: list[float],
+) -> None:
+    executor = AtOnce(lost=(1, 4))  # a candidate of stage 1, and stages 2 to 5
+    monkeypatch.setattr(tlkit, "processes", lambda *_, **__: executor)
+    assert run(example, challenge_folder, tmp_path / "out", "--workers", "2") == 0
+    assert executor.tasks == 4, "two candidates, one again, and the stages of the one that is kept"
+    assert scores(tmp_path / "out") == unbroken
+    said = capsys.readouterr().err
+    assert said.count("a worker failed (BrokenProcessPool('a process was terminated'))") == 5
+    lines = [line.split(":")[0] for line in said.splitlines() if "a worker failed" not in line]
+    (best,) = {line for line in lines[-11:] if line.startswith("  ")}
+    assert lines[lines.index("stage 1") :] == [x.replace("  tiny_X", best) for x in SAID]
+    capsys.readouterr()
+    assert run(example, challenge_folder, tmp_path / "out", "--resume", "--workers", "2") == 0
+    assert executor.tasks == 4, "what is finished is not sent again"
+
+
+@pytest.mark.slow
+def test_a_worker_goes_on_where_a_study_was_stopped(
+    example: Any,
+    challenge_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    unbroken: list[float],
+) -> None:
+    with monkeypatch.context() as patch:
+        press_ctrl_c(patch, 5)
+        assert run(example, challenge_folder, tmp_path / "out") == 130
+    executor = AtOnce()
+    monkeypatch.setattr(tlkit, "processes", lambda *_, **__: executor)
+    assert run(example, challenge_folder, tmp_path / "out", "--resume", "--workers", "2") == 0
+    assert executor.tasks == 1
     assert scores(tmp_path / "out") == unbroken
 
 

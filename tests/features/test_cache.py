@@ -109,6 +109,22 @@ def test_a_table_in_the_making_is_not_removed_to_make_room_for_itself(tmp_path: 
     assert store.table("a", ABOUT).rows(IDS) is not None
 
 
+def test_versions_of_tlkit_share_a_folder_and_leave_each_other_alone(tmp_path: Path) -> None:
+    others = [tmp_path / "v1" / "a" / "old.shard", tmp_path / "v9" / "a" / "new.shard"]
+    for file in others:
+        file.parent.mkdir(parents=True)
+        file.write_bytes(bytes(2000))
+        os.utime(file, (0, 0))
+    store = FeatureStore(tmp_path, limit=1)
+    fill(store, "a")
+    fill(store, "b")
+    assert all(file.is_file() for file in others), "used long ago, and still not ours to remove"
+    assert [len(table.about) for table in store.info().tables if table.shards] == [len(ABOUT)]
+    rows = store.table("b", ABOUT).rows(IDS)
+    assert rows is not None
+    assert np.array_equal(np.asarray(rows), ROWS)
+
+
 def test_user_says_how_much_a_store_may_take(monkeypatch: pytest.MonkeyPatch) -> None:
     assert default_limit() == 50e9
     monkeypatch.setenv("TLKIT_CACHE_LIMIT_GB", "0.5")

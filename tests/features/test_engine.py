@@ -1,7 +1,12 @@
-"""Engines give what the model gives, and the choice between them is told."""
+"""Each engine gives what the model gives, and keeps what it exported."""
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +17,19 @@ from keras import layers
 
 from tests.conftest import skip_without_onnx_export
 from tlkit.errors import EngineError
-from tlkit.features import engine as engine_module
-from tlkit.features.engine import BATCH, KerasEngine, choose_engine
+from tlkit.features import onnx as onnx_module
+from tlkit.features.choice import choose_engine
+from tlkit.features.engine import BATCH, KerasEngine
+from tlkit.features.engine_spec import installed
+from tlkit.features.openvino import OpenVinoEngine
+from tlkit.features.weighing import Choice
 from tlkit.testing import tiny_model
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (40, 16, 16, 3)).astype("uint8")
 SAMPLE = IMAGES[:8]
+# From JAX, OpenVINO goes by ONNX.
+OF_OPENVINO = ".onnx" if keras.backend.backend() == "jax" else ".openvino"
+SUFFIXES = {"onnxruntime": ".onnx", "openvino": OF_OPENVINO}
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +41,20 @@ def trunk() -> Any:
 def truth(trunk: Any, images: np.ndarray) -> np.ndarray:
     """What the model itself says at inference."""
     return np.asarray(trunk(images.astype("float32"), training=False))
+
+
+def choose(trunk: Any, asked: str, folder: Path, images_ahead: int = 100) -> Choice:
+    """Choose for the sample images."""
+    return choose_engine(trunk, asked, SAMPLE, images_ahead=images_ahead, stem=folder / "trunk")
+
+
+def skip_where_it_cannot_run(name: str) -> None:
+    """Skip a test of an engine whose packages are not there."""
+    if name == "onnxruntime" or keras.backend.backend() == "jax":
+        skip_without_onnx_export()
+    # Not importorskip, which would import it with its telemetry.
+    if name == "openvino" and not installed("openvino"):
+        pytest.skip("the engine is in the extra tlkit[openvino]")
 
 
 @pytest.mark.parametrize("count", [1, BATCH - 1, BATCH, BATCH + 1, 40])
@@ -62,180 +88,126 @@ def test_bytes_and_floats_give_the_same(trunk: Any) -> None:
     assert np.array_equal(engine.run(SAMPLE), engine.run(SAMPLE.astype("float32")))
 
 
-def test_unknown_engine_is_an_error(trunk: Any, tmp_path: Path) -> None:
-    with pytest.raises(EngineError, match="engine='tpu', expected 'auto', 'keras' or 'onnxruntim"):
-        choose(trunk, "tpu", tmp_path)
+@pytest.fixture(scope="module", params=SUFFIXES)
+def exported(
+    request: pytest.FixtureRequest, trunk: Any, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[str, Path]:
+    """An engine and the folder in which it exported the tiny backbone."""
+    skip_where_it_cannot_run(request.param)
+    folder = tmp_path_factory.mktemp(request.param)
+    assert choose(trunk, request.param, folder).engine.name == request.param
+    assert [file.name for file in folder.iterdir()] == [f"trunk{SUFFIXES[request.param]}"]
+    return request.param, folder
 
 
-def choose(trunk: Any, asked: str, folder: Path, images_ahead: int = 100) -> engine_module.Choice:
-    """Choose for the sample images."""
-    return choose_engine(
-        trunk, asked, SAMPLE, images_ahead=images_ahead, export_to=folder / "trunk.onnx"
-    )
+def test_engine_gives_what_keras_gives(trunk: Any, exported: tuple[str, Path]) -> None:
+    name, folder = exported
+    engine = choose(trunk, name, folder).engine
+    for count in (1, 7, 40):
+        expected = truth(trunk, IMAGES[:count])
+        for images in (IMAGES[:count], IMAGES[:count].astype("float32")):
+            features = engine.run(images)
+            assert features.dtype == np.float32
+            assert features.shape == expected.shape
+            assert np.abs(features - expected).max() <= 1e-4 * np.abs(expected).max()
 
 
-def test_keras_is_taken_where_asked(trunk: Any, tmp_path: Path) -> None:
-    choice = choose(trunk, "keras", tmp_path)
-    assert (choice.engine.name, choice.why, choice.lasting) == ("keras", "keras, as asked", True)
+def test_what_was_exported_is_kept_and_read(trunk: Any, exported: tuple[str, Path]) -> None:
+    name, folder = exported
+    (file,) = folder.iterdir()
+    written = file.stat().st_mtime_ns
+    choose(trunk, name, folder)
+    assert [file.stat().st_mtime_ns for file in folder.iterdir()] == [written]
 
 
-def test_auto_does_not_export_for_little_work(trunk: Any, tmp_path: Path) -> None:
-    skip_without_onnx_export()
-    choice = choose(trunk, "auto", tmp_path)
-    assert choice.engine.name == "keras"
-    assert choice.why == "keras; 0 s of work, less than an export is worth"
-    assert not choice.lasting
-    assert list(tmp_path.iterdir()) == []
+def cut_short(content: bytes) -> bytes:
+    """The first part, as a full disk leaves it."""
+    return content[: len(content) // 2]
 
 
-def test_auto_without_onnxruntime_takes_keras_and_says_how_to_get_it(
-    trunk: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def flipped(content: bytes) -> bytes:
+    """The same with some bytes turned over in the middle, which a reader may not notice."""
+    middle = len(content) // 2
+    turned = bytes(255 - byte for byte in content[middle : middle + 64])
+    return content[:middle] + turned + content[middle + 64 :]
+
+
+@pytest.fixture
+def exports_at_once(
+    trunk: Any, exported: tuple[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> list[Path]:
+    """Let another export give what the first one gave, and note where it was to go."""
+    (whole,) = exported[1].iterdir()
+    asked: list[Path] = []
+
+    def export(file: Any, **_: Any) -> None:
+        asked.append(Path(file))
+        if whole.suffix == ".onnx":
+            shutil.copy(whole, file)
+        else:
+            zipfile.ZipFile(whole).extractall(Path(file).parent)
+
+    monkeypatch.setattr(trunk, "export", export)
+    return asked
+
+
+@pytest.mark.parametrize("damage", [cut_short, flipped])
+def test_damaged_export_is_made_again(
+    trunk: Any,
+    exported: tuple[str, Path],
+    exports_at_once: list[Path],
+    damage: Any,
+    tmp_path: Path,
 ) -> None:
-    monkeypatch.setattr(engine_module, "find_spec", lambda _: None)
-    choice = choose(trunk, "auto", tmp_path, images_ahead=10**9)
-    assert choice.engine.name == "keras"
-    assert "pip install 'tlkit[onnx]'" in choice.why
-    assert not choice.lasting
+    name, folder = exported
+    (whole,) = folder.iterdir()
+    (tmp_path / whole.name).write_bytes(damage(whole.read_bytes()))
+    engine = choose(trunk, name, tmp_path).engine
+    np.testing.assert_allclose(engine.run(SAMPLE), truth(trunk, SAMPLE), rtol=1e-3, atol=1e-4)
+    assert [file.name for file in tmp_path.iterdir()] == [whole.name]
+    assert len(exports_at_once) == 1
+    assert choose(trunk, name, tmp_path).engine.name == name
+    assert len(exports_at_once) == 1
+
+
+def test_engine_may_be_used_by_two_threads(trunk: Any, exported: tuple[str, Path]) -> None:
+    name, folder = exported
+    engine = choose(trunk, name, folder).engine
+    parts = [IMAGES[i : i + 4] for i in range(0, 40, 4)]
+    with ThreadPoolExecutor(2) as pool:
+        features = list(pool.map(engine.run, parts))
+    np.testing.assert_allclose(np.concatenate(features), truth(trunk, IMAGES), rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", SUFFIXES)
+def test_engine_that_is_not_installed_says_how_to_get_it(
+    name: str, trunk: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    extra = {"onnxruntime": "onnx", "openvino": "openvino"}[name]
+    monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(
+        EngineError, match=rf"engine='{name}' needs .*pip install 'tlkit\[{extra}\]'"
+    ):
+        choose(trunk, name, tmp_path)
 
 
 @pytest.mark.parametrize(
     ("backend", "missing", "said"),
     [
-        ("tensorflow", {"tf2onnx"}, "keras; pip install 'tlkit[onnx]' may be several times faster"),
-        ("jax", {"jax2onnx"}, "keras; pip install jax2onnx may be several times faster"),
-        ("jax", {"jax2onnx", "onnxruntime"}, "keras; pip install 'tlkit[onnx]' jax2onnx may be"),
+        ("tensorflow", {"tf2onnx"}, "'tlkit[onnx]'"),
+        ("tensorflow", set(), ""),
+        ("jax", {"jax2onnx"}, "jax2onnx"),
+        ("jax", {"jax2onnx", "onnxruntime"}, "'tlkit[onnx]' jax2onnx"),
     ],
 )
-def test_auto_names_what_the_export_from_the_backend_lacks(
-    backend: str, missing: set[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_onnx_names_what_the_export_from_the_backend_lacks(
+    backend: str, missing: set[str], said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Nothing is run: stands for an installation of that backend without these packages.
-    monkeypatch.setattr(keras.backend, "backend", lambda: backend)
-    monkeypatch.setattr(engine_module, "find_spec", lambda name: None if name in missing else name)
-    assert choose(None, "auto", tmp_path).why.startswith(said)
-
-
-def test_onnxruntime_that_is_missing_says_how_to_get_it(
-    trunk: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "onnxruntime", None)
-    with pytest.raises(EngineError, match=r"needs ONNX Runtime.*pip install 'tlkit\[onnx\]'"):
-        choose(trunk, "onnxruntime", tmp_path)
-
-
-class Fake:
-    """Stands for the ONNX engine: gives ``factor`` times what Keras gives, or raises."""
-
-    name = "onnxruntime"
-    factor = 1.0
-    error: Exception | None = None
-
-    def __init__(self, trunk: Any, file: Path) -> None:
-        self._keras, self._file = KerasEngine(trunk), file
-
-    def run(self, images: np.ndarray) -> np.ndarray:
-        """Run, or fail."""
-        if self.error is not None:
-            raise self.error
-        with np.errstate(invalid="ignore"):
-            return self._keras.run(images) * self.factor
-
-
-@pytest.fixture
-def fake(monkeypatch: pytest.MonkeyPatch) -> type[Fake]:
-    """Take the place of the ONNX engine, with exports worth their time."""
-
-    class Own(Fake):
-        pass
-
-    monkeypatch.setattr("tlkit.features.onnx.OnnxEngine", Own)
-    monkeypatch.setattr(engine_module, "find_spec", lambda _: True)
-    monkeypatch.setattr(engine_module, "WORTH_EXPORTING_S", 0.0)
-    return Own
-
-
-def speeds(monkeypatch: pytest.MonkeyPatch, **ms: float) -> None:
-    """Let each engine have a speed."""
-    monkeypatch.setattr(engine_module, "_milliseconds_per_image", lambda e, _: ms[e.name])
-
-
-def test_auto_takes_the_faster_engine_and_gives_both_figures(
-    trunk: Any, tmp_path: Path, fake: type[Fake], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    figures = "ms an image with keras, {:.1f} with onnxruntime"
-    speeds(monkeypatch, keras=3.0, onnxruntime=1.0)
-    choice = choose(trunk, "auto", tmp_path)
-    assert isinstance(choice.engine, fake)
-    assert choice.why == f"onnxruntime; 3.0 {figures.format(1.0)}"
-    speeds(monkeypatch, keras=3.0, onnxruntime=4.0)
-    choice = choose(trunk, "auto", tmp_path)
-    assert choice.engine.name == "keras"
-    assert choice.why == f"keras; 3.0 {figures.format(4.0)}"
-    assert choice.lasting
-
-
-@pytest.mark.parametrize("factor", [1.001, -1.0, float("nan"), float("inf")])
-def test_engine_that_disagrees_with_keras_is_not_taken(
-    trunk: Any, tmp_path: Path, fake: type[Fake], factor: float
-) -> None:
-    fake.factor = factor
-    choice = choose(trunk, "auto", tmp_path)
-    assert choice.engine.name == "keras"
-    assert choice.why.startswith("keras; onnxruntime differs from Keras by ")
-    assert "\n" not in choice.why
-    with pytest.raises(EngineError, match=r"differs from Keras by .*Use engine='keras'"):
-        choose(trunk, "onnxruntime", tmp_path)
-
-
-def test_engine_that_rounds_otherwise_is_taken(
-    trunk: Any, tmp_path: Path, fake: type[Fake], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    fake.factor = 1 + 1e-6
-    speeds(monkeypatch, keras=2, onnxruntime=1)
-    assert choose(trunk, "auto", tmp_path).engine.name == "onnxruntime"
-
-
-def test_engine_that_exports_but_does_not_run_is_not_taken(
-    trunk: Any, tmp_path: Path, fake: type[Fake]
-) -> None:
-    fake.error = RuntimeError("Required inputs (['const']) are missing\nfrom input feed")
-    choice = choose(trunk, "auto", tmp_path)
-    assert choice.engine.name == "keras"
-    assert choice.why == (
-        "keras; onnxruntime cannot run the exported trunk: Required inputs (['const']) are missing"
-    )
-    with pytest.raises(EngineError, match=r"cannot run the exported trunk.*'const'"):
-        choose(trunk, "onnxruntime", tmp_path)
-
-
-@pytest.fixture(scope="module")
-def onnx_file(trunk: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny backbone, exported once."""
-    skip_without_onnx_export()
-    folder: Path = tmp_path_factory.mktemp("onnx")
-    assert choose(trunk, "onnxruntime", folder).engine.name == "onnxruntime"
-    assert [file.name for file in folder.iterdir()] == ["trunk.onnx"]
-    return folder / "trunk.onnx"
-
-
-def test_onnxruntime_gives_what_keras_gives(trunk: Any, onnx_file: Path) -> None:
-    engine = choose(trunk, "onnxruntime", onnx_file.parent).engine
-    for count in (1, 7, 40):
-        features = engine.run(IMAGES[:count])
-        expected = truth(trunk, IMAGES[:count])
-        assert features.dtype == np.float32
-        assert np.abs(features - expected).max() <= 1e-4 * np.abs(expected).max()
-
-
-def test_exported_trunk_is_kept_and_read(trunk: Any, onnx_file: Path) -> None:
-    written = onnx_file.stat().st_mtime_ns
-    choose(trunk, "onnxruntime", onnx_file.parent)
-    assert onnx_file.stat().st_mtime_ns == written
-
-
-def test_damaged_export_is_made_again(trunk: Any, onnx_file: Path, tmp_path: Path) -> None:
-    (tmp_path / "trunk.onnx").write_bytes(onnx_file.read_bytes()[:100])
-    assert choose(trunk, "onnxruntime", tmp_path).engine.name == "onnxruntime"
+    monkeypatch.setattr(onnx_module, "backend", lambda: backend)
+    monkeypatch.setattr(onnx_module, "installed", lambda name: name not in missing)
+    (spec,) = onnx_module.tlkit_engines()
+    assert spec.missing() == said
 
 
 @keras.saving.register_keras_serializable("tests")
@@ -245,7 +217,7 @@ class Unexportable(layers.Layer):  # type: ignore[misc]
     def call(self, x: Any) -> Any:
         """Pass on, but not in an export."""
         if x.shape[0] == 1:
-            raise NotImplementedError("no way to say this in ONNX")
+            raise NotImplementedError("no way to say this")
         return x
 
     def compute_output_shape(self, shape: Any) -> Any:
@@ -253,17 +225,71 @@ class Unexportable(layers.Layer):  # type: ignore[misc]
         return shape
 
 
-def test_trunk_that_cannot_be_exported_falls_back_with_a_note(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("name", SUFFIXES)
+def test_trunk_that_cannot_be_exported_is_told_and_leaves_nothing(
+    name: str, tmp_path: Path
 ) -> None:
-    skip_without_onnx_export()
+    skip_where_it_cannot_run(name)
     image = keras.Input((16, 16, 3))
     trunk = keras.Model(image, Unexportable()(image))
-    monkeypatch.setattr(engine_module, "WORTH_EXPORTING_S", 0.0)
-    choice = choose(trunk, "auto", tmp_path)
-    assert choice.engine.name == "keras"
-    assert choice.why.startswith("keras; the trunk cannot be exported to ONNX: ")
-    assert "\n" not in choice.why
+    with pytest.raises(
+        EngineError, match=r"(?s)the trunk cannot be exported to .*no way to say this"
+    ):
+        choose(trunk, name, tmp_path)
     assert list(tmp_path.iterdir()) == []
-    with pytest.raises(EngineError, match="no way to say this in ONNX"):
-        choose(trunk, "onnxruntime", tmp_path)
+
+
+@pytest.mark.parametrize("exported", ["openvino"], indirect=True)
+def test_openvino_gives_the_same_for_an_image_alone_and_among_others(
+    trunk: Any, exported: tuple[str, Path]
+) -> None:
+    engine = OpenVinoEngine(trunk, exported[1] / "trunk")
+    together = engine.run(IMAGES)
+    for row in range(len(IMAGES)):
+        np.testing.assert_array_equal(engine.run(IMAGES[row : row + 1])[0], together[row])
+
+
+def test_openvino_reads_what_was_exported_to_onnx(
+    trunk: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in SUFFIXES:
+        skip_where_it_cannot_run(name)
+    choose(trunk, "onnxruntime", tmp_path)
+    monkeypatch.setattr("tlkit.features.openvino._exported", None)
+    engine = choose(trunk, "openvino", tmp_path).engine
+    np.testing.assert_allclose(engine.run(SAMPLE), truth(trunk, SAMPLE), rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("exported", ["openvino"], indirect=True)
+def test_openvino_rounds_to_float32_on_processors_that_could_do_less(
+    trunk: Any, exported: tuple[str, Path]
+) -> None:
+    engine = OpenVinoEngine(trunk, exported[1] / "trunk")
+    kind = str(engine._compiled.get_property("INFERENCE_PRECISION_HINT"))
+    assert "float32" in kind or "f32" in kind
+    expected = truth(trunk, SAMPLE)
+    assert np.abs(engine.run(SAMPLE) - expected).max() <= 1e-5 * np.abs(expected).max()
+
+
+@pytest.mark.parametrize("exported", ["openvino"], indirect=True)
+def test_openvino_without_a_place_to_write_runs_all_the_same(
+    trunk: Any, exports_at_once: list[Path], tmp_path: Path
+) -> None:
+    if OF_OPENVINO == ".onnx":
+        pytest.skip("from JAX, OpenVINO goes by an ONNX file")
+    engine = OpenVinoEngine(trunk, tmp_path / "no such folder" / "trunk")
+    assert len(exports_at_once) == 1
+    np.testing.assert_allclose(engine.run(SAMPLE), truth(trunk, SAMPLE), rtol=1e-3, atol=1e-4)
+
+
+def test_openvino_reports_its_use_to_nobody(tmp_path: Path) -> None:
+    skip_where_it_cannot_run("openvino")
+    code = (
+        "import sys, tlkit.features.openvino as engine\n"
+        "engine._runtime()\n"
+        "assert 'openvino' in sys.modules\n"
+        "assert not [name for name in sys.modules if name.startswith('openvino_telemetry')]\n"
+    )
+    environment = {"HOME": str(tmp_path), "PATH": ""}
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment)
+    assert list(tmp_path.iterdir()) == []

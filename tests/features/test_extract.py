@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import tlkit
 from tests.conftest import skip_without_onnx_export
 from tlkit.data.batches import PixelCache
 from tlkit.errors import DamagedImageError
-from tlkit.features import engine as engine_module
 from tlkit.features import extract as extract_module
 from tlkit.features.cache import FeatureStore
 from tlkit.features.engine import KerasEngine
@@ -125,6 +126,29 @@ def test_changed_image_alone_is_computed_anew(
     second = features(Trunk(model, store, "keras"), changed)
     assert asked == [0, 1, 7], "two are looked at first, since the trunk has dropout"
     assert np.flatnonzero((first != second).any(axis=(1, 2, 3))).tolist() == [7]
+
+
+def test_an_image_file_replaced_under_its_name_is_computed_anew(
+    model: Any, store: FeatureStore, runs: list[int], tmp_path: Path
+) -> None:
+    pixels = tiny_dataset(4).load(np.arange(4), 16)
+    for number, image in enumerate(pixels):
+        file = tmp_path / "images" / f"class {number % 2}" / f"{number}.bmp"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(file)
+    first = features(
+        Trunk(model, store, "keras"), tlkit.ImageDataset.from_directory(tmp_path / "images")
+    )
+    before = file.stat()
+    Image.fromarray(255 - pixels[3]).save(file)
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert file.stat().st_size == before.st_size, "neither its time nor its size tells"
+    runs.clear()
+    second = features(
+        Trunk(model, store, "keras"), tlkit.ImageDataset.from_directory(tmp_path / "images")
+    )
+    assert sum(runs) == EXTRACT_BATCH
+    assert np.flatnonzero((first != second).any(axis=(1, 2, 3))).tolist() == [3]
 
 
 def test_another_split_and_order_and_repeated_images_read_the_store(
@@ -261,43 +285,3 @@ def test_progress_is_shown(model: Any, store: FeatureStore) -> None:
     trunk = Trunk(model, store, "keras", progress=lambda *step: shown.append(step))
     features(trunk, tiny_dataset(COUNT))
     assert [done for _, done, _ in shown] == [EXTRACT_BATCH, 2 * EXTRACT_BATCH, COUNT]
-
-
-def test_measured_choice_is_remembered(
-    model: Any, store: FeatureStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    skip_without_onnx_export()
-    monkeypatch.setattr(engine_module, "WORTH_EXPORTING_S", 0.0)
-    speed = {"keras": 2.0, "onnxruntime": 1.0}
-    monkeypatch.setattr(engine_module, "_milliseconds_per_image", lambda e, _: speed[e.name])
-    pixels = PixelCache(tiny_dataset(12), 16)
-    assert Trunk(model, store).ready(pixels).name == "onnxruntime"
-    speed["keras"] = 0.5
-    again = Trunk(model, store)
-    assert again.ready(pixels).name == "onnxruntime"
-    assert again.notes == ["engine: onnxruntime, as measured before"]
-
-
-def test_remembered_engine_that_is_gone_is_chosen_anew(
-    model: Any, store: FeatureStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    trunk = Trunk(model, store)
-    (store.root / f"trunk-{trunk.fingerprint[:32]}.engine").write_text("onnxruntime")
-    monkeypatch.setitem(__import__("sys").modules, "onnxruntime", None)
-    assert trunk.ready(PixelCache(tiny_dataset(12), 16)).name == "keras"
-    assert len(trunk.notes) == 1
-
-
-def test_choice_made_for_little_work_is_made_again_for_more(
-    model: Any, store: FeatureStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    skip_without_onnx_export()
-    monkeypatch.setattr(
-        engine_module, "_milliseconds_per_image", lambda e, _: 1.0 + (e.name == "keras")
-    )
-    pixels = PixelCache(tiny_dataset(12), 16)
-    trunk = Trunk(model, store, images_ahead=100)
-    assert trunk.ready(pixels).name == "keras"
-    trunk.images_ahead = 100_000
-    assert trunk.ready(pixels).name == "onnxruntime"
-    assert Trunk(model, store).ready(pixels).name == "onnxruntime", "this one lasts"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import subprocess
@@ -65,7 +66,7 @@ def test_empty_table_misses_everything(tmp_path: Path) -> None:
 
 @given(st.lists(st.lists(st.integers(0, 49), min_size=1), min_size=1, max_size=6), st.booleans())
 def test_each_image_is_computed_once_whatever_is_asked(
-    tmp_path_factory: pytest.TempPathFactory, requests: list[list[int]], mapped: bool
+    tmp_path_factory: pytest.TempPathFactory, requests: list[list[int]], on_disk: bool
 ) -> None:
     folder = tmp_path_factory.mktemp("table")
     computed: list[int] = []
@@ -76,27 +77,47 @@ def test_each_image_is_computed_once_whatever_is_asked(
             positions = np.array(request)[missing].tolist()
             computed += positions
             assert add(one, *positions)
-        rows = one.rows(IDS[request])
-        assert rows is not None
-        if mapped:
-            rows = FeatureRows(rows._shards, rows._number, rows._row, in_memory=0)
+        rows = one.rows(IDS[request], in_memory=0 if on_disk else 2**20)
         assert np.array_equal(read(rows), ROWS[request])
     assert len(computed) == len(set(computed))
     assert set(computed) == {position for request in requests for position in request}
 
 
-def test_large_features_are_read_from_disk_a_part_at_a_time(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_large_features_are_read_from_disk_as_an_array_is_from_memory(tmp_path: Path) -> None:
+    one = table(tmp_path)
+    add(one, *range(30))
+    add(one, *range(30, 50))
+    rows = one.rows(IDS, in_memory=0)
+    assert rows is not None
+    assert rows._kept is None
+    for wanted in ([5, 0, 49], [28, 29, 30, 31], [7, 7, 8], [-1, 0], [], slice(3, 40, 2), 4):
+        chosen = wanted if isinstance(wanted, (int, slice)) else np.array(wanted, int)
+        assert np.array_equal(rows[chosen], ROWS[chosen])
+    assert np.array_equal(rows[ROWS[:, 0] > 50], ROWS[ROWS[:, 0] > 50])
+    with pytest.raises(IndexError):
+        rows[[50]]
+    assert (len(rows), rows.shape, rows.nbytes) == (50, (50, 2), 400)
+
+
+def test_features_that_are_cut_off_while_in_use_are_told(tmp_path: Path) -> None:
     one = table(tmp_path)
     add(one, *range(50))
-    small = one.rows(IDS)
-    assert small is not None
-    monkeypatch.setattr("tlkit.features.rows.MAPPED", 16)
-    rows = FeatureRows(small._shards, small._number, small._row, in_memory=0)
-    assert np.array_equal(rows[[5, 0, 49]], ROWS[[5, 0, 49]])
-    assert rows._touched == 0, "their memory was given back"
-    assert (len(rows), rows.shape, rows.nbytes) == (50, (50, 2), 400)
+    rows = one.rows(IDS, in_memory=0)
+    assert rows is not None
+    (file,) = tmp_path.glob("*.shard")
+    with file.open("r+b") as stream:
+        stream.truncate(1900)
+    with pytest.raises(CacheError, match=r"cannot be read any more: .* cut off while .* Run this"):
+        rows[[49]]
+
+
+def test_features_that_are_removed_while_in_use_are_still_there(tmp_path: Path) -> None:
+    one = table(tmp_path)
+    add(one, *range(50))
+    rows = one.rows(IDS, in_memory=0)
+    for file in tmp_path.glob("*.shard"):
+        file.unlink()
+    assert np.array_equal(read(rows), ROWS)
 
 
 def test_flipped_byte_is_reported_and_computed_again(
@@ -115,6 +136,43 @@ def test_flipped_byte_is_reported_and_computed_again(
     assert other.missing(IDS[[1, 2]]).tolist() == [0, 1]
     add(other, 1, 2)
     assert np.array_equal(read(other.rows(IDS[[1, 2]])), ROWS[[1, 2]])
+
+
+def test_damage_that_cannot_be_removed_is_computed_again_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(table(tmp_path), 1, 2)
+    (file,) = tmp_path.glob("*.shard")
+    file.write_bytes(file.read_bytes()[:-1] + b"?")
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError("Operation not permitted")
+
+    other = table(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", refuse)
+        assert other.rows(IDS[[1, 2]]) is None
+    assert file.exists()
+    assert other.missing(IDS[[1, 2]]).tolist() == [0, 1]
+    assert add(other, 1, 2)
+    assert np.array_equal(read(other.rows(IDS[[1, 2]])), ROWS[[1, 2]])
+
+
+@pytest.mark.parametrize("why", [errno.EACCES, errno.EMFILE])
+def test_features_that_cannot_be_opened_are_named_and_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, why: int
+) -> None:
+    add(table(tmp_path), 1, 2)
+    (file,) = tmp_path.glob("*.shard")
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(why, os.strerror(why))
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(CacheError, match=rf"cannot be opened: {os.strerror(why)}\. Put that right"):
+        table(tmp_path).missing(IDS[[1, 2]])
+    monkeypatch.undo()
+    assert file.exists()
 
 
 def test_shard_that_is_cut_off_is_missing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -56,10 +56,6 @@ def projection() -> Any:
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(
-    IMAGES >= 1_000_000,
-    reason="not reached yet: the resident set grew by 1,754 MiB, for 100,000 images by 401 MiB",
-)
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads Linux's /proc")
 def test_a_million_features_are_stored_and_trained_on_within_a_gibibyte(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]

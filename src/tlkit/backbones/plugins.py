@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from importlib.metadata import EntryPoint, entry_points, version
 from time import perf_counter
+from typing import Any, TypeVar
 
 import pluggy
 
@@ -19,10 +20,14 @@ from tlkit.errors import PluginError
 
 GROUP = "tlkit.backbones"
 SWITCH = "TLKIT_DISABLE_PLUGINS"
+# One module may implement them all; each group of entry points is asked for its own.
+HOOKS = ("tlkit_backbones", "tlkit_engines")
 # All built-in plugins together load in about a tenth of this.
 SLOW_SECONDS = 0.5
 
 hookimpl = pluggy.HookimplMarker("tlkit")
+
+_Spec = TypeVar("_Spec")
 
 
 @dataclass(frozen=True)
@@ -92,9 +97,9 @@ def create_plugin_manager() -> pluggy.PluginManager:
     return manager
 
 
-def installed_plugins() -> tuple[EntryPoint, ...]:
-    """Return the entry points of every installed backbone plugin, sorted by name."""
-    return tuple(sorted(entry_points(group=GROUP), key=lambda point: (point.name, point.value)))
+def installed_plugins(group: str = GROUP) -> tuple[EntryPoint, ...]:
+    """Return the entry points of every installed plugin of a group, sorted by name."""
+    return tuple(sorted(entry_points(group=group), key=lambda point: (point.name, point.value)))
 
 
 def discover(manager: pluggy.PluginManager, points: Sequence[EntryPoint]) -> Discovery:
@@ -105,11 +110,11 @@ def discover(manager: pluggy.PluginManager, points: Sequence[EntryPoint]) -> Dis
         points: Entry points to load, each alone. Those that the environment variable
             ``TLKIT_DISABLE_PLUGINS`` names, separated by commas, are left out and recorded.
     """
-    found = Discovery(rivals=_rivals(points))
+    found = Discovery(rivals=rivals_among(points))
     for point in points:
         started = perf_counter()
         try:
-            found.specs += _backbones_of(manager, point)
+            found.specs += given_by(manager, point, "tlkit_backbones", BackboneSpec)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - kept, listed, raised on lookup
             found.failures.append(PluginFailure(point.name, distribution_of(point), error))
         seconds = perf_counter() - started
@@ -123,15 +128,36 @@ def distribution_of(point: EntryPoint) -> str:
     return point.dist.name if point.dist is not None else "unknown distribution"
 
 
-def _backbones_of(manager: pluggy.PluginManager, point: EntryPoint) -> list[BackboneSpec]:
+def given_by(
+    manager: pluggy.PluginManager, point: EntryPoint, hook: str, kind: type[_Spec]
+) -> list[_Spec]:
+    """Load one plugin and return what its function for a hook gives.
+
+    Args:
+        manager: Knows the hook; a plugin that works is registered with it.
+        point: The plugin.
+        hook: Name of the hook.
+        kind: What the hook returns: a dataclass with ``distribution`` and ``plugin``, which are
+            filled in.
+
+    Raises:
+        PluginError: It is switched off, made for another tlkit, has no such function, or that
+            returns something else. What the plugin itself raises goes through.
+    """
     if point.name in os.environ.get(SWITCH, "").replace(" ", "").split(","):
         raise PluginError(f"switched off by the environment variable {SWITCH}")
     plugin = point.load()
     _require_version(plugin)
     distribution = distribution_of(point)
     with _registered(manager, plugin, f"{distribution}:{point.name}"):
-        given = _checked(_hook_of(manager, plugin)())
-    return [replace(spec, distribution=distribution, plugin=point.name) for spec in given]
+        given = _checked(_hook_of(manager, plugin, hook)(), hook, kind)
+    return [_signed(spec, distribution, point.name) for spec in given]
+
+
+def _signed(spec: _Spec, distribution: str, plugin: str) -> _Spec:
+    facts: Any = spec
+    signed: _Spec = replace(facts, distribution=distribution, plugin=plugin)
+    return signed
 
 
 @contextmanager
@@ -154,20 +180,21 @@ def _require_version(plugin: object) -> None:
         raise PluginError(f"it was made for version {wanted!r} of the hooks. {_other_version()}")
 
 
-def _hook_of(manager: pluggy.PluginManager, plugin: object) -> Callable[[], object]:
+def _hook_of(manager: pluggy.PluginManager, plugin: object, hook: str) -> Callable[[], object]:
     """Return the plugin's own function, so that it is called alone."""
     callers = manager.get_hookcallers(plugin) or ()
     for caller in callers:
-        if not caller.has_spec():
-            near = get_close_matches(caller.name, ["tlkit_backbones"])
+        if not caller.has_spec() and caller.name not in HOOKS:
+            near = get_close_matches(caller.name, [hook])
             hint = f"Did you mean {near[0]}?" if near else _other_version()
             raise PluginError(f"it implements {caller.name}, a hook that is not there. {hint}")
-    for implementation in (each for caller in callers for each in caller.get_hookimpls()):
+    own = (caller for caller in callers if caller.name == hook)
+    for implementation in (each for caller in own for each in caller.get_hookimpls()):
         if implementation.plugin is plugin:
             return implementation.function
     raise PluginError(
-        "it marks no function tlkit_backbones with @tlkit.hookimpl. Write "
-        "@tlkit.hookimpl above a function of that name that returns the backbones."
+        f"it marks no function {hook} with @tlkit.hookimpl. Write @tlkit.hookimpl above a "
+        f"function of that name that returns the {hook.removeprefix('tlkit_')}."
     )
 
 
@@ -178,23 +205,25 @@ def _other_version() -> str:
     )
 
 
-def _checked(given: object) -> list[BackboneSpec]:
-    if isinstance(given, (str, BackboneSpec)) or not isinstance(given, Iterable):
+def _checked(given: object, hook: str, kind: type[_Spec]) -> list[_Spec]:
+    plural = hook.removeprefix("tlkit_")
+    if isinstance(given, (str, kind)) or not isinstance(given, Iterable):
         raise PluginError(
-            f"tlkit_backbones() returned {type(given).__name__}, expected an iterable of "
-            "BackboneSpec. Return a list, also for a single backbone."
+            f"{hook}() returned {type(given).__name__}, expected an iterable of "
+            f"{kind.__name__}. Return a list, also for a single {plural.removesuffix('s')}."
         )
     specs = list(given)
     for spec in specs:
-        if not isinstance(spec, BackboneSpec):
+        if not isinstance(spec, kind):
             raise PluginError(
-                f"tlkit_backbones() returned a {type(spec).__name__} among its backbones, "
-                "expected BackboneSpec."
+                f"{hook}() returned a {type(spec).__name__} among its {plural}, "
+                f"expected {kind.__name__}."
             )
     return specs
 
 
-def _rivals(points: Sequence[EntryPoint]) -> dict[str, tuple[str, ...]]:
+def rivals_among(points: Sequence[EntryPoint]) -> dict[str, tuple[str, ...]]:
+    """Return the entry-point names that several distributions use, with those."""
     users: dict[str, set[str]] = defaultdict(set)
     for point in points:
         users[point.name].add(distribution_of(point))

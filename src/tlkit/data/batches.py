@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -117,3 +117,8 @@ class PixelCache:
                 self._pixels[missing] = self._dataset.load(missing, self.size)
                 self._known[missing] = True
         return self._pixels[wanted]
+
+    def subset(self, indices: ArrayLike) -> Any:
+        """An ImageDataset of some of the images, to be sent to another process."""
+        dataset: Any = self._dataset
+        return dataset.subset(indices)

@@ -123,6 +123,11 @@ class ImageDataset:
         """
         return cls(*read_arrays(images, labels, class_names))
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What goes to another process: the images of this dataset, and no others of its store."""
+        store = self._store.part(self._indices)
+        return {**vars(self), "_store": store, "_indices": np.arange(len(self))}
+
     def __len__(self) -> int:
         return len(self._indices)
 

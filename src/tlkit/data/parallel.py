@@ -11,13 +11,31 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _MAX_WORKERS = 16
+_MOST_AT_ONCE = 64
+
+
+# At most so many cores are used by this process; 0 for all that it may use.
+_limit = 0
+
+
+def limit_cores(count: int) -> None:
+    """Leave the other cores to other workers."""
+    global _limit
+    _limit = count
+
+
+def core_limit() -> int:
+    """What `limit_cores` has set, or 0."""
+    return _limit
 
 
 def usable_cores() -> int:
     """Number of processor cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        count = len(os.sched_getaffinity(0))
+    else:
+        count = os.cpu_count() or 1
+    return min(count, _limit or count)
 
 
 def in_threads(
@@ -43,5 +61,9 @@ def in_threads(
     count = min(workers or min(usable_cores(), _MAX_WORKERS), max(len(items), 1))
     if count == 1:
         return [function(item) for item in items]
+    # Some at a time: what a pool keeps for each task adds up to more than a GB for a million items.
+    length = max(1, min(_MOST_AT_ONCE, len(items) // (8 * count)))
+    blocks = [items[start : start + length] for start in range(0, len(items), length)]
     with ThreadPoolExecutor(count) as pool:
-        return list(pool.map(function, items))
+        done = pool.map(lambda block: [function(item) for item in block], blocks)
+        return [result for block in done for result in block]

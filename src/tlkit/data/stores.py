@@ -23,6 +23,7 @@ from tlkit.data.parallel import in_threads
 from tlkit.errors import DamagedImageError
 
 _DIGEST_BYTES = 32
+_AT_ONCE = 65536
 
 
 class ImageStore(ABC):
@@ -55,12 +56,18 @@ class ImageStore(ABC):
     def digest(self, index: int) -> bytes:
         """SHA-256 of an image's content."""
 
+    @abstractmethod
+    def part(self, indices: NDArray[np.int64]) -> ImageStore:
+        """Some of the images, without the others, for another process; hashed there anew."""
+
     def digests(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
         """SHA-256 of each image's content: (n, 32), uint8; computed once, in threads."""
         missing = np.unique(indices[~self._known[indices]])
-        for index, digest in zip(missing, in_threads(self.digest, missing.tolist()), strict=True):
-            self._digests[index] = np.frombuffer(digest, np.uint8)
-            self._known[index] = True
+        for start in range(0, len(missing), _AT_ONCE):
+            part = missing[start : start + _AT_ONCE]
+            for index, digest in zip(part, in_threads(self.digest, part.tolist()), strict=True):
+                self._digests[index] = np.frombuffer(digest, np.uint8)
+                self._known[index] = True
         return self._digests[indices]
 
 
@@ -81,6 +88,11 @@ class FileStore(ImageStore):
 
     def damage(self, index: int) -> str | None:
         return find_damage(self.paths[index])
+
+    def part(self, indices: NDArray[np.int64]) -> FileStore:
+        # The other process may have another working directory.
+        paths = [self.paths[index].absolute() for index in indices]
+        return FileStore(paths, [self.names[index] for index in indices])
 
     def digest(self, index: int) -> bytes:
         try:
@@ -116,6 +128,11 @@ class ArrayStore(ImageStore):
 
     def damage(self, index: int) -> str | None:  # noqa: ARG002 - an array is whole by nature
         return None
+
+    def part(self, indices: NDArray[np.int64]) -> ArrayStore:
+        store = ArrayStore(np.asarray(self.images[indices]))
+        store.names = tuple(self.names[index] for index in indices)
+        return store
 
     def digest(self, index: int) -> bytes:
         image = np.ascontiguousarray(self.images[index])

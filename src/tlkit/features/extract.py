@@ -5,28 +5,31 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
+import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tlkit.data.batches import PixelCache, batch_slices
 from tlkit.data.decode import decode_settings
-from tlkit.errors import EngineError
 from tlkit.features.cache import FeatureStore
-from tlkit.features.engine import ENGINES, Choice, Engine, choose_engine
+from tlkit.features.choice import choose_engine
+from tlkit.features.engine import Engine
+from tlkit.features.engines import installed_engines
 from tlkit.features.fingerprint import trunk_fingerprint
 from tlkit.features.rows import FeatureRows
 from tlkit.features.steady import check_steady
 from tlkit.features.table import FeatureTable
+from tlkit.features.weighing import Choice
+
+if TYPE_CHECKING:
+    from tlkit.features.workers import Spread
 
 EXTRACT_BATCH = 32
 # A data set makes about so many shards: a process that is killed loses one of them.
@@ -49,11 +52,12 @@ class Trunk:
     Args:
         model: From raw images ``(n, height, width, 3)``, 0..255, to features.
         store: Where features, exported models and engine choices are kept.
-        engine: ``"auto"``, ``"keras"`` or ``"onnxruntime"``; see `choose_engine`.
+        engine: ``"auto"`` or the name of an installed engine; see `choose_engine`.
         progress: Called as ``progress(what, done, total)`` while images go through.
         images_ahead: How many images will go through, as far as is known; what an export is
             worth depends on it.
         dtype: As what features are stored, ``"float32"`` or ``"float16"``.
+        executor: Its workers compute what is missing; None for this process alone.
     """
 
     model: Any
@@ -62,12 +66,17 @@ class Trunk:
     progress: Progress = no_progress
     images_ahead: int = 0
     dtype: str = "float32"
+    executor: Executor | None = None
     notes: list[str] = field(default_factory=list)
     _choice: Choice | None = None
     _weighed: int = 0
     _tables: dict[str, FeatureTable] = field(default_factory=dict)
+    # Workers that are threads share this object; an engine uses all cores by itself.
+    _running: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
+        if self.engine != "auto":
+            installed_engines().get(self.engine)  # a wrong name is told before any work
         self.fingerprint = trunk_fingerprint(self.model)
         self.size: tuple[int, int] = tuple(self.model.input_shape[1:3])
 
@@ -94,7 +103,7 @@ class Trunk:
         Returns:
             Rows of shape ``(len(pixels), ...)`` and ``dtype``, read-only.
         """
-        for name in ENGINES if self.engine == "auto" else (self.engine,):
+        for name in installed_engines().names() if self.engine == "auto" else (self.engine,):
             stored = self._table(name).rows(ids)
             if stored is not None:
                 self.notes.append(f"features of {len(pixels)} images read from the store")
@@ -112,16 +121,60 @@ class Trunk:
     ) -> None:
         """Run the images that are missing in a table, together with others who are at it too."""
         rows = max(SMALLEST_SHARD, -(-len(ids) // SHARDS))
+        rows = -(-rows // EXTRACT_BATCH) * EXTRACT_BATCH
+        spread = self._spread(engine, pixels, ids)
         while len(missing := table.missing(ids)):
             done = len(ids) - len(missing)
-            waiting = True
-            for part in batch_slices(len(missing), -(-rows // EXTRACT_BATCH) * EXTRACT_BATCH):
-                chosen = missing[part]
-                compute = partial(self._outputs, engine, pixels, chosen, done + part.start)
-                added = table.add(ids[chosen], compute, self.bytes * len(chosen))
-                waiting = waiting and not added
+            parts = [missing[part] for part in batch_slices(len(missing), rows)]
+            if spread is not None and not spread.failed:
+                added = spread.add(parts, done, self.progress)
+                waiting = not added and not spread.failed
+            else:
+                waiting = True
+                for part in parts:
+                    if self.add(
+                        engine, pixels, part, ids[part], partial(self._show, len(ids), done)
+                    ):
+                        waiting = False
+                    done += len(part)
             if waiting:
                 time.sleep(WAIT_S)  # for another process, which has all that is left
+
+    def _spread(self, engine: Engine, pixels: PixelCache, ids: np.ndarray) -> Spread | None:
+        if self.executor is None:
+            return None
+        from tlkit.features.workers import Spread  # which builds trunks of its own
+
+        def add(part: np.ndarray) -> bool:
+            return self.add(engine, pixels, part, ids[part])
+
+        return Spread(self.executor, self, engine.name, pixels, ids, add)
+
+    def _show(self, total: int, before: int, done: int) -> None:
+        self.progress("features", before + done, total)
+
+    def add(
+        self,
+        engine: Engine,
+        pixels: PixelCache,
+        chosen: np.ndarray,
+        ids: np.ndarray,
+        show: Callable[[int], None] = lambda _: None,
+    ) -> bool:
+        """Compute and store the features of some images, as one shard.
+
+        Args:
+            engine: What runs the trunk.
+            pixels: Where the images come from.
+            chosen: Their positions there.
+            ids: SHA-256 of the content of each of them.
+            show: Called with how many of them are done.
+
+        Returns:
+            Whether they are there now; False where another process is computing them.
+        """
+        compute = partial(self._outputs, engine, pixels, chosen, show)
+        return self._table(engine.name).add(ids, compute, self.bytes * len(chosen))
 
     def ready(self, pixels: PixelCache) -> Engine:
         """Return the engine, chosen on the first images and remembered beside the store.
@@ -138,36 +191,26 @@ class Trunk:
         return self._choice.engine
 
     def _choose(self, pixels: PixelCache, ahead: int) -> Choice:
-        remembered = self._remembered()
-        if remembered is not None:
-            # It may be gone since, with its package or its file: then the choice is open again.
-            with suppress(EngineError):
-                choice = self._choice_of(remembered, pixels, ahead)
-                return replace(choice, why=f"{remembered}, as measured before")
-        choice = self._choice_of(self.engine, pixels, ahead)
-        if self.engine == "auto" and choice.lasting:
-            self._remember(choice.engine.name)
-        return choice
-
-    def _choice_of(self, asked: str, pixels: PixelCache, ahead: int) -> Choice:
-        compared = 0 if asked == "keras" else min(len(pixels), EXTRACT_BATCH)
+        compared = 0 if self.engine == "keras" else min(len(pixels), EXTRACT_BATCH)
         return choose_engine(
             self.model,
-            asked,
+            self.engine,
             pixels[np.arange(compared)],
             images_ahead=ahead,
-            export_to=self.store.root / f"trunk-{self.fingerprint[:32]}.onnx",
+            stem=self.store.root / f"trunk-{self.fingerprint[:32]}",
         )
 
     def _outputs(
-        self, engine: Engine, pixels: PixelCache, chosen: np.ndarray, done: int
+        self, engine: Engine, pixels: PixelCache, chosen: np.ndarray, show: Callable[[int], None]
     ) -> Iterator[np.ndarray]:
         """Run images in batches of one size: then a row depends on no other image of its batch."""
         slices = list(batch_slices(len(chosen), EXTRACT_BATCH))
         for part, batch in zip(slices, _ahead(pixels, [chosen[x] for x in slices]), strict=True):
             full = np.pad(batch, [(0, EXTRACT_BATCH - len(batch)), *[(0, 0)] * (batch.ndim - 1)])
-            yield engine.run(full)[: len(batch)].astype(self.dtype, copy=False)
-            self.progress("features", done + part.stop, len(pixels))
+            with self._running:
+                output = engine.run(full)
+            yield output[: len(batch)].astype(self.dtype, copy=False)
+            show(part.stop)
 
     def _table(self, engine: str) -> FeatureTable:
         if engine not in self._tables:
@@ -190,21 +233,6 @@ class Trunk:
             }
             self._tables[engine] = self.store.table(key, about)
         return self._tables[engine]
-
-    def _choice_file(self) -> Path:
-        return self.store.root / f"trunk-{self.fingerprint[:32]}.engine"
-
-    def _remembered(self) -> str | None:
-        if self.engine != "auto" or not self._choice_file().is_file():
-            return None
-        name = self._choice_file().read_text("utf-8").strip()
-        return name if name in ENGINES else None
-
-    def _remember(self, name: str) -> None:
-        part = self._choice_file().with_suffix(f".{os.getpid()}.part")
-        with suppress(OSError):  # a store may be for reading only; then it is measured again
-            part.write_text(name, "utf-8")
-            part.replace(self._choice_file())
 
 
 def _ahead(pixels: PixelCache, chosen: list[np.ndarray]) -> Iterator[np.ndarray]:

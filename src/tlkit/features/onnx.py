@@ -11,7 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from tlkit.backbones.plugins import hookimpl
+from tlkit.data.parallel import core_limit
 from tlkit.errors import EngineError
+from tlkit.features.engine_spec import EngineSpec, backend, installed
+
+SUFFIX = ".onnx"
+IN_EXTRA = ("onnxruntime", "tf2onnx")  # of what comes with tlkit[onnx]
 
 
 class OnnxEngine:
@@ -19,7 +25,8 @@ class OnnxEngine:
 
     Args:
         trunk: A built keras.Model.
-        file: Where the exported model is kept; read where it exists already and is whole.
+        stem: Where the exported model is kept, but for its suffix; read where it exists already
+            and is whole.
 
     Raises:
         EngineError: ONNX Runtime is not installed, or the trunk cannot be exported or loaded.
@@ -27,12 +34,13 @@ class OnnxEngine:
 
     name = "onnxruntime"
 
-    def __init__(self, trunk: Any, file: Path) -> None:
+    def __init__(self, trunk: Any, stem: Path) -> None:
         runtime = _runtime()
+        file = stem.with_name(stem.name + SUFFIX)
         try:
             self._session = _load(runtime, file)
         except EngineError:
-            _export(trunk, file)
+            export_to_onnx(trunk, file)
             self._session = _load(runtime, file)
         self._input = self._session.get_inputs()[0].name
 
@@ -55,6 +63,7 @@ def _runtime() -> Any:
 
 def _load(runtime: Any, file: Path) -> Any:
     options = runtime.SessionOptions()
+    options.intra_op_num_threads = core_limit()  # 0, where there is none: all cores
     # Idle threads sleep instead of spinning: the tail trains on the same cores meanwhile.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
@@ -64,7 +73,12 @@ def _load(runtime: Any, file: Path) -> Any:
         raise EngineError(f"ONNX Runtime cannot load the exported trunk: {error}") from error
 
 
-def _export(trunk: Any, file: Path) -> None:
+def export_to_onnx(trunk: Any, file: Path) -> None:
+    """Export a trunk to an ONNX file, which appears whole or not at all.
+
+    Raises:
+        EngineError: Keras or the exporter cannot do it, or the file cannot be written.
+    """
     part = file.with_name(f".{file.stem}.{os.getpid()}.onnx")
     try:
         with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
@@ -77,3 +91,25 @@ def _export(trunk: Any, file: Path) -> None:
         raise EngineError(f"the trunk cannot be exported to ONNX: {error}") from error
     finally:
         part.unlink(missing_ok=True)
+
+
+def _missing() -> str:
+    exporter = "jax2onnx" if backend() == "jax" else "tf2onnx"
+    missing = [name for name in ("onnxruntime", exporter) if not installed(name)]
+    # dict.fromkeys: the extra brings both, and is named once.
+    wanted = dict.fromkeys("'tlkit[onnx]'" if name in IN_EXTRA else name for name in missing)
+    return " ".join(wanted)
+
+
+@hookimpl
+def tlkit_engines() -> list[EngineSpec]:
+    """ONNX Runtime."""
+    return [
+        EngineSpec(
+            name=OnnxEngine.name,
+            make=OnnxEngine,
+            missing=_missing,
+            reads=(SUFFIX,),
+            packages=("onnxruntime", "onnxruntime-gpu"),
+        )
+    ]

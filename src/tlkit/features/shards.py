@@ -14,12 +14,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import mmap
 import os
+import threading
 import uuid
+import weakref
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from typing import IO, Any
@@ -34,22 +35,78 @@ _BLOCK = 2**20
 
 
 @dataclass(frozen=True)
-class Shard:
-    """The rows of a file, memory-mapped and read-only.
+class Layout:
+    """Where in a shard the rows are, and what they are.
 
     Args:
-        file: Where they are.
-        rows: Features, floats of shape (rows, ...).
+        rows: How many.
+        shape: Of each.
+        dtype: Of their numbers.
+        start: Byte at which they begin.
     """
 
-    file: Path
-    rows: np.ndarray
-    _map: mmap.mmap = field(repr=False)
+    rows: int
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    start: int
 
-    def forget(self) -> None:
-        """Let the system take back the memory of what was read; reading it again is allowed."""
-        if hasattr(mmap, "MADV_DONTNEED"):  # not on Windows, which does so by itself
-            self._map.madvise(mmap.MADV_DONTNEED)
+    @property
+    def end(self) -> int:
+        """Byte after the last of them."""
+        return self.start + self.rows * prod(self.shape) * self.dtype.itemsize
+
+
+class Shard:
+    """A file of features, open for reading a row here and a row there.
+
+    It is read from and not mapped into memory: for one row of a map the system maps sixteen pages,
+    so that rows in random order cost several times their size, and a file that another program
+    cuts off would end the process.
+
+    Args:
+        file: Where it is.
+        stream: The open file; ``close()`` lets go of it, and so does the end of this object.
+        layout: Where in it the rows are.
+    """
+
+    def __init__(self, file: Path, stream: IO[bytes], layout: Layout) -> None:
+        self.file = file
+        self.dtype, self.shape = layout.dtype, (layout.rows, *layout.shape)
+        self._stream, self._start = stream, layout.start
+        self._turn = threading.Lock()
+        self.close = weakref.finalize(self, stream.close)
+
+    @property
+    def rows(self) -> np.ndarray:
+        """All rows, read anew."""
+        rows = np.empty(self.shape, self.dtype)
+        self.read(0, rows)
+        return rows
+
+    def read(self, first: int, out: np.ndarray) -> None:
+        """Fill an array with rows; any number of threads may read at once.
+
+        Args:
+            first: Number of the first of them.
+            out: C-contiguous, (n, ...).
+
+        Raises:
+            OSError: They cannot be read, or are not there any more.
+        """
+        left = out.data.cast("B")
+        place = self._start + first * (out.nbytes // len(out))
+        while left:
+            count = self._read_at(place, left)
+            if not count:
+                raise OSError(f"{self.file} was cut off while it was in use")
+            place, left = place + count, left[count:]
+
+    def _read_at(self, place: int, into: memoryview) -> int:
+        if hasattr(os, "preadv"):
+            return os.preadv(self._stream.fileno(), [into], place)
+        with self._turn:  # Windows, where an open file has one position for all who read it
+            self._stream.seek(place)
+            return self._stream.readinto(into)  # type: ignore[attr-defined, no-any-return]
 
 
 def write_shard(file: Path, ids: np.ndarray, batches: Iterable[np.ndarray]) -> None:
@@ -85,9 +142,9 @@ def read_ids(file: Path) -> np.ndarray:
         ValueError: It is no shard, or is cut off.
     """
     with file.open("rb") as stream:
-        header, _ = _read_header(stream)
-        content = stream.read(header.rows * ID_BYTES)
-    return np.frombuffer(content, np.uint8).reshape(header.rows, ID_BYTES)
+        count = _read_layout(stream).rows
+        content = stream.read(count * ID_BYTES)
+    return np.frombuffer(content, np.uint8).reshape(count, ID_BYTES)
 
 
 def read_shard(file: Path, *, checked: bool = False) -> Shard:
@@ -101,18 +158,17 @@ def read_shard(file: Path, *, checked: bool = False) -> Shard:
         OSError: It cannot be read.
         ValueError: It is not what was written; says how.
     """
-    with file.open("rb") as stream:
-        header, start = _read_header(stream)
-        numbers = start + header.rows * ID_BYTES
-        end = numbers + header.rows * prod(header.shape) * header.dtype.itemsize
-        if os.fstat(stream.fileno()).st_size != end + hashlib.sha256().digest_size:
+    stream = file.open("rb", buffering=0)
+    try:
+        layout = _read_layout(stream)
+        if os.fstat(stream.fileno()).st_size != layout.end + hashlib.sha256().digest_size:
             raise ValueError("its length does not fit its header")
         if not checked:
-            _compare_checksum(stream, end)
-        content = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
-    count = header.rows * prod(header.shape)
-    rows = np.frombuffer(content, header.dtype, count, numbers)
-    return Shard(file, rows.reshape(header.rows, *header.shape), content)
+            _compare_checksum(stream, layout.end)
+        return Shard(file, stream, layout)
+    except BaseException:
+        stream.close()
+        raise
 
 
 def _write(stream: IO[bytes], ids: np.ndarray, batches: Iterable[np.ndarray]) -> bytes:
@@ -140,15 +196,8 @@ def _header(count: int, batch: np.ndarray) -> bytes:
     return MAGIC + len(text).to_bytes(8, "little") + text
 
 
-@dataclass(frozen=True)
-class _Header:
-    rows: int
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
-
-
-def _read_header(stream: IO[bytes]) -> tuple[_Header, int]:
-    """Return the header of an open shard, and where it ends."""
+def _read_layout(stream: IO[bytes]) -> Layout:
+    """Return what the header of an open shard says."""
     if stream.read(len(MAGIC)) != MAGIC:
         raise ValueError("it does not begin as a shard does")
     length = int.from_bytes(stream.read(8), "little")
@@ -156,12 +205,13 @@ def _read_header(stream: IO[bytes]) -> tuple[_Header, int]:
         raise ValueError("its header is too long")
     try:
         facts = json.loads(stream.read(length))
-        header = _Header(int(facts["rows"]), tuple(facts["shape"]), np.dtype(facts["dtype"]))
+        rows, shape = int(facts["rows"]), tuple(map(int, facts["shape"]))
+        dtype = np.dtype(facts["dtype"])
     except (ValueError, TypeError, KeyError) as error:
         raise ValueError(f"its header cannot be read: {error!r}") from error
-    if header.dtype.kind != "f":
-        raise ValueError(f"its numbers are {header.dtype}, expected floats")
-    return header, len(MAGIC) + 8 + length
+    if dtype.kind != "f":
+        raise ValueError(f"its numbers are {dtype}, expected floats")
+    return Layout(rows, shape, dtype, len(MAGIC) + 8 + length + rows * ID_BYTES)
 
 
 def _compare_checksum(stream: IO[bytes], end: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import logging
 import os
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tlkit.errors import CacheError
-from tlkit.features.rows import FeatureRows
+from tlkit.features.rows import IN_MEMORY, FeatureRows
 from tlkit.features.shards import ID_BYTES, SUFFIX, Shard, read_ids, read_shard, write_shard
 from tlkit.files import open_lock, release, still_there, take
 
@@ -39,6 +40,8 @@ class FeatureTable:
         self._prepare = prepare
         self._ids: dict[str, Ids] = {}
         self._checked: set[str] = set()
+        # Those found damaged, as they were: a store for reading only keeps them in their place.
+        self._damaged: dict[str, int] = {}
         # All images in order of their keys; in which of the shards and at which row each is.
         self._known: NDArray[Any] = np.empty(0, f"V{ID_BYTES}")
         self._number = self._row = np.empty(0, np.intp)
@@ -56,11 +59,12 @@ class FeatureTable:
         absent: NDArray[np.intp] = first[~self._holds(keys[first])]
         return absent
 
-    def rows(self, ids: Ids) -> FeatureRows | None:
+    def rows(self, ids: Ids, in_memory: int = IN_MEMORY) -> FeatureRows | None:
         """Return the features of images, or None where one is missing.
 
         Args:
             ids: SHA-256 of each image's content, (n, 32), n >= 1.
+            in_memory: The most bytes that are held in memory.
         """
         if len(self.missing(ids)):
             return None
@@ -71,7 +75,8 @@ class FeatureTable:
             shards = [shard for shard in pool.map(self._opened, names) if shard is not None]
         if len(shards) < len(used):
             return None
-        return FeatureRows(shards, np.searchsorted(used, self._number[places]), self._row[places])
+        number = np.searchsorted(used, self._number[places])
+        return FeatureRows(shards, number, self._row[places], in_memory)
 
     def add(self, ids: Ids, compute: Callable[[], Iterable[NDArray[Any]]], size: int) -> bool:
         """Compute and write the features of some images, unless another process is at it.
@@ -91,14 +96,14 @@ class FeatureTable:
         self._prepare(size)
         try:
             with _claimed(file.with_suffix(".lock")) as mine:
-                if mine and not file.is_file():
+                if mine and (not file.is_file() or self._is_damaged(file)):
                     write_shard(file, ids, compute())
         except OSError as error:
             raise CacheError(
                 f"Features could not be written to {self.folder}: {error}. Free some space there, "
                 "or give another folder with cache=PATH or TLKIT_CACHE_DIR."
             ) from error
-        return file.is_file()
+        return file.is_file() and not self._is_damaged(file)
 
     def _holds(self, keys: NDArray[Any]) -> NDArray[np.bool_]:
         if not len(self._known):
@@ -110,10 +115,12 @@ class FeatureTable:
 
     def _refresh(self) -> None:
         """Take in what other processes, or this one, have added or removed since."""
-        names = {file.name for file in self.folder.glob(f"*{SUFFIX}")}
+        files = self.folder.glob(f"*{SUFFIX}")
+        names = {file.name for file in files if not self._is_damaged(file)}
         fresh, gone = sorted(names - set(self._ids)), set(self._ids) - names
         for name in gone:
             del self._ids[name]
+            self._checked.discard(name)
         for name in fresh:
             with self._telling_damage(name):
                 self._ids[name] = read_ids(self.folder / name)
@@ -139,9 +146,19 @@ class FeatureTable:
         except FileNotFoundError:
             pass  # removed by another process, to make room
         except (OSError, ValueError) as error:
+            # A disk that fails is damage; no right to read, or too many open files, is none.
+            if isinstance(error, OSError) and error.errno != errno.EIO:
+                raise CacheError(
+                    f"Stored features {file} cannot be opened: {error.strerror}. Put that right, "
+                    "or give another folder with cache=PATH or TLKIT_CACHE_DIR."
+                ) from error
             _log.warning("stored features %s are damaged (%s); computing them again", file, error)
+            self._damaged[name] = _changed_at(file)
             with suppress(OSError):
                 file.unlink(missing_ok=True)
+
+    def _is_damaged(self, file: Path) -> bool:
+        return file.name in self._damaged and self._damaged[file.name] == _changed_at(file)
 
     def _index(self) -> None:
         keys = [_keys(ids) for ids in self._ids.values()] or [self._known[:0]]
@@ -153,6 +170,14 @@ class FeatureTable:
 
 def _keys(ids: Ids) -> NDArray[Any]:
     return np.ascontiguousarray(ids).view(f"V{ID_BYTES}").ravel()
+
+
+def _changed_at(file: Path) -> int:
+    """Return when a file was last changed, in nanoseconds since 1970; 0 where it is not there."""
+    try:
+        return file.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 @contextmanager

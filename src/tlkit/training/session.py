@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -63,6 +64,7 @@ class Session:
         seed: Every random choice follows from it and the stage, epoch and sample.
         reporter: Shows progress.
         feature_dtype: As what features are stored, "float32" or "float16".
+        executor: Whose workers compute features; None for this process alone.
     """
 
     parts: Parts
@@ -73,6 +75,7 @@ class Session:
     seed: int
     reporter: Reporter
     feature_dtype: str = "float32"
+    executor: Executor | None = None
     _trunks: dict[str, Trunk] = field(default_factory=dict)
 
     def trunk(self, phase: Phase, images_ahead: int) -> Trunk | None:
@@ -82,7 +85,7 @@ class Session:
         step, dtype = self.reporter.step, self.feature_dtype
         fresh = Trunk(phase.trunk, self.store, self.engine, step, images_ahead, dtype)
         known = self._trunks.setdefault(fresh.fingerprint, fresh)
-        known.images_ahead = images_ahead
+        known.images_ahead, known.executor = images_ahead, self.executor
         known.notes.clear()
         return known
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -132,6 +133,7 @@ class StagedTrainer:
         resume: bool = False,
         *,
         verbose: int = 1,
+        executor: Executor | None = None,
     ) -> TrainingResult:
         """Run all stages.
 
@@ -140,6 +142,8 @@ class StagedTrainer:
             validation: Validation images of the same classes, or None.
             resume: Go on with the run in ``run_dir`` from the last finished epoch.
             verbose: 0 shows nothing, 1 a progress bar and a line for each stage.
+            executor: Whose workers share the frozen work that is done once, as for `extract`:
+                `tlkit.processes` or any other ``concurrent.futures.Executor``.
 
         Returns:
             The trained model and what each stage did.
@@ -161,7 +165,7 @@ class StagedTrainer:
         reporter: Reporter = Console() if verbose else Silent()
         with (
             self._run(train, validation, resume=resume) as run,
-            self._session(train, validation, reporter) as session,
+            self._session(train, validation, reporter, executor) as session,
         ):
             results, curves = self._run_stages(session, run)
             if run is not None:
@@ -200,7 +204,11 @@ class StagedTrainer:
 
     @contextmanager
     def _session(
-        self, train: ImageDataset, validation: ImageDataset | None, reporter: Reporter
+        self,
+        train: ImageDataset,
+        validation: ImageDataset | None,
+        reporter: Reporter,
+        executor: Executor | None = None,
     ) -> Iterator[Session]:
         parts = assemble(
             self.backbone,
@@ -224,6 +232,7 @@ class StagedTrainer:
                 seed=self.seed,
                 reporter=reporter,
                 feature_dtype=self.feature_dtype,
+                executor=executor,
             )
 
     def _run_stages(

@@ -1,0 +1,108 @@
+"""Which engine runs a trunk: asked for by name, decided before, or found out now."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tlkit.errors import EngineError
+from tlkit.features.decision import Decision, Decisions, proof_of
+from tlkit.features.engine import Engine, KerasEngine
+from tlkit.features.engines import EngineRegistry, installed_engines, missing_for
+from tlkit.features.weighing import Choice, agreeing, fastest, one_line
+
+
+def choose_engine(
+    trunk: Any,
+    asked: str,
+    sample: np.ndarray,
+    *,
+    images_ahead: int,
+    stem: Path,
+    registry: EngineRegistry | None = None,
+) -> Choice:
+    """Return the engine for a trunk, and why.
+
+    ``"auto"`` times Keras on ``sample``, then tries the other engines that are installed one after
+    the other: those that need no new export first, then tlkit's own, then those of plugins. Each
+    is made, compared with Keras to a relative 1e-4 of the largest output, and timed. One is passed
+    over where the work ahead on the fastest engine so far would take less than `WORTH_EXPORTING_S`
+    seconds, or `WORTH_READING_S` for an engine whose export is there; with more work ahead all is
+    weighed again. Whatever an engine raises or gives, the choice goes on without it and says so.
+
+    Once every engine has been tried, the decision is remembered beside the exported models, for
+    this trunk, this machine and these versions of these engines. It is then taken without running
+    Keras at all, as long as the exported model is the one that was compared.
+
+    Args:
+        trunk: The model to run.
+        asked: Name of an installed engine, or ``"auto"``.
+        sample: Real images ``(n, h, w, 3)``, 0..255, for the comparison.
+        images_ahead: How many images the engine is going to run.
+        stem: Where an exported model may be written; engines add suffixes of their own.
+        registry: The engines; those that are installed where None.
+
+    Raises:
+        EngineError: The engine is unknown; or it was asked for by name and is not installed,
+            fails to export or disagrees with Keras.
+    """
+    registry = registry or installed_engines()
+    if asked == "auto":
+        return _automatic(trunk, sample, images_ahead, stem, registry)
+    spec = registry.get(asked)
+    if asked == "keras":
+        return Choice(KerasEngine(trunk), "keras, as asked")
+    missing = missing_for(spec)
+    if missing:
+        raise EngineError(
+            f"engine={asked!r} needs something that is not here: {missing}. Or take engine='auto'."
+        )
+    engine = agreeing(spec, trunk, stem, sample, KerasEngine(trunk).run(sample))
+    return Choice(engine, f"{asked}, as asked")
+
+
+def _automatic(
+    trunk: Any, sample: np.ndarray, images_ahead: int, stem: Path, registry: EngineRegistry
+) -> Choice:
+    decisions = Decisions(stem, registry.specs)
+    decided = decisions.read()
+    lost = ""
+    if decided is not None:
+        try:
+            engine = _as_decided(decided, trunk, sample, stem, registry)
+            if engine is not None:
+                return Choice(engine, f"{decided.why}; as measured before")
+        except Exception as error:  # noqa: BLE001 - said in the notice; all are weighed again
+            lost = f"; no longer {one_line(decided.engine, error)}"
+    choice = fastest(trunk, sample, images_ahead, stem, registry.rivals())
+    if choice.lasting:
+        decisions.write(Decision(choice.engine.name, choice.why, _proof(choice, stem, registry)))
+    return replace(choice, why=choice.why + lost)
+
+
+def _as_decided(
+    decided: Decision, trunk: Any, sample: np.ndarray, stem: Path, registry: EngineRegistry
+) -> Engine | None:
+    """Return the engine that was decided on; None where it would have to be exported again."""
+    if decided.engine == "keras":
+        return KerasEngine(trunk)
+    spec = registry.get(decided.engine)
+    kept = spec.files(stem)
+    if spec.reads and not kept:
+        return None
+    if not decided.proof or proof_of(kept) != decided.proof:
+        return agreeing(spec, trunk, stem, sample, KerasEngine(trunk).run(sample))
+    engine = spec.make(trunk, stem)
+    output = engine.run(sample[:1])
+    if output.shape[1:] != trunk.output_shape[1:] or not np.isfinite(output).all():
+        raise EngineError(f"{spec.name} gives other numbers than it gave.")
+    return engine
+
+
+def _proof(choice: Choice, stem: Path, registry: EngineRegistry) -> str:
+    if choice.engine.name == "keras":
+        return ""
+    return proof_of(registry.get(choice.engine.name).files(stem))

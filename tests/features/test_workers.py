@@ -1,0 +1,361 @@
+"""Extraction spread over the workers of an executor."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import pickle
+import signal
+from collections.abc import Iterator
+from concurrent.futures import (
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+)
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tlkit
+from tests.features.test_extract import features
+from tlkit.data.batches import PixelCache
+from tlkit.errors import DamagedImageError, DataError, FeatureError
+from tlkit.features import extract as extract_module
+from tlkit.features import workers as workers_module
+from tlkit.features.cache import FeatureStore
+from tlkit.features.extract import EXTRACT_BATCH, Trunk
+from tlkit.features.workers import trunk_file
+from tlkit.testing import tiny_dataset, tiny_model
+
+COUNT = 4 * EXTRACT_BATCH + 6
+
+
+@pytest.fixture(scope="module")
+def model() -> Any:
+    """The tiny backbone."""
+    return tiny_model()
+
+
+@pytest.fixture(scope="module")
+def alone(model: Any, tmp_path_factory: pytest.TempPathFactory) -> np.ndarray:
+    """What one process gives."""
+    trunk = Trunk(model, FeatureStore(tmp_path_factory.mktemp("alone")), "keras")
+    return features(trunk, tiny_dataset(COUNT))
+
+
+@pytest.fixture(autouse=True)
+def _small_shards(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(extract_module, "SMALLEST_SHARD", EXTRACT_BATCH)
+    yield
+    workers_module._built.clear()
+
+
+class Inline(Executor):
+    """Runs what a worker on another machine would: the task as it arrives there.
+
+    Args:
+        fails: By the number of the task, what its worker ends with.
+    """
+
+    def __init__(self, fails: dict[int, BaseException] | None = None) -> None:
+        self.tasks = 0
+        self._fails = fails or {}
+
+    def submit(self, fn: Any, /, *args: Any, **_: Any) -> Future[Any]:
+        """Run it at once."""
+        future: Future[Any] = Future()
+        error = self._fails.get(self.tasks)
+        self.tasks += 1
+        try:
+            if error is not None:
+                raise error
+            (task,) = pickle.loads(pickle.dumps(args))  # noqa: S301 - what every executor does
+            here = dict(workers_module._AT_HOME)
+            workers_module._AT_HOME.clear()
+            try:
+                future.set_result(fn(task))
+            finally:
+                workers_module._AT_HOME.update(here)
+        except Exception as failure:  # noqa: BLE001 - a future hands on whatever there was
+            future.set_exception(failure)
+        return future
+
+
+def spread(model: Any, folder: Path, executor: Executor, **settings: Any) -> Trunk:
+    """A trunk whose work is spread."""
+    return Trunk(model, FeatureStore(folder), "keras", executor=executor, **settings)
+
+
+@pytest.mark.parametrize("make", [Inline, lambda: ThreadPoolExecutor(2)])
+def test_workers_give_what_one_process_gives(
+    model: Any, alone: np.ndarray, tmp_path: Path, make: Any
+) -> None:
+    shown: list[tuple[str, int, int]] = []
+    with make() as executor:
+        trunk = spread(model, tmp_path, executor, progress=lambda *step: shown.append(step))
+        assert np.array_equal(features(trunk, tiny_dataset(COUNT)), alone)
+    assert len(list(tmp_path.rglob("*.shard"))) == 5
+    assert [done for _, done, _ in shown][-1] == COUNT
+    assert len(shown) == 5
+    assert trunk.notes == ["engine: keras, as asked"]
+    again = Trunk(model, FeatureStore(tmp_path), "keras")
+    features(again, tiny_dataset(COUNT))
+    assert again.notes == [f"features of {COUNT} images read from the store"]
+
+
+def test_threads_share_the_trunk_and_need_no_file_of_it(model: Any, tmp_path: Path) -> None:
+    with ThreadPoolExecutor(2) as executor:
+        trunk = spread(model, tmp_path, executor)
+        features(trunk, tiny_dataset(COUNT))
+    assert not trunk_file(trunk.store, trunk.fingerprint).exists()
+    assert not workers_module._built
+    assert not workers_module._AT_HOME
+
+
+def test_a_worker_builds_a_trunk_once_and_keeps_one(model: Any, tmp_path: Path) -> None:
+    executor = Inline()
+    features(spread(model, tmp_path, executor), tiny_dataset(COUNT))
+    (first,) = workers_module._built.values()
+    features(spread(model, tmp_path, executor), tiny_dataset(COUNT + 80))
+    assert list(workers_module._built.values()) == [first]
+    features(spread(tiny_model(8), tmp_path, executor), tiny_dataset(COUNT))
+    (second,) = workers_module._built.values()
+    assert second.size == (8, 8)
+
+
+def test_a_task_carries_its_own_images_only() -> None:
+    data = tiny_dataset(64)
+    small, whole = (len(pickle.dumps(d)) for d in (data.subset([5]), data))
+    assert small < whole / 8
+    part = pickle.loads(pickle.dumps(data.subset([9, 3])))  # noqa: S301
+    assert np.array_equal(part.load([0, 1], 16), data.load([9, 3], 16))
+    assert np.array_equal(part.image_digests, data.image_digests[[9, 3]])
+    assert (part.names, part.labels.tolist()) == (
+        ("image 9", "image 3"),
+        data.labels[[9, 3]].tolist(),
+    )
+
+
+def test_paths_of_images_hold_in_another_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from PIL import Image
+
+    for name in ("a", "b"):
+        (tmp_path / "images" / name).mkdir(parents=True)
+        Image.new("RGB", (4, 4)).save(tmp_path / "images" / name / "1.png")
+    monkeypatch.chdir(tmp_path)
+    content = pickle.dumps(tlkit.ImageDataset.from_directory("images"))
+    monkeypatch.chdir("/")
+    assert pickle.loads(content).load([0, 1], 4).shape == (2, 4, 4, 3)  # noqa: S301
+
+
+@pytest.mark.parametrize(
+    "error", [BrokenProcessPool("A process was terminated abruptly"), OSError("gone\nfar away")]
+)
+def test_what_workers_leave_is_done_by_the_process_that_asks(
+    model: Any, alone: np.ndarray, tmp_path: Path, error: Exception, caplog: Any
+) -> None:
+    trunk = spread(model, tmp_path, Inline({1: error, 3: error}))
+    with caplog.at_level(logging.WARNING, "tlkit"):
+        assert np.array_equal(features(trunk, tiny_dataset(COUNT)), alone)
+    first = str(error).splitlines()[0]
+    expected = f"workers of Inline failed ({type(error).__name__}: {first}); what they left was "
+    assert [record.message for record in caplog.records] == [expected + "computed here"]
+    assert trunk.notes[-1] == expected + "computed here"
+
+
+def test_an_executor_that_is_shut_down_is_told(
+    model: Any, alone: np.ndarray, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    executor = ThreadPoolExecutor(1)
+    executor.shutdown()
+    trunk = spread(model, tmp_path, executor)
+    assert np.array_equal(features(trunk, tiny_dataset(COUNT)), alone)
+    assert "cannot schedule new futures after shutdown" in caplog.text
+
+
+def test_a_trunk_that_a_worker_cannot_build_is_run_here(
+    model: Any, alone: np.ndarray, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    trunk = spread(model, tmp_path, Inline())
+    trunk_file(trunk.store, trunk.fingerprint).write_bytes(b"no model")
+    assert np.array_equal(features(trunk, tiny_dataset(COUNT)), alone)
+    assert "a worker cannot build the trunk" in caplog.text
+
+
+def test_another_trunk_under_the_same_name_is_not_run(
+    model: Any, alone: np.ndarray, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    trunk = spread(model, tmp_path, Inline())
+    other = tiny_model()
+    other.get_layer("top_bn").beta.assign(np.ones(12))
+    other.save(trunk_file(trunk.store, trunk.fingerprint))
+    assert np.array_equal(features(trunk, tiny_dataset(COUNT)), alone)
+    assert "the trunk that a worker has built is another one" in caplog.text
+
+
+def test_damaged_image_is_an_error_and_what_is_finished_stays(model: Any, tmp_path: Path) -> None:
+    executor = Inline({4: DamagedImageError("image 130 is truncated")})
+    with pytest.raises(DamagedImageError, match="image 130 is truncated"):
+        features(spread(model, tmp_path, executor), tiny_dataset(COUNT))
+    assert len(list(tmp_path.rglob("*.shard"))) == 4
+
+
+def test_a_file_that_is_another_one_where_a_worker_runs_is_told(model: Any, tmp_path: Path) -> None:
+    data, trunk = tiny_dataset(8), spread(model, tmp_path, Inline())
+    wrong = data.image_digests.copy()
+    wrong[3] = 0
+    with pytest.raises(DataError, match=r"image 3 is not the same file on .*, where a worker runs"):
+        trunk.features(PixelCache(data, trunk.size), wrong)
+    assert not list(tmp_path.rglob("*.shard"))
+
+
+def test_another_keras_backend_in_a_worker_is_told(
+    model: Any,
+    alone: np.ndarray,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Elsewhere(Inline):
+        def submit(self, fn: Any, /, *args: Any, **_: Any) -> Future[Any]:
+            with monkeypatch.context() as patch:
+                patch.setattr("keras.backend.backend", lambda: "abacus")
+                return super().submit(fn, *args)
+
+    trunk = spread(model, tmp_path, Elsewhere())
+    assert np.array_equal(features(trunk, tiny_dataset(COUNT)), alone)
+    assert "Keras runs on abacus in a worker and on" in caplog.text
+
+
+def test_forked_workers_are_refused_at_once(model: Any, tmp_path: Path) -> None:
+    if "fork" not in multiprocessing.get_all_start_methods():
+        pytest.skip("processes are not forked here")
+    context = multiprocessing.get_context("fork")
+    with (
+        ProcessPoolExecutor(1, mp_context=context) as executor,
+        pytest.raises(FeatureError, match=r"forked copies .* Give executor=tlkit.processes\(2\)"),
+    ):
+        features(spread(model, tmp_path, executor), tiny_dataset(8))
+
+
+def test_a_worker_sees_that_it_was_forked(
+    model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Forked(ThreadPoolExecutor):
+        def submit(self, fn: Any, /, *args: Any, **_: Any) -> Future[Any]:
+            with monkeypatch.context() as patch:
+                patch.setattr(os, "getpid", lambda: -1)
+                future: Future[Any] = Future()
+                try:
+                    future.set_result(fn(*args))
+                except FeatureError as error:
+                    future.set_exception(error)
+                return future
+
+    with Forked(1) as executor, pytest.raises(FeatureError, match="forked copies"):
+        features(spread(model, tmp_path, executor), tiny_dataset(8))
+
+
+def test_ctrl_c_leaves_no_task_waiting(model: Any, tmp_path: Path) -> None:
+    class Stopping(Inline):
+        def submit(self, *_: Any, **__: Any) -> Future[Any]:
+            self.tasks += 1
+            if self.tasks == 3:
+                raise KeyboardInterrupt
+            self.waiting = Future[Any]()
+            return self.waiting
+
+    executor = Stopping()
+    with pytest.raises(KeyboardInterrupt):
+        features(spread(model, tmp_path, executor), tiny_dataset(COUNT))
+    assert executor.waiting.cancelled()
+    assert not workers_module._AT_HOME
+
+
+@pytest.mark.parametrize("settings", [{"workers": 0}, {"workers": 1.5}, {"tasks_each": 0}])
+def test_number_of_processes_is_checked(settings: dict[str, Any]) -> None:
+    with pytest.raises(FeatureError, match="expected a whole number, at least 1"):
+        tlkit.processes(**settings)
+
+
+def in_a_worker(tasks: int) -> tuple[int, int, str]:
+    """What a worker says of itself."""
+    from tlkit.data.parallel import usable_cores
+
+    return os.getpid(), usable_cores(), os.environ["TF_NUM_INTRAOP_THREADS"] * bool(tasks)
+
+
+def killed() -> None:
+    """What happens to a worker where memory runs out."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_processes_are_replaced_and_one_that_is_killed_fails_alone() -> None:
+    with tlkit.processes(1, tasks_each=2) as executor:
+        said = [executor.submit(in_a_worker, 1) for _ in range(3)]
+        lost = executor.submit(killed)
+        said.append(executor.submit(in_a_worker, 1))
+        pids = [future.result()[0] for future in said]
+        with pytest.raises(BrokenProcessPool):
+            lost.result()
+    assert pids[0] == pids[1]
+    assert len(set(pids)) == 3
+    assert os.getpid() not in pids
+
+
+def test_processes_share_the_cores() -> None:
+    with tlkit.processes(10_000) as executor:
+        assert executor.submit(in_a_worker, 1).result()[1:] == (1, "1")
+
+
+class Deadly(Executor):
+    """Ends the process that gets its second task.
+
+    Args:
+        inner: Whose processes they are.
+    """
+
+    def __init__(self, inner: Executor) -> None:
+        self._inner, self._tasks = inner, 0
+
+    def submit(self, fn: Any, /, *args: Any, **_: Any) -> Future[Any]:
+        """Hand on a task, or end a process."""
+        self._tasks += 1
+        return self._inner.submit(killed) if self._tasks == 2 else self._inner.submit(fn, *args)
+
+
+def test_two_processes_share_the_work_and_one_is_killed(
+    model: Any, alone: np.ndarray, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with tlkit.processes(2) as executor:
+        trunk = spread(model, tmp_path, Deadly(executor))
+        assert np.array_equal(features(trunk, tiny_dataset(COUNT)), alone)
+    assert "workers of Deadly failed (BrokenProcessPool: A process in the process" in caplog.text
+    assert len(list(tmp_path.rglob("*.shard"))) == 5
+
+
+@pytest.mark.slow
+def test_dask_shares_the_work_and_a_worker_is_killed(
+    model: Any, alone: np.ndarray, tmp_path: Path
+) -> None:
+    distributed = pytest.importorskip("distributed", reason="it is in the extra tlkit[dask]")
+    settings = {"distributed.scheduler.allowed-failures": 0}
+    with (
+        __import__("dask").config.set(settings),
+        distributed.LocalCluster(2, threads_per_worker=1, dashboard_address=None) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        executor = client.get_executor()
+        trunk = spread(model, tmp_path / "whole", executor)
+        assert np.array_equal(features(trunk, tiny_dataset(COUNT)), alone)
+        assert trunk.notes == ["engine: keras, as asked"], "no task was left to this process"
+        trunk = spread(model, tmp_path / "killed", Deadly(executor))
+        assert np.array_equal(features(trunk, tiny_dataset(COUNT)), alone)
+        assert trunk.notes[-1].startswith("workers of Deadly failed (KilledWorker: ")
