@@ -122,7 +122,7 @@ def reproduce(session: nox.Session) -> None:
 def benchmark(session: nox.Session) -> None:
     """Compare with plain Keras side by side and print medians and ratios."""
     session.install(".[onnx,plots]", PLUGIN)
-    session.run("python", "benchmarks/frozen_stage.py", *session.posargs)
+    session.run("python", "benchmarks/study_table.py", *session.posargs)
     searching = ("sweep", "batch_sweep", "selector_accuracy")
     training = ("extraction", "fine_tuning", "augmentation")
     for script in (*training, *searching, "imports", "plugins", "build"):

@@ -13,6 +13,7 @@ import pytest
 import tlkit
 from tests.training.conftest import AtEpoch, head_stage, same_weights, top_stage, trainer
 from tests.training.test_resume import Data, Interrupt, run_with_interruptions
+from tlkit.training.callbacks import steps_at_once
 from tlkit.training.checkpoint import read_checkpoint
 
 
@@ -165,3 +166,33 @@ def test_model_checkpoint_writes_models_that_keras_loads(parts: Data, tmp_path: 
         saved = keras.saving.load_model(tmp_path / f"{epoch}.keras")
         rates = sorted(float(one.learning_rate) for one in saved.optimizer.optimizers)
         assert rates[0] == pytest.approx(rates[1] / 2)
+
+
+class Watching(keras.callbacks.Callback):  # type: ignore[misc]
+    """A user's callback that looks at batches, and so makes Keras come back after each."""
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Look."""
+
+
+def test_steps_without_python_between_them_train_the_same_weights(parts: Data) -> None:
+    stages = [head_stage(epochs=3, batch_size=4, callbacks=c) for c in ((), (Watching(),))]
+    at_once, one_by_one = (trainer(stage).fit(*parts, verbose=0) for stage in stages)
+    assert same_weights(at_once.model, one_by_one.model)
+    assert at_once.history == one_by_one.history
+
+
+@pytest.mark.parametrize(
+    ("steps", "callback", "expected"),
+    [
+        (39, keras.callbacks.EarlyStopping("loss"), 39),
+        (1061, keras.callbacks.TerminateOnNaN(), 1),
+        (1062, keras.callbacks.CSVLogger("log.csv"), 59),
+        (39, Watching(), 1),
+        (39, keras.callbacks.LambdaCallback(on_train_batch_end=lambda *_: None), 1),
+        (39, keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: None), 39),
+    ],
+)
+def test_steps_taken_at_once_divide_an_epoch(steps: int, callback: Any, expected: int) -> None:
+    on_tensorflow = keras.backend.backend() == "tensorflow"
+    assert steps_at_once(steps, [callback]) == (expected if on_tensorflow else 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -42,6 +43,40 @@ def test_ctrl_c_ends_the_process_and_leaves_the_last_checkpoint(tmp_path: Path) 
     finally:
         process.kill()
     assert [file.name for file in checkpoint.parent.iterdir()] == [checkpoint.name]
+
+
+@pytest.mark.parametrize("swallowed", [True, False])
+def test_ctrl_c_is_not_lost_where_something_swallows_it(swallowed: bool) -> None:
+    before = signal.getsignal(signal.SIGINT)
+    feed = Feed(lambda indices, _: indices, np.zeros(4, "int64"), batch_size=2)
+    drops = contextlib.suppress(KeyboardInterrupt) if swallowed else contextlib.nullcontext()
+
+    def train() -> None:
+        with drops:
+            signal.raise_signal(signal.SIGINT)
+        feed[0]  # as a backend that goes on would
+
+    with pytest.raises(KeyboardInterrupt), own_errors(feed):
+        train()
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_ctrl_c_in_the_last_batch_is_not_lost_either() -> None:
+    with pytest.raises(KeyboardInterrupt), own_errors(), contextlib.suppress(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
+
+
+def test_a_handler_that_does_not_raise_stops_nothing() -> None:
+    seen: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: seen.append(number))
+    feed = Feed(lambda indices, _: indices, np.zeros(4, "int64"), batch_size=2)
+    try:
+        with own_errors(feed):
+            signal.raise_signal(signal.SIGINT)
+            feed[0]
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert seen == [signal.SIGINT]
 
 
 def test_a_feed_gives_no_batch_after_an_interruption() -> None:

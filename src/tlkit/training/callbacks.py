@@ -22,6 +22,9 @@ from tlkit.training.checkpoint import (
     write_checkpoint,
 )
 
+# A second or two of work on a head.
+AT_ONCE = 100
+
 
 class EpochKeeper(keras.callbacks.Callback):  # type: ignore[misc]
     """Keeps the best weights, writes a checkpoint, and stops at a loss that is not finite.
@@ -37,6 +40,8 @@ class EpochKeeper(keras.callbacks.Callback):  # type: ignore[misc]
         weights: Variables of which the best values are kept; all of them are in ``state`` too.
         state: Variables that a checkpoint needs besides the optimizer's.
         best: Values of ``weights`` in the best epoch so far; replaced in place.
+        snapshots: What ``best`` was after some numbers of epochs; filled in.
+        wanted: Which numbers of epochs these are.
         file: Where checkpoints go, or None for none.
         show: Called with (epochs done, figures) after each epoch.
     """
@@ -52,6 +57,8 @@ class EpochKeeper(keras.callbacks.Callback):  # type: ignore[misc]
         weights: Sequence[Any],
         state: Sequence[Any],
         best: list[np.ndarray],
+        snapshots: dict[int, list[np.ndarray]],
+        wanted: Sequence[int],
         file: Path | None,
         show: Callable[[int, dict[str, float]], None],
     ) -> None:
@@ -65,6 +72,8 @@ class EpochKeeper(keras.callbacks.Callback):  # type: ignore[misc]
         among = {id(variable): place for place, variable in enumerate(state)}
         self._places = [among[id(weight)] for weight in weights]
         self._best = best
+        self._snapshots = snapshots
+        self._wanted = wanted
         self._file = file
         self._show = show
         self._started = 0.0
@@ -98,6 +107,9 @@ class EpochKeeper(keras.callbacks.Callback):  # type: ignore[misc]
             progress.best_epoch = epoch
             self._best[:] = [state[place] for place in self._places]
         progress.epoch = epoch + 1
+        if progress.epoch in self._wanted:
+            self._snapshots[progress.epoch] = list(self._best)
+            progress.ends[progress.epoch] = progress.best_epoch
         progress.stopped = bool(self.model.stop_training)
         progress.callbacks = [callback_state(callback) for callback in self._others]
         progress.seconds += time.perf_counter() - self._started
@@ -126,6 +138,7 @@ class EpochKeeper(keras.callbacks.Callback):  # type: ignore[misc]
                 "state": state,
                 "optimizer": values(self.model.optimizer.variables),
                 "best": self._best,
+                **{snapshot_group(n): kept for n, kept in self._snapshots.items()},
                 **callback_arrays(self._others),
             }
             write_checkpoint(self._file, self._progress, groups)
@@ -161,6 +174,37 @@ def end_training(tail: Any, callbacks: list[Any]) -> None:
     told = keras.callbacks.CallbackList(callbacks, model=tail)
     told.on_train_begin()
     told.on_train_end()
+
+
+def snapshot_group(epochs: int) -> str:
+    """Return what the arrays of a snapshot are called in a checkpoint."""
+    return f"snapshot {epochs}"
+
+
+def steps_at_once(steps: int, callbacks: Sequence[Any]) -> int:
+    """Return how many steps may be taken without Python between them (steps_per_execution).
+
+    1 where a callback looks at batches, and on backends where it gains nothing or is not offered.
+    Else the largest divisor of an epoch's steps up to `AT_ONCE`: other numbers would run over the
+    epoch's end, and Python sees Ctrl-C only between executions.
+
+    Args:
+        steps: Of an epoch.
+        callbacks: The user's.
+    """
+    if keras.backend.backend() != "tensorflow" or any(map(_watches_batches, callbacks)):
+        return 1
+    return max(n for n in range(1, min(steps, AT_ONCE) + 1) if steps % n == 0)
+
+
+def _watches_batches(callback: Any) -> bool:
+    stock = keras.callbacks.Callback
+    hooks = [name for name in vars(stock) if name.startswith("on_") and "_batch_" in name]
+    # A LambdaCallback has them as attributes of its own.
+    return any(
+        getattr(getattr(callback, hook, None), "__func__", None) is not getattr(stock, hook)
+        for hook in hooks
+    )
 
 
 def restored_epoch(callbacks: Sequence[Any], otherwise: int) -> int:

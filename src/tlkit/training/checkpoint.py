@@ -38,6 +38,7 @@ class Progress:
         learning_rate: The rate that a search found, if one did.
         seconds: Spent on training so far.
         callbacks: Plain attributes of each of the user's callbacks.
+        ends: For each snapshot so far, by its epochs, the epoch whose weights it holds, from 0.
     """
 
     epoch: int = 0
@@ -48,6 +49,10 @@ class Progress:
     learning_rate: float | None = None
     seconds: float = 0.0
     callbacks: list[dict[str, Any]] = field(default_factory=list)
+    ends: dict[int, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.ends = {int(epochs): end for epochs, end in self.ends.items()}  # JSON knows no such
 
 
 def values(variables: Sequence[Any]) -> list[np.ndarray]:

@@ -25,6 +25,13 @@ def check_stages(stages: Sequence[Stage]) -> None:
     names = [stage.name for stage in stages]
     if not names:
         raise TrainingError("stages is empty, expected at least one Stage.")
+    early = [stage.name for stage in stages[:-1] if stage.snapshots]
+    if early:
+        raise TrainingError(
+            f"Stage {early[0]!r} has snapshots and is not the last, {names[-1]!r}, which would go "
+            "on from its end alone. Give each of its lengths a trainer of its own, or leave "
+            "snapshots out."
+        )
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise TrainingError(f"Two stages are called {twice[0]!r}. Give each a name of its own.")

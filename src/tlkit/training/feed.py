@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 from typing import Any
 
 import keras
@@ -72,6 +74,10 @@ class Feed(keras.utils.PyDataset):  # type: ignore[misc]
                 raise RuntimeError("Training has ended; this feed gives no more batches.")
             return self._batch(index)
 
+    def refuse(self) -> None:
+        """Make no more batches; the one that is being made is still given."""
+        self._closed = True
+
     def close(self) -> None:
         """Wait for the batch that is being made, and make no other.
 
@@ -109,16 +115,54 @@ class Feed(keras.utils.PyDataset):  # type: ignore[misc]
 
 @contextmanager
 def own_errors(*feeds: Feed | None) -> Iterator[None]:
-    """Raise what a feed raised, in place of what a backend made of it; close feeds on any error."""
-    try:
-        yield
-    except BaseException as error:
-        for feed in feeds:
-            if feed is not None:
+    """Raise what a feed raised, in place of what a backend made of it; close feeds on any error.
+
+    Ctrl-C ends the block even where a backend swallows it: the feeds give no more batches, so
+    training ends by itself, and KeyboardInterrupt is raised then.
+    """
+    given = [feed for feed in feeds if feed is not None]
+    with _noted_interrupt(given) as interrupted:
+        try:
+            yield
+        except BaseException as error:
+            for feed in given:
                 feed.close()
-        if not isinstance(error, Exception):
+            if not isinstance(error, Exception):
+                raise
+            if interrupted:
+                raise KeyboardInterrupt from error
+            for feed in given:
+                if feed.error is not None:
+                    raise feed.error from error
             raise
-        for feed in feeds:
-            if feed is not None and feed.error is not None:
-                raise feed.error from error
-        raise
+        if interrupted:
+            raise KeyboardInterrupt
+
+
+@contextmanager
+def _noted_interrupt(feeds: list[Feed]) -> Iterator[list[bool]]:
+    """Give a list that is not empty once SIGINT has raised KeyboardInterrupt.
+
+    TensorFlow loses about one in fifty: it is raised wherever the main thread happens to be, and
+    some of the places drop every exception.
+    """
+    raised: list[bool] = []
+    before = signal.getsignal(signal.SIGINT)
+    if not callable(before) or threading.current_thread() is not threading.main_thread():
+        yield raised
+        return
+
+    def note(number: int, frame: FrameType | None) -> None:
+        try:
+            before(number, frame)
+        except KeyboardInterrupt:
+            raised.append(True)
+            for feed in feeds:
+                feed.refuse()
+            raise
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield raised
+    finally:
+        signal.signal(signal.SIGINT, before)

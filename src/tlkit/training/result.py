@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
+
+from tlkit.errors import TrainingError
+
+# Arrays by the place of their weight among the model's.
+Snapshot = Mapping[int, Any]
 
 
 @dataclass(frozen=True)
@@ -20,6 +26,7 @@ class StageResult:
         cut: The layer behind which the model was cut, or None where all of it was run.
         timings: Seconds by kind of work: features, search, training.
         notes: What the stage has to say: engine, store, fallbacks.
+        ends: For each snapshot, by its epochs, the epoch whose weights it holds, from 0.
     """
 
     name: str
@@ -31,6 +38,7 @@ class StageResult:
     cut: str | None
     timings: dict[str, float]
     notes: tuple[str, ...] = ()
+    ends: dict[int, int] = field(default_factory=dict)
 
     @property
     def epochs(self) -> int:
@@ -66,7 +74,13 @@ class StageResult:
     def from_json(cls, data: dict[str, Any]) -> StageResult:
         """Return the result that `to_json` described."""
         lists = {name: tuple(data[name]) for name in ("trained_layers", "notes")}
-        return cls(**{**data, **lists})
+        ends = {int(epochs): end for epochs, end in data["ends"].items()}
+        return cls(**{**data, **lists, "ends": ends})
+
+    def after(self, epochs: int) -> StageResult:
+        """Return what the stage had done after so many epochs; timings are of the whole stage."""
+        history = {name: figures[:epochs] for name, figures in self.history.items()}
+        return replace(self, history=history, best_epoch=self.ends[epochs], ends={})
 
 
 @dataclass(frozen=True)
@@ -80,12 +94,14 @@ class TrainingResult:
         class_names: What the probabilities are of, in order.
         stages: What each stage did, in order.
         curves: Learning-rate curve of each stage that searched for its rate.
+        snapshots: Weights of the last stage's `Stage.snapshots`, by their epochs; see `after`.
     """
 
     model: Any
     class_names: tuple[str, ...]
     stages: tuple[StageResult, ...]
     curves: dict[str, Any] = field(default_factory=dict)
+    snapshots: Mapping[int, Snapshot] = field(default_factory=dict)
 
     @property
     def history(self) -> dict[str, dict[str, list[float]]]:
@@ -96,6 +112,41 @@ class TrainingResult:
     def timings(self) -> dict[str, dict[str, float]]:
         """Seconds by kind of work of each stage."""
         return {stage.name: stage.timings for stage in self.stages}
+
+    def after(self, epochs: int) -> TrainingResult:
+        """Return what a training would have given whose last stage had fewer epochs.
+
+        Args:
+            epochs: One of the last stage's ``snapshots``.
+
+        Returns:
+            A result with a model of its own. Its timings are those of the whole training.
+
+        Raises:
+            TrainingError: There is no such snapshot.
+
+        Example:
+            >>> import tlkit, tlkit.testing
+            >>> stage = tlkit.Stage("head", epochs=3, learning_rate=0.01, snapshots=(1,))
+            >>> trainer = tlkit.StagedTrainer(
+            ...     tlkit.testing.tiny_backbone(), weights=None, cache=False, stages=[stage])
+            >>> result = trainer.fit(tlkit.testing.tiny_dataset(), verbose=0)
+            >>> result.after(1).stages[-1].epochs
+            1
+        """
+        if epochs not in self.snapshots:
+            raise TrainingError(
+                f"There is no snapshot after {epochs} epochs, only after "
+                f"{list(self.snapshots) or 'none'}. Give the last stage snapshots=({epochs},)."
+            )
+        import keras
+
+        model = keras.models.clone_model(self.model)
+        model.set_weights(self.model.get_weights())
+        for place, array in self.snapshots[epochs].items():
+            model.weights[place].assign(array)
+        *before, last = self.stages
+        return replace(self, model=model, stages=(*before, last.after(epochs)), snapshots={})
 
     def __str__(self) -> str:
         return "\n".join(map(str, self.stages))

@@ -5,16 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from tlkit.errors import LearningRateError, RunDirectoryError
 from tlkit.learning_rate.curve import LRCurve
 from tlkit.training.checkpoint import file_digest, remove_parts, whole_file
 from tlkit.training.lock import locked
-from tlkit.training.result import StageResult
+from tlkit.training.result import Snapshot, StageResult
 from tlkit.training.settings import differences
 
 # Settings that say where things lie on this machine: kept to make the trainer again, not compared.
@@ -35,6 +37,7 @@ class RunDirectory:
           weights.weights.h5     whole model, once the stage is finished
           result.json            its history, timings and notes, once it is finished
           curve.json             the learning-rate search, if there was one
+          snapshots.npz          weights after fewer epochs, if they were asked for
         model.keras              the trained model, at the end
 
     Args:
@@ -137,6 +140,7 @@ class StageFiles:
         self.checkpoint = folder / "checkpoint.npz"
         self.weights = folder / "weights.weights.h5"
         self.curve = folder / "curve.json"
+        self._snapshots = folder / "snapshots.npz"
         self._result = folder / "result.json"
 
     def finished(self) -> StageResult | None:
@@ -178,10 +182,28 @@ class StageFiles:
                 "rate that was found; before the first checkpoint the search begins anew."
             ) from error
 
-    def finish(self, model: Any, result: StageResult) -> None:
+    def snapshots(self) -> dict[int, Snapshot]:
+        """Return the snapshots of a finished stage, whose checksum `finished` has looked at."""
+        found: dict[int, dict[int, np.ndarray]] = {}
+        if self._snapshots.is_file():
+            with np.load(self._snapshots, allow_pickle=False) as data:
+                for key in data.files:
+                    epochs, place = map(int, key.split("-"))
+                    found.setdefault(epochs, {})[place] = data[key]
+        return dict(found)
+
+    def finish(
+        self, model: Any, result: StageResult, snapshots: Mapping[int, Snapshot] | None = None
+    ) -> None:
         """Write the weights, then the result that says the stage is finished."""
         with whole_file(self.weights) as part:
             model.save_weights(part)
+        if snapshots:
+            arrays = {
+                f"{n}-{place}": x for n, kept in snapshots.items() for place, x in kept.items()
+            }
+            with whole_file(self._snapshots) as part, part.open("wb") as stream:
+                np.savez(stream, **arrays)
         data = json.loads(json.dumps(result.to_json()))
         write_json(self._result, {**data, "checksums": self._checksums(data)})
         self.checkpoint.unlink(missing_ok=True)
@@ -189,7 +211,7 @@ class StageFiles:
     def _checksums(self, result: dict[str, Any]) -> dict[str, str]:
         """Return the sha256 of the result's content and of the files that belong to it."""
         text = json.dumps(result, sort_keys=True)
-        files = [file for file in (self.weights, self.curve) if file.is_file()]
+        files = [x for x in (self.weights, self.curve, self._snapshots) if x.is_file()]
         return {
             "result": hashlib.sha256(text.encode()).hexdigest(),
             **{file.name: file_digest(file) for file in files},

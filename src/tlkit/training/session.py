@@ -17,6 +17,7 @@ from tlkit.training.feed import Inputs
 from tlkit.training.mixing import Mixing
 from tlkit.training.parts import Parts
 from tlkit.training.phase import Phase
+from tlkit.training.stored import Stored, ViewPixels, Views
 
 # Features of a trunk above this many bytes are computed anew in every epoch instead of stored.
 STORE_LIMIT = 16 * 2**30
@@ -96,18 +97,16 @@ class Session:
         stage: str,
         augmentation: Transform | None,
         mixing: Mixing | None = None,
+        views: int | None = None,
     ) -> Inputs:
         """Return what gives a tail its input: stored features where there can be any."""
-        if augmentation is None and mixing is None and trunk is not None:
-            needed = trunk.bytes * len(images)
-            limit = min(STORE_LIMIT, self.store.limit)
-            if needed <= limit:
-                features = trunk.features(images.pixels, images.dataset.image_digests)
-                return lambda indices, _: _as_float(features[indices])
-            trunk.notes.append(
-                f"features of {len(images)} images would take {needed / 2**30:.0f} GiB, more than "
-                f"{limit / 2**30:.0f}: the trunk is run anew in every epoch"
-            )
+        fresh = mixing is not None or (augmentation is not None and views is None)
+        if trunk is not None and not fresh and self._fits(trunk, len(images) * (views or 1)):
+            if augmentation is None or views is None:
+                return Stored(trunk.features(images.pixels, images.dataset.image_digests))
+            trunk.executor = None  # workers know images in files, not views of them
+            seen: Any = ViewPixels(images, augmentation, views, self.seed, stage)
+            return Views(trunk.features(seen, seen.digests), len(images), views)
         run: Any = trunk.ready(images.pixels).run if trunk else _as_they_are
 
         def augmented(
@@ -115,8 +114,9 @@ class Session:
         ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
             pixels: np.ndarray = images.pixels[indices]
             if augmentation is not None:
+                drawn = epoch if views is None else epoch % views
                 pixels = transformed(
-                    augmentation, pixels, indices, seed=self.seed, stage=stage, epoch=epoch
+                    augmentation, pixels, indices, seed=self.seed, stage=stage, epoch=drawn
                 )
             if mixing is not None:
                 pixels, labels = mixing(pixels, images.labels[indices], indices, epoch)
@@ -126,9 +126,15 @@ class Session:
 
         return augmented
 
-
-def _as_float(images: np.ndarray) -> np.ndarray:
-    return images.astype("float32", copy=False)
+    def _fits(self, trunk: Trunk, rows: int) -> bool:
+        """Return whether features may be stored, and note it if not."""
+        needed, limit = trunk.bytes * rows, min(STORE_LIMIT, self.store.limit)
+        if needed > limit:
+            trunk.notes.append(
+                f"features of {rows} images would take {needed / 2**30:.0f} GiB, more than "
+                f"{limit / 2**30:.0f}: the trunk is run anew in every epoch"
+            )
+        return needed <= limit
 
 
 def _as_they_are(images: np.ndarray) -> np.ndarray:

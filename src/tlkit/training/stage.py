@@ -32,6 +32,12 @@ class Stage:
         augmentation: Fresh random changes of every image in every epoch: an `Augmentation`, a Keras
             preprocessing layer or a ``keras.Sequential`` of them, a function called like an
             Augmentation, or None. Layers are kept as a `LayerAugmentation`.
+        views: None changes every image anew in every epoch, so a frozen trunk runs in each of
+            them. A number K makes K changes of each image, drawn as those of the first K epochs
+            are, and goes through them in turn: epoch e sees view e mod K, and a frozen trunk runs
+            K times for each image, now and in every later run that asks for the same views. An
+            approximation: from epoch K on the images are not fresh. With K of at least ``epochs``
+            it is none.
         optimizer: A name that ``keras.optimizers.get`` knows, or a function
             ``optimizer(learning_rate) -> keras.optimizers.Optimizer``. Every stage gets a new one.
         layer_decay: Factor in (0, 1] by which the learning rate falls from each layer with weights
@@ -64,6 +70,10 @@ class Stage:
             and what callbacks see between epochs are the averaged weights; ``loss`` and
             ``accuracy`` are of the weights in training. BatchNormalization statistics are not
             averaged.
+        snapshots: Numbers of epochs below ``epochs``: what a stage of so many would have ended
+            with is kept as well, see `TrainingResult.after`. So one run of 40 epochs holds those
+            of 10 and 20. Only in a trainer's last stage, and with a learning rate that does not
+            depend on the number of epochs, as that of `WarmupCosine` does.
 
     Raises:
         TrainingError: A value out of range; the message says which.
@@ -83,6 +93,7 @@ class Stage:
     policy: Policy = field(default_factory=FreezeAll)
     batch_size: int = 32
     augmentation: Any = None
+    views: int | None = None
     optimizer: str | Callable[[Any], Any] = "adam"
     layer_decay: float | None = None
     callbacks: tuple[Any, ...] = ()
@@ -91,6 +102,7 @@ class Stage:
     label_smoothing: float = 0.0
     mix: Callable[[], Any] | None = None
     ema: float | None = None
+    snapshots: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name.strip():
@@ -115,7 +127,9 @@ class Stage:
             )
         object.__setattr__(self, "augmentation", as_transform(self.augmentation))
         self._check_mix()
+        self._check_views()
         self._check_rate()
+        self._check_snapshots()
         self._check_share("layer_decay", "None or a number above 0 and at most 1", one=True)
         self._check_share("ema", "None or a number between 0 and 1")
         self._check_share("label_smoothing", "a number from 0 to below 1", zero=True)
@@ -133,6 +147,39 @@ class Stage:
                 f"Stage {self.name!r}: mix={self.mix!r}, expected a function that makes a layer, "
                 "such as keras.layers.CutMix or functools.partial(keras.layers.MixUp, alpha=0.2): "
                 "every stage needs a new one."
+            )
+
+    def _check_views(self) -> None:
+        if self.views is None:
+            return
+        if not isinstance(self.views, int) or isinstance(self.views, bool) or self.views < 1:
+            raise TrainingError(
+                f"Stage {self.name!r}: views={self.views!r}, expected None or a whole number from "
+                "1: how many augmented views of each image are kept."
+            )
+        for name, missing in (("augmentation", True), ("mix", False)):
+            if (getattr(self, name) is None) is missing:
+                raise TrainingError(
+                    f"Stage {self.name!r}: views={self.views!r} with {name}="
+                    f"{getattr(self, name)!r}. Views are kept of augmented images, and cannot be "
+                    "kept of images that are mixed in each batch. Leave views out."
+                )
+
+    def _check_snapshots(self) -> None:
+        object.__setattr__(self, "snapshots", tuple(self.snapshots))
+        whole = all(type(n) is int and 1 <= n < self.epochs for n in self.snapshots)
+        if not whole or len(set(self.snapshots)) < len(self.snapshots):
+            raise TrainingError(
+                f"Stage {self.name!r}: snapshots={self.snapshots!r}, expected different numbers "
+                f"from 1 to {self.epochs - 1}: epochs after which the stage could have ended."
+            )
+        rate = self.learning_rate
+        # A Keras schedule has a get_config; what is called with the number of steps has none.
+        if self.snapshots and callable(rate) and not hasattr(rate, "get_config"):
+            raise TrainingError(
+                f"Stage {self.name!r}: snapshots={self.snapshots!r} with learning_rate={rate!r}, "
+                "which depends on the number of epochs: a shorter stage would have had other "
+                "rates. Run the shorter stages by themselves."
             )
 
     def _check_share(

@@ -17,8 +17,10 @@ from tlkit.training.callbacks import (
     append_to_logs,
     end_training,
     restored_epoch,
+    snapshot_group,
+    steps_at_once,
 )
-from tlkit.training.checkpoint import Progress, assign, read_checkpoint
+from tlkit.training.checkpoint import Progress, assign, read_checkpoint, values
 from tlkit.training.described import described
 from tlkit.training.feed import Feed, Inputs, own_errors
 from tlkit.training.mixing import Mixing
@@ -30,6 +32,7 @@ from tlkit.training.run import StageFiles
 from tlkit.training.schedules import with_found
 from tlkit.training.session import Images, Session
 from tlkit.training.stage import Stage
+from tlkit.training.stored import Stored, Views
 from tlkit.training.targets import Targets
 
 
@@ -54,6 +57,7 @@ class StageRun:
         self._state = [v for layer in self._live for v in layer.variables]
         self._progress = Progress()
         self._best: list[np.ndarray] = []
+        self.snapshots: dict[int, list[np.ndarray]] = {}
         self._saved: dict[str, list[np.ndarray]] = {}
         self._targets = Targets.of(stage, session.train.dataset)
         self._mixing = Mixing.of(stage, self._targets.classes, session.seed)
@@ -74,7 +78,21 @@ class StageRun:
             self._progress.best_epoch = restored_epoch(self._callbacks, self._progress.best_epoch)
         else:
             assign(self._weights, self._best)
+        self._complete_snapshots()
         return self._result(phase)
+
+    def _complete_snapshots(self) -> None:
+        """Let snapshots that an early end did not come to be what the stage ended with."""
+        for epochs in self._stage.snapshots:
+            if epochs not in self.snapshots:
+                self.snapshots[epochs] = values(self._weights)
+                self._progress.ends[epochs] = self._progress.best_epoch
+
+    def snapshots_by_place(self) -> dict[int, dict[int, np.ndarray]]:
+        """Return the snapshots' arrays by the place of their weight among the model's."""
+        among = {id(w): place for place, w in enumerate(self._session.parts.model.weights)}
+        places = [among[id(weight)] for weight in self._weights]
+        return {n: dict(zip(places, kept, strict=True)) for n, kept in self.snapshots.items()}
 
     @property
     def _watched(self) -> str | None:
@@ -92,6 +110,7 @@ class StageRun:
         self._progress, self._saved = read_checkpoint(self._files.checkpoint)
         assign(self._state, self._saved["state"])
         self._best = self._saved["best"]
+        self.snapshots |= {n: self._saved[snapshot_group(n)] for n in self._progress.ends}
         self._notes.append(f"resumed after epoch {self._progress.epoch}")
 
     def search(self, finder: ExponentialLRFinder) -> LRCurve:
@@ -108,7 +127,7 @@ class StageRun:
         phase = prepare(self._session.parts, chosen, self._stage.policy)
         before = frozen_digests(phase)
         inputs, validation = self._prepare_inputs(phase)
-        self._compile(phase.tail, self._rate(phase, inputs), first)
+        self._compile(phase.tail, self._rate(phase, inputs), first, self._at_once(inputs))
         saved = self._saved if self._progress.epoch > first else {}
         if saved:
             phase.tail.optimizer.build(phase.tail.trainable_variables)
@@ -129,9 +148,11 @@ class StageRun:
         session, stage = self._session, self._stage
         start = time.perf_counter()
         passes = stage.epochs if stage.augmentation or self._mixing else 1
+        passes = min(passes, stage.views or passes)
         ahead = len(session.train) * passes + len(session.validation or ())
         trunk = session.trunk(phase, ahead)
-        inputs = session.inputs(trunk, session.train, stage.name, stage.augmentation, self._mixing)
+        changes = (stage.augmentation, self._mixing, stage.views)
+        inputs = session.inputs(trunk, session.train, stage.name, *changes)
         validation = None
         if session.validation is not None:
             validation = session.inputs(trunk, session.validation, stage.name, None)
@@ -156,7 +177,7 @@ class StageRun:
 
     def _search(self, phase: Phase, inputs: Inputs, finder: ExponentialLRFinder) -> LRCurve:
         start = time.perf_counter()
-        self._compile(phase.tail, finder.min_lr)
+        self._compile(phase.tail, finder.min_lr, at_once=self._at_once(inputs))
         steps = self._steps
         epochs = finder.steps if finder.unit == "epoch" else -(-finder.steps // steps)
         feed = self._feed(inputs, "search", epochs=epochs)
@@ -180,12 +201,19 @@ class StageRun:
         """Steps of one epoch."""
         return -(-len(self._session.train) // self._stage.batch_size)
 
-    def _compile(self, tail: Any, rate: Any, first: int = 0) -> None:
+    def _at_once(self, inputs: Inputs) -> int:
+        """Steps that Keras may take without coming back to Python."""
+        if not isinstance(inputs, (Stored, Views)):
+            return 1
+        return steps_at_once(self._steps, self._callbacks)
+
+    def _compile(self, tail: Any, rate: Any, first: int = 0, at_once: int = 1) -> None:
         steps = self._steps
         rate = rate_of(rate, steps=steps * self._stage.epochs, start=steps * first)
         parts = self._session.parts
         optimizer = make_optimizer(self._stage, rate, parts, tail.trainable_variables)
-        tail.compile(optimizer, self._targets.loss, metrics=["accuracy"])
+        loss, metrics = self._targets.loss, ["accuracy"]
+        tail.compile(optimizer, loss, metrics=metrics, steps_per_execution=at_once)
 
     def _feed(self, inputs: Inputs, shuffled_as: str, **span: int) -> Feed:
         return Feed(
@@ -231,6 +259,8 @@ class StageRun:
             weights=self._weights,
             state=self._state,
             best=self._best,
+            snapshots=self.snapshots,
+            wanted=self._stage.snapshots,
             file=self._files.checkpoint if self._files else None,
             show=self._show,
         )
@@ -252,4 +282,5 @@ class StageRun:
             cut=phase.cut.name if phase.cut else None,
             timings={name: round(seconds, 3) for name, seconds in self._timings.items()},
             notes=tuple(self._notes),
+            ends=self._progress.ends,
         )

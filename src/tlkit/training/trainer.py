@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,7 +21,7 @@ from tlkit.training.checks import check_data, check_stages, check_weights
 from tlkit.training.head import Head
 from tlkit.training.parts import assemble
 from tlkit.training.reporter import Console, Silent
-from tlkit.training.result import StageResult, TrainingResult
+from tlkit.training.result import Snapshot, StageResult, TrainingResult
 from tlkit.training.run import RunDirectory
 from tlkit.training.run_settings import run_settings, trainer_arguments
 from tlkit.training.session import Images, Reporter, Session
@@ -41,7 +41,7 @@ class StagedTrainer:
         preprocessing: As for `build_backbone`.
         start_from: A ``.weights.h5`` or ``.keras`` file of an earlier run of the same backbone
             and head, whose weights the first stage starts from.
-        engine: What runs frozen work: ``"auto"``, ``"keras"`` or ``"onnxruntime"``.
+        engine: What runs frozen work: ``"auto"``, or a name of `tlkit.list_engines`.
         cache: True keeps frozen work in the user's cache folder, a path keeps it there, False
             keeps it for this training only.
         feature_dtype: As what features are kept, ``"float32"``, or ``"float16"`` for half the disk
@@ -143,7 +143,8 @@ class StagedTrainer:
             resume: Go on with the run in ``run_dir`` from the last finished epoch.
             verbose: 0 shows nothing, 1 a progress bar and a line for each stage.
             executor: Whose workers share the frozen work that is done once, as for `extract`:
-                `tlkit.processes` or any other ``concurrent.futures.Executor``.
+                `tlkit.processes` or any other ``concurrent.futures.Executor``. Augmented views
+                are computed by this process.
 
         Returns:
             The trained model and what each stage did.
@@ -167,10 +168,10 @@ class StagedTrainer:
             self._run(train, validation, resume=resume) as run,
             self._session(train, validation, reporter, executor) as session,
         ):
-            results, curves = self._run_stages(session, run)
+            result = self._run_stages(session, run)
             if run is not None:
-                run.save_model(session.parts.model)
-            return TrainingResult(session.parts.model, train.class_names, results, curves)
+                run.save_model(result.model)
+            return result
 
     def find_learning_rate(
         self, train: ImageDataset, finder: ExponentialLRFinder, *, verbose: int = 1
@@ -235,27 +236,28 @@ class StagedTrainer:
                 executor=executor,
             )
 
-    def _run_stages(
-        self, session: Session, run: RunDirectory | None
-    ) -> tuple[tuple[StageResult, ...], dict[str, LRCurve]]:
+    def _run_stages(self, session: Session, run: RunDirectory | None) -> TrainingResult:
         results: list[StageResult] = []
         curves: dict[str, LRCurve] = {}
+        snapshots: Mapping[int, Snapshot] = {}
         for number, stage in enumerate(self.stages, 1):
             files = run.stage(number, stage.name) if run else None
             result = files.finished() if files else None
             if files is not None and result is not None:
                 load_file(session.parts.model, files.weights)
-                curve = files.searched(stage.finder)
+                curve, snapshots = files.searched(stage.finder), files.snapshots()
             else:
                 running = StageRun(session, stage, files)
                 result, curve = running.run(), running.curve
+                snapshots = running.snapshots_by_place()
                 if files is not None:
-                    files.finish(session.parts.model, result)
+                    files.finish(session.parts.model, result, snapshots)
                 session.reporter.line(str(result))
             results.append(result)
             if curve is not None:
                 curves[stage.name] = curve
-        return tuple(results), curves
+        names = session.train.dataset.class_names
+        return TrainingResult(session.parts.model, names, tuple(results), curves, snapshots)
 
 
 @contextmanager
