@@ -114,14 +114,14 @@ def docs(session: nox.Session) -> None:
 @nox.session
 def reproduce(session: nox.Session) -> None:
     """Run the five-stage study on the sample that ships; arguments after -- are passed on."""
-    session.install(".[onnx,report]", PLUGIN)
+    session.install(".[onnx,openvino,report]", PLUGIN)
     session.run("python", "examples/rakuten/reproduce.py", *session.posargs)
 
 
 @nox.session
 def benchmark(session: nox.Session) -> None:
     """Compare with plain Keras side by side and print medians and ratios."""
-    session.install(".[onnx,plots]", PLUGIN)
+    session.install(".[onnx,openvino,plots]", PLUGIN)
     session.run("python", "benchmarks/study_table.py", *session.posargs)
     searching = ("sweep", "batch_sweep", "selector_accuracy")
     training = ("extraction", "fine_tuning", "augmentation")

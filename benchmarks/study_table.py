@@ -113,7 +113,14 @@ class Work:
 
     def __init__(self, options: argparse.Namespace) -> None:
         self.options = options
-        self.train, self.validation = read_challenge(RAKUTEN / "sample").split(0.2, seed=0)
+        self.use(*read_challenge(RAKUTEN / "sample").split(0.2, seed=0))
+
+    def use(self, train: Any, validation: Any) -> None:
+        """Go on with other images."""
+        self.train, self.validation = train, validation
+        self._known: dict[tuple[Any, int], tuple[float, float]] = {}
+        for name in ("pixels", "everything"):
+            vars(self).pop(name, None)
 
     def rows(self) -> Iterator[Row]:
         """Measure all rows, one after the other."""
@@ -127,7 +134,7 @@ class Work:
         yield self._stage("stage 5: last 8, augmented", 20, TOP, fresh=True, run=shortened)
 
     def _stage_one(self, kept: Path) -> Row:
-        plain, f1 = self._plain(None, fresh=False)
+        plain, f1 = self.plain(None, fresh=False)
         times, few = [], self.options.plain_epochs
         for number in range(self.options.rounds):
             with tempfile.TemporaryDirectory() as cache:
@@ -144,7 +151,7 @@ class Work:
         plain = limit = 0.0
         engine = self._limit(None, inputs=1, epochs=0)
         for batch in (32, 64):
-            clock, _ = self._plain(None, fresh=False, batch=batch)
+            clock, _ = self.plain(None, fresh=False, batch=batch)
             plain += sum(map(clock.seconds, lengths))
             limit += self._limit(None, inputs=1, epochs=40, batch=batch) - engine
         times = []
@@ -160,7 +167,7 @@ class Work:
         return Row("stage 1 grid: batch 32, 64; 10, 20, 40 epochs", plain, times, engine + limit)
 
     def _sweep(self, kept: Path) -> Row:
-        clock, _ = self._plain(None, fresh=False)
+        clock, _ = self.plain(None, fresh=False)
         finder = tlkit.ExponentialLRFinder.study(100)
         times = []
         for _ in range(self.options.rounds):
@@ -172,7 +179,7 @@ class Work:
         return Row("stage 4: 100 rates, after stage 1", clock.seconds(100), times, limit)
 
     def _stage(self, title: str, epochs: int, policy: Any, *, fresh: bool, run: int) -> Row:
-        plain, f1 = self._plain(policy, fresh=fresh)
+        plain, f1 = self.plain(policy, fresh=fresh)
         few = self.options.plain_epochs
         settings: dict[str, Any] = {"augmentation": AUGMENTATION if fresh else None}
         if policy is not None:
@@ -191,7 +198,7 @@ class Work:
         told = f"{title}, {epochs} epochs" + ("" if run == epochs else f" ({run} run)")
         return Row(told, plain.seconds(epochs), [mine], limit, (f1, ours))
 
-    def _plain(self, policy: Any, *, fresh: bool, batch: int = 32) -> tuple[Clock, float]:
+    def plain(self, policy: Any, *, fresh: bool, batch: int = 32) -> tuple[Clock, float]:
         """Train as the guide does; return the seconds of its epochs and the F1 after them."""
         keras.utils.clear_session()
         base = self._backbone()
@@ -227,10 +234,6 @@ class Work:
         if known is None:
             known = self._known[(policy, batch)] = self._measured(policy, batch)
         return known
-
-    @cached_property
-    def _known(self) -> dict[tuple[Any, int], tuple[float, float]]:
-        return {}
 
     def _measured(self, policy: Any, batch: int) -> tuple[float, float]:
         keras.utils.clear_session()
@@ -286,7 +289,7 @@ class Work:
 
     def _trainer(self, stage: tlkit.Stage, cache: Path) -> tlkit.StagedTrainer:
         name = self.options.backbone
-        size, weights = self.options.size, self._weights
+        size, weights = self.options.size, self.weights
         return tlkit.StagedTrainer(
             name, stages=[stage], head=HEAD, image_size=size, weights=weights, cache=cache
         )
@@ -297,10 +300,10 @@ class Work:
 
     def _backbone(self) -> Any:
         size = self.options.size
-        return tlkit.build_backbone(self.options.backbone, image_size=size, weights=self._weights)
+        return tlkit.build_backbone(self.options.backbone, image_size=size, weights=self.weights)
 
     @property
-    def _weights(self) -> str | None:
+    def weights(self) -> str | None:
         return None if self.options.weights == "none" else self.options.weights
 
     @cached_property

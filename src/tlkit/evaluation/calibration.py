@@ -11,7 +11,7 @@ from tlkit.errors import EvaluationError
 from tlkit.evaluation.checks import Floats, Ints
 from tlkit.evaluation.metrics import Evaluation, evaluate
 from tlkit.evaluation.per_image import true_probability
-from tlkit.evaluation.predict import _model_of
+from tlkit.evaluation.predict import model_of
 
 # float32 gives zero below about 1e-38: what was lost there is taken for this much.
 SMALLEST = float(np.finfo(np.float32).tiny)
@@ -112,7 +112,7 @@ def calibrate(
         >>> calibration.after.probabilities[0].round(2)
         array([0.75, 0.25])
     """
-    model = None if model_or_result is None else _model_of(model_or_result)
+    model = None if model_or_result is None else model_of(model_or_result)
     if model is not None:
         from tlkit.evaluation.temperature import check_softmax, with_temperature
 

@@ -12,7 +12,7 @@ from PIL import Image
 from tlkit.errors import EvaluationError
 from tlkit.evaluation.gradients import Gradients
 from tlkit.evaluation.links import Cut, cut_at_features
-from tlkit.evaluation.predict import _model_of, _size_of
+from tlkit.evaluation.predict import model_of, size_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -145,7 +145,7 @@ def explain(
         >>> tlkit.explain(model, np.zeros((2, 16, 16, 3), "uint8"), classes=1).heatmaps.shape
         (2, 16, 16)
     """
-    model = _model_of(model_or_result)
+    model = model_of(model_or_result)
     pixels = _pixels(model, images)
     if batch_size < 1:
         raise EvaluationError(f"batch_size={batch_size!r}: expected 1 or more.")
@@ -188,7 +188,7 @@ def _explained(
 
 def _pixels(model: Any, images: Any) -> NDArray[Any]:
     if hasattr(images, "load") and hasattr(images, "class_names"):
-        images = images.load(np.arange(len(images)), _size_of(model))
+        images = images.load(np.arange(len(images)), size_of(model))
     pixels = np.asarray(images)
     if pixels.ndim != 4 or pixels.shape[-1] != 3 or not len(pixels):
         raise EvaluationError(

@@ -34,8 +34,8 @@ def predicted_probabilities(
         EvaluationError: If there is no model, the size is unknown, the dataset is empty, or the
             model does not give one number per class.
     """
-    model = _model_of(model_or_result)
-    size = _size_of(model) if image_size is None else image_size
+    model = model_of(model_or_result)
+    size = size_of(model) if image_size is None else image_size
     if batch_size < 1:
         raise EvaluationError(f"batch_size={batch_size!r}: expected 1 or more.")
     if not len(dataset):
@@ -69,7 +69,12 @@ def _output(model: Any, images: Any, dataset: Any) -> NDArray[Any]:
     )
 
 
-def _model_of(model_or_result: Any) -> Any:
+def model_of(model_or_result: Any) -> Any:
+    """The model itself, or that of a result.
+
+    Raises:
+        EvaluationError: There is none.
+    """
     for candidate in (model_or_result, getattr(model_or_result, "model", None)):
         if hasattr(candidate, "predict_on_batch"):
             return candidate
@@ -79,7 +84,12 @@ def _model_of(model_or_result: Any) -> Any:
     )
 
 
-def _size_of(model: Any) -> tuple[int, int]:
+def size_of(model: Any) -> tuple[int, int]:
+    """Height and width in pixels of the images that a model takes.
+
+    Raises:
+        EvaluationError: It does not tell.
+    """
     shape = getattr(model, "input_shape", None)
     if isinstance(shape, tuple) and len(shape) == 4 and all(isinstance(s, int) for s in shape[1:3]):
         return (int(shape[1]), int(shape[2]))

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from tlkit.backbones.plugins import hookimpl
+from tlkit.data.parallel import core_limit
 from tlkit.errors import EngineError
 from tlkit.features.engine_spec import EngineSpec, backend, installed
 from tlkit.features.onnx import export_to_onnx
@@ -46,11 +47,12 @@ class OpenVinoEngine:
     def __init__(self, trunk: Any, stem: Path) -> None:
         self._runtime = _runtime()
         core = self._runtime.Core()
-        size = tuple(trunk.input_shape[1:])
+        size, cores = tuple(trunk.input_shape[1:]), core_limit()
+        settings = {**SETTINGS, **({"INFERENCE_NUM_THREADS": cores} if cores else {})}
         try:
             network = _network(core, trunk, stem)
             network.reshape([1, *size])
-            compiled = core.compile_model(network, "CPU", SETTINGS)
+            compiled = core.compile_model(network, "CPU", settings)
         except EngineError:
             raise
         except Exception as error:

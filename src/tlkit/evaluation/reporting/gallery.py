@@ -66,10 +66,10 @@ def gallery(found: Evaluation, dataset: Any, model: Any) -> tuple[list[Mistake],
             "Without heat: the report was given no model. Pass model=... or a run_dir."
         )
     from tlkit.evaluation.explain import explain
-    from tlkit.evaluation.predict import _size_of
+    from tlkit.evaluation.predict import size_of
 
     network = loaded(model)
-    images = dataset.load(places, _size_of(network))
+    images = dataset.load(places, size_of(network))
     try:
         heats = [
             explain(network, images, labels[places]) for labels in (found.predictions, found.y_true)

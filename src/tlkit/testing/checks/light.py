@@ -12,7 +12,7 @@ from tlkit.backbones.spec import BackboneSpec
 from tlkit.testing.failure import BackboneCheckError, expect
 from tlkit.testing.subject import Subject
 
-HEAVY = ("keras", "tensorflow", "torch", "jax", "onnxruntime", "sklearn")
+HEAVY = ("keras", "tensorflow", "torch", "jax", "onnxruntime", "openvino", "sklearn")
 # Slower than this is worth a word, though the machine may be to blame.
 SLOW = 0.5
 

@@ -1,0 +1,91 @@
+"""How the cost grows with images, epochs and candidates: plain Keras against tlkit, as a picture.
+
+tlkit's points are all run, from an empty store. Plain Keras runs two epochs for each number of
+images; the second, times the epochs and candidates, is drawn as a line.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from matplotlib.figure import Figure
+from study_table import Work
+
+import tlkit
+
+IMAGES, EPOCHS, CANDIDATES = (300, 600, 1200), (5, 10, 20, 40), (1, 2, 4)
+PLAIN, OURS = "#D55E00", "#0072B2"
+
+
+def ours(work: Work, epochs: int, candidates: int) -> float:
+    """Return the seconds of several heads on one backbone, from an empty store."""
+    keras.utils.clear_session()
+    start = time.perf_counter()
+    with tempfile.TemporaryDirectory() as cache:
+        for seed in range(candidates):
+            trainer = tlkit.StagedTrainer(
+                work.options.backbone,
+                stages=[tlkit.Stage("head", epochs=epochs, learning_rate=0.001)],
+                head=tlkit.Head(units=(256 * (1 + seed),)),
+                image_size=work.options.size,
+                weights=work.weights,
+                cache=cache,
+            )
+            trainer.fit(work.train, work.validation, verbose=0)
+    return time.perf_counter() - start
+
+
+def cut(whole: Any, count: int) -> Any:
+    """Return a share of a data set, with every class in it."""
+    return whole.subset(np.sort(np.random.default_rng(0).permutation(len(whole))[:count]))
+
+
+def main() -> None:
+    """Measure, print and draw."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--backbone", default="efficientnet_lite0")
+    parser.add_argument("--size", type=int, default=128)
+    parser.add_argument("--weights", default="imagenet", help="'none' for random ones")
+    parser.add_argument("--out", type=Path, default=Path("growth.png"))
+    options = parser.parse_args()
+    options.plain_epochs = 2
+    print(f"{platform.platform()}, {os.cpu_count()} cores, {keras.backend.backend()} backend")
+    work = Work(options)
+    whole, epoch_s = work.train, {}
+    panels: dict[str, tuple[tuple[int, ...], list[float], list[float]]] = {}
+    seconds = []
+    for count in IMAGES:
+        work.use(cut(whole, count), work.validation)
+        epoch_s[count] = work.plain(None, fresh=False)[0].times[-1]
+        seconds.append(ours(work, 10, 1))
+    panels["images, 10 epochs"] = (IMAGES, [10 * epoch_s[n] for n in IMAGES], seconds)
+    last = epoch_s[IMAGES[-1]]
+    done = [ours(work, epochs, 1) for epochs in EPOCHS]
+    panels[f"epochs, {IMAGES[-1]} images"] = (EPOCHS, [n * last for n in EPOCHS], done)
+    done = [ours(work, 10, n) for n in CANDIDATES]
+    panels["candidate heads, 10 epochs"] = (CANDIDATES, [10 * n * last for n in CANDIDATES], done)
+    figure = Figure(figsize=(11, 3.6), layout="constrained")
+    for axes, (title, (numbers, plain, mine)) in zip(
+        figure.subplots(1, 3), panels.items(), strict=True
+    ):
+        print(f"{title}: {list(numbers)}")
+        print(f"  plain {[round(s, 1) for s in plain]} s\n  tlkit {[round(s, 1) for s in mine]} s")
+        axes.plot(numbers, plain, "s--", color=PLAIN, label="plain Keras")
+        axes.plot(numbers, mine, "o-", color=OURS, label="tlkit, from nothing")
+        axes.set(xlabel=title, ylabel="seconds", ylim=(0, None))
+        axes.set_xticks(numbers)
+        axes.legend(fontsize=9)
+    figure.savefig(options.out, dpi=120)
+    print(options.out)
+
+
+if __name__ == "__main__":
+    main()
