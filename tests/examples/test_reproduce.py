@@ -141,7 +141,11 @@ def unbroken(tmp_path_factory: pytest.TempPathFactory) -> list[float]:
     return scores(folder / "out")
 
 
-@pytest.mark.parametrize("stage", [1, 2, 3, 4, 5])
+# One that only trains, the sweep, and one that goes on from both; the others take as long again.
+@pytest.mark.parametrize(
+    "stage",
+    [1, pytest.param(2, marks=pytest.mark.slow), pytest.param(3, marks=pytest.mark.slow), 4, 5],
+)
 def test_ctrl_c_in_any_stage_is_told_and_resume_gives_what_an_unbroken_run_gives(
     example: Any,
     challenge_folder: Path,
@@ -210,6 +214,7 @@ class AtOnce(Executor):
         return future
 
 
+@pytest.mark.slow
 def test_workers_give_what_one_process_gives_and_say_it_in_the_same_order(
     example: Any,
     challenge_folder: Path,
