@@ -97,7 +97,8 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def typing(session: nox.Session) -> None:
     """Check types strictly."""
-    session.install("mypy==2.4.1", "numpy", "pluggy", "pytest", "hypothesis", "nox", "pillow")
+    typed = ("hypothesis", "jinja2", "nox", "numpy", "pillow", "pluggy", "pytest")
+    session.install("mypy==2.4.1", *typed)
     session.run("mypy", "src", "noxfile.py")
     session.run("mypy", "--explicit-package-bases", "tests", env={"MYPYPATH": "src"})
     for plugin in (PLUGIN, HUB):
