@@ -18,7 +18,14 @@ HUB = "examples/plugins/tlkit-keras-hub"
 HUB_TESTS = ("-c", f"{HUB}/pyproject.toml", f"{HUB}/tests")
 # What KerasHub needs for images: with all its dependencies it brings 200 MB of tensorflow-text.
 HUB_NEEDS = ("regex", "tokenizers", "rich", "absl-py", "packaging")
-TEST_TOOLS = ("pytest>=8", "pytest-xdist>=3.6", "hypothesis>=6.100", "sybil>=9", "scipy")
+TEST_TOOLS = (
+    "pytest>=8",
+    "pytest-xdist>=3.6",
+    "hypothesis>=6.100",
+    "sybil>=9",
+    "scipy",
+    "tensorboard",
+)
 # Tests of one file stay together: they share models that take seconds to build.
 PARALLEL = ("-n", "2", "--dist", "loadfile")
 TORCH = "torch==2.13.0"
@@ -64,7 +71,6 @@ JAX_TESTS = (
             "plain_equivalence",
             "laws",
             "phases",
-            "recipes",
             "layer_decay",
             "averaging",
             "mixing",

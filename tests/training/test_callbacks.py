@@ -149,7 +149,7 @@ def test_callbacks_of_the_user_act_in_their_stage_and_go_on_after_an_interruptio
 
 def test_tensorboard_writes_a_log_of_every_stage(parts: Data, tmp_path: Path) -> None:
     pytest.importorskip("tensorflow", reason="Keras writes TensorBoard's files with TensorFlow")
-    pytest.importorskip("tensorboard", reason="it comes with TensorFlow")
+    pytest.importorskip("tensorboard")
     one, two = (keras.callbacks.TensorBoard(tmp_path / name) for name in ("one", "two"))
     stages = head_stage(callbacks=(one,)), top_stage(callbacks=(two,), layer_decay=0.5)
     trainer(*stages).fit(*parts, verbose=0)
