@@ -11,6 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from tlkit.data.pipeline import for_fit
 from tlkit.errors import LearningRateError
 from tlkit.learning_rate.feed import (
     ArrayBatches,
@@ -92,7 +93,7 @@ def sweep_epochs(model: Any, data: Any, record: SweepRecord, settings: SweepSett
     count, steps = len(record.rates), settings.steps_per_epoch
     if isinstance(data, ArrayBatches):
         steps = steps or data.per_pass
-        data = data.lasting(steps * count)
+        data = for_fit(data.lasting(steps * count))
     own = EpochSweep(record, RateDial(model.optimizer), steps or 1)
     if settings.begin_again is None:
         _fit(model, data, own, settings, steps, range(count))

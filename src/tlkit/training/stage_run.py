@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from tlkit.data.pipeline import for_fit
 from tlkit.learning_rate.curve import LRCurve
 from tlkit.learning_rate.finder import ExponentialLRFinder
 from tlkit.training.averaging import Averaging
@@ -185,7 +186,7 @@ class StageRun:
         with own_errors(feed):
             curve = finder.find(
                 phase.tail,
-                feed,
+                for_fit(feed) if finder.unit == "epoch" else feed,
                 steps_per_epoch=steps if finder.unit == "epoch" else None,
                 shuffle=False,
                 callbacks=[showing],
@@ -239,11 +240,11 @@ class StageRun:
             held_out = self._held_out(validation, session.validation)
         with own_errors(train, held_out):
             tail.fit(
-                train,
+                for_fit(train),
                 initial_epoch=first,
                 epochs=end,
                 steps_per_epoch=train.steps,
-                validation_data=held_out,
+                validation_data=None if held_out is None else for_fit(held_out),
                 shuffle=False,
                 verbose=0,
                 callbacks=callbacks,
