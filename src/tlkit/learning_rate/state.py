@@ -61,8 +61,9 @@ def _state_of(model: Any) -> list[Any]:
 
 
 def _copy(variable: Any) -> Any:
-    # A copy, because on a CPU the array can share its memory with the variable.
-    return np.array(keras.ops.convert_to_numpy(variable.value))
+    # On a CPU the array may share its memory with the variable, or be a copy already.
+    array = keras.ops.convert_to_numpy(variable.value)
+    return array if array.flags.owndata else array.copy()
 
 
 def _put_back(model: Any, values: list[tuple[Any, Any]], attributes: dict[str, Any]) -> None:
