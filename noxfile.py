@@ -43,6 +43,12 @@ def install_wheel(session: nox.Session, extras: str) -> None:
     session.install(f"{wheel}{extras}")
 
 
+def install_hub(session: nox.Session) -> None:
+    """Install the plugin for KerasHub with what it needs for images."""
+    session.install("--no-deps", "keras-hub>=0.32", HUB)
+    session.install(*HUB_NEEDS)
+
+
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run the tests, the docs' snippets and the docstrings' examples against the built wheel."""
@@ -52,12 +58,11 @@ def tests(session: nox.Session) -> None:
     session.run("pytest", "-m", "not slow", *PARALLEL, *paths, *session.posargs)
     session.run("pytest", "--doctest-modules", "--pyargs", "tlkit")
     session.run("pytest", "-m", "not slow", *PARALLEL, *PLUGIN_TESTS)
-    session.install("--no-deps", "keras-hub>=0.32", HUB)
-    session.install(*HUB_NEEDS)
-    session.run("pytest", *PARALLEL, *HUB_TESTS)
+    install_hub(session)
+    session.run("pytest", "-c", f"{HUB}/pyproject.toml", f"{HUB}/tests/test_kit.py")
 
 
-# What depends on the backend: training, its laws, searches, and what both are fed with. Left out
+# What depends on the backend: training, its laws, searches, and Keras layers on images. Left out
 # are the files about settings, descriptions, previews, locks and damaged files, where no backend
 # takes part, and, for their time, those whose subject the laws and the others here touch as well;
 # `nox -s jax -- tests/training` runs them all.
@@ -77,7 +82,8 @@ JAX_TESTS = (
             "resume",
         )
     ),
-    "tests/data",
+    "tests/data/test_keras_layers.py",
+    "tests/data/test_pictures.py",
 )
 
 
@@ -138,11 +144,13 @@ def benchmark(session: nox.Session) -> None:
 
 @nox.session
 def slow(session: nox.Session) -> None:
-    """Run the proofs that take minutes or need PyTorch or Dask."""
+    """Run the proofs that take minutes or need PyTorch or Dask, and all tests for KerasHub."""
     install_wheel(session, "[dask,onnx,plots,table]")
     session.install(PLUGIN, *TEST_TOOLS, TORCH, "efficientnet-lite-pytorch==0.1.0")
     session.run("pytest", "-m", "slow", "-s", "tests", *session.posargs)
     session.run("pytest", "-m", "slow", *PLUGIN_TESTS)
+    install_hub(session)
+    session.run("pytest", *PARALLEL, *HUB_TESTS)
 
 
 @nox.session

@@ -49,6 +49,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
     return {**os.environ, "PATH": path, "VIRTUAL_ENV": str(folder), "TF_CPP_MIN_LOG_LEVEL": "2"}
 
 
+@pytest.mark.slow
 def test_page_leads_from_nothing_to_a_package_that_installs(
     tmp_path: Path, environment: dict[str, str]
 ) -> None:
