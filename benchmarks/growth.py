@@ -44,7 +44,7 @@ def ours(work: Work, epochs: int, candidates: int) -> float:
 
 
 def cut(whole: Any, count: int) -> Any:
-    """Return a share of a data set, with every class in it."""
+    """Return so many images of a data set, drawn at random."""
     return whole.subset(np.sort(np.random.default_rng(0).permutation(len(whole))[:count]))
 
 
