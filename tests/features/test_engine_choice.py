@@ -27,6 +27,7 @@ from tlkit.testing import tiny_dataset, tiny_model
 
 SAMPLE = np.random.default_rng(0).integers(0, 256, (8, 16, 16, 3)).astype("uint8")
 MUCH = 10**9
+EVER = float("inf")
 
 
 @pytest.fixture(scope="module")
@@ -115,18 +116,18 @@ def test_fastest_is_taken_with_the_figures_of_all(trunk: Any, tmp_path: Path) ->
     choice = choose(trunk, tmp_path, engine("slow"), engine("swift"))
     assert choice.engine.name == "swift"
     assert choice.why == "swift; ms an image: swift 1.0, keras 4.0, slow 8.0"
-    assert choice.lasting
+    assert choice.images == EVER
 
 
 def test_keras_is_taken_where_it_is_the_fastest(trunk: Any, tmp_path: Path) -> None:
     choice = choose(trunk, tmp_path, engine("slow"))
-    assert (choice.engine.name, choice.lasting) == ("keras", True)
+    assert (choice.engine.name, choice.images) == ("keras", EVER)
     assert choice.why == "keras; ms an image: keras 4.0, slow 8.0"
 
 
 def test_keras_is_taken_where_asked(trunk: Any, tmp_path: Path, made: list[str]) -> None:
     choice = choose(trunk, tmp_path, engine("swift"), asked="keras")
-    assert (choice.engine.name, choice.why, choice.lasting) == ("keras", "keras, as asked", True)
+    assert (choice.engine.name, choice.why, choice.images) == ("keras", "keras, as asked", EVER)
     assert made == []
 
 
@@ -209,7 +210,8 @@ def test_nothing_is_exported_for_little_work(trunk: Any, tmp_path: Path, made: l
     assert choice.why == (
         "keras; ms an image: keras 4.0; swift and slow not tried for the 0 s of work that are left"
     )
-    assert (choice.lasting, made, list(tmp_path.iterdir())) == (False, [], [])
+    assert made == []
+    assert [file.suffix for file in tmp_path.iterdir()] == [".decision"]
 
 
 def test_no_more_is_exported_once_an_engine_makes_the_work_little(
@@ -222,9 +224,47 @@ def test_no_more_is_exported_once_an_engine_makes_the_work_little(
         "swift; ms an image: swift 1.0, keras 4.0; "
         "slow not tried for the 10 s of work that are left"
     )
-    assert not choice.lasting
-    assert choose(trunk, tmp_path, *specs).lasting, "with more work the other is tried as well"
+    assert choose(trunk, tmp_path, *specs).images == EVER, "with more work the other is tried"
     assert made == ["swift", "swift from its file", "slow"]
+
+
+@pytest.mark.parametrize(
+    ("export_s", "images"),
+    # What it can save, 40 % of 4 ms an image, is then as much as the export takes.
+    [(0.4, 250), (4.0, 2500), (40.0, 25_000)],
+)
+def test_export_is_made_where_it_can_pay_for_itself(
+    trunk: Any, tmp_path: Path, made: list[str], export_s: float, images: int
+) -> None:
+    swift = engine("swift", export_s=export_s)
+    choice = choose(trunk, tmp_path, swift, ahead=images - 1)
+    assert (made, round(choice.images)) == ([], images)
+    assert choose(trunk, tmp_path, swift, ahead=images + 1).engine.name == "swift"
+
+
+def test_quick_exports_are_tried_first(trunk: Any, tmp_path: Path, made: list[str]) -> None:
+    choose(trunk, tmp_path, engine("slow"), engine("swift", export_s=1.0))
+    assert made == ["swift", "slow"]
+
+
+def test_decision_is_remembered_for_as_many_images_as_leave_it_the_same(
+    trunk: Any, tmp_path: Path, made: list[str]
+) -> None:
+    specs = engine("swift"), engine("slow")
+    first = choose(trunk, tmp_path, *specs, ahead=10_000)
+    enough = round(first.images)
+    assert enough == 80_000  # 10 % of 1 ms each are the 8 s of an export
+    again = choose(trunk, tmp_path, *specs, ahead=enough)
+    assert (again.why, again.images) == (f"{first.why}; as measured before", first.images)
+    assert "slow" not in made
+    choose(trunk, tmp_path, *specs, ahead=enough + 1)
+    assert made[-1] == "slow"
+
+
+@pytest.mark.parametrize("seconds", [-1, float("nan"), float("inf"), "2"])
+def test_wrong_seconds_of_an_export_are_told(seconds: Any) -> None:
+    with pytest.raises(EngineError, match=r"'swift': export_s=.*, expected seconds, 0 or more"):
+        engine("swift", export_s=seconds)
 
 
 def test_an_export_that_is_there_is_used_for_less_work(
@@ -264,7 +304,8 @@ def test_without_another_engine_keras_is_taken_and_how_to_get_one_is_said(
         "keras; pip install 'tlkit[onnx]' or pip install 'tlkit[openvino]' may be several times "
         "faster"
     )
-    assert not choice.lasting
+    assert not choice.measured
+    assert list(tmp_path.iterdir()) == []
     with pytest.raises(EngineError, match=r"engine='onnx' needs .*pip install 'tlkit\[onnx\]'"):
         choose(trunk, tmp_path, *away, asked="onnx")
 
@@ -278,7 +319,7 @@ def test_decision_is_remembered_without_running_keras_again(
     monkeypatch.setattr(choice_module, "agreeing", None)
     again = choose(trunk, tmp_path, *specs, ahead=1)
     assert again.why == f"{first.why}; as measured before"
-    assert (again.engine.name, again.lasting) == ("swift", True)
+    assert (again.engine.name, again.images) == ("swift", EVER)
     assert made == ["slow", "swift", "swift from its file"]
 
 
@@ -353,7 +394,17 @@ def test_newly_installed_engine_opens_the_choice_again(
     assert choose(trunk, tmp_path, engine("swift"), new).engine.name == "new"
 
 
-@pytest.mark.parametrize("content", ["", "[]", '{"engine": 1}', '{"engine": "swift"', "\xff"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "[]",
+        '{"engine": "swift", "why": "", "proof": ""}',
+        '{"engine": 1}',
+        '{"engine": "swift"',
+        "\xff",
+    ],
+)
 def test_damaged_decision_is_made_again(trunk: Any, tmp_path: Path, content: str) -> None:
     choose(trunk, tmp_path, engine("swift"))
     (file,) = tmp_path.glob("*.decision")

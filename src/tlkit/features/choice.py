@@ -27,15 +27,15 @@ def choose_engine(
     """Return the engine for a trunk, and why.
 
     ``"auto"`` times Keras on ``sample``, then tries the other engines that are installed one after
-    the other: those that need no new export first, then tlkit's own, then those of plugins. Each
-    is made, compared with Keras to a relative 1e-4 of the largest output, and timed. One is passed
-    over where the work ahead on the fastest engine so far would take less than `WORTH_EXPORTING_S`
-    seconds, or `WORTH_READING_S` for an engine whose export is there; with more work ahead all is
-    weighed again. Whatever an engine raises or gives, the choice goes on without it and says so.
+    the other: those that need no new export first, then those that are exported quickly. Each is
+    made, compared with Keras to a relative 1e-4 of the largest output, and timed. One is passed
+    over where making it would take longer than it can be hoped to save: 40 % of the work ahead on
+    Keras, or 10 % of that on the fastest engine so far. Whatever an engine raises or gives, the
+    choice goes on without it and says so.
 
-    Once every engine has been tried, the decision is remembered beside the exported models, for
-    this trunk, this machine and these versions of these engines. It is then taken without running
-    Keras at all, as long as the exported model is the one that was compared.
+    The decision is remembered beside the exported models, for this trunk, this machine, these
+    versions of these engines, and as many images as leave it the same. It is then taken without
+    running Keras at all, as long as the exported model is the one that was compared.
 
     Args:
         trunk: The model to run.
@@ -70,16 +70,17 @@ def _automatic(
     decisions = Decisions(stem, registry.specs)
     decided = decisions.read()
     lost = ""
-    if decided is not None:
+    if decided is not None and images_ahead <= decided.images:
         try:
             engine = _as_decided(decided, trunk, sample, stem, registry)
             if engine is not None:
-                return Choice(engine, f"{decided.why}; as measured before")
+                return Choice(engine, f"{decided.why}; as measured before", decided.images)
         except Exception as error:  # noqa: BLE001 - said in the notice; all are weighed again
             lost = f"; no longer {one_line(decided.engine, error)}"
     choice = fastest(trunk, sample, images_ahead, stem, registry.rivals())
-    if choice.lasting:
-        decisions.write(Decision(choice.engine.name, choice.why, _proof(choice, stem, registry)))
+    if choice.measured:
+        proof = _proof(choice, stem, registry)
+        decisions.write(Decision(choice.engine.name, choice.why, proof, choice.images))
     return replace(choice, why=choice.why + lost)
 
 

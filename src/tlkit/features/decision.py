@@ -25,11 +25,13 @@ class Decision:
         engine: Name of the engine.
         why: One line with the figures.
         proof: SHA-256 of the exported model that was compared with Keras; empty without one.
+        images: For how many images at most it holds: with more, another may be worth its export.
     """
 
     engine: str
     why: str
     proof: str = ""
+    images: float = float("inf")
 
 
 class Decisions:
@@ -53,10 +55,12 @@ class Decisions:
         """Return what was decided; None where nothing was or where it cannot be read."""
         try:
             told = json.loads(self.file.read_text("utf-8"))
-            texts = [told[name] for name in ("engine", "why", "proof")]
+            engine, why, proof = (told[name] for name in ("engine", "why", "proof"))
+            images = float(told["images"])
         except (OSError, ValueError, LookupError, TypeError):
             return None  # then it is measured again, and written whole
-        return Decision(*texts) if all(isinstance(text, str) for text in texts) else None
+        whole = all(isinstance(text, str) for text in (engine, why, proof))
+        return Decision(engine, why, proof, images) if whole else None
 
     def write(self, decision: Decision) -> None:
         """Remember a decision."""

@@ -39,6 +39,8 @@ class EngineSpec:
         reads: Suffixes of the files from which making it is quick, its own first.
         packages: Distributions on whose versions its speed depends; with another one of them
             ``engine="auto"`` measures again.
+        export_s: About how many seconds making it takes where none of those files is there. Quick
+            ones are tried first, and none for work that is too little to win them back.
         distribution: The installed distribution that provides it; tlkit fills this in.
         plugin: The entry point that provides it; tlkit fills this in.
 
@@ -51,6 +53,7 @@ class EngineSpec:
     missing: Callable[[], str] = field(default=nothing_missing, repr=False)
     reads: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
+    export_s: float = 8.0
     distribution: str = ""
     plugin: str = ""
 
@@ -72,6 +75,11 @@ class EngineSpec:
                 raise EngineError(
                     f"EngineSpec {self.name!r}: {name}={value!r}, expected a tuple of texts."
                 )
+        seconds = self.export_s
+        if not (isinstance(seconds, int | float) and 0 <= seconds < float("inf")):
+            raise EngineError(
+                f"EngineSpec {self.name!r}: export_s={seconds!r}, expected seconds, 0 or more."
+            )
 
     def files(self, stem: Path) -> list[Path]:
         """Return the files of a trunk that are there and from which it is made quickly."""

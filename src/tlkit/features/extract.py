@@ -69,7 +69,6 @@ class Trunk:
     executor: Executor | None = None
     notes: list[str] = field(default_factory=list)
     _choice: Choice | None = None
-    _weighed: int = 0
     _tables: dict[str, FeatureTable] = field(default_factory=dict)
     # Workers that are threads share this object; an engine uses all cores by itself.
     _running: threading.Lock = field(default_factory=threading.Lock)
@@ -185,8 +184,8 @@ class Trunk:
         if self._choice is None:
             check_steady(self.model, lambda: pixels[np.arange(min(len(pixels), 2))])
         ahead = max(self.images_ahead, len(pixels))
-        if self._choice is None or not (self._choice.lasting or ahead <= self._weighed):
-            self._choice, self._weighed = self._choose(pixels, ahead), ahead
+        if self._choice is None or ahead > self._choice.images:
+            self._choice = self._choose(pixels, ahead)
             self.notes.append(f"engine: {self._choice.why}")
         return self._choice.engine
 

@@ -147,14 +147,28 @@ def _exported(core: Any, trunk: Any, file: Path) -> Any:
     try:
         with tempfile.TemporaryDirectory() as folder:
             xml = Path(folder) / "model.xml"
-            trunk(np.zeros((1, *trunk.input_shape[1:]), "float32"))
-            trunk.export(str(xml), format="openvino", verbose=False)
+            _export(trunk, xml)
             parts = {name: (xml.parent / name).read_bytes() for name in ("model.xml", "model.bin")}
     except Exception as error:
         raise EngineError(f"the trunk cannot be exported to OpenVINO: {error}") from error
     with contextlib.suppress(OSError):  # a store may be for reading only, or full
         _pack(parts, file)
     return core.read_model(parts["model.xml"], parts["model.bin"])
+
+
+def _export(trunk: Any, xml: Path) -> None:
+    if backend() != "tensorflow":
+        trunk(np.zeros((1, *trunk.input_shape[1:]), "float32"))
+        trunk.export(str(xml), format="openvino", verbose=False)
+        return
+    # What Keras's export does, but for its search for every variable: that is half of its time.
+    import openvino
+    import tensorflow as tf
+
+    images = tf.TensorSpec((None, *trunk.input_shape[1:]), "float32")
+    traced = tf.function(lambda x: trunk(x, training=False), input_signature=[images])
+    network = openvino.convert_model(traced.get_concrete_function())
+    openvino.save_model(network, xml, compress_to_fp16=False)
 
 
 def _pack(parts: dict[str, bytes], file: Path) -> None:
@@ -185,5 +199,6 @@ def tlkit_engines() -> list[EngineSpec]:
             missing=_missing,
             reads=(SUFFIX, ".onnx"),
             packages=("openvino",),
+            export_s=4.0,
         )
     ]

@@ -16,10 +16,12 @@ from tlkit.features.engine_spec import EngineSpec
 from tlkit.features.engines import missing_for
 
 PARITY = 1e-4
-# Below so many seconds of work ahead, exporting to another engine costs more than it saves,
-WORTH_EXPORTING_S = 20.0
-# and reading what was exported before, comparing and timing it.
-WORTH_READING_S = 3.0
+# What another engine may be hoped to save of the time that Keras takes, or that an engine other
+# than Keras takes: those differ by less among themselves.
+HOPED_OF_KERAS = 0.4
+HOPED_OF_ANOTHER = 0.1
+# Seconds to read what was exported before, to compare and to time it.
+READING_S = 1.2
 ROUNDS = 5
 ENOUGH_S = 1.0
 
@@ -31,12 +33,14 @@ class Choice:
     Args:
         engine: What runs it.
         why: One line.
-        lasting: Whether it would be chosen again for any amount of work.
+        images: For how many images at most it would be chosen again.
+        measured: Whether there was something to measure.
     """
 
     engine: Engine
     why: str
-    lasting: bool = True
+    images: float = float("inf")
+    measured: bool = True
 
 
 @dataclass
@@ -47,12 +51,17 @@ class _Weighing:
     ms: dict[str, float]
     images_ahead: int
     failures: list[str] = field(default_factory=list)
-    untried: list[str] = field(default_factory=list)
+    untried: dict[str, float] = field(default_factory=dict)
 
     @property
     def ahead_s(self) -> float:
         """Seconds of work on the fastest engine so far."""
         return self.ms[self.fastest.name] * self.images_ahead / 1000
+
+    def enough_s(self, spec: EngineSpec, stem: Path) -> float:
+        """Return the seconds of work from which on trying an engine can pay for itself."""
+        hoped = HOPED_OF_KERAS if self.fastest.name == "keras" else HOPED_OF_ANOTHER
+        return (READING_S if spec.files(stem) else spec.export_s) / hoped
 
     def add(self, engine: Engine, ms: dict[str, float]) -> None:
         """Take in an engine that agrees, timed in turn with the fastest so far."""
@@ -68,7 +77,9 @@ class _Weighing:
         if self.untried:
             untried = " and ".join(self.untried)
             parts.append(f"{untried} not tried for the {self.ahead_s:.0f} s of work that are left")
-        return Choice(self.fastest, "; ".join(parts), lasting=not self.untried)
+        enough_s = min(self.untried.values(), default=float("inf"))
+        images = 1000 * enough_s / self.ms[self.fastest.name]
+        return Choice(self.fastest, "; ".join(parts), images)
 
 
 def fastest(
@@ -86,15 +97,16 @@ def fastest(
     keras_engine = KerasEngine(trunk)
     waiting = [spec for spec in rivals if not missing_for(spec)]
     if not waiting:
-        return Choice(keras_engine, f"keras{_hint(rivals)}", lasting=False)
+        return Choice(keras_engine, f"keras{_hint(rivals)}", images_ahead, measured=False)
     expected = keras_engine.run(sample)
     found = _Weighing(keras_engine, _timed([keras_engine], sample), images_ahead)
     while waiting:
         # Anew each time: an engine may read what another has exported.
-        waiting.sort(key=lambda spec: not spec.files(stem))
+        waiting.sort(key=lambda spec: 0 if spec.files(stem) else spec.export_s)
         spec = waiting.pop(0)
-        if found.ahead_s < (WORTH_READING_S if spec.files(stem) else WORTH_EXPORTING_S):
-            found.untried.append(spec.name)
+        enough_s = found.enough_s(spec, stem)
+        if found.ahead_s < enough_s:
+            found.untried[spec.name] = enough_s
             continue
         try:
             engine = agreeing(spec, trunk, stem, sample, expected)
