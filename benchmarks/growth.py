@@ -17,7 +17,8 @@ from typing import Any
 import keras
 import numpy as np
 from matplotlib.figure import Figure
-from study_table import Work
+from plain_keras import PlainKeras
+from setting import Setting, add_options
 
 import tlkit
 
@@ -25,21 +26,13 @@ IMAGES, EPOCHS, CANDIDATES = (300, 600, 1200), (5, 10, 20, 40), (1, 2, 4)
 PLAIN, OURS = "#D55E00", "#0072B2"
 
 
-def ours(work: Work, epochs: int, candidates: int) -> float:
+def ours(setting: Setting, epochs: int, candidates: int) -> float:
     """Return the seconds of several heads on one backbone, from an empty store."""
-    keras.utils.clear_session()
     start = time.perf_counter()
     with tempfile.TemporaryDirectory() as cache:
         for seed in range(candidates):
-            trainer = tlkit.StagedTrainer(
-                work.options.backbone,
-                stages=[tlkit.Stage("head", epochs=epochs, learning_rate=0.001)],
-                head=tlkit.Head(units=(256 * (1 + seed),)),
-                image_size=work.options.size,
-                weights=work.weights,
-                cache=cache,
-            )
-            trainer.fit(work.train, work.validation, verbose=0)
+            stage = tlkit.Stage("head", epochs=epochs, learning_rate=0.001)
+            setting.fit(stage, Path(cache), head=tlkit.Head(units=(256 * (1 + seed),)))
     return time.perf_counter() - start
 
 
@@ -51,26 +44,23 @@ def cut(whole: Any, count: int) -> Any:
 def main() -> None:
     """Measure, print and draw."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--backbone", default="efficientnet_lite0")
-    parser.add_argument("--size", type=int, default=128)
-    parser.add_argument("--weights", default="imagenet", help="'none' for random ones")
+    add_options(parser)
     parser.add_argument("--out", type=Path, default=Path("growth.png"))
     options = parser.parse_args()
-    options.plain_epochs = 2
     print(f"{platform.platform()}, {os.cpu_count()} cores, {keras.backend.backend()} backend")
-    work = Work(options)
-    whole, epoch_s = work.train, {}
+    setting, epoch_s = Setting(options), {}
+    whole, validation = setting.train, setting.validation
     panels: dict[str, tuple[tuple[int, ...], list[float], list[float]]] = {}
     seconds = []
     for count in IMAGES:
-        work.use(cut(whole, count), work.validation)
-        epoch_s[count] = work.plain(None, fresh=False)[0].times[-1]
-        seconds.append(ours(work, 10, 1))
+        setting = Setting(options, cut(whole, count), validation)
+        epoch_s[count] = PlainKeras(setting, 2).train(top=False, fresh=False)[0].times[-1]
+        seconds.append(ours(setting, 10, 1))
     panels["images, 10 epochs"] = (IMAGES, [10 * epoch_s[n] for n in IMAGES], seconds)
     last = epoch_s[IMAGES[-1]]
-    done = [ours(work, epochs, 1) for epochs in EPOCHS]
+    done = [ours(setting, epochs, 1) for epochs in EPOCHS]
     panels[f"epochs, {IMAGES[-1]} images"] = (EPOCHS, [n * last for n in EPOCHS], done)
-    done = [ours(work, 10, n) for n in CANDIDATES]
+    done = [ours(setting, 10, n) for n in CANDIDATES]
     panels["candidate heads, 10 epochs"] = (CANDIDATES, [10 * n * last for n in CANDIDATES], done)
     figure = Figure(figsize=(11, 3.6), layout="constrained")
     for axes, (title, (numbers, plain, mine)) in zip(
