@@ -137,9 +137,11 @@ def benchmark(session: nox.Session) -> None:
     session.install(".[onnx,openvino,plots]", PLUGIN)
     session.run("python", "benchmarks/study_table.py", *session.posargs)
     searching = ("sweep", "batch_sweep", "selector_accuracy")
-    training = ("extraction", "fine_tuning", "augmentation")
+    training = ("extraction", "half_precision", "fine_tuning", "augmentation")
     for script in (*training, *searching, "imports", "plugins", "build"):
         session.run("python", f"benchmarks/{script}.py")
+    picture = Path(session.create_tmp()) / "growth.png"
+    session.run("python", "benchmarks/growth.py", "--out", str(picture))
 
 
 @nox.session
