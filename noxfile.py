@@ -84,13 +84,14 @@ JAX_TESTS = (
     ),
     "tests/data/test_keras_layers.py",
     "tests/data/test_pictures.py",
+    "tests/features/test_engine.py",
 )
 
 
 @nox.session
 def jax(session: nox.Session) -> None:
-    """Run the tests of training and of the learning-rate search on JAX."""
-    install_wheel(session, "[onnx,plots,table]")
+    """Run the tests of training, of the learning-rate search and of the engines on JAX."""
+    install_wheel(session, "[onnx,openvino,plots,table]")
     session.install("jax", *TEST_TOOLS)
     paths = session.posargs or JAX_TESTS
     session.run("pytest", "-m", "not slow", *PARALLEL, *paths, env={"KERAS_BACKEND": "jax"})

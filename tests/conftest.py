@@ -43,8 +43,4 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 def skip_without_onnx_export() -> None:
     """Skip a test that exports a model to ONNX where a package for that is missing."""
-    import keras
-
     pytest.importorskip("onnxruntime", reason="the engine is in the extra tlkit[onnx]")
-    if keras.backend.backend() == "jax":
-        pytest.importorskip("jax2onnx", reason="Keras exports from JAX with it")

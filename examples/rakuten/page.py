@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from outcome import Outcome
 from published import BENCHMARK, SOURCE
-from study import Outcome, Study
+from study import Study
 from tables import NOT_RAKUTEN, QUESTIONS, best_outcome, is_rakuten_study
 
 import tlkit

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
-from study import Outcome, Study
+from outcome import Outcome
+from study import Study
 from tables import best_outcome
 
 from tlkit.evaluation.plots import plot_confusion, plot_history

@@ -25,19 +25,18 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 from challenge import read_challenge  # noqa: E402
+from command_line import SAMPLE, parser, with_needed  # noqa: E402
+from out_folder import open_out  # noqa: E402
 from protocol import PROFILES, Profile, choose  # noqa: E402
-from study import Study, open_out  # noqa: E402
+from study import Study  # noqa: E402
 
 import tlkit  # noqa: E402
 from tlkit.errors import TlkitError  # noqa: E402
 
-SAMPLE = Path(__file__).parent / "sample"
-NEEDS = {1: (), 2: (1,), 3: (1, 2), 4: (1,), 5: (1, 2, 4)}
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the study and return the exit status: 0, 1 for an error, 130 for Ctrl-C."""
-    options = parser().parse_args(arguments)
+    options = parser(__doc__).parse_args(arguments)
     try:
         run(options)
     except TlkitError as error:
@@ -53,91 +52,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def parser() -> argparse.ArgumentParser:
-    """Return the command line."""
-    result = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="Profiles: quick = EfficientNet-Lite 0 to 2 at 128 pixels, a few epochs, minutes on "
-        "two cores; study = the published protocol to the letter (16 trials, [0, 1] pixels, "
-        "40 epochs, ImageNet weights that Keras downloads), days without a GPU.",
-    )
-    add = result.add_argument
-    add(
-        "--data",
-        type=Path,
-        default=SAMPLE,
-        metavar="PATH",
-        help="folder in the challenge's layout; the sample that ships by default",
-    )
-    add("--profile", choices=sorted(PROFILES), default="quick", help="default: quick")
-    add(
-        "--backbones",
-        metavar="A,B",
-        type=_names,
-        help="candidates of stage 1 instead of the profile's",
-    )
-    add("--image-size", type=int, metavar="PIXELS", help="instead of the profile's sizes")
-    add(
-        "--stages",
-        type=_stages,
-        default=(1, 2, 3, 4, 5),
-        metavar="1,2,...",
-        help="which stages to run; those that they need are run too (default: all)",
-    )
-    add(
-        "--preprocessing",
-        choices=("auto", "unit"),
-        help="auto: what each backbone was trained on; unit: [0, 1], as the study did",
-    )
-    add(
-        "--weights",
-        action="append",
-        type=_weights,
-        default=[],
-        metavar="BACKBONE=FILE",
-        help="weights file of a backbone, or 'none' for random weights; may be repeated",
-    )
-    add(
-        "--engine",
-        choices=("auto", *(spec.name for spec in tlkit.list_engines())),
-        default="auto",
-        help="what runs frozen work; auto takes the faster one, which may be another one next "
-        "time and move figures a little: keras gives the same figures every time",
-    )
-    add(
-        "--out",
-        type=Path,
-        default=Path("reproduction"),
-        metavar="FOLDER",
-        help="where everything is written (default: reproduction)",
-    )
-    add(
-        "--seed", type=int, default=0, help="of split, weights, order and augmentation (default: 0)"
-    )
-    add(
-        "--workers",
-        type=_workers,
-        default=1,
-        metavar="N",
-        help="processes that run independent trainings at the same time, with the results of one "
-        "(default: 1); worth it where there are cores and memory for several",
-    )
-    add("--resume", action="store_true", help="go on with the study in --out")
-    add(
-        "--skip-damaged",
-        action="store_true",
-        help="name damaged images and go on without them, instead of stopping",
-    )
-    return result
-
-
 def run(options: argparse.Namespace) -> None:
     """Check everything that can be checked first, run the study, write what it gave."""
     profile = choose(
         PROFILES[options.profile], options.backbones, options.image_size, options.preprocessing
     )
-    stages = _with_needed(options.stages)
+    stages = with_needed(options.stages)
     say(f"reading {options.data}")
     dataset = read_challenge(options.data)
     check = dataset.check()
@@ -272,10 +192,6 @@ def _copy(source: Path, file: Path) -> None:
     part.replace(file)
 
 
-def _with_needed(stages: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(sorted({*stages, *(n for stage in stages for n in NEEDS[stage])}))
-
-
 @contextmanager
 def _executor(workers: int) -> Iterator[Executor | None]:
     """Give processes to run trainings, or None for one training at a time."""
@@ -289,33 +205,6 @@ def _executor(workers: int) -> Iterator[Executor | None]:
         except BaseException:
             executor.shutdown(cancel_futures=True)
             raise
-
-
-def _workers(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r}, expected a number of processes, at least 1")
-    return int(text)
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",") if name.strip())
-
-
-def _stages(text: str) -> tuple[int, ...]:
-    try:
-        stages = tuple(int(part) for part in text.split(","))
-    except ValueError:
-        stages = ()
-    if not stages or not set(stages) <= set(NEEDS):
-        raise argparse.ArgumentTypeError(f"{text!r}, expected numbers from 1 to 5, such as 1,2")
-    return stages
-
-
-def _weights(text: str) -> tuple[str, str | None]:
-    backbone, separator, file = text.partition("=")
-    if not (backbone and separator and file):
-        raise argparse.ArgumentTypeError(f"{text!r}, expected BACKBONE=FILE or BACKBONE=none")
-    return backbone, None if file == "none" else file
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
@@ -12,37 +11,13 @@ from typing import Any
 
 import numpy as np
 from ahead import Ahead
+from out_folder import seconds_of
+from outcome import Outcome, told
 from protocol import HEAD, STAGE_TITLES, Profile, later_stage, stage_one
 from published import Trial
 
 import tlkit
-from tlkit.errors import RunDirectoryError
 from tlkit.evaluation.metrics import Evaluation
-
-
-@dataclass
-class Outcome:
-    """What one stage gave for one candidate.
-
-    Args:
-        stage: 1 to 5.
-        trial: The candidate and its settings.
-        seconds: Wall time, building and evaluating included.
-        evaluation: On the validation images; None for stage 4.
-        stages: tlkit's own account; empty for stage 4.
-        model: File of the trained model; None for stage 4.
-        curve: The learning-rate search of stage 4.
-        preprocessing: What the images went through.
-    """
-
-    stage: int
-    trial: Trial
-    seconds: float
-    evaluation: Evaluation | None = None
-    stages: tuple[Any, ...] = ()
-    model: Path | None = None
-    curve: tlkit.LRCurve | None = None
-    preprocessing: str = "auto"
 
 
 @dataclass
@@ -118,7 +93,7 @@ class Study:
         self.outcomes.append(outcome)
         for result in outcome.stages if by_worker else ():
             self.say(str(result))
-        self.say(f"  {trial.backbone}: {_told(outcome)}")
+        self.say(f"  {trial.backbone}: {told(outcome)}")
 
     def best_trials(self) -> list[Trial]:
         """Return the best settings of the best backbones of stage 1, best first."""
@@ -185,7 +160,7 @@ class Study:
         trainer = self._trainer(trial, settings, mode, start_from=start, run_dir=folder)
         result = trainer.fit(self.train, self.validation, resume=True, verbose=self.verbose)
         evaluation = self._evaluated(result, folder)
-        seconds = _seconds(folder, time.perf_counter() - started)
+        seconds = seconds_of(folder, time.perf_counter() - started)
         _let_go()
         file = folder / "model.keras"
         return Outcome(stage, trial, seconds, evaluation, result.stages, file, preprocessing=mode)
@@ -204,7 +179,7 @@ class Study:
             )
             folder.mkdir(parents=True, exist_ok=True)
             curve.save(file)
-        seconds = _seconds(folder, time.perf_counter() - started)
+        seconds = seconds_of(folder, time.perf_counter() - started)
         mode = self.profile.preprocessing
         return Outcome(4, trial, seconds, curve=curve, preprocessing=mode)
 
@@ -240,62 +215,9 @@ class Study:
             )
 
 
-def open_out(out: Path, settings: dict[str, Any], *, resume: bool) -> None:
-    """Make the output folder, or check that the study in it is the one to resume.
-
-    Raises:
-        RunDirectoryError: It cannot be written, holds a study although ``resume`` is False, or
-            holds another one.
-    """
-    file = out / "settings.json"
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        known = json.loads(file.read_text("utf-8")) if file.is_file() else None
-        if known is None:
-            part = out / ".settings.json"
-            part.write_text(json.dumps(settings, indent=1), "utf-8")
-            part.replace(file)
-    except OSError as error:
-        raise RunDirectoryError(
-            f"{out} cannot be written: {error}. Give another folder with --out."
-        ) from error
-    if known is not None and not resume:
-        raise RunDirectoryError(
-            f"{out} already holds a study. Go on with it with --resume, or give another folder "
-            "with --out."
-        )
-    if known is not None and known != settings:
-        changed = [name for name in settings if known.get(name) != settings[name]]
-        raise RunDirectoryError(
-            f"The study in {out} was run with other settings: "
-            + "; ".join(f"{n} {known.get(n)!r}, now {settings[n]!r}" for n in changed)
-            + ". Restore them, or give another folder with --out."
-        )
-
-
 def _let_go() -> None:
     """Drop what Keras keeps of trained models: sixteen of them would fill the memory."""
     import keras
 
     # Not free_memory=True: that collects garbage at once, for seconds. Python does so by itself.
     keras.utils.clear_session(free_memory=False)
-
-
-def _seconds(folder: Path, spent: float) -> float:
-    """Return the seconds that a stage took when it was run, not when it was read again."""
-    file = folder / "seconds.txt"
-    if not file.is_file():
-        part = file.with_name(".seconds.txt")
-        part.write_text(f"{spent:.3f}\n", "utf-8")
-        part.replace(file)
-    return float(file.read_text("utf-8"))
-
-
-def _told(outcome: Outcome) -> str:
-    if outcome.curve is not None:
-        return f"learning rate {outcome.curve.suggestion:.2g} in {outcome.seconds:.0f} s"
-    assert outcome.evaluation is not None
-    return (
-        f"weighted F1 {outcome.evaluation.weighted_f1:.4f}, accuracy "
-        f"{outcome.evaluation.accuracy:.4f} in {outcome.seconds:.0f} s"
-    )

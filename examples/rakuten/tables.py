@@ -6,8 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from outcome import Outcome
 from published import BENCHMARK, CLASS_SIZES, LEARNING_RATES, SOURCE, STAGES
-from study import Outcome, Study
+from study import Study
 
 import tlkit
 from tlkit.evaluation.metrics import Evaluation

@@ -14,10 +14,11 @@ import numpy as np
 from tlkit.backbones.plugins import hookimpl
 from tlkit.data.parallel import core_limit
 from tlkit.errors import EngineError
-from tlkit.features.engine_spec import EngineSpec, backend, installed
+from tlkit.features.engine_spec import EngineSpec, installed
+from tlkit.features.exporting import write_export
 
 SUFFIX = ".onnx"
-IN_EXTRA = ("onnxruntime", "tf2onnx")  # of what comes with tlkit[onnx]
+IN_EXTRA = ("onnxruntime", "tf2onnx")
 
 
 class OnnxEngine:
@@ -40,7 +41,7 @@ class OnnxEngine:
         try:
             self._session = _load(runtime, file)
         except EngineError:
-            export_to_onnx(trunk, file)
+            _export(trunk, file)
             self._session = _load(runtime, file)
         self._input = self._session.get_inputs()[0].name
 
@@ -73,7 +74,7 @@ def _load(runtime: Any, file: Path) -> Any:
         raise EngineError(f"ONNX Runtime cannot load the exported trunk: {error}") from error
 
 
-def export_to_onnx(trunk: Any, file: Path) -> None:
+def _export(trunk: Any, file: Path) -> None:
     """Export a trunk to an ONNX file, which appears whole or not at all.
 
     Raises:
@@ -81,11 +82,7 @@ def export_to_onnx(trunk: Any, file: Path) -> None:
     """
     part = file.with_name(f".{file.stem}.{os.getpid()}.onnx")
     try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-            # tf2onnx still asks whether np.object exists, which NumPy answers with a warning.
-            warnings.filterwarnings("ignore", "In the future `np.object`", FutureWarning)
-            trunk(np.zeros((1, *trunk.input_shape[1:]), "float32"))
-            trunk.export(part, format="onnx", verbose=False)
+        write_export(write_network, trunk, part)
         part.replace(file)
     except Exception as error:
         raise EngineError(f"the trunk cannot be exported to ONNX: {error}") from error
@@ -93,12 +90,17 @@ def export_to_onnx(trunk: Any, file: Path) -> None:
         part.unlink(missing_ok=True)
 
 
+def write_network(trunk: Any, file: Path) -> None:
+    """Write a trunk of TensorFlow to an ONNX file."""
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        # tf2onnx still asks whether np.object exists, which NumPy answers with a warning.
+        warnings.filterwarnings("ignore", "In the future `np.object`", FutureWarning)
+        trunk(np.zeros((1, *trunk.input_shape[1:]), "float32"))
+        trunk.export(file, format="onnx", verbose=False)
+
+
 def _missing() -> str:
-    exporter = "jax2onnx" if backend() == "jax" else "tf2onnx"
-    missing = [name for name in ("onnxruntime", exporter) if not installed(name)]
-    # dict.fromkeys: the extra brings both, and is named once.
-    wanted = dict.fromkeys("'tlkit[onnx]'" if name in IN_EXTRA else name for name in missing)
-    return " ".join(wanted)
+    return "" if all(map(installed, IN_EXTRA)) else "'tlkit[onnx]'"
 
 
 @hookimpl

@@ -18,8 +18,8 @@ import numpy as np
 from tlkit.backbones.plugins import hookimpl
 from tlkit.data.parallel import core_limit
 from tlkit.errors import EngineError
-from tlkit.features.engine_spec import EngineSpec, backend, installed
-from tlkit.features.onnx import export_to_onnx
+from tlkit.features.engine_spec import EngineSpec, installed
+from tlkit.features.exporting import write_export
 
 SUFFIX = ".openvino"
 _log = logging.getLogger("tlkit")
@@ -114,9 +114,6 @@ def _network(core: Any, trunk: Any, stem: Path) -> Any:
     network = _unpacked(core, file)
     if network is None and exchanged.is_file():
         network = _from_onnx(core, exchanged)
-    if network is None and backend() == "jax":
-        export_to_onnx(trunk, exchanged)  # the only way from what JAX gives today
-        network = _from_onnx(core, exchanged)
     return _exported(core, trunk, file) if network is None else network
 
 
@@ -147,7 +144,7 @@ def _exported(core: Any, trunk: Any, file: Path) -> Any:
     try:
         with tempfile.TemporaryDirectory() as folder:
             xml = Path(folder) / "model.xml"
-            _export(trunk, xml)
+            write_export(write_network, trunk, xml)
             parts = {name: (xml.parent / name).read_bytes() for name in ("model.xml", "model.bin")}
     except Exception as error:
         raise EngineError(f"the trunk cannot be exported to OpenVINO: {error}") from error
@@ -156,15 +153,14 @@ def _exported(core: Any, trunk: Any, file: Path) -> Any:
     return core.read_model(parts["model.xml"], parts["model.bin"])
 
 
-def _export(trunk: Any, xml: Path) -> None:
-    if backend() != "tensorflow":
-        trunk(np.zeros((1, *trunk.input_shape[1:]), "float32"))
-        trunk.export(str(xml), format="openvino", verbose=False)
-        return
-    # What Keras's export does, but for its search for every variable: that is half of its time.
-    import openvino
+def write_network(trunk: Any, xml: Path) -> None:
+    """Write a trunk of TensorFlow for OpenVINO, ``model.xml`` and ``model.bin`` beside it.
+
+    It is what Keras's export does, but for its search for every variable: half of its time.
+    """
     import tensorflow as tf
 
+    openvino = _runtime()
     images = tf.TensorSpec((None, *trunk.input_shape[1:]), "float32")
     traced = tf.function(lambda x: trunk(x, training=False), input_signature=[images])
     network = openvino.convert_model(traced.get_concrete_function())
@@ -183,10 +179,7 @@ def _pack(parts: dict[str, bytes], file: Path) -> None:
 
 
 def _missing() -> str:
-    wanted = [] if installed("openvino") else ["'tlkit[openvino]'"]
-    if backend() == "jax" and not installed("jax2onnx"):
-        wanted.append("jax2onnx")
-    return " ".join(wanted)
+    return "" if installed("openvino") else "'tlkit[openvino]'"
 
 
 @hookimpl
