@@ -364,8 +364,8 @@ def test_damaged_images_are_named_and_left_out_only_when_asked(
 def test_a_folder_that_holds_a_study_is_not_overwritten(
     example: Any, challenge_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    study = importlib.import_module("study")
-    study.open_out(tmp_path / "out", {"seed": 1}, resume=False)
+    out_folder = importlib.import_module("out_folder")
+    out_folder.open_out(tmp_path / "out", {"seed": 1}, resume=False)
     assert run(example, challenge_folder, tmp_path / "out") == 1
     assert "--resume" in capsys.readouterr().err
     assert run(example, challenge_folder, tmp_path / "out", "--resume") == 1

@@ -41,7 +41,7 @@ def write_export(write: Callable[[Any, Path], None], trunk: Any, file: Path) -> 
         saved = Path(folder) / "trunk.keras"
         trunk.save(saved)
         arguments = [write.__module__, write.__name__, str(saved), str(file)]
-        _run([sys.executable, "-m", __name__, *arguments])
+        _run([sys.executable, "-P", "-m", "tlkit.features.exporting", *arguments])
 
 
 def _run(command: Sequence[str]) -> None:
