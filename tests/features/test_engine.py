@@ -247,6 +247,17 @@ def test_openvino_reads_what_was_exported_to_onnx(
     np.testing.assert_allclose(engine.run(SAMPLE), truth(trunk, SAMPLE), rtol=1e-3, atol=1e-4)
 
 
+def test_openvino_takes_large_weights_as_variables_and_gives_the_same(
+    trunk: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    skip_where_it_cannot_run("openvino")
+    images = np.random.default_rng(4).uniform(0, 255, (3, *trunk.input_shape[1:]))
+    as_constants = OpenVinoEngine(trunk, tmp_path / "constants").run(images)
+    monkeypatch.setattr("tlkit.features.openvino.MOST_CONSTANTS", 0)
+    as_variables = OpenVinoEngine(trunk, tmp_path / "variables").run(images)
+    assert np.array_equal(as_constants, as_variables)
+
+
 @pytest.mark.parametrize("exported", ["openvino"], indirect=True)
 def test_openvino_rounds_to_float32_on_processors_that_could_do_less(
     trunk: Any, exported: tuple[str, Path]

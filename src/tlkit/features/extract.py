@@ -29,7 +29,7 @@ from tlkit.features.table import FeatureTable
 from tlkit.features.weighing import Choice
 
 if TYPE_CHECKING:
-    from tlkit.features.workers import Spread
+    from tlkit.features.spread import Spread
 
 EXTRACT_BATCH = 32
 # A data set makes about so many shards: a process that is killed loses one of them.
@@ -142,7 +142,7 @@ class Trunk:
     def _spread(self, engine: Engine, pixels: PixelCache, ids: np.ndarray) -> Spread | None:
         if self.executor is None:
             return None
-        from tlkit.features.workers import Spread  # which builds trunks of its own
+        from tlkit.features.spread import Spread  # which builds trunks of its own
 
         def add(part: np.ndarray) -> bool:
             return self.add(engine, pixels, part, ids[part])
