@@ -109,6 +109,41 @@ def test_a_table_in_the_making_is_not_removed_to_make_room_for_itself(tmp_path: 
     assert store.table("a", ABOUT).rows(IDS) is not None
 
 
+def test_exports_that_were_not_used_for_the_longest_time_go_too(tmp_path: Path) -> None:
+    store = FeatureStore(tmp_path, limit=13_000)
+    exports = {}
+    for name, age in (("abc", 9), ("old", 3), ("new", 1)):
+        exports[name] = store.trunk_stem(name).with_suffix(".onnx")
+        exports[name].write_bytes(bytes(4_000))
+        used = time.time() - age * 86400
+        os.utime(exports[name], (used, used))
+    fill(store, "a")  # of the trunk "abc"
+    assert {name: file.is_file() for name, file in exports.items()} == {
+        "abc": True,
+        "old": False,
+        "new": True,
+    }
+    assert store.info().bytes <= store.limit
+
+
+def test_an_export_in_use_is_not_the_oldest(store: FeatureStore) -> None:
+    files = [store.trunk_stem("abc").with_suffix(suffix) for suffix in (".onnx", ".x.decision")]
+    for file in files:
+        file.write_bytes(b"export")
+        os.utime(file, (0, 0))
+    store.note_use("abc")
+    assert all(file.stat().st_mtime > time.time() - 60 for file in files)
+
+
+def test_what_a_killed_process_left_makes_room(store: FeatureStore) -> None:
+    fresh, left = (store.root / name for name in (".trunk-a.1.onnx", ".trunk-b.1.part.keras"))
+    for file in (fresh, left):
+        file.write_bytes(b"half")
+    os.utime(left, (0, 0))
+    fill(store, "a")
+    assert (fresh.is_file(), left.exists()) == (True, False)
+
+
 def test_versions_of_tlkit_share_a_folder_and_leave_each_other_alone(tmp_path: Path) -> None:
     others = [tmp_path / "v1" / "a" / "old.shard", tmp_path / "v9" / "a" / "new.shard"]
     for file in others:

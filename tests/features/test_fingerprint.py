@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -135,3 +139,95 @@ def test_cutting_elsewhere_is_another_fingerprint_and_leaves_the_first() -> None
     assert first != second
     assert trunk_fingerprint(split(model, "down_relu")[0]) == first
     assert trunk_fingerprint(split(tiny_model(), "down_relu")[0]) == first
+
+
+OWN = """
+import keras
+
+class Scaled(keras.layers.Layer):
+    '''{doc}'''
+
+    BY = {by}
+
+    def call(self, x, plus={plus}):
+        return x * self.BY {sign} plus
+"""
+
+
+def with_own_layer(
+    doc: str = "", by: float = 2.0, plus: float = 1.0, sign: str = "+", lines: int = 0
+) -> Any:
+    space: dict[str, Any] = {"__name__": "own"}
+    exec("\n" * lines + OWN.format(doc=doc, by=by, plus=plus, sign=sign), space)
+    return network(change=space["Scaled"]())
+
+
+def test_layer_of_ones_own_is_known_by_its_code_and_not_by_where_it_stands() -> None:
+    assert trunk_fingerprint(with_own_layer()) == trunk_fingerprint(with_own_layer(lines=5))
+
+
+@pytest.mark.parametrize("changed", [{"by": 3.0}, {"plus": 2.0}, {"sign": "-"}])
+def test_code_that_was_edited_is_another_fingerprint(changed: dict[str, Any]) -> None:
+    assert trunk_fingerprint(with_own_layer(**changed)) != trunk_fingerprint(with_own_layer())
+
+
+class Around(layers.Layer):  # type: ignore[misc]
+    """A layer that is made of another."""
+
+    def __init__(self, inner: Any) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def call(self, x: Any) -> Any:
+        """Run the inner layer."""
+        return self.inner(x)
+
+    def get_config(self) -> dict[str, Any]:
+        """Say nothing of the inner layer."""
+        return {}
+
+
+@pytest.mark.parametrize("wrap", [Around, lambda layer: keras.Sequential([layer])])
+def test_code_inside_another_layer_counts(wrap: Callable[[Any], Any]) -> None:
+    def around(sign: str) -> str:
+        space: dict[str, Any] = {"__name__": "own"}
+        exec(OWN.format(doc="", by=2.0, plus=1.0, sign=sign), space)
+        return trunk_fingerprint(network(change=wrap(space["Scaled"]())))
+
+    assert around("+") == around("+")
+    assert around("+") != around("-")
+
+
+def test_code_of_an_activation_counts() -> None:
+    def activated(factor: float) -> str:
+        def own(x: Any) -> Any:
+            return x * factor
+
+        return trunk_fingerprint(network(change=layers.Activation(own)))
+
+    assert activated(2.0) == activated(2.0)
+    assert activated(2.0) != activated(3.0)
+
+
+def test_every_process_finds_the_same_code(tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(
+        "import keras\nclass Own(keras.layers.Layer):\n"
+        "    def call(self, x):\n        return x if str(x) in {'a', 'b', 'c'} else x + 1\n"
+    )
+    program = (
+        "import keras; from own import Own; from tlkit.features.own_code import own_code\n"
+        "image = keras.Input((4, 4, 3)); model = keras.Model(image, Own()(image))\n"
+        "print(*own_code(model.operations))"
+    )
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, "PYTHONPATH": str(tmp_path), "PYTHONHASHSEED": hash_seed},
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+        for hash_seed in ("1", "2")
+    }
+    assert len(found) == 1
+    assert "call" in found.pop()

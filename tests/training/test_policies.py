@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 import tlkit
 from tests.training.conftest import head_stage, small_network, trainer
+from tlkit.backbones.layers import leaf_layers
 from tlkit.errors import PolicyError
 from tlkit.testing import tiny_model
-from tlkit.training.parts import leaf_layers
 from tlkit.training.policies import is_batch_norm
 
 LAYERS = list(leaf_layers(tiny_model()))

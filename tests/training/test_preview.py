@@ -10,9 +10,9 @@ import pytest
 
 import tlkit
 from tests.training.conftest import head_stage, small_network, trainer, weights_of
+from tlkit.backbones.layers import leaf_layers
 from tlkit.errors import PolicyError
 from tlkit.testing import tiny_backbone
-from tlkit.training.parts import leaf_layers
 from tlkit.training.preview import LayerPreview
 
 HEAD = ("probabilities",)

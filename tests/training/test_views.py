@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import tlkit
@@ -12,7 +13,8 @@ from tests.training.conftest import head_stage, largest_difference, same_weights
 from tests.training.test_resume import Data
 from tlkit.errors import TrainingError
 from tlkit.features.engine import KerasEngine
-from tlkit.training.session import Session
+from tlkit.training.session import Images, Session
+from tlkit.training.stored import ViewPixels
 
 TURNED = tlkit.Augmentation()
 # Views go through the trunk in batches of another size than fresh images do.
@@ -64,6 +66,24 @@ def test_the_trunk_runs_once_for_each_view(
         before = len(ran)
         other.fit(*parts, verbose=0)
         assert len(ran) == before + -(-2 * len(parts[0]) // 32)
+
+
+BRIGHTER = """
+class Brighter:
+    def __call__(self, images, indices, *, seed, stage, epoch):
+        return images + {by}
+"""
+
+
+def test_an_augmentation_that_was_edited_gives_other_views(parts: Data) -> None:
+    def digests(by: float) -> Any:
+        space: dict[str, Any] = {"__name__": "own"}
+        exec(BRIGHTER.format(by=by), space)
+        images = Images(parts[0], (16, 16))
+        return ViewPixels(images, space["Brighter"](), 2, seed=0, stage="head").digests
+
+    assert np.array_equal(digests(1.0), digests(1.0))
+    assert (digests(1.0) != digests(2.0)).any(axis=1).all()
 
 
 def test_views_that_do_not_fit_on_disk_are_computed_anew(

@@ -58,13 +58,14 @@ class FeatureStore:
         <root>/v2/<table>/about.json       what it holds, for people
                           <name>.shard     features and of which images they are
                           <name>.lock      while a process computes that shard
+                  trunk-<hash>.<suffix>    an exported trunk, or which engine is to run it
 
     Each version of the format has a folder of its own, so that versions of tlkit share a root.
 
     Args:
         root: Folder of the store; made where it does not exist.
-        limit: The most bytes that its shards may take; ``$TLKIT_CACHE_LIMIT_GB`` or 50 GB where
-            None. Before it would be passed, the shards whose last use is the longest ago go.
+        limit: The most bytes that it may take; ``$TLKIT_CACHE_LIMIT_GB`` or 50 GB where None.
+            Before it would be passed, the shards and exports whose last use is the longest ago go.
 
     Raises:
         CacheError: There is no such folder and it cannot be made.
@@ -83,10 +84,20 @@ class FeatureStore:
 
         Args:
             key: File-name safe; everything but the images on which features depend.
-            about: What the key stands for, readable as JSON.
+            about: What the key stands for, readable as JSON; ``hash`` is the trunk's fingerprint.
         """
         folder = self.root / key
         return FeatureTable(folder, lambda size: self._prepare(folder, about, size))
+
+    def trunk_stem(self, fingerprint: str) -> Path:
+        """Return what the exports of a trunk are called, but for their suffixes."""
+        return self.root / f"trunk-{fingerprint[:32]}"
+
+    def note_use(self, fingerprint: str) -> None:
+        """Keep the exports of a trunk from being removed before others."""
+        for file in self.root.glob(f"{self.trunk_stem(fingerprint).name}.*"):
+            with suppress(OSError):  # a store may be for reading only
+                os.utime(file)
 
     def info(self) -> StoreInfo:
         """Return what lies in the store."""
@@ -104,7 +115,7 @@ class FeatureStore:
             part.replace(folder / ABOUT)
         except OSError as error:
             raise _unwritable(self.root, error) from error
-        self._make_room(size, folder)
+        self._make_room(size, folder, self.trunk_stem(str(about["hash"])))
         free = shutil.disk_usage(self.root).free
         if size > free:
             raise CacheError(
@@ -113,15 +124,19 @@ class FeatureStore:
                 "TLKIT_CACHE_DIR."
             )
 
-    def _make_room(self, size: int, table: Path) -> None:
-        """Remove what was not used for the longest time, where the limit would be passed."""
-        for left in self.root.glob("*/.*.part"):
-            if not _in_writing(left):
+    def _make_room(self, size: int, table: Path, stem: Path) -> None:
+        """Remove what was not used for the longest time, where the limit would be passed.
+
+        The shards of a table and the exports of its trunk stay.
+        """
+        for left in (*self.root.glob(".*"), *self.root.glob("*/.*.part")):
+            if left.is_file() and not _in_writing(left):
                 with suppress(OSError):
                     left.unlink()
-        shards = sorted(self.root.glob(f"*/*{SUFFIX}"), key=used_at, reverse=True)
-        others = [file for file in shards if file.parent != table]
-        over = sum(map(size_of, shards)) + size - self.limit
+        kept = (*self.root.glob(f"*/*{SUFFIX}"), *self.root.glob("trunk-*"))
+        files = sorted(kept, key=used_at, reverse=True)
+        others = [x for x in files if x.parent != table and not x.name.startswith(stem.name)]
+        over = sum(map(size_of, files)) + size - self.limit
         while over > 0 and others:
             oldest = others.pop()
             over -= size_of(oldest)
@@ -182,7 +197,7 @@ def clear(root: str | Path | None = None, *, unused_days: float = 0.0) -> int:
 
 def _in_writing(file: Path) -> bool:
     """Return whether a file is one that a process is still writing, so far as can be known."""
-    return file.name.endswith(".part") and time.time() - used_at(file) < _ABANDONED_S
+    return file.name.startswith(".") and time.time() - used_at(file) < _ABANDONED_S
 
 
 def _unwritable(folder: Path, error: OSError) -> CacheError:

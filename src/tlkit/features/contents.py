@@ -44,7 +44,7 @@ class StoreInfo:
         root: Its folder.
         tables: The one used last comes first.
         bytes: Of everything in it, exported models included.
-        limit: The most bytes that features may take.
+        limit: The most bytes that it may take.
     """
 
     root: Path

@@ -191,13 +191,15 @@ class Trunk:
 
     def _choose(self, pixels: PixelCache, ahead: int) -> Choice:
         compared = 0 if self.engine == "keras" else min(len(pixels), EXTRACT_BATCH)
-        return choose_engine(
+        choice = choose_engine(
             self.model,
             self.engine,
             pixels[np.arange(compared)],
             images_ahead=ahead,
-            stem=self.store.root / f"trunk-{self.fingerprint[:32]}",
+            stem=self.store.trunk_stem(self.fingerprint),
         )
+        self.store.note_use(self.fingerprint)
+        return choice
 
     def _outputs(
         self, engine: Engine, pixels: PixelCache, chosen: np.ndarray, show: Callable[[int], None]

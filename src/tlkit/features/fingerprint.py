@@ -1,4 +1,4 @@
-"""What a trunk computes, as a hash: its architecture and weights, not its layers' names."""
+"""What a trunk computes, as a hash: architecture, weights and code, not its layers' names."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import json
 from typing import Any
 
 import numpy as np
+
+from tlkit.features.own_code import own_code
 
 _NO_EFFECT = ("name", "seed", "trainable", "activity_regularizer")
 _NO_EFFECT_ENDINGS = ("_initializer", "_regularizer", "_constraint")
@@ -17,12 +19,15 @@ def trunk_fingerprint(trunk: Any) -> str:
 
     Two models have one fingerprint where they have the same layers with the same settings, joined
     in the same way, with bit for bit the same weights. Names, seeds and initializers, which do
-    not change what a built model computes at inference, have no part in it.
+    not change what a built model computes at inference, have no part in it. The code of layers
+    that do not come with Keras has.
 
     Args:
         trunk: A built Functional keras.Model.
     """
     digest = hashlib.sha256(json.dumps(_architecture(trunk), sort_keys=True).encode())
+    for part in own_code(trunk.operations):
+        digest.update(part.encode())
     for weight in trunk.weights:
         array = np.ascontiguousarray(np.asarray(weight))
         digest.update(f"{array.shape}{array.dtype}".encode())

@@ -122,7 +122,7 @@ def compute(task: Task) -> bool:
 
 def trunk_file(store: FeatureStore, fingerprint: str) -> Path:
     """Return where a trunk is left for workers."""
-    return store.root / f"trunk-{fingerprint[:32]}.keras"
+    return store.trunk_stem(fingerprint).with_suffix(".keras")
 
 
 def _trunk(task: Task) -> Trunk:

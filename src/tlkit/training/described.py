@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
-from dis import get_instructions
 from functools import partial
-from types import CellType, CodeType, FunctionType
+from types import FunctionType
 from typing import Any
 
-import numpy as np
-
-_EMPTY = CellType()  # of a name that has no value yet
-_CHANGING = {"append", "extend", "insert", "pop", "remove", "clear", "update", "add", "setdefault"}
-_PLAIN = (int, float, bool, str, type(None))
+from tlkit.code import PLAIN, function_code
 
 
 def described(value: Any) -> str:
@@ -32,7 +27,7 @@ def described(value: Any) -> str:
         >>> described(UnfreezeTop(layers=8))
         "UnfreezeTop(layers=8, fraction=None, from_layer=None, batch_norm='frozen')"
     """
-    if isinstance(value, _PLAIN):
+    if isinstance(value, PLAIN):
         return repr(value)
     if isinstance(value, tuple):
         return f"({', '.join(map(described, value))}{',' if len(value) == 1 else ''})"
@@ -50,54 +45,7 @@ def described(value: Any) -> str:
 
 
 def _code_hash(function: FunctionType) -> str:
-    """Return a hash of a function's code and of the plain values that it was made with.
-
-    Two lambdas share a name, and so do the functions that one factory makes. Comments and line
-    numbers play no part; the Python version does, since each compiles to other code. Globals and
-    functions that it calls are known by name only.
-    """
-    made_with = [cell.cell_contents for cell in function.__closure__ or () if cell != _EMPTY]
-    made_with += [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).items()]
-    if _collects(function.__code__):
-        made_with = [x for x in made_with if not isinstance(x, (list, dict, set))]
-    parts = [*_instructions(function.__code__), *map(_constant, made_with)]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
-
-
-def _instructions(code: CodeType) -> Iterator[str]:
-    yield repr((code.co_code, code.co_names, code.co_varnames, code.co_freevars))
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _instructions(constant)
-        else:
-            yield _constant(constant)
-
-
-def _collects(code: CodeType) -> bool:
-    """Return whether code may change a list, dict or set: what that holds is no setting then."""
-    inner = (constant for constant in code.co_consts if isinstance(constant, CodeType))
-    return (
-        not _CHANGING.isdisjoint(code.co_names)
-        or any(step.opname in ("STORE_SUBSCR", "DELETE_SUBSCR") for step in get_instructions(code))
-        or any(map(_collects, inner))
-    )
-
-
-def _constant(value: Any) -> str:
-    """Return a value as text if it is plain, else its kind: it may be as big as a model."""
-    if isinstance(value, (list, tuple)):
-        return f"({', '.join(map(_constant, value))})"
-    if isinstance(value, Mapping):
-        return f"{{{', '.join(map(_constant, value.items()))}}}"
-    if isinstance(value, (set, frozenset)):
-        # A set's order differs from process to process.
-        return f"{{{', '.join(sorted(map(_constant, value)))}}}"
-    if isinstance(value, np.ndarray):
-        return f"array {value.shape} {hashlib.sha256(value.tobytes()).hexdigest()}"
-    if isinstance(value, FunctionType):
-        return "\n".join(_instructions(value.__code__))
-    plain = isinstance(value, (*_PLAIN, bytes, complex, np.generic)) or is_dataclass(value)
-    return repr(value) if plain else type(value).__name__
+    return hashlib.sha256("\n".join(function_code(function)).encode()).hexdigest()[:12]
 
 
 def _attributes(value: Any) -> Mapping[str, Any]:
@@ -107,7 +55,7 @@ def _attributes(value: Any) -> Mapping[str, Any]:
         config: Mapping[str, Any] = value.get_config()
         return config
     own = sorted(getattr(value, "__dict__", {}).items())
-    return {name: item for name, item in own if isinstance(item, _PLAIN) or callable(item)}
+    return {name: item for name, item in own if isinstance(item, PLAIN) or callable(item)}
 
 
 def _call(name: str, settings: Mapping[str, Any], *positional: Any) -> str:

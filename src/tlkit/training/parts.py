@@ -11,6 +11,7 @@ from typing import Any
 import keras
 
 from tlkit.backbones.build import Backbone, ImageSize, build_backbone
+from tlkit.backbones.layers import leaf_layers
 from tlkit.data.streams import stream_seed
 from tlkit.errors import ImageSizeError
 from tlkit.training.head import Head
@@ -62,30 +63,6 @@ def assemble(
     known = {id(layer) for layer in below}
     above = tuple(layer for layer in leaf_layers(model) if id(layer) not in known)
     return Parts(model, below, above)
-
-
-def leaf_layers(model: Any) -> Iterator[Any]:
-    """Yield a model's layers in order, those of models inside it in their place."""
-    for layer in model.layers:
-        if isinstance(layer, keras.Model):
-            yield from leaf_layers(layer)
-        elif not isinstance(layer, keras.layers.InputLayer):
-            yield layer
-
-
-def inner_layers(layer: Any) -> Iterator[Any]:
-    """Yield the layers that a layer holds in its attributes, and those inside them."""
-    seen, waiting = {id(layer)}, list(vars(layer).values())
-    while waiting:
-        value = waiting.pop()
-        if isinstance(value, (list, tuple)):
-            waiting += value
-        elif isinstance(value, dict):
-            waiting += value.values()
-        elif isinstance(value, keras.Layer) and id(value) not in seen:
-            seen.add(id(value))
-            yield value
-            waiting += vars(value).values()
 
 
 def seeds(layer: Any) -> list[Any]:

@@ -10,9 +10,10 @@ from typing import Any
 import keras
 import numpy as np
 
+from tlkit.backbones.layers import inner_layers, leaf_layers
 from tlkit.backbones.split import CutPoint, cut_points, split
 from tlkit.errors import CutError, FrozenChangedError, PolicyError, TrainingError
-from tlkit.training.parts import Parts, inner_layers, leaf_layers, seeds
+from tlkit.training.parts import Parts, seeds
 from tlkit.training.policies import Policy, is_batch_norm
 
 

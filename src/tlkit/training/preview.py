@@ -11,11 +11,12 @@ from typing import Any
 import keras
 
 from tlkit.backbones.build import Backbone, ImageSize
+from tlkit.backbones.layers import inner_layers, leaf_layers
 from tlkit.backbones.split import CutPoint
 from tlkit.errors import PolicyError
 from tlkit.training.described import described
 from tlkit.training.head import Head
-from tlkit.training.parts import Parts, assemble, inner_layers, leaf_layers
+from tlkit.training.parts import Parts, assemble
 from tlkit.training.phase import Phase, prepare, selections
 from tlkit.training.policies import Policy, is_batch_norm
 from tlkit.training.preview_table import rows_of

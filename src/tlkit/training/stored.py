@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tlkit.data.transforms import Transform, transformed
+from tlkit.features.own_code import own_code
 from tlkit.training.described import described
 
 
@@ -88,7 +89,8 @@ class ViewPixels:
     @property
     def digests(self) -> np.ndarray:
         """SHA-256 of what makes each view, (n, 32)."""
-        how = described((self.augmentation, self.seed, self.stage)).encode()
+        code = own_code(getattr(self.augmentation, "layers", (self.augmentation,)))
+        how = "\n".join([described((self.augmentation, self.seed, self.stage)), *code]).encode()
         made = [
             hashlib.sha256(b"|".join((digest.tobytes(), how, b"%d %d" % (view, index)))).digest()
             for view in range(self.views)

@@ -76,7 +76,8 @@ def _with_head(model: Any) -> Any:
     """
     import keras
 
-    from tlkit.training.parts import Parts, leaf_layers
+    from tlkit.backbones.layers import leaf_layers
+    from tlkit.training.parts import Parts
 
     head = (keras.layers.Flatten(name="check_flatten"), keras.layers.Dense(2, name="check_logits"))
     features = keras.ops.stop_gradient(model.outputs[0])

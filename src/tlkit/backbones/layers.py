@@ -1,0 +1,34 @@
+"""The layers of a model, those inside models and inside other layers included."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+
+def leaf_layers(model: Any) -> Iterator[Any]:
+    """Yield a model's layers in order, those of models inside it in their place."""
+    import keras
+
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            yield from leaf_layers(layer)
+        elif not isinstance(layer, keras.layers.InputLayer):
+            yield layer
+
+
+def inner_layers(layer: Any) -> Iterator[Any]:
+    """Yield the layers that a layer holds in its attributes, and those inside them."""
+    import keras
+
+    seen, waiting = {id(layer)}, list(vars(layer).values())
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, (list, tuple)):
+            waiting += value
+        elif isinstance(value, dict):
+            waiting += value.values()
+        elif isinstance(value, keras.Layer) and id(value) not in seen:
+            seen.add(id(value))
+            yield value
+            waiting += vars(value).values()

@@ -1,0 +1,80 @@
+"""What code does, as text: to see whether somebody has edited a function or a class since."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import is_dataclass
+from dis import get_instructions
+from types import CellType, CodeType, FunctionType
+from typing import Any
+
+import numpy as np
+
+PLAIN = (int, float, bool, str, type(None))
+_EMPTY = CellType()  # of a name that has no value yet
+_CHANGING = {"append", "extend", "insert", "pop", "remove", "clear", "update", "add", "setdefault"}
+
+
+def function_code(function: FunctionType) -> Iterator[str]:
+    """Yield a function's code and the plain values that it was made with.
+
+    Two lambdas share a name, and so do the functions that one factory makes. Comments and line
+    numbers play no part; the Python version does, since each compiles to other code. Globals and
+    functions that it calls are known by name only.
+    """
+    made_with = [cell.cell_contents for cell in function.__closure__ or () if cell != _EMPTY]
+    made_with += [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).items()]
+    if _collects(function.__code__):
+        made_with = [x for x in made_with if not isinstance(x, (list, dict, set))]
+    yield from _instructions(function.__code__)
+    yield from map(_constant, made_with)
+
+
+def class_code(kind: type) -> Iterator[str]:
+    """Yield the code of a class's own methods and the plain values that are written in it."""
+    for name, value in sorted(vars(kind).items()):
+        if isinstance(value, property):
+            value = value.fget
+        value = getattr(value, "__func__", value)  # of class methods and static ones
+        if isinstance(value, FunctionType):
+            yield name
+            yield from function_code(value)
+        elif not name.startswith("_") and isinstance(value, PLAIN):
+            yield f"{name} = {value!r}"
+
+
+def _instructions(code: CodeType) -> Iterator[str]:
+    yield repr((code.co_code, code.co_names, code.co_varnames, code.co_freevars))
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _instructions(constant)
+        else:
+            yield _constant(constant)
+
+
+def _collects(code: CodeType) -> bool:
+    """Return whether code may change a list, dict or set: what that holds is no setting then."""
+    inner = (constant for constant in code.co_consts if isinstance(constant, CodeType))
+    return (
+        not _CHANGING.isdisjoint(code.co_names)
+        or any(step.opname in ("STORE_SUBSCR", "DELETE_SUBSCR") for step in get_instructions(code))
+        or any(map(_collects, inner))
+    )
+
+
+def _constant(value: Any) -> str:
+    """Return a value as text if it is plain, else its kind: it may be as big as a model."""
+    if isinstance(value, (list, tuple)):
+        return f"({', '.join(map(_constant, value))})"
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(map(_constant, value.items()))}}}"
+    if isinstance(value, (set, frozenset)):
+        # A set's order differs from process to process.
+        return f"{{{', '.join(sorted(map(_constant, value)))}}}"
+    if isinstance(value, np.ndarray):
+        return f"array {value.shape} {hashlib.sha256(value.tobytes()).hexdigest()}"
+    if isinstance(value, FunctionType):
+        return "\n".join(_instructions(value.__code__))
+    plain = isinstance(value, (*PLAIN, bytes, complex, np.generic)) or is_dataclass(value)
+    return repr(value) if plain else type(value).__name__
