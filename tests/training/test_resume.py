@@ -169,6 +169,7 @@ def run(parts: Data, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_run_directory_says_what_was_done(run: Path) -> None:
     files = sorted(str(file.relative_to(run)) for file in run.rglob("*") if file.is_file())
     assert files == [
+        "engines.json",
         "model.keras",
         "settings.json",
         "stages/01-head/result.json",

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import tempfile
 import time
 import uuid
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +143,20 @@ class FeatureStore:
             over -= size_of(oldest)
             with suppress(OSError):
                 oldest.unlink()
+
+
+@contextmanager
+def open_store(cache: bool | str | Path) -> Iterator[FeatureStore]:
+    """Give the store that a ``cache=`` means: the user's, one in a folder, or a passing one.
+
+    Args:
+        cache: True for the default folder, a path, or False for what goes with the block.
+    """
+    if cache is False:
+        with tempfile.TemporaryDirectory(prefix="tlkit-", ignore_cleanup_errors=True) as folder:
+            yield FeatureStore(Path(folder))
+    else:
+        yield FeatureStore(default_root() if cache is True else Path(cache))
 
 
 def info(root: str | Path | None = None) -> StoreInfo:

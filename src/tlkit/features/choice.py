@@ -22,6 +22,7 @@ def choose_engine(
     *,
     images_ahead: int,
     stem: Path,
+    before: str = "",
     registry: EngineRegistry | None = None,
 ) -> Choice:
     """Return the engine for a trunk, and why.
@@ -43,6 +44,8 @@ def choose_engine(
         sample: Real images ``(n, h, w, 3)``, 0..255, for the comparison.
         images_ahead: How many images the engine is going to run.
         stem: Where an exported model may be written; engines add suffixes of their own.
+        before: What ``"auto"`` has given a training that goes on now. It gives that again, so that
+            the numbers are the same, and another one only where that cannot run any more.
         registry: The engines; those that are installed where None.
 
     Raises:
@@ -51,32 +54,49 @@ def choose_engine(
     """
     registry = registry or installed_engines()
     if asked == "auto":
-        return _automatic(trunk, sample, images_ahead, stem, registry)
-    spec = registry.get(asked)
-    if asked == "keras":
-        return Choice(KerasEngine(trunk), "keras, as asked")
+        return _automatic(trunk, sample, images_ahead, stem, before, registry)
+    return Choice(_named(asked, trunk, sample, stem, registry), f"{asked}, as asked")
+
+
+def _named(
+    name: str, trunk: Any, sample: np.ndarray, stem: Path, registry: EngineRegistry
+) -> Engine:
+    spec = registry.get(name)
+    if name == "keras":
+        return KerasEngine(trunk)
     missing = missing_for(spec)
     if missing:
         raise EngineError(
-            f"engine={asked!r} needs something that is not here: {missing}. Or take engine='auto'."
+            f"engine={name!r} needs something that is not here: {missing}. Or take engine='auto'."
         )
-    engine = agreeing(spec, trunk, stem, sample, KerasEngine(trunk).run(sample))
-    return Choice(engine, f"{asked}, as asked")
+    return agreeing(spec, trunk, stem, sample, KerasEngine(trunk).run(sample))
 
 
 def _automatic(
-    trunk: Any, sample: np.ndarray, images_ahead: int, stem: Path, registry: EngineRegistry
+    trunk: Any,
+    sample: np.ndarray,
+    images_ahead: int,
+    stem: Path,
+    before: str,
+    registry: EngineRegistry,
 ) -> Choice:
     decisions = Decisions(stem, registry.specs)
     decided = decisions.read()
     lost = ""
-    if decided is not None and images_ahead <= decided.images:
+    holds = decided is not None and images_ahead <= decided.images
+    if decided is not None and (decided.engine == before if before else holds):
         try:
             engine = _as_decided(decided, trunk, sample, stem, registry)
             if engine is not None:
                 return Choice(engine, f"{decided.why}; as measured before", decided.images)
         except Exception as error:  # noqa: BLE001 - said in the notice; all are weighed again
             lost = f"; no longer {one_line(decided.engine, error)}"
+    if before and not lost:
+        try:
+            engine = _named(before, trunk, sample, stem, registry)
+            return Choice(engine, f"{before}, as before in this run", images=0)
+        except EngineError as error:
+            lost = f"; no longer {one_line(before, error)}"
     choice = fastest(trunk, sample, images_ahead, stem, registry.rivals())
     if choice.measured:
         proof = _proof(choice, stem, registry)

@@ -58,6 +58,8 @@ class Trunk:
             worth depends on it.
         dtype: As what features are stored, ``"float32"`` or ``"float16"``.
         executor: Its workers compute what is missing; None for this process alone.
+        before: Name of the engine that ``"auto"`` is to give again, or empty; see `choose_engine`.
+        used: Name of the engine of the features or of the engine that were given last.
     """
 
     model: Any
@@ -67,6 +69,8 @@ class Trunk:
     images_ahead: int = 0
     dtype: str = "float32"
     executor: Executor | None = None
+    before: str = ""
+    used: str = ""
     notes: list[str] = field(default_factory=list)
     _choice: Choice | None = None
     _tables: dict[str, FeatureTable] = field(default_factory=dict)
@@ -102,9 +106,10 @@ class Trunk:
         Returns:
             Rows of shape ``(len(pixels), ...)`` and ``dtype``, read-only.
         """
-        for name in installed_engines().names() if self.engine == "auto" else (self.engine,):
+        for name in self._engines():
             stored = self._table(name).rows(ids)
             if stored is not None:
+                self.used = name
                 self.notes.append(f"features of {len(pixels)} images read from the store")
                 return stored
         engine = self.ready(pixels)
@@ -114,6 +119,12 @@ class Trunk:
             self._complete(table, engine, pixels, ids)
             stored = table.rows(ids)
         return stored
+
+    def _engines(self) -> tuple[str, ...]:
+        """Return the names of those whose features may be used."""
+        if self.engine != "auto":
+            return (self.engine,)
+        return (self.before,) if self.before else installed_engines().names()
 
     def _complete(
         self, table: FeatureTable, engine: Engine, pixels: PixelCache, ids: np.ndarray
@@ -184,10 +195,16 @@ class Trunk:
         if self._choice is None:
             check_steady(self.model, lambda: pixels[np.arange(min(len(pixels), 2))])
         ahead = max(self.images_ahead, len(pixels))
-        if self._choice is None or ahead > self._choice.images:
+        if self._choice is None or not self._holds(self._choice, ahead):
             self._choice = self._choose(pixels, ahead)
             self.notes.append(f"engine: {self._choice.why}")
+        self.used = self._choice.engine.name
+        if self.used != self.before:
+            self.before = ""  # it cannot run any more
         return self._choice.engine
+
+    def _holds(self, choice: Choice, ahead: int) -> bool:
+        return choice.engine.name == self.before if self.before else ahead <= choice.images
 
     def _choose(self, pixels: PixelCache, ahead: int) -> Choice:
         compared = 0 if self.engine == "keras" else min(len(pixels), EXTRACT_BATCH)
@@ -197,6 +214,7 @@ class Trunk:
             pixels[np.arange(compared)],
             images_ahead=ahead,
             stem=self.store.trunk_stem(self.fingerprint),
+            before=self.before,
         )
         self.store.note_use(self.fingerprint)
         return choice

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import weakref
 from concurrent.futures import Executor
 from contextlib import ExitStack
@@ -17,7 +15,7 @@ from numpy.typing import NDArray
 from tlkit.backbones.build import Backbone, ImageSize
 from tlkit.data.dataset import ImageDataset
 from tlkit.errors import CutError, TrainingError
-from tlkit.features.cache import FeatureStore, default_root
+from tlkit.features.cache import open_store
 from tlkit.features.extract import Trunk
 from tlkit.features.rows import FeatureRows
 from tlkit.training.head import Head
@@ -122,22 +120,13 @@ def extract(
     phase = _phase(backbone, policy or FreezeAll(), image_size, weights, preprocessing, seed)
     reporter: Reporter = Console() if verbose else Silent()
     with ExitStack() as stack:
-        store = FeatureStore(_root(cache, stack))
+        store = stack.enter_context(open_store(cache))
         trunk = Trunk(phase.trunk, store, engine, reporter.step, len(dataset), feature_dtype)
         trunk.executor = executor
         rows = trunk.features(Images(dataset, trunk.size).pixels, dataset.image_digests)
         weakref.finalize(rows, stack.pop_all().close)
     assert phase.cut is not None
     return Features(rows, dataset.labels, dataset.class_names, phase.cut.name, tuple(trunk.notes))
-
-
-def _root(cache: bool | str | Path, stack: ExitStack) -> Path:
-    """Return the store's folder; one that is not to be kept goes when the stack is closed."""
-    if cache is False:
-        folder = tempfile.mkdtemp(prefix="tlkit-")
-        stack.callback(shutil.rmtree, folder, ignore_errors=True)
-        return Path(folder)
-    return default_root() if cache is True else Path(cache)
 
 
 def _phase(

@@ -15,6 +15,7 @@ import numpy as np
 from tlkit.errors import LearningRateError, RunDirectoryError
 from tlkit.learning_rate.curve import LRCurve
 from tlkit.training.checkpoint import file_digest, remove_parts, whole_file
+from tlkit.training.engine_notes import EngineNotes
 from tlkit.training.lock import locked
 from tlkit.training.result import Snapshot, StageResult
 from tlkit.training.settings import differences
@@ -31,6 +32,7 @@ class RunDirectory:
     ::
 
         settings.json            what is trained on what
+        engines.json             which engine ran what
         run.lock                 while a process trains: which
         stages/01-NAME/
           checkpoint.npz         state after the last finished epoch, while the stage runs
@@ -113,6 +115,14 @@ class RunDirectory:
             " To go on with other settings from the last stage that it finished, pass "
             f"start_from={str(weights)!r} there."
         )
+
+    def engines(self) -> EngineNotes:
+        """Return which engine ran what.
+
+        Raises:
+            RunDirectoryError: That is damaged.
+        """
+        return EngineNotes(self.root / "engines.json")
 
     def stage(self, number: int, name: str) -> StageFiles:
         """Return the files of a stage; its number counts from 1."""

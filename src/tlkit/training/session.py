@@ -13,6 +13,7 @@ from tlkit.data.dataset import ImageDataset
 from tlkit.data.transforms import Transform, transformed
 from tlkit.features.cache import FeatureStore
 from tlkit.features.extract import Trunk
+from tlkit.training.engine_notes import EngineNotes
 from tlkit.training.feed import Inputs
 from tlkit.training.mixing import Mixing
 from tlkit.training.parts import Parts
@@ -66,6 +67,7 @@ class Session:
         reporter: Shows progress.
         feature_dtype: As what features are stored, "float32" or "float16".
         executor: Whose workers compute features; None for this process alone.
+        engines: What ``engine="auto"`` has given this training.
     """
 
     parts: Parts
@@ -77,6 +79,7 @@ class Session:
     reporter: Reporter
     feature_dtype: str = "float32"
     executor: Executor | None = None
+    engines: EngineNotes = field(default_factory=EngineNotes)
     _trunks: dict[str, Trunk] = field(default_factory=dict)
 
     def trunk(self, phase: Phase, images_ahead: int) -> Trunk | None:
@@ -100,6 +103,24 @@ class Session:
         views: int | None = None,
     ) -> Inputs:
         """Return what gives a tail its input: stored features where there can be any."""
+        if trunk is None:
+            return self._inputs(None, images, stage, augmentation, mixing, views)
+        role = "train" if images is self.train else "validation"
+        what = (stage, role, trunk.fingerprint[:32])
+        trunk.before = self.engines.get(*what) if self.engine == "auto" else ""
+        inputs = self._inputs(trunk, images, stage, augmentation, mixing, views)
+        self.engines.note(*what, trunk.used)
+        return inputs
+
+    def _inputs(
+        self,
+        trunk: Trunk | None,
+        images: Images,
+        stage: str,
+        augmentation: Transform | None,
+        mixing: Mixing | None,
+        views: int | None,
+    ) -> Inputs:
         fresh = mixing is not None or (augmentation is not None and views is None)
         if trunk is not None and not fresh and self._fits(trunk, len(images) * (views or 1)):
             if augmentation is None or views is None:

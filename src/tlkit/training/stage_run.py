@@ -19,11 +19,10 @@ from tlkit.training.callbacks import (
     end_training,
     restored_epoch,
     snapshot_group,
-    steps_at_once,
 )
 from tlkit.training.checkpoint import Progress, assign, read_checkpoint, values
 from tlkit.training.described import described
-from tlkit.training.feed import Feed, Inputs, own_errors
+from tlkit.training.feed import Inputs, own_errors
 from tlkit.training.mixing import Mixing
 from tlkit.training.optimizers import make_optimizer, rate_of
 from tlkit.training.parts import seed_noise
@@ -31,9 +30,9 @@ from tlkit.training.phase import Phase, check_frozen, frozen_digests, prepare, s
 from tlkit.training.result import StageResult
 from tlkit.training.run import StageFiles
 from tlkit.training.schedules import with_found
-from tlkit.training.session import Images, Session
+from tlkit.training.session import Session
 from tlkit.training.stage import Stage
-from tlkit.training.stored import Stored, Views
+from tlkit.training.stage_feeds import StageFeeds
 from tlkit.training.targets import Targets
 
 
@@ -61,6 +60,7 @@ class StageRun:
         self.snapshots: dict[int, list[np.ndarray]] = {}
         self._saved: dict[str, list[np.ndarray]] = {}
         self._targets = Targets.of(stage, session.train.dataset)
+        self._feeds = StageFeeds(session, stage, self._targets)
         self._mixing = Mixing.of(stage, self._targets.classes, session.seed)
         self._callbacks = [Averaging(), *copy.deepcopy(stage.callbacks)]
         self._timings = {"features": 0.0, "search": 0.0, "training": 0.0}
@@ -128,7 +128,8 @@ class StageRun:
         phase = prepare(self._session.parts, chosen, self._stage.policy)
         before = frozen_digests(phase)
         inputs, validation = self._prepare_inputs(phase)
-        self._compile(phase.tail, self._rate(phase, inputs), first, self._at_once(inputs))
+        at_once = self._feeds.steps_at_once(inputs, self._callbacks)
+        self._compile(phase.tail, self._rate(phase, inputs), first, at_once)
         saved = self._saved if self._progress.epoch > first else {}
         if saved:
             phase.tail.optimizer.build(phase.tail.trainable_variables)
@@ -178,10 +179,11 @@ class StageRun:
 
     def _search(self, phase: Phase, inputs: Inputs, finder: ExponentialLRFinder) -> LRCurve:
         start = time.perf_counter()
-        self._compile(phase.tail, finder.min_lr, at_once=self._at_once(inputs))
-        steps = self._steps
+        at_once = self._feeds.steps_at_once(inputs, self._callbacks)
+        self._compile(phase.tail, finder.min_lr, at_once=at_once)
+        steps = self._feeds.steps
         epochs = finder.steps if finder.unit == "epoch" else -(-finder.steps // steps)
-        feed = self._feed(inputs, "search", epochs=epochs)
+        feed = self._feeds.train(inputs, "search", epochs=epochs)
         showing = SearchReport(self._session.reporter, finder.steps)
         with own_errors(feed):
             curve = finder.find(
@@ -197,47 +199,20 @@ class StageRun:
             curve.save(self._files.curve)
         return curve
 
-    @property
-    def _steps(self) -> int:
-        """Steps of one epoch."""
-        return -(-len(self._session.train) // self._stage.batch_size)
-
-    def _at_once(self, inputs: Inputs) -> int:
-        """Steps that Keras may take without coming back to Python."""
-        if not isinstance(inputs, (Stored, Views)):
-            return 1
-        return steps_at_once(self._steps, self._callbacks)
-
     def _compile(self, tail: Any, rate: Any, first: int = 0, at_once: int = 1) -> None:
-        steps = self._steps
+        steps = self._feeds.steps
         rate = rate_of(rate, steps=steps * self._stage.epochs, start=steps * first)
         parts = self._session.parts
         optimizer = make_optimizer(self._stage, rate, parts, tail.trainable_variables)
         loss, metrics = self._targets.loss, ["accuracy"]
         tail.compile(optimizer, loss, metrics=metrics, steps_per_execution=at_once)
 
-    def _feed(self, inputs: Inputs, shuffled_as: str, **span: int) -> Feed:
-        return Feed(
-            inputs,
-            self._session.train.labels,
-            targets=self._targets,
-            batch_size=self._stage.batch_size,
-            shuffle=(self._session.seed, shuffled_as),
-            **span,
-        )
-
-    def _held_out(self, inputs: Inputs, images: Images) -> Feed:
-        targets = self._targets.unweighted
-        return Feed(inputs, images.labels, targets=targets, batch_size=self._stage.batch_size)
-
     def _fit(
         self, tail: Any, inputs: Inputs, validation: Inputs | None, end: int, callbacks: list[Any]
     ) -> None:
-        session, stage, first = self._session, self._stage, self._progress.epoch
-        train = self._feed(inputs, stage.name, epochs=end - first, first_epoch=first)
-        held_out = None
-        if validation is not None and session.validation is not None:
-            held_out = self._held_out(validation, session.validation)
+        first, name = self._progress.epoch, self._stage.name
+        train = self._feeds.train(inputs, name, epochs=end - first, first_epoch=first)
+        held_out = self._feeds.held_out(validation)
         with own_errors(train, held_out):
             tail.fit(
                 for_fit(train),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ from tlkit.backbones.registry import get_backbone
 from tlkit.backbones.weights import load_file
 from tlkit.data.dataset import ImageDataset
 from tlkit.errors import TrainingError
-from tlkit.features.cache import FeatureStore, default_root
+from tlkit.features.cache import open_store
 from tlkit.learning_rate.curve import LRCurve
 from tlkit.learning_rate.finder import ExponentialLRFinder
 from tlkit.training.checks import check_data, check_stages, check_weights
@@ -168,6 +167,8 @@ class StagedTrainer:
             self._run(train, validation, resume=resume) as run,
             self._session(train, validation, reporter, executor) as session,
         ):
+            if run is not None:
+                session.engines = run.engines()
             result = self._run_stages(session, run)
             if run is not None:
                 run.save_model(result.model)
@@ -223,7 +224,7 @@ class StagedTrainer:
         if self.start_from is not None:
             load_file(parts.model, self.start_from)
         height, width = parts.model.input_shape[1:3]
-        with _store(self.cache) as store:
+        with open_store(self.cache) as store:
             yield Session(
                 parts=parts,
                 train=Images(train, (height, width)),
@@ -258,12 +259,3 @@ class StagedTrainer:
                 curves[stage.name] = curve
         names = session.train.dataset.class_names
         return TrainingResult(session.parts.model, names, tuple(results), curves, snapshots)
-
-
-@contextmanager
-def _store(cache: bool | str | Path) -> Iterator[FeatureStore]:
-    if cache is False:
-        with tempfile.TemporaryDirectory(prefix="tlkit-") as folder:
-            yield FeatureStore(Path(folder))
-    else:
-        yield FeatureStore(default_root() if cache is True else Path(cache))
