@@ -32,7 +32,7 @@ def function_code(function: FunctionType) -> Iterator[str]:
 
 
 def class_code(kind: type) -> Iterator[str]:
-    """Yield the code of a class's own methods and the plain values that are written in it."""
+    """Yield the code of a class's own methods and the values that are written in it."""
     for name, value in sorted(vars(kind).items()):
         if isinstance(value, property):
             value = value.fget
@@ -40,8 +40,8 @@ def class_code(kind: type) -> Iterator[str]:
         if isinstance(value, FunctionType):
             yield name
             yield from function_code(value)
-        elif not name.startswith("_") and isinstance(value, PLAIN):
-            yield f"{name} = {value!r}"
+        elif not name.startswith("_") and isinstance(value, (*PLAIN, tuple, list, np.ndarray)):
+            yield f"{name} = {_constant(value)}"
 
 
 def _instructions(code: CodeType) -> Iterator[str]:

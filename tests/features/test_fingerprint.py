@@ -143,6 +143,7 @@ def test_cutting_elsewhere_is_another_fingerprint_and_leaves_the_first() -> None
 
 OWN = """
 import keras
+import numpy as np
 
 class Scaled(keras.layers.Layer):
     '''{doc}'''
@@ -155,7 +156,7 @@ class Scaled(keras.layers.Layer):
 
 
 def with_own_layer(
-    doc: str = "", by: float = 2.0, plus: float = 1.0, sign: str = "+", lines: int = 0
+    doc: str = "", by: str = "2.0", plus: float = 1.0, sign: str = "+", lines: int = 0
 ) -> Any:
     space: dict[str, Any] = {"__name__": "own"}
     exec("\n" * lines + OWN.format(doc=doc, by=by, plus=plus, sign=sign), space)
@@ -166,7 +167,15 @@ def test_layer_of_ones_own_is_known_by_its_code_and_not_by_where_it_stands() -> 
     assert trunk_fingerprint(with_own_layer()) == trunk_fingerprint(with_own_layer(lines=5))
 
 
-@pytest.mark.parametrize("changed", [{"by": 3.0}, {"plus": 2.0}, {"sign": "-"}])
+@pytest.mark.parametrize("form", ["({}, 1.0, 1.0)", "[{}, 1.0, 1.0]", "np.array([{}, 1.0, 1.0])"])
+def test_edited_values_of_a_class_are_another_fingerprint(form: str) -> None:
+    one, two = (trunk_fingerprint(with_own_layer(by=form.format(x))) for x in ("2.0", "3.0"))
+    assert one != two
+
+
+@pytest.mark.parametrize(
+    "changed", [{"by": "3.0"}, {"by": "[2.0, 2.0, 1.0]"}, {"plus": 2.0}, {"sign": "-"}]
+)
 def test_code_that_was_edited_is_another_fingerprint(changed: dict[str, Any]) -> None:
     assert trunk_fingerprint(with_own_layer(**changed)) != trunk_fingerprint(with_own_layer())
 

@@ -130,7 +130,7 @@ class FeatureStore:
 
         The shards of a table and the exports of its trunk stay.
         """
-        for left in (*self.root.glob(".*"), *self.root.glob("*/.*.part")):
+        for left in (*self.root.glob(".trunk-*"), *self.root.glob("*/.*.part")):
             if left.is_file() and not _in_writing(left):
                 with suppress(OSError):
                     left.unlink()
