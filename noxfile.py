@@ -77,7 +77,7 @@ JAX_TESTS = (
             "laws",
             "phases",
             "layer_decay",
-            "averaging",
+            "ema",
             "mixing",
             "resume",
         )
@@ -167,7 +167,7 @@ def browser(session: nox.Session) -> None:
         )
     install_wheel(session, "[report]")
     session.install(*TEST_TOOLS, "playwright>=1.49", "axe-core-python==0.1.0")
-    files = session.posargs or ("tests/evaluation/test_report_browser.py",)
+    files = session.posargs or ("tests/reporting/test_report_browser.py",)
     session.run("pytest", "-m", "slow", *files)
 
 

@@ -14,12 +14,12 @@ from plain_keras import FINE_RATE, Clock
 from protocol import HEAD
 from setting import Setting
 
-from tlkit.features.cache import FeatureStore
-from tlkit.features.extract import Trunk
-from tlkit.training.parts import assemble
-from tlkit.training.phase import prepare, selections
-from tlkit.training.policies import FreezeAll
-from tlkit.training.session import Images
+from tlkit.features.store.store import FeatureStore
+from tlkit.features.trunk import Trunk
+from tlkit.freezing.phase import prepare, selections
+from tlkit.freezing.policies import FreezeAll
+from tlkit.freezing.whole_model import assemble
+from tlkit.training.loop.session import Images
 
 
 class Bare:

@@ -25,8 +25,8 @@ import numpy as np
 
 import tlkit
 from tlkit.data.batches import PixelCache, batch_slices
-from tlkit.features.cache import FeatureStore
-from tlkit.features.extract import EXTRACT_BATCH, Trunk
+from tlkit.features.store.store import FeatureStore
+from tlkit.features.trunk import EXTRACT_BATCH, Trunk
 
 RAKUTEN = Path(__file__).parents[1] / "examples" / "rakuten"
 sys.path.insert(0, str(RAKUTEN))

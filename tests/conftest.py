@@ -16,6 +16,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+import tlkit
+
 # Laws are tested, not speed: the cores may be shared.
 settings.register_profile("no deadline", deadline=None)
 settings.load_profile("no deadline")
@@ -39,6 +41,20 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TLKIT_CACHE_DIR", str(folder))
         yield folder
+
+
+@pytest.fixture(scope="session")
+def data() -> tlkit.ImageDataset:
+    """48 images of three classes."""
+    from tlkit.testing import tiny_dataset
+
+    return tiny_dataset()
+
+
+@pytest.fixture(scope="session")
+def parts(data: tlkit.ImageDataset) -> tuple[tlkit.ImageDataset, tlkit.ImageDataset]:
+    """Training and validation images."""
+    return data.split(0.25)
 
 
 def skip_without_onnx_export() -> None:

@@ -50,39 +50,66 @@ def test_settings_are_made_without_a_framework() -> None:
     assert not loaded & {"keras", "tensorflow", "jax", "torch", "sklearn"}
 
 
-@pytest.mark.parametrize("name", tlkit.__all__)
-def test_public_name_is_found_where_the_facade_says(name: str) -> None:
-    value = getattr(tlkit, name)
-    assert value is getattr(importlib.import_module(tlkit._HOMES[name]), name)
-    assert vars(tlkit)[name] is value, "found once, it is kept"
-    assert value.__doc__, "says what it is"
+ROOMS = ("data", "backbones", "freezing", "features", "learning_rate", "training", "evaluation")
+PACKAGES = ("tlkit", *(f"tlkit.{room}" for room in (*ROOMS, "reporting")))
+
+
+def stub_of(package: str) -> dict[str, str]:
+    """Where a package's list of public names says that each is: what a type checker sees."""
+    file = Path(str(importlib.import_module(package).__file__)).with_name("__init__.pyi")
+    return {
+        alias.name: ".".join(filter(None, (package, node.module)))
+        for node in ast.parse(file.read_text("utf-8")).body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_public_name_is_found_where_the_list_says(package: str) -> None:
+    listed, home = stub_of(package), importlib.import_module(package)
+    assert set(home.__all__) == set(listed)
+    for name, module in listed.items():
+        value = getattr(home, name)
+        there = importlib.import_module(module)
+        found = getattr(there, name, None)
+        assert value is (found or importlib.import_module(f"{module}.{name}"))
+        assert value.__doc__, f"{name} says what it is"
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_module_hides_a_public_name(package: str) -> None:
+    """Importing ``package.name`` as a module would put it in the place of the name."""
+    folder = Path(str(importlib.import_module(package).__file__)).parent
+    modules = {path.stem for path in folder.iterdir()}
+    assert not {name for name, home in stub_of(package).items() if home != package} & modules
 
 
 def test_names_are_the_same_everywhere() -> None:
     assert tlkit.__all__ == sorted(tlkit.__all__)
-    assert set(tlkit.__all__) == set(tlkit._HOMES)
-    assert set(tlkit.__all__) <= set(dir(tlkit))
-    assert dir(tlkit) == sorted(dir(tlkit))
+    assert dir(tlkit) == tlkit.__all__, "what a user may call, and nothing else"
     namespace: dict[str, object] = {}
     exec("from tlkit import *", namespace)
     assert set(namespace) - {"__builtins__"} == set(tlkit.__all__)
 
 
-def test_types_agree_with_what_is_imported() -> None:
-    """The imports under TYPE_CHECKING are what a type checker sees of the lazy names."""
-    tree = ast.parse(Path(tlkit.__file__).read_text("utf-8"))
-    (block,) = [
-        node
-        for node in tree.body
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
-    ]
-    typed = {
-        alias.name: node.module
-        for node in block.body
-        if isinstance(node, ast.ImportFrom)
-        for alias in node.names
-    }
-    assert typed == tlkit._HOMES
+@pytest.mark.parametrize("first", ["import tlkit.report", "import tlkit.reporting.html_report"])
+def test_the_report_is_a_function_whatever_was_imported_before(first: str) -> None:
+    code = f"import contextlib\nwith contextlib.suppress(ImportError):\n    {first}\n"
+    assert "keras" in loaded_by(f"{code}import tlkit, keras\nassert callable(tlkit.report)")
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import tlkit.cache; tlkit.cache.info",
+        "from tlkit.recipes import discriminative",
+        "import tlkit; tlkit.errors.DataError",
+        "import tlkit; tlkit.testing.tiny_backbone",
+    ],
+)
+def test_public_modules_are_modules(code: str) -> None:
+    assert "tlkit" in loaded_by(code)
 
 
 def test_unknown_name_is_an_attribute_error() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tlkit import ImageDataset
-from tlkit.data.tables import missing_column
+from tlkit.data.sources.dataframes import missing_column
 from tlkit.errors import TableError
 
 PRODUCTS = "X_train_update.csv"

@@ -9,7 +9,7 @@ from typing import Any
 from published import Trial
 
 import tlkit
-from tlkit.evaluation.metrics import Evaluation
+from tlkit.evaluation.evaluation import Evaluation
 
 
 @dataclass

@@ -17,7 +17,7 @@ from protocol import HEAD, STAGE_TITLES, Profile, later_stage, stage_one
 from published import Trial
 
 import tlkit
-from tlkit.evaluation.metrics import Evaluation
+from tlkit.evaluation.evaluation import Evaluation
 
 
 @dataclass

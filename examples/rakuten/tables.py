@@ -11,7 +11,7 @@ from published import BENCHMARK, CLASS_SIZES, LEARNING_RATES, SOURCE, STAGES
 from study import Study
 
 import tlkit
-from tlkit.evaluation.metrics import Evaluation
+from tlkit.evaluation.evaluation import Evaluation
 
 NOT_RAKUTEN = (
     "Measured on {data}, not on the Rakuten images: the published figures are shown for the "

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 import tlkit
+from tlkit._keras.graph import split
 from tlkit.backbones.plugins import installed_plugins
 from tlkit.backbones.preprocessing import preprocess
-from tlkit.backbones.split import split
 
 OURS = [spec for spec in tlkit.list_backbones() if spec.distribution == "tlkit"]
 # The smallest network of each module, with the size of its images in the tests.

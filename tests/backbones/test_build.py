@@ -16,10 +16,10 @@ from keras import layers
 
 import tlkit
 from tests.conftest import skip_without_onnx_export
+from tlkit._keras.graph import split
 from tlkit.backbones.spec import PREPROCESSING
-from tlkit.backbones.split import split
 from tlkit.errors import BackboneError, ImageSizeError, PluginError
-from tlkit.features.onnx import OnnxEngine
+from tlkit.features.engines.onnx import OnnxEngine
 from tlkit.testing import tiny_backbone, tiny_model
 
 

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.data.conftest import noise
-from tlkit.data.affine import FILLS, affine
+from tlkit.data.augmentation._affine import FILLS, affine
 
 ndimage = importlib.import_module("scipy.ndimage")  # has no types
 Array = np.ndarray[Any, np.dtype[Any]]

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.data.conftest import noise
-from tlkit.data.augment import Augmentation
-from tlkit.data.streams import stream
+from tlkit._seeds import stream
+from tlkit.data.augmentation.geometric import Augmentation
 from tlkit.errors import DataError
 
 ndimage = importlib.import_module("scipy.ndimage")  # has no types

@@ -14,7 +14,7 @@ import pytest
 
 from tests.data.conftest import WriteImage, noise, png_that_declares
 from tlkit.data.dataset import ImageDataset
-from tlkit.data.stores import FileStore
+from tlkit.data.sources.stores import FileStore
 from tlkit.errors import DamagedImageError, DataError, TableError
 
 NAMES = ("cat/a.jpg", "cat/bb.jpg", "cat/ccc.jpg", "dog/dddd.jpg", "dog/eeeee.jpg")
@@ -34,7 +34,7 @@ def some_arrays(count: int = 6, side: int = 8) -> ImageDataset:
 
 def test_importing_the_data_modules_loads_no_framework() -> None:
     code = (
-        "import sys, tlkit.data.augment, tlkit.data.batches, tlkit.data.dataset\n"
+        "import sys, tlkit.data.augmentation.geometric, tlkit.data.batches, tlkit.data.dataset\n"
         "loaded = {'keras', 'tensorflow', 'jax', 'sklearn', 'scipy', 'pandas'} & set(sys.modules)\n"
         "sys.exit(str(loaded) if loaded else 0)"
     )

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tests.data.conftest import WriteImage, encoded, noise, png_that_declares
-from tlkit.data import pillow
 from tlkit.data.damage import DamagedImage, DamageReport
-from tlkit.data.decode import (
+from tlkit.data.decoding import _pillow as pillow
+from tlkit.data.decoding._pillow_warnings import expected_pillow_warnings
+from tlkit.data.decoding.decode import (
     MAX_PIXELS,
     decode_image,
     decode_many,
@@ -25,7 +26,6 @@ from tlkit.data.decode import (
     find_damage,
     resize_array,
 )
-from tlkit.data.quiet import expected_pillow_warnings
 from tlkit.errors import DamagedImageError, DataError
 
 ORIENTATION = 0x0112

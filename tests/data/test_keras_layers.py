@@ -10,8 +10,8 @@ import pytest
 
 import tlkit
 import tlkit.testing
-from tlkit.data.keras_layers import LayerAugmentation
-from tlkit.data.transforms import as_transform, transformed
+from tlkit.data.augmentation.keras_layers import LayerAugmentation
+from tlkit.data.augmentation.transforms import as_transform, transformed
 from tlkit.errors import DataError
 
 RNG = np.random.default_rng(0)

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from tlkit.data._splits import split_indices
 from tlkit.data.dataset import ImageDataset
-from tlkit.data.splits import split_indices
 from tlkit.errors import SplitError
 
 fractions = st.floats(0.01, 0.99)

@@ -21,7 +21,7 @@ import tlkit
 import tlkit.testing
 from tlkit import Calibration, Evaluation, calibrate
 from tlkit.errors import EvaluationError
-from tlkit.evaluation.calibration import fitted_temperature, softmax
+from tlkit.evaluation.calibration.temperature_scaling import fitted_temperature, softmax
 
 
 def noisy(temperature: float, images: int = 3000, classes: int = 4) -> Evaluation:

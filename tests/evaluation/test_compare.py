@@ -14,7 +14,7 @@ from scipy.stats import binomtest
 
 from tlkit import Comparison, Evaluation, compare
 from tlkit.errors import EvaluationError
-from tlkit.evaluation.significance import (
+from tlkit.evaluation.comparing.significance import (
     average_ranks,
     further_images,
     holm,

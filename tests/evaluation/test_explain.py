@@ -14,8 +14,8 @@ from PIL import Image
 import tlkit
 import tlkit.testing
 from tlkit.errors import EvaluationError
-from tlkit.evaluation.gradients import Gradients
-from tlkit.evaluation.links import cut_at_features
+from tlkit.evaluation.gradcam._gradients import Gradients
+from tlkit.evaluation.gradcam.feature_map import cut_at_features
 
 SIZE = 16
 

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 import tlkit
 from tlkit import Evaluation
 from tlkit.errors import EvaluationError
-from tlkit.evaluation.class_intervals import f1_intervals
+from tlkit.evaluation.metrics.class_intervals import f1_intervals
 from tlkit.evaluation.plots import (
     plot_comparison,
     plot_confusion,

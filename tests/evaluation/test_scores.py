@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
-from tlkit.evaluation import scores
-from tlkit.evaluation.bootstrap import means, resampled_together
-from tlkit.evaluation.metrics import Evaluation
+from tlkit.evaluation.evaluation import Evaluation
+from tlkit.evaluation.metrics import scores
+from tlkit.evaluation.metrics.bootstrap import means, resampled_together
 
 labels = st.lists(st.integers(0, 4), min_size=40, max_size=40)
 

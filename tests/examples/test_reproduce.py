@@ -257,7 +257,7 @@ def test_a_worker_goes_on_where_a_study_was_stopped(
 
 def press_ctrl_c(patch: pytest.MonkeyPatch, stage: int) -> None:
     """Interrupt the end of a stage's first epoch, or of the sweep's first rate."""
-    callbacks = importlib.import_module("tlkit.training.callbacks")
+    callbacks = importlib.import_module("tlkit.training.loop.callbacks")
     owner = callbacks.SearchReport if stage == 4 else callbacks.EpochKeeper
     finish = owner.on_epoch_end
 

@@ -17,12 +17,12 @@ from keras import layers
 
 from tests.conftest import skip_without_onnx_export
 from tlkit.errors import EngineError
-from tlkit.features import onnx as onnx_module
-from tlkit.features.choice import choose_engine
-from tlkit.features.engine import BATCH, KerasEngine
-from tlkit.features.engine_spec import installed
-from tlkit.features.openvino import OpenVinoEngine
-from tlkit.features.weighing import Choice
+from tlkit.features.engines import onnx as onnx_module
+from tlkit.features.engines.choice import choose_engine
+from tlkit.features.engines.comparison import Choice
+from tlkit.features.engines.engine import BATCH, KerasEngine
+from tlkit.features.engines.openvino import OpenVinoEngine
+from tlkit.features.engines.spec import installed
 from tlkit.testing import tiny_model
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (40, 16, 16, 3)).astype("uint8")
@@ -242,7 +242,7 @@ def test_openvino_reads_what_was_exported_to_onnx(
     for name in SUFFIXES:
         skip_where_it_cannot_run(name)
     choose(trunk, "onnxruntime", tmp_path)
-    monkeypatch.setattr("tlkit.features.openvino._exported", None)
+    monkeypatch.setattr("tlkit.features.engines.openvino._exported", None)
     engine = choose(trunk, "openvino", tmp_path).engine
     np.testing.assert_allclose(engine.run(SAMPLE), truth(trunk, SAMPLE), rtol=1e-3, atol=1e-4)
 
@@ -253,7 +253,7 @@ def test_openvino_takes_large_weights_as_variables_and_gives_the_same(
     skip_where_it_cannot_run("openvino")
     images = np.random.default_rng(4).uniform(0, 255, (3, *trunk.input_shape[1:]))
     as_constants = OpenVinoEngine(trunk, tmp_path / "constants").run(images)
-    monkeypatch.setattr("tlkit.features.openvino.MOST_CONSTANTS", 0)
+    monkeypatch.setattr("tlkit.features.engines.openvino.MOST_CONSTANTS", 0)
     as_variables = OpenVinoEngine(trunk, tmp_path / "variables").run(images)
     assert np.array_equal(as_constants, as_variables)
 
@@ -281,7 +281,7 @@ def test_openvino_without_a_place_to_write_runs_all_the_same(
 def test_openvino_reports_its_use_to_nobody(tmp_path: Path) -> None:
     skip_where_it_cannot_run("openvino")
     code = (
-        "import sys, tlkit.features.openvino as engine\n"
+        "import sys, tlkit.features.engines.openvino as engine\n"
         "engine._runtime()\n"
         "assert 'openvino' in sys.modules\n"
         "assert not [name for name in sys.modules if name.startswith('openvino_telemetry')]\n"

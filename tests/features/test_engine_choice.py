@@ -12,17 +12,17 @@ import pytest
 
 from tlkit.data.batches import PixelCache
 from tlkit.errors import EngineError
-from tlkit.features import choice as choice_module
-from tlkit.features import decision as decision_module
-from tlkit.features import extract as extract_module
-from tlkit.features import weighing
-from tlkit.features.cache import FeatureStore
-from tlkit.features.choice import choose_engine
-from tlkit.features.engine import KerasEngine
-from tlkit.features.engine_spec import EngineSpec
-from tlkit.features.engines import EngineRegistry
-from tlkit.features.extract import Trunk
-from tlkit.features.weighing import Choice
+from tlkit.features import trunk as extract_module
+from tlkit.features.engines import choice as choice_module
+from tlkit.features.engines import comparison as weighing
+from tlkit.features.engines.choice import choose_engine
+from tlkit.features.engines.comparison import Choice
+from tlkit.features.engines.engine import KerasEngine
+from tlkit.features.engines.registry import EngineRegistry
+from tlkit.features.engines.registry import _decision as decision_module
+from tlkit.features.engines.spec import EngineSpec
+from tlkit.features.store.store import FeatureStore
+from tlkit.features.trunk import Trunk
 from tlkit.testing import tiny_dataset, tiny_model
 
 SAMPLE = np.random.default_rng(0).integers(0, 256, (8, 16, 16, 3)).astype("uint8")

@@ -17,11 +17,11 @@ import pytest
 import tlkit
 from tlkit.backbones.plugins import create_plugin_manager, discover, installed_plugins
 from tlkit.errors import EngineError, PluginError
-from tlkit.features import weighing
-from tlkit.features.choice import choose_engine
-from tlkit.features.engine_hooks import EngineHooks
-from tlkit.features.engine_spec import EngineSpec
-from tlkit.features.engines import GROUP, EngineList, EngineRegistry, installed_engines
+from tlkit.features.engines import comparison as weighing
+from tlkit.features.engines.choice import choose_engine
+from tlkit.features.engines.hookspecs import EngineHooks
+from tlkit.features.engines.registry import GROUP, EngineList, EngineRegistry, installed_engines
+from tlkit.features.engines.spec import EngineSpec
 from tlkit.testing import tiny_model
 
 GOOD = """

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tlkit.features.shards import read_ids, read_shard, write_shard
+from tlkit.features.store.shards import read_ids, read_shard, write_shard
 
 ROWS = np.arange(60, dtype="float32").reshape(10, 2, 3)
 
@@ -126,7 +126,7 @@ def test_disk_that_fills_up_while_writing_leaves_nothing(
     def full(*_: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("tlkit.features.shards.os.fsync", full)
+    monkeypatch.setattr("tlkit.features.store.shards.os.fsync", full)
     with pytest.raises(OSError, match="No space left"):
         write_shard(tmp_path / "one.shard", ids(10), batches())
     assert list(tmp_path.iterdir()) == []

@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 
 from tests.features.test_shards import ids
 from tlkit.errors import CacheError
-from tlkit.features.rows import FeatureRows
-from tlkit.features.table import FeatureTable
+from tlkit.features.store.rows import FeatureRows
+from tlkit.features.store.table import FeatureTable
 
 IDS = ids(50)
 ROWS = np.arange(100, dtype="float32").reshape(50, 2)
@@ -233,7 +233,7 @@ WORK = """
 import sys
 from pathlib import Path
 import numpy as np
-from tlkit.features.table import FeatureTable
+from tlkit.features.store.table import FeatureTable
 
 folder, log = map(Path, sys.argv[1:])
 ids = np.load(folder.parent / "ids.npy")
@@ -268,7 +268,7 @@ def test_without_file_locks_work_may_be_done_twice_and_is_right(
     def none(_: object) -> None:
         raise OSError("no locks available")
 
-    monkeypatch.setattr("tlkit.features.table.take", none)
+    monkeypatch.setattr("tlkit.features.store.table.take", none)
 
     def overtaken() -> Iterator[np.ndarray]:
         assert add(table(tmp_path), 1, 2)

@@ -22,15 +22,15 @@ import numpy as np
 import pytest
 
 import tlkit
-from tests.features.test_extract import features
+from tests.features.test_trunk import features
+from tlkit._threads import usable_cores
 from tlkit.data.batches import PixelCache
-from tlkit.data.parallel import usable_cores
 from tlkit.errors import DamagedImageError, DataError, FeatureError
-from tlkit.features import extract as extract_module
-from tlkit.features import workers as workers_module
-from tlkit.features.cache import FeatureStore
-from tlkit.features.extract import EXTRACT_BATCH, Trunk
-from tlkit.features.workers import trunk_file
+from tlkit.features import trunk as extract_module
+from tlkit.features.store.store import FeatureStore
+from tlkit.features.trunk import EXTRACT_BATCH, Trunk
+from tlkit.features.workers import tasks as workers_module
+from tlkit.features.workers.tasks import trunk_file
 from tlkit.testing import tiny_dataset, tiny_model
 
 COUNT = 4 * EXTRACT_BATCH + 6

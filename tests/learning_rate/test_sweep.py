@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from tlkit import ExponentialLRFinder
-from tlkit.learning_rate.rates import RateDial
-from tlkit.learning_rate.record import SweepRecord
-from tlkit.learning_rate.sweep import EpochSweep
+from tlkit.learning_rate.sweep._rate_dial import RateDial
+from tlkit.learning_rate.sweep.record import SweepRecord
+from tlkit.learning_rate.sweep.sweep import EpochSweep
 
 RNG = np.random.default_rng(2)
 X = RNG.normal(size=(96, 4)).astype("float32")

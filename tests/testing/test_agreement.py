@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from tlkit.backbones.split import CutPoint
+from tlkit._keras.graph import CutPoint
 from tlkit.testing import BackboneCheckError
 from tlkit.testing.agreement import deviation, expect_same
 from tlkit.testing.checks.graph import evenly_spaced

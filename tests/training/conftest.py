@@ -12,9 +12,9 @@ from keras import layers
 
 import tlkit
 from tlkit.data.batches import epoch_order
-from tlkit.testing import tiny_backbone, tiny_dataset
-from tlkit.training.head import Head
-from tlkit.training.parts import Parts, assemble, seed_noise
+from tlkit.freezing.head import Head
+from tlkit.freezing.whole_model import Parts, assemble, seed_noise
+from tlkit.testing import tiny_backbone
 
 SIZE = 16
 CLASSES = 3
@@ -131,18 +131,6 @@ def train_whole_model(
 
 
 HEAD = ("head_pool", "head_dropout", "probabilities")
-
-
-@pytest.fixture(scope="session")
-def data() -> tlkit.ImageDataset:
-    """48 images of three classes."""
-    return tiny_dataset()
-
-
-@pytest.fixture(scope="session")
-def parts(data: tlkit.ImageDataset) -> tuple[tlkit.ImageDataset, tlkit.ImageDataset]:
-    """Training and validation images."""
-    return data.split(0.25)
 
 
 class AtEpoch(keras.callbacks.Callback):  # type: ignore[misc]

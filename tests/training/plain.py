@@ -9,8 +9,8 @@ import numpy as np
 import tlkit
 from tests.training.conftest import HEAD, assembled, small_network
 from tlkit.data.batches import epoch_order
-from tlkit.training.head import Head
-from tlkit.training.parts import seed_noise
+from tlkit.freezing.head import Head
+from tlkit.freezing.whole_model import seed_noise
 
 
 def plain_model(trained: tuple[str, ...] | None = None) -> Any:

@@ -13,8 +13,8 @@ import pytest
 import tlkit
 from tests.training.conftest import AtEpoch, head_stage, same_weights, top_stage, trainer
 from tests.training.test_resume import Data, Interrupt, run_with_interruptions
-from tlkit.training.callbacks import steps_at_once
-from tlkit.training.checkpoint import read_checkpoint
+from tlkit.training.loop.callbacks import steps_at_once
+from tlkit.training.run_dir.checkpoint import read_checkpoint
 
 
 class Steps(keras.callbacks.Callback):  # type: ignore[misc]

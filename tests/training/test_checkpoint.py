@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tlkit.training.checkpoint import Progress, read_checkpoint, write_checkpoint
+from tlkit.training.run_dir.checkpoint import Progress, read_checkpoint, write_checkpoint
 
 
 def test_arrays_of_any_kind_come_back_as_they_were(tmp_path: Path) -> None:

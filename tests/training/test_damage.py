@@ -17,8 +17,13 @@ import pytest
 import tlkit
 from tests.training.conftest import AtStart, head_stage, same_weights, top_stage, trainer
 from tlkit.errors import LossNotFiniteError, RunDirectoryError, TrainingError
-from tlkit.training.checkpoint import Progress, read_checkpoint, whole_file, write_checkpoint
-from tlkit.training.run import RunDirectory
+from tlkit.training.run_dir.checkpoint import (
+    Progress,
+    read_checkpoint,
+    whole_file,
+    write_checkpoint,
+)
+from tlkit.training.run_dir.run_directory import RunDirectory
 
 Data = tuple[tlkit.ImageDataset, tlkit.ImageDataset]
 STAGES = "stages/01-head"

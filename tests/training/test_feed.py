@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tlkit.data.batches import epoch_order
 from tlkit.errors import DamagedImageError
-from tlkit.training.feed import Feed, own_errors
+from tlkit.training.feeding.feed import Feed, own_errors
 
 
 def feed(n: int = 10, batch_size: int = 4, **settings: Any) -> Feed:

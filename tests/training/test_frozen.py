@@ -22,8 +22,8 @@ from tests.training.conftest import (
     weights_of,
 )
 from tlkit.errors import FrozenChangedError
+from tlkit.freezing.head import Head
 from tlkit.testing import tiny_backbone
-from tlkit.training.head import Head
 
 BATCH_NORMS = ("stem_bn", "down_bn", "block_bn", "top_bn")
 

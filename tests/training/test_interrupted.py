@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tlkit.training.feed import Feed, own_errors
+from tlkit.training.feeding.feed import Feed, own_errors
 
 PROGRAM = """
 import signal, sys

@@ -23,9 +23,9 @@ from tests.training.conftest import (
     trainer,
     weights_of,
 )
+from tlkit.freezing.head import Head
 from tlkit.testing import tiny_backbone, tiny_dataset
-from tlkit.training.callbacks import EpochKeeper
-from tlkit.training.head import Head
+from tlkit.training.loop.callbacks import EpochKeeper
 
 BATCH_NORM = st.sampled_from(["frozen", "train"])
 POLICIES = st.one_of(

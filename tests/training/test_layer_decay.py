@@ -24,8 +24,8 @@ from tests.training.conftest import (
 from tests.training.plain import fit_plainly, plain_model
 from tests.training.test_resume import Data, Interrupt, run_with_interruptions
 from tlkit.errors import TrainingError
-from tlkit.training.head import Head
-from tlkit.training.optimizers import layer_depths, make_optimizer
+from tlkit.freezing.head import Head
+from tlkit.training.loop.optimizers import layer_depths, make_optimizer
 
 EVERYTHING = tlkit.UnfreezeAll(batch_norm="train")
 DEPTHS = {"probabilities": 0, "three": 1, "two": 2, "one": 3}

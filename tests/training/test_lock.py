@@ -19,9 +19,9 @@ import pytest
 
 import tlkit
 from tests.training.conftest import head_stage, same_weights, trainer
+from tlkit._disk.locks import take
 from tlkit.errors import RunDirectoryError
-from tlkit.files import take
-from tlkit.training.lock import locked
+from tlkit.training.run_dir._lock import locked
 
 Data = tuple[tlkit.ImageDataset, tlkit.ImageDataset]
 
@@ -119,7 +119,7 @@ def test_lock_that_was_removed_meanwhile_is_taken_anew(
             file.unlink()
         take(stream)
 
-    monkeypatch.setattr("tlkit.training.lock.take", slow)
+    monkeypatch.setattr("tlkit.training.run_dir._lock.take", slow)
     with locked(file):
         assert json.loads(file.read_text())["process"] == os.getpid()
     assert len(times) == 2
@@ -130,7 +130,7 @@ def _no_locks(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(stream: Any) -> None:
         raise OSError(errno.ENOTSUP, "no locks here", stream.name)
 
-    monkeypatch.setattr("tlkit.training.lock.take", refuse)
+    monkeypatch.setattr("tlkit.training.run_dir._lock.take", refuse)
 
 
 @pytest.mark.usefixtures("_no_locks")

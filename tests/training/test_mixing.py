@@ -21,8 +21,8 @@ from tests.training.plain import plain_model
 from tests.training.test_resume import Data, Interrupt, run_with_interruptions
 from tlkit.data.batches import epoch_order
 from tlkit.errors import TrainingError
-from tlkit.training.mixing import Mixing
-from tlkit.training.parts import seed_noise
+from tlkit.freezing.whole_model import seed_noise
+from tlkit.training.feeding.mixing import Mixing
 
 # Keras asks for int64 in MixUp, which JAX does not have unless it is told to.
 pytestmark = pytest.mark.filterwarnings(r"ignore:[\s\S]*requested dtype int64:UserWarning")

@@ -10,8 +10,8 @@ import pytest
 
 import tlkit
 from tests.training.conftest import AtStart, head_stage, trainer
-from tlkit.training.parts import assemble
-from tlkit.training.phase import selections
+from tlkit.freezing.phase import selections
+from tlkit.freezing.whole_model import assemble
 
 
 def test_gradual_unfreeze_reaches_further_down_in_every_phase(data: tlkit.ImageDataset) -> None:

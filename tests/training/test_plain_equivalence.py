@@ -20,8 +20,8 @@ from tests.training.conftest import (
     trainer,
     weights_of,
 )
+from tlkit.freezing.head import Head
 from tlkit.testing import tiny_dataset
-from tlkit.training.head import Head
 
 # Weights are of the order of 0.1 to 1, and features are rounded at 1e-7 of them. Adam divides by
 # the root of the squared gradient, which may carry such a difference into a few steps of 0.01.

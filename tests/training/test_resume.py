@@ -18,7 +18,7 @@ import tlkit
 from tests.training.conftest import head_stage, same_weights, top_stage, trainer
 from tlkit.errors import RunDirectoryError, TrainingError
 from tlkit.testing import tiny_dataset
-from tlkit.training.checkpoint import read_checkpoint
+from tlkit.training.run_dir.checkpoint import read_checkpoint
 
 Data = tuple[tlkit.ImageDataset, tlkit.ImageDataset]
 

@@ -12,11 +12,13 @@ import tlkit
 from tests.training.conftest import head_stage, same_weights, top_stage, trainer
 from tests.training.test_resume import Data, Interrupt
 from tlkit.errors import EngineError, RunDirectoryError
-from tlkit.features import choice, extract, weighing
-from tlkit.features.engine import KerasEngine, tlkit_engines
-from tlkit.features.engine_spec import EngineSpec
-from tlkit.features.engines import EngineRegistry
-from tlkit.training.engine_notes import EngineNotes
+from tlkit.features import trunk as extract
+from tlkit.features.engines import choice
+from tlkit.features.engines import comparison as weighing
+from tlkit.features.engines.engine import KerasEngine, tlkit_engines
+from tlkit.features.engines.registry import EngineRegistry
+from tlkit.features.engines.spec import EngineSpec
+from tlkit.training.run_dir.engines_used import EngineNotes
 
 ROUNDING = np.float32(1 + 3e-6)
 

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 
 import tlkit
 from tests.training.conftest import head_stage, same_weights, small_network, top_stage, trainer
+from tlkit._keras.describe import described
 from tlkit.errors import RunDirectoryError, WeightsError
 from tlkit.testing import tiny_backbone
-from tlkit.training.described import described
-from tlkit.training.run import RunDirectory
-from tlkit.training.run_settings import run_settings
-from tlkit.training.settings import decoded, differences, encoded, only_text, shown
+from tlkit.training.run_dir.encoding import decoded, differences, encoded, only_text, shown
+from tlkit.training.run_dir.run_directory import RunDirectory
+from tlkit.training.run_dir.run_settings import run_settings
 
 SCHEDULES = keras.optimizers.schedules
 

@@ -19,8 +19,8 @@ from tests.training.conftest import (
 )
 from tests.training.plain import fit_plainly, plain_model
 from tlkit.errors import TrainingError
-from tlkit.training.class_weights import class_weights
-from tlkit.training.targets import Targets
+from tlkit.training.feeding.class_weights import class_weights
+from tlkit.training.feeding.targets import Targets
 
 TOP = ("three_conv", "three_relu")
 WEIGHTS = {0: 0.5, 1: 1.0, 2: 4.0}

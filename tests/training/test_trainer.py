@@ -34,8 +34,8 @@ from tlkit.errors import (
     WeightsError,
 )
 from tlkit.testing import tiny_dataset
-from tlkit.training.checkpoint import read_checkpoint
 from tlkit.training.result import StageResult
+from tlkit.training.run_dir.checkpoint import read_checkpoint
 
 Data = tuple[tlkit.ImageDataset, tlkit.ImageDataset]
 
@@ -323,7 +323,7 @@ def test_second_training_reads_what_the_first_computed(parts: Data, tmp_path: Pa
 def test_features_too_large_to_keep_give_the_same_weights_and_a_note(
     result: tlkit.TrainingResult, parts: Data, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tlkit.training.session.STORE_LIMIT", 0)
+    monkeypatch.setattr("tlkit.training.loop.session.STORE_LIMIT", 0)
     anew = result_of(parts)
     assert largest_difference(anew.model, result.model) < 1e-5
     assert any("the trunk is run anew in every epoch" in note for note in anew.stages[0].notes)
@@ -356,7 +356,7 @@ def test_image_that_breaks_while_training_is_named(
     def fail(*_: Any, **__: Any) -> Any:
         raise DamagedImageError("image 3 is truncated")
 
-    monkeypatch.setattr("tlkit.data.augment.Augmentation.__call__", fail)
+    monkeypatch.setattr("tlkit.data.augmentation.geometric.Augmentation.__call__", fail)
     with pytest.raises(DamagedImageError, match="image 3 is truncated"):
         trainer(head_stage(augmentation=tlkit.Augmentation())).fit(*parts, verbose=0)
 

@@ -11,10 +11,11 @@ import pytest
 import tlkit
 from tests.training.conftest import head_stage, largest_difference, same_weights, trainer
 from tests.training.test_resume import Data
+from tlkit.data.images import Images
 from tlkit.errors import TrainingError
-from tlkit.features.engine import KerasEngine
-from tlkit.training.session import Images, Session
-from tlkit.training.stored import ViewPixels
+from tlkit.features.engines.engine import KerasEngine
+from tlkit.training.feeding.inputs import ViewPixels
+from tlkit.training.loop.session import Session
 
 TURNED = tlkit.Augmentation()
 # Views go through the trunk in batches of another size than fresh images do.

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from zipfile import BadZipFile
 
-from tlkit.backbones.misfits import misfits, misplaced
+from tlkit.backbones._weights_difference import misfits, misplaced
 from tlkit.backbones.spec import BackboneSpec
 from tlkit.errors import WeightsError
 

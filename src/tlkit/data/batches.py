@@ -8,8 +8,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tlkit.data.decode import Size, as_size
-from tlkit.data.streams import stream, stream_seed
+from tlkit._seeds import stream, stream_seed
+from tlkit.data.decoding.decode import Size, as_size
 from tlkit.errors import DataError
 
 __all__ = ["PixelCache", "batch_slices", "epoch_order", "stream", "stream_seed"]

@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tlkit.data.arrays import read_arrays
+from tlkit._threads import in_threads
+from tlkit.data._positions import as_positions
+from tlkit.data._splits import split_indices
 from tlkit.data.damage import DamagedImage, DamageReport
-from tlkit.data.decode import Pixels, Size
-from tlkit.data.folders import read_folders
-from tlkit.data.indices import as_positions
-from tlkit.data.parallel import in_threads
-from tlkit.data.splits import split_indices
-from tlkit.data.stores import ImageStore
-from tlkit.data.tables import read_table
+from tlkit.data.decoding.decode import Pixels, Size
+from tlkit.data.sources.arrays import read_arrays
+from tlkit.data.sources.dataframes import read_table
+from tlkit.data.sources.folders import read_folders
+from tlkit.data.sources.stores import ImageStore
 from tlkit.errors import DataError
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tlkit.errors import EvaluationError
-from tlkit.evaluation.augmented import Views
+from tlkit.evaluation.test_time_augmentation import Views
 
 
 def predicted_probabilities(

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tlkit.errors import EvaluationError
+from tlkit.evaluation._storage import read_arrays, write_arrays
 from tlkit.evaluation.checks import (
     Floats,
     Ints,
@@ -21,8 +22,7 @@ from tlkit.evaluation.checks import (
     checked_names,
     checked_probabilities,
 )
-from tlkit.evaluation.per_image import true_probability
-from tlkit.evaluation.storage import read_arrays, write_arrays
+from tlkit.evaluation.metrics.per_image import true_probability
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -12,16 +12,16 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tlkit.errors import LearningRateError, SelectorError
-from tlkit.learning_rate.selectors import (
+from tlkit.learning_rate._series import check_rates, frozen, vector
+from tlkit.learning_rate.selectors.builtin import (
     MinimumOverTen,
     Selector,
     SmoothedMinimum,
     Steepest,
     Valley,
 )
-from tlkit.learning_rate.series import check_rates, frozen, vector
-from tlkit.learning_rate.share_of_fall import ShareOfFall
-from tlkit.learning_rate.smoothing import Floats
+from tlkit.learning_rate.selectors.share_of_fall import ShareOfFall
+from tlkit.learning_rate.selectors.smoothing import Floats
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

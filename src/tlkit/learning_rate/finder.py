@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from tlkit.errors import LearningRateError
-from tlkit.learning_rate.checks import (
+from tlkit.learning_rate._checks import (
     check_model,
     check_passes,
     check_range,
@@ -19,8 +19,8 @@ from tlkit.learning_rate.checks import (
     check_whole,
 )
 from tlkit.learning_rate.curve import LRCurve
-from tlkit.learning_rate.selectors import Selector, SmoothedMinimum
-from tlkit.learning_rate.smoothing import Floats
+from tlkit.learning_rate.selectors.builtin import Selector, SmoothedMinimum
+from tlkit.learning_rate.selectors.smoothing import Floats
 
 
 @dataclass(frozen=True)
@@ -165,9 +165,10 @@ class ExponentialLRFinder:
             >>> 0.001 < curve.suggestion < 10
             True
         """
-        from tlkit.learning_rate import feed, sweep
-        from tlkit.learning_rate.record import SweepRecord
-        from tlkit.learning_rate.state import borrowed
+        from tlkit.learning_rate.sweep import batches as feed
+        from tlkit.learning_rate.sweep import sweep
+        from tlkit.learning_rate.sweep.borrowed import borrowed
+        from tlkit.learning_rate.sweep.record import SweepRecord
 
         check_model(model)
         check_whole("batch_size", batch_size, 1)

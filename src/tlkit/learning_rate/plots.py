@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from tlkit.errors import LearningRateError, SelectorError
 from tlkit.learning_rate.curve import selector_name
-from tlkit.learning_rate.selectors import SmoothedMinimum
-from tlkit.learning_rate.smoothing import Floats
+from tlkit.learning_rate.selectors.builtin import SmoothedMinimum
+from tlkit.learning_rate.selectors.smoothing import Floats
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -13,15 +13,15 @@ import numpy as np
 
 from tlkit.errors import LearningRateError
 from tlkit.learning_rate.curve import LRCurve, selector_name
-from tlkit.learning_rate.selectors import (
+from tlkit.learning_rate.selectors.builtin import (
     MinimumOverTen,
     Selector,
     SmoothedMinimum,
     Steepest,
     Valley,
 )
-from tlkit.learning_rate.share_of_fall import ShareOfFall
-from tlkit.learning_rate.smoothing import Floats
+from tlkit.learning_rate.selectors.share_of_fall import ShareOfFall
+from tlkit.learning_rate.selectors.smoothing import Floats
 
 _FORMAT = "tlkit.LRCurve/1"
 _SELECTORS: dict[str, type[SmoothedMinimum | ShareOfFall | Steepest | Valley | MinimumOverTen]] = {

@@ -13,9 +13,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from tlkit.data.augment import Augmentation
+from tlkit.data.augmentation.geometric import Augmentation
+from tlkit.freezing.policies import GradualUnfreeze, Policy, UnfreezeAll, UnfreezeTop
 from tlkit.learning_rate.finder import ExponentialLRFinder
-from tlkit.training.policies import GradualUnfreeze, Policy, UnfreezeAll, UnfreezeTop
 from tlkit.training.stage import Stage
 
 Stages = tuple[Stage, ...]

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
-from tlkit.data.transforms import as_transform
+from tlkit.data.augmentation.transforms import as_transform
 from tlkit.errors import TrainingError
+from tlkit.freezing.policies import FreezeAll, Policy
 from tlkit.learning_rate.finder import ExponentialLRFinder
-from tlkit.training.class_weights import ClassWeight, check_class_weight
-from tlkit.training.policies import FreezeAll, Policy
-from tlkit.training.schedules import finder_in
+from tlkit.learning_rate.schedules import finder_in
+from tlkit.training.feeding.class_weights import ClassWeight, check_class_weight
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Stage:
             which is searched first and whose suggestion is then used, also as the peak of a
             WarmupCosine. A schedule goes on through the phases of a stage, as `GradualUnfreeze`
             has them.
-        policy: Which layers of the backbone are trained; see `tlkit.training.policies`.
+        policy: Which layers of the backbone are trained; see `tlkit.freezing.policies`.
         batch_size: Images for each step.
         augmentation: Fresh random changes of every image in every epoch: an `Augmentation`, a Keras
             preprocessing layer or a ``keras.Sequential`` of them, a function called like an

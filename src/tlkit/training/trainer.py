@@ -8,24 +8,25 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tlkit._progress import Console, Reporter, Silent
 from tlkit.backbones.build import Backbone, ImageSize
 from tlkit.backbones.registry import get_backbone
 from tlkit.backbones.weights import load_file
 from tlkit.data.dataset import ImageDataset
+from tlkit.data.images import Images
 from tlkit.errors import TrainingError
-from tlkit.features.cache import open_store
+from tlkit.features.store.store import open_store
+from tlkit.freezing.head import Head
+from tlkit.freezing.whole_model import assemble
 from tlkit.learning_rate.curve import LRCurve
 from tlkit.learning_rate.finder import ExponentialLRFinder
-from tlkit.training.checks import check_data, check_stages, check_weights
-from tlkit.training.head import Head
-from tlkit.training.parts import assemble
-from tlkit.training.reporter import Console, Silent
+from tlkit.training._checks import check_data, check_stages, check_weights
+from tlkit.training.loop.session import Session
+from tlkit.training.loop.stage_run import StageRun
 from tlkit.training.result import Snapshot, StageResult, TrainingResult
-from tlkit.training.run import RunDirectory
-from tlkit.training.run_settings import run_settings, trainer_arguments
-from tlkit.training.session import Images, Reporter, Session
+from tlkit.training.run_dir.run_directory import RunDirectory
+from tlkit.training.run_dir.run_settings import run_settings, trainer_arguments
 from tlkit.training.stage import Stage
-from tlkit.training.stage_run import StageRun
 
 
 class StagedTrainer:

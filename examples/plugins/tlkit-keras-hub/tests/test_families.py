@@ -21,7 +21,7 @@ from tlkit_keras_hub import spec_from_preset
 
 import tlkit
 from tlkit import BackboneSpec
-from tlkit.backbones.split import cut_points, split
+from tlkit._keras.graph import cut_points, split
 from tlkit.errors import ImageSizeError, WeightsError
 from tlkit.features.fingerprint import trunk_fingerprint
 

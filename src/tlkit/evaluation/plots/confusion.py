@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from tlkit.evaluation.checks import Floats, Ints
-    from tlkit.evaluation.metrics import Evaluation
+    from tlkit.evaluation.evaluation import Evaluation
 
 _SHARES = (0, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 1)
 _COUNTS_UP_TO = 30  # classes; beyond, numbers in the cells cannot be read

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tlkit.evaluation.class_intervals import f1_intervals
+from tlkit.evaluation.metrics.class_intervals import f1_intervals
 from tlkit.evaluation.plots.canvas import FIRST, GREY, NAMES_UP_TO, SECOND, axes_or_new, short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from tlkit.evaluation.metrics import Evaluation
+    from tlkit.evaluation.evaluation import Evaluation
 
 
 def plot_per_class(

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from tlkit.evaluation.checks import Floats, Ints
-    from tlkit.evaluation.metrics import Evaluation
+    from tlkit.evaluation.evaluation import Evaluation
 
 _STYLES = ((FIRST, "o", "-"), (SECOND, "s", "--"), ("#009E73", "^", "-."), ("#CC79A7", "D", ":"))
 _LEAST = 0.005  # share of the images; of fewer, "how often right" is noise

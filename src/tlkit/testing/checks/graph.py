@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tlkit.backbones.split import CutPoint, cut_points, split
+from tlkit._keras.graph import CutPoint, cut_points, split
 from tlkit.errors import CutError
 from tlkit.testing.agreement import expect_same
 from tlkit.testing.failure import BackboneCheckError, expect, in_short

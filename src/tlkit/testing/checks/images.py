@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tlkit.backbones.split import cut_points
+from tlkit._keras.graph import cut_points
 from tlkit.errors import CutError
 from tlkit.testing.agreement import expect_same
 from tlkit.testing.failure import expect

@@ -46,8 +46,8 @@ def frozen_stays(subject: Subject) -> None:
     included. The states of random-number generators may move: dropout acts under Keras's ``fit``
     whether it is frozen or not, and they are no part of what the features are.
     """
-    from tlkit.training.phase import check_frozen, frozen_digests, prepare
-    from tlkit.training.policies import FreezeAll
+    from tlkit.freezing.phase import check_frozen, frozen_digests, prepare
+    from tlkit.freezing.policies import FreezeAll
 
     parts = _with_head(subject.model)
     flags = [(layer, layer.trainable) for layer in parts.backbone]
@@ -76,8 +76,8 @@ def _with_head(model: Any) -> Any:
     """
     import keras
 
-    from tlkit.backbones.layers import leaf_layers
-    from tlkit.training.parts import Parts
+    from tlkit._keras.layers import leaf_layers
+    from tlkit.freezing.whole_model import Parts
 
     head = (keras.layers.Flatten(name="check_flatten"), keras.layers.Dense(2, name="check_logits"))
     features = keras.ops.stop_gradient(model.outputs[0])

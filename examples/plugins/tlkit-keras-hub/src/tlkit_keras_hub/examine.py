@@ -7,8 +7,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from tlkit._keras.graph import cut_points
 from tlkit.backbones.spec import PREPROCESSING
-from tlkit.backbones.split import cut_points
 from tlkit.errors import BackboneError
 from tlkit_keras_hub.backbone import (
     Size,

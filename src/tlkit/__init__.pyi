@@ -1,0 +1,94 @@
+# The one list of public names: __init__.py reads it (lazy_loader), and type checkers do.
+
+from . import cache as cache
+from . import errors as errors
+from . import recipes as recipes
+from . import testing as testing
+from .backbones.build import build_backbone as build_backbone
+from .backbones.plugins import hookimpl as hookimpl
+from .backbones.registry import (
+    get_backbone as get_backbone,
+)
+from .backbones.registry import (
+    list_backbones as list_backbones,
+)
+from .backbones.spec import BackboneSpec as BackboneSpec
+from .data.augmentation.geometric import Augmentation as Augmentation
+from .data.augmentation.pictures import show_augmented as show_augmented
+from .data.damage import DamageReport as DamageReport
+from .data.dataset import ImageDataset as ImageDataset
+from .errors import TlkitError as TlkitError
+from .evaluation.calibration.temperature_scaling import (
+    Calibration as Calibration,
+)
+from .evaluation.calibration.temperature_scaling import (
+    calibrate as calibrate,
+)
+from .evaluation.comparing.models import compare as compare
+from .evaluation.comparing.verdicts import Comparison as Comparison
+from .evaluation.evaluation import (
+    Evaluation as Evaluation,
+)
+from .evaluation.evaluation import (
+    evaluate as evaluate,
+)
+from .evaluation.gradcam.explanation import (
+    Explanation as Explanation,
+)
+from .evaluation.gradcam.explanation import (
+    explain as explain,
+)
+from .features.engines.registry import list_engines as list_engines
+from .features.engines.spec import EngineSpec as EngineSpec
+from .features.extraction import (
+    Features as Features,
+)
+from .features.extraction import (
+    extract as extract,
+)
+from .features.workers.processes import processes as processes
+from .freezing.head import Head as Head
+from .freezing.policies import (
+    BatchNormOnly as BatchNormOnly,
+)
+from .freezing.policies import (
+    FreezeAll as FreezeAll,
+)
+from .freezing.policies import (
+    GradualUnfreeze as GradualUnfreeze,
+)
+from .freezing.policies import (
+    UnfreezeAll as UnfreezeAll,
+)
+from .freezing.policies import (
+    UnfreezeTop as UnfreezeTop,
+)
+from .freezing.previews import (
+    PolicyPreview as PolicyPreview,
+)
+from .freezing.previews import (
+    preview as preview,
+)
+from .learning_rate.curve import LRCurve as LRCurve
+from .learning_rate.finder import ExponentialLRFinder as ExponentialLRFinder
+from .learning_rate.schedules import WarmupCosine as WarmupCosine
+from .learning_rate.selectors.builtin import (
+    MinimumOverTen as MinimumOverTen,
+)
+from .learning_rate.selectors.builtin import (
+    SmoothedMinimum as SmoothedMinimum,
+)
+from .learning_rate.selectors.builtin import (
+    Steepest as Steepest,
+)
+from .learning_rate.selectors.builtin import (
+    Valley as Valley,
+)
+from .learning_rate.selectors.share_of_fall import ShareOfFall as ShareOfFall
+from .reporting.html_report import report as report
+from .training.fine_tuning import fine_tune as fine_tune
+from .training.result import TrainingResult as TrainingResult
+from .training.stage import Stage as Stage
+from .training.trainer import StagedTrainer as StagedTrainer
+
+__version__: str

@@ -1,0 +1,1 @@
+"""Ground floor: files that appear whole or not at all, checksums, locks."""

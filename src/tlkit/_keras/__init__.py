@@ -1,0 +1,1 @@
+"""Ground floor: what several rooms ask of Keras, through its public interface alone."""

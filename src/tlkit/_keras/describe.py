@@ -1,0 +1,63 @@
+"""Settings as text: readable, and the same in every process, so that two runs can be compared."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from functools import partial
+from types import FunctionType
+from typing import Any
+
+from tlkit._keras.user_code import PLAIN, function_code
+
+
+def described(value: Any) -> str:
+    """Return a setting as text that says what it is, without addresses in memory.
+
+    Dataclasses print their fields, functions their module, name and a hash of what they do, Keras
+    objects such as a learning-rate schedule their ``get_config()``, and other objects, such as
+    callbacks, their plain attributes.
+
+    Args:
+        value: A setting.
+
+    Example:
+        >>> from tlkit import UnfreezeTop
+        >>> described(UnfreezeTop(layers=8))
+        "UnfreezeTop(layers=8, fraction=None, from_layer=None, batch_norm='frozen')"
+    """
+    if isinstance(value, PLAIN):
+        return repr(value)
+    if isinstance(value, tuple):
+        return f"({', '.join(map(described, value))}{',' if len(value) == 1 else ''})"
+    if isinstance(value, list):
+        return f"[{', '.join(map(described, value))}]"
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{key}: {described(value[key])}' for key in sorted(value))}}}"
+    if isinstance(value, partial):
+        return _call(described(value.func), value.keywords, *value.args)
+    if isinstance(value, FunctionType):
+        return f"{value.__module__}.{value.__qualname__} (code {_code_hash(value)})"
+    if hasattr(value, "__qualname__"):
+        return f"{value.__module__}.{value.__qualname__}"
+    return _call(type(value).__name__, _attributes(value))
+
+
+def _code_hash(function: FunctionType) -> str:
+    return hashlib.sha256("\n".join(function_code(function)).encode()).hexdigest()[:12]
+
+
+def _attributes(value: Any) -> Mapping[str, Any]:
+    if is_dataclass(value):
+        return {field.name: getattr(value, field.name) for field in fields(value)}
+    if hasattr(value, "get_config"):
+        config: Mapping[str, Any] = value.get_config()
+        return config
+    own = sorted(getattr(value, "__dict__", {}).items())
+    return {name: item for name, item in own if isinstance(item, PLAIN) or callable(item)}
+
+
+def _call(name: str, settings: Mapping[str, Any], *positional: Any) -> str:
+    named = (f"{key}={described(setting)}" for key, setting in settings.items())
+    return f"{name}({', '.join([*map(described, positional), *named])})"

@@ -1,0 +1,11 @@
+# The public names of this room.
+
+from .build import build_backbone as build_backbone
+from .plugins import hookimpl as hookimpl
+from .registry import (
+    get_backbone as get_backbone,
+)
+from .registry import (
+    list_backbones as list_backbones,
+)
+from .spec import BackboneSpec as BackboneSpec

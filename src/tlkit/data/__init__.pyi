@@ -1,0 +1,6 @@
+# The public names of this room.
+
+from .augmentation.geometric import Augmentation as Augmentation
+from .augmentation.pictures import show_augmented as show_augmented
+from .damage import DamageReport as DamageReport
+from .dataset import ImageDataset as ImageDataset

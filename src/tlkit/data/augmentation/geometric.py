@@ -1,0 +1,202 @@
+"""Random rotations, shifts, shears, zooms and flips, as one affine transform per image."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from tlkit._seeds import stream
+from tlkit.data.augmentation._affine import FILLS, affine
+from tlkit.data.decoding.decode import Size, as_size
+from tlkit.errors import DataError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Augmentation:
+    """Random geometric changes with the units and the meaning of Keras' ``ImageDataGenerator``.
+
+    Each image gets one affine transform in which all changes are fused, so it is interpolated
+    once. A draw depends only on (seed, stage, epoch, index of the image), never on the batch.
+
+    With ``R`` the rotation, ``T`` the shift, ``S`` the shear, ``Z`` the zoom and ``F`` the flips,
+    all about the centre ``(h / 2 - 0.5, w / 2 - 0.5)`` and in (row, column) order, an output
+    pixel at ``p`` shows the input at ``R T S Z F p``::
+
+        R = [[cos a, -sin a], [sin a, cos a]]     a in [-rotation, rotation] degrees
+        T = + (height_shift * h, width_shift * w), each drawn from [-shift, shift]
+        S = [[1, -sin b], [0, cos b]]             b in [-shear, shear] degrees
+        Z = diag(zy, zx)                          each in [1 - zoom, 1 + zoom]; below 1 enlarges
+        F = flips, each with probability 1/2
+
+    These are the formulas of Keras-Preprocessing. The pixels are those of
+    ``scipy.ndimage.affine_transform(order=1)`` to within 0.01 of 255, and the same on every
+    backend, with its mode ``"nearest"``, ``"reflect"``, and for ``"constant"`` its
+    ``"grid-constant"``, which fades to black over one pixel. (The copy in ``tf.keras`` swaps the
+    axes after centring, which trades height shifts for width shifts and moves the centre of images
+    that are not square. Here a height shift moves rows.)
+
+    Args:
+        rotation: Largest angle in degrees, 0..180.
+        shear: Largest shear angle in degrees, 0 to below 90.
+        width_shift: Largest sideways shift as a fraction of the width, 0 to below 1.
+        height_shift: Largest shift up or down as a fraction of the height, 0 to below 1.
+        zoom: Largest change of scale, 0 to below 1; drawn for each axis by itself.
+        horizontal_flip: Mirror left and right half of the time.
+        vertical_flip: Mirror top and bottom half of the time.
+        fill: What lies outside of the image: ``"nearest"`` its edge pixels, ``"constant"`` black,
+            ``"reflect"`` its mirror image. Keras also has ``"wrap"``, which is not offered as its
+            backends disagree on it.
+
+    Raises:
+        DataError: A value is out of range; the message names it.
+
+    Example:
+        >>> Augmentation(rotation=10, shear=0, zoom=0)
+        Augmentation(rotation=10, shear=0, width_shift=0.1, height_shift=0.1, zoom=0, \
+horizontal_flip=True, vertical_flip=True, fill='nearest')
+    """
+
+    rotation: float = 45
+    shear: float = 0.2
+    width_shift: float = 0.1
+    height_shift: float = 0.1
+    zoom: float = 0.2
+    horizontal_flip: bool = True
+    vertical_flip: bool = True
+    fill: str = "nearest"
+
+    def __post_init__(self) -> None:
+        _require_between(self.rotation, 0, 180, "rotation", "degrees, from 0 to 180")
+        _require_between(self.shear, 0, 89.9, "shear", "degrees, from 0 to below 90")
+        for name in ("width_shift", "height_shift"):
+            meaning = "a fraction of the side, from 0 to below 1"
+            _require_between(getattr(self, name), 0, 0.999, name, meaning)
+        _require_between(self.zoom, 0, 0.999, "zoom", "a fraction, from 0 to below 1")
+        for name in ("horizontal_flip", "vertical_flip"):
+            if not isinstance(getattr(self, name), bool):
+                raise DataError(f"{name}={getattr(self, name)!r}; expected True or False.")
+        if self.fill not in FILLS:
+            raise DataError(f"fill={self.fill!r}; expected one of {', '.join(FILLS)}.")
+
+    def __call__(
+        self, images: ArrayLike, indices: ArrayLike, *, seed: int, stage: str, epoch: int
+    ) -> NDArray[np.float32]:
+        """Draw and apply the transforms of some images.
+
+        Args:
+            images: Array of shape (n, h, w, 3), uint8 or float, 0..255.
+            indices: Index of each image in its dataset, (n,).
+            seed: The run's seed; any integer.
+            stage: The stage's name.
+            epoch: Epoch, from 0.
+
+        Returns:
+            Array of shape (n, h, w, 3), float32, 0..255.
+
+        Raises:
+            DataError: Shapes do not fit together.
+
+        Example:
+            >>> images = np.zeros((2, 8, 8, 3), np.uint8)
+            >>> Augmentation()(images, [5, 9], seed=0, stage="warm", epoch=0).shape
+            (2, 8, 8, 3)
+        """
+        pixels = np.asarray(images)
+        size = (pixels.shape[1], pixels.shape[2]) if pixels.ndim == 4 else (1, 1)
+        return self.apply(
+            pixels, self.matrices(indices, seed=seed, stage=stage, epoch=epoch, size=size)
+        )
+
+    def matrices(
+        self, sample_indices: ArrayLike, *, seed: int, stage: str, epoch: int, size: Size
+    ) -> NDArray[np.float32]:
+        """Draw one transform per image.
+
+        Args:
+            sample_indices: Index of each image in its dataset, (n,).
+            seed: The run's seed; any integer.
+            stage: The stage's name.
+            epoch: Epoch, from 0.
+            size: One side in pixels, or (height, width).
+
+        Returns:
+            Array of shape (n, 8), float32: the rows that ``keras.ops.image.affine_transform``
+            takes, which map an output (x, y) to an input (x, y).
+
+        Example:
+            >>> Augmentation().matrices([0, 1], seed=0, stage="warm", epoch=0, size=64).shape
+            (2, 8)
+        """
+        draws = [
+            stream(seed, f"augmentation of {stage}", epoch, int(sample)).random(8)
+            for sample in np.asarray(sample_indices).ravel()
+        ]
+        return _rows(*self._linear_and_shift(np.reshape(draws, (-1, 8)), as_size(size)))
+
+    def apply(self, images: ArrayLike, matrices: ArrayLike) -> NDArray[np.float32]:
+        """Apply transforms to images.
+
+        Args:
+            images: Array of shape (n, h, w, 3), uint8 or float, 0..255.
+            matrices: What :meth:`matrices` returned, (n, 8).
+
+        Returns:
+            Array of shape (n, h, w, 3), float32, 0..255.
+
+        Raises:
+            DataError: Shapes do not fit together.
+
+        Example:
+            >>> none = np.array([[1, 0, 0, 0, 1, 0, 0, 0]], np.float32)
+            >>> float(Augmentation().apply(np.full((1, 4, 4, 3), 7, np.uint8), none).max())
+            7.0
+        """
+        pixels = np.asarray(images)
+        rows = np.array(matrices, np.float32)
+        if pixels.ndim != 4 or rows.shape != (len(pixels), 8):
+            raise DataError(
+                f"Received images of shape {pixels.shape} and matrices of shape {rows.shape}; "
+                "expected (n, h, w, 3) and (n, 8), one matrix per image."
+            )
+        return affine(pixels, rows, self.fill)
+
+    def _linear_and_shift(
+        self, draws: NDArray[np.float64], size: tuple[int, int]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], tuple[int, int]]:
+        spread = 2 * draws[:, :6] - 1
+        angle = np.deg2rad(self.rotation) * spread[:, 0]
+        shear = np.deg2rad(self.shear) * spread[:, 1]
+        shifts = spread[:, 2:4] * (self.height_shift * size[0], self.width_shift * size[1])
+        scales = 1 + self.zoom * spread[:, 4:6]
+        flips = (draws[:, 6:8] < 0.5) & (self.vertical_flip, self.horizontal_flip)
+        scales *= np.where(flips, -1, 1)
+        rotate = _matrix(np.cos(angle), -np.sin(angle), np.sin(angle), np.cos(angle))
+        skew = _matrix(np.ones_like(shear), -np.sin(shear), np.zeros_like(shear), np.cos(shear))
+        linear = (rotate @ skew) * scales[:, None, :]
+        return linear, (rotate @ shifts[:, :, None])[:, :, 0], size
+
+
+def _require_between(value: Any, low: float, high: float, name: str, meaning: str) -> None:
+    number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+    if not (number and math.isfinite(value) and low <= value <= high):
+        raise DataError(f"Augmentation {name}={value!r}; expected {meaning}.")
+
+
+def _matrix(*entries: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.stack(entries, axis=-1).reshape(-1, 2, 2)
+
+
+def _rows(
+    linear: NDArray[np.float64], shift: NDArray[np.float64], size: tuple[int, int]
+) -> NDArray[np.float32]:
+    centre = np.array([size[0] / 2 - 0.5, size[1] / 2 - 0.5])
+    offset = centre + shift - linear @ centre
+    rows = np.zeros((len(linear), 8))
+    # Keras counts (x, y), which is (column, row).
+    rows[:, 0], rows[:, 1], rows[:, 2] = linear[:, 1, 1], linear[:, 1, 0], offset[:, 1]
+    rows[:, 3], rows[:, 4], rows[:, 5] = linear[:, 0, 1], linear[:, 0, 0], offset[:, 0]
+    return rows.astype(np.float32)

@@ -1,0 +1,1 @@
+"""Bytes of a file to RGB pixels, or the reason why not."""

@@ -1,0 +1,146 @@
+"""What tlkit asks of Pillow: the bytes of a file -> upright RGB pixels, or a reason why not."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from os import PathLike
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+ImageSource: TypeAlias = "str | PathLike[str] | bytes"
+Pixels: TypeAlias = NDArray[np.uint8]
+
+MAX_PIXELS = 64_000_000
+"""Images that declare more pixels than this are refused before anything is decoded."""
+
+# A closed list: Pillow's other readers are rarely exercised, and one of them starts Ghostscript.
+_FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "PPM")
+_PILLOW_ERRORS = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    EOFError,
+    LookupError,
+    OverflowError,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombError,
+)
+_ORIENTATION_TAG = 0x0112
+_ORIENTATIONS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+class Unusable(Exception):  # noqa: N818 - a reason on its way to becoming an error or a report
+    """Why a file gives no pixels, in words that follow its name."""
+
+
+def read_pixels(source: ImageSource, size: tuple[int, int]) -> Pixels:
+    """Decode and resize one image.
+
+    Args:
+        source: Path of a file, or its content.
+        size: (height, width).
+
+    Returns:
+        Array of shape (height, width, 3), uint8, 0..255, RGB.
+
+    Raises:
+        Unusable: The file gives no pixels; the text says why.
+
+    Example:
+        >>> read_pixels(b"", (8, 8))
+        Traceback (most recent call last):
+            ...
+        tlkit.data.decoding._pillow.Unusable: is empty (0 bytes)
+    """
+    content = source if isinstance(source, bytes) else _content(source)
+    if not content:
+        raise Unusable("is empty (0 bytes)")
+    try:
+        with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
+            _refuse_bomb(image)
+            return np.asarray(resized(_upright_rgb(image, size), size))
+    except UnidentifiedImageError as error:
+        raise Unusable(f"is not an image in a known format ({', '.join(_FORMATS)})") from error
+    except Image.DecompressionBombError as error:
+        raise Unusable(f"declares too many pixels: {error}") from error
+    except _PILLOW_ERRORS as error:
+        raise Unusable(f"cannot be decoded: {str(error) or type(error).__name__}") from error
+
+
+def _content(path: str | PathLike[str]) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise Unusable(f"cannot be read: {why}") from error
+
+
+def _refuse_bomb(image: Image.Image) -> None:
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        raise Unusable(
+            f"declares {width:,} x {height:,} pixels, more than the {MAX_PIXELS:,} that are decoded"
+        )
+
+
+def _upright_rgb(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    height, width = size
+    sideways = image.getexif().get(_ORIENTATION_TAG) in (5, 6, 7, 8)
+    image.draft("RGB", (height, width) if sideways else (width, height))
+    image.load()
+    # Read again: Pillow turns TIFF files itself while loading, and then clears the tag.
+    turn = _ORIENTATIONS.get(image.getexif().get(_ORIENTATION_TAG, 1))
+    return _rgb(image) if turn is None else _rgb(image).transpose(turn)
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    if image.mode == "F":
+        raise Unusable("has floating-point pixels, which have no agreed range; save it as 8 bit")
+    if image.mode.startswith("I"):
+        image = _from_16_bit(image)
+    if image.has_transparency_data:
+        seen = image.convert("RGBA")
+        white = Image.new("RGBA", seen.size, "white")
+        return Image.alpha_composite(white, seen).convert("RGB")
+    return image.convert("RGB")
+
+
+def _from_16_bit(image: Image.Image) -> Image.Image:
+    values = np.asarray(image).astype(np.float64)
+    return Image.fromarray((values.clip(0, 65535) / 257).round().astype(np.uint8))
+
+
+def resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """Resize with Pillow's antialiased bilinear filter.
+
+    Args:
+        image: An RGB image.
+        size: (height, width).
+
+    Returns:
+        The image at that size; the aspect ratio is not kept.
+
+    Example:
+        >>> resized(Image.new("RGB", (9, 9)), (4, 6)).size
+        (6, 4)
+    """
+    height, width = size
+    if image.size == (width, height):
+        return image
+    return image.resize((width, height), Image.Resampling.BILINEAR)

@@ -1,0 +1,140 @@
+"""Where the images of a dataset lie: in files, or in an array."""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tlkit._threads import in_threads
+from tlkit.data.decoding.decode import (
+    Pixels,
+    Size,
+    as_size,
+    decode_many,
+    find_damage,
+    resize_array,
+)
+from tlkit.errors import DamagedImageError
+
+_DIGEST_BYTES = 32
+_AT_ONCE = 65536
+
+
+class ImageStore(ABC):
+    """Numbered images, shared by a dataset and all parts that are split from it.
+
+    Each image's digest is computed when first asked for and kept here, so a split hashes nothing
+    again. Images must not change while a store is in use.
+
+    Args:
+        names: What people call each image.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = tuple(names)
+        self._digests = np.zeros((len(self.names), _DIGEST_BYTES), np.uint8)
+        self._known = np.zeros(len(self.names), bool)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @abstractmethod
+    def load(self, indices: NDArray[np.int64], size: Size, workers: int | None = None) -> Pixels:
+        """Pixels of some images: (n, height, width, 3), uint8, 0..255."""
+
+    @abstractmethod
+    def damage(self, index: int) -> str | None:
+        """Why an image cannot be read, or None."""
+
+    @abstractmethod
+    def digest(self, index: int) -> bytes:
+        """SHA-256 of an image's content."""
+
+    @abstractmethod
+    def part(self, indices: NDArray[np.int64]) -> ImageStore:
+        """Some of the images, without the others, for another process; hashed there anew."""
+
+    def digests(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """SHA-256 of each image's content: (n, 32), uint8; computed once, in threads."""
+        missing = np.unique(indices[~self._known[indices]])
+        for start in range(0, len(missing), _AT_ONCE):
+            part = missing[start : start + _AT_ONCE]
+            for index, digest in zip(part, in_threads(self.digest, part.tolist()), strict=True):
+                self._digests[index] = np.frombuffer(digest, np.uint8)
+                self._known[index] = True
+        return self._digests[indices]
+
+
+class FileStore(ImageStore):
+    """Images in files.
+
+    Args:
+        paths: One file per image.
+        names: What people call each image.
+    """
+
+    def __init__(self, paths: Sequence[str | PathLike[str]], names: Sequence[str]) -> None:
+        super().__init__(names)
+        self.paths = tuple(Path(path) for path in paths)
+
+    def load(self, indices: NDArray[np.int64], size: Size, workers: int | None = None) -> Pixels:
+        return decode_many([self.paths[index] for index in indices], size, workers=workers)
+
+    def damage(self, index: int) -> str | None:
+        return find_damage(self.paths[index])
+
+    def part(self, indices: NDArray[np.int64]) -> FileStore:
+        # The other process may have another working directory.
+        paths = [self.paths[index].absolute() for index in indices]
+        return FileStore(paths, [self.names[index] for index in indices])
+
+    def digest(self, index: int) -> bytes:
+        try:
+            return hashlib.sha256(self.paths[index].read_bytes()).digest()
+        except OSError as error:
+            raise DamagedImageError(
+                f"{self.paths[index]} cannot be read: {error.strerror}. Expected a readable file. "
+                "Was it moved or deleted after the dataset was made?"
+            ) from error
+
+
+class ArrayStore(ImageStore):
+    """Images in one array, which is not copied.
+
+    Args:
+        images: Array of shape (n, h, w, 3), uint8, 0..255.
+    """
+
+    def __init__(self, images: Pixels) -> None:
+        super().__init__([f"image {index}" for index in range(len(images))])
+        self.images = images
+
+    def load(self, indices: NDArray[np.int64], size: Size, workers: int | None = None) -> Pixels:
+        height_width = as_size(size)
+        if self.images.shape[1:3] == height_width:
+            return np.asarray(self.images[indices])
+        resized = in_threads(
+            lambda index: resize_array(np.asarray(self.images[index]), height_width),
+            indices.tolist(),
+            workers,
+        )
+        return np.stack(resized) if resized else np.empty((0, *height_width, 3), np.uint8)
+
+    def damage(self, index: int) -> str | None:  # noqa: ARG002 - an array is whole by nature
+        return None
+
+    def part(self, indices: NDArray[np.int64]) -> ArrayStore:
+        store = ArrayStore(np.asarray(self.images[indices]))
+        store.names = tuple(self.names[index] for index in indices)
+        return store
+
+    def digest(self, index: int) -> bytes:
+        image = np.ascontiguousarray(self.images[index])
+        header = f"array {image.shape[0]} {image.shape[1]} ".encode()
+        return hashlib.sha256(header + image.tobytes()).digest()

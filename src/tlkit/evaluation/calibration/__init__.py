@@ -1,0 +1,1 @@
+"""A model as sure as it is right: temperature scaling."""

@@ -1,0 +1,209 @@
+"""Temperature scaling: a model as sure as it is right."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tlkit.errors import EvaluationError
+from tlkit.evaluation.checks import Floats, Ints
+from tlkit.evaluation.evaluation import Evaluation, evaluate
+from tlkit.evaluation.metrics.per_image import true_probability
+from tlkit.evaluation.predict import model_of
+
+# float32 gives zero below about 1e-38: what was lost there is taken for this much.
+SMALLEST = float(np.finfo(np.float32).tiny)
+_RANGE = (1e-2, 1e2)  # of temperatures; beyond, the data do not tell one
+
+
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """A temperature, what it does to the scores, and the model with it built in.
+
+    Args:
+        temperature: Above 1 the model was too sure, below 1 too modest.
+        before: Evaluation of the images that the temperature was fitted on.
+        after: The same with the temperature. Being fitted there, it is a little too good: for a
+            fair figure evaluate ``model`` on other images, or :meth:`apply`.
+        model: ``keras.Model`` whose softmax is that of the logits divided by the temperature, of
+            stock Keras layers, which it shares with the model given; None if none was given.
+    """
+
+    temperature: float
+    before: Evaluation
+    after: Evaluation
+    model: Any = None
+
+    def apply(self, evaluation: Evaluation) -> Evaluation:
+        """The evaluation that the calibrated model would get, from stored predictions.
+
+        Args:
+            evaluation: Of the same model before calibration, on any images.
+
+        Raises:
+            EvaluationError: If it has other classes.
+        """
+        if evaluation.class_names != self.before.class_names:
+            raise EvaluationError(
+                f"the calibration is of {len(self.before.class_names)} classes and the evaluation "
+                f"of {len(evaluation.class_names)}, or their names differ; give an evaluation of "
+                "the model that was calibrated."
+            )
+        return _scaled(evaluation, self.temperature)
+
+    def __str__(self) -> str:
+        both = (self.before, self.after)
+        scores = {
+            "calibration error": [found.expected_calibration_error() for found in both],
+            "log loss": [found.log_loss for found in both],
+            "accuracy": [found.accuracy for found in both],
+        }
+        return "\n".join(
+            [
+                f"temperature {self.temperature:.4f}, fitted on {len(self.before)} images",
+                *(f"{name:<18} {old:.4f} -> {new:.4f}" for name, (old, new) in scores.items()),
+            ]
+        )
+
+
+def calibrate(
+    model_or_result: Any,
+    dataset_or_evaluation: Any,
+    batch_size: int = 32,
+    *,
+    image_size: int | tuple[int, int] | None = None,
+) -> Calibration:
+    """Finds the temperature with the lowest log loss, and builds it into the model.
+
+    Temperature scaling divides the logits ``z`` by one number: ``softmax(z / T)``. The order of the
+    classes stays, and with it the accuracy; only how sure the model is changes. As ``log p``
+    differs from ``z`` by one number per image, which the softmax takes away again, stored
+    probabilities are as good as logits: ``softmax(log(p) / T) = softmax(z / T)``. Source: C. Guo,
+    G. Pleiss, Y. Sun and K. Q. Weinberger, "On Calibration of Modern Neural Networks", ICML 2017,
+    section 4.2.
+
+    Fit on validation images: on images that the model was trained on it is surer than elsewhere.
+
+    Args:
+        model_or_result: A ``keras.Model`` that ends in a softmax, or anything with such a
+            ``model``, as a training result. None where only an evaluation is at hand.
+        dataset_or_evaluation: A :class:`tlkit.ImageDataset`, or the model's
+            :class:`tlkit.Evaluation` on one.
+        batch_size: Images per batch, at least 1.
+        image_size: One side in pixels or (height, width); None asks the model.
+
+    Returns:
+        The temperature, the scores before and after, and the calibrated model, to be saved with
+        ``calibration.model.save("model.keras")``; plain Keras loads it.
+
+    Raises:
+        EvaluationError: If the model's output is no softmax over the classes, or no temperature
+            from 0.01 to 100 is best, as when every image is predicted rightly.
+
+    Example:
+        >>> import numpy as np
+        >>> from tlkit import Evaluation, calibrate
+        >>> rows = np.array([[0.99, 0.01], [0.99, 0.01], [0.99, 0.01], [0.01, 0.99]])
+        >>> calibration = calibrate(None, Evaluation.from_predictions([0, 0, 1, 1], rows))
+        >>> round(calibration.temperature, 2)
+        4.18
+        >>> calibration.after.probabilities[0].round(2)
+        array([0.75, 0.25])
+    """
+    model = None if model_or_result is None else model_of(model_or_result)
+    if model is not None:
+        from tlkit.evaluation.calibration.calibrated_model import check_softmax, with_temperature
+
+        check_softmax(model)
+    if isinstance(dataset_or_evaluation, Evaluation):
+        before = dataset_or_evaluation
+    else:
+        before = evaluate(model, dataset_or_evaluation, batch_size, image_size=image_size)
+    temperature = fitted_temperature(before.probabilities, before.y_true)
+    after = _scaled(before, temperature)
+    if model is None:
+        return Calibration(temperature, before, after)
+    _check_classes(model, before)
+    return Calibration(temperature, before, after, with_temperature(model, temperature))
+
+
+def fitted_temperature(probabilities: Floats, labels: Ints) -> float:
+    """The temperature with the lowest mean log loss.
+
+    The loss is convex in ``b = 1 / T``. Newton's method in ``log b`` finds where its slope,
+    ``mean over images of sum_c p_c z_c - z_true``, is zero; a step that would leave what is known
+    to hold the zero is halved into it.
+
+    Args:
+        probabilities: Shape (n, classes), rows sum to one.
+        labels: Class numbers, shape (n,).
+
+    Raises:
+        EvaluationError: If the lowest loss is not between 0.01 and 100.
+    """
+    logits = np.log(np.maximum(probabilities, SMALLEST))
+    wanted = float(true_probability(logits, labels).mean())
+    high, low = (-float(np.log(temperature)) for temperature in _RANGE)
+    _check_range(_slope(logits, wanted, low)[0], _slope(logits, wanted, high)[0], len(labels))
+    at = 0.0
+    for _ in range(100):
+        slope, bend = _slope(logits, wanted, at)
+        low, high = (at, high) if slope < 0 else (low, at)
+        step = at - slope / bend if bend > 0 else low
+        before, at = at, step if low < step < high else (low + high) / 2
+        if abs(at - before) < 1e-12:
+            break
+    return float(np.exp(-at))
+
+
+def _slope(logits: Floats, wanted: float, log_inverse: float) -> tuple[float, float]:
+    """Slope of the loss in ``b``, and how it changes with ``log b``: b times the variance of z."""
+    inverse = float(np.exp(log_inverse))
+    rows = softmax(logits * inverse)
+    means = np.einsum("nc,nc->n", rows, logits)
+    squares = np.einsum("nc,nc,nc->n", rows, logits, logits)
+    return float(means.mean()) - wanted, inverse * float((squares - means**2).mean())
+
+
+def _check_range(at_hottest: float, at_coldest: float, images: int) -> None:
+    """Refuses a loss that is lowest at an end; from hot to cold its slope must turn positive."""
+    if at_coldest <= 0:
+        raise EvaluationError(
+            f"no temperature fits: of {images} images (nearly) all are predicted rightly, and "
+            f"the surer the model, the lower the log loss, down to T = {_RANGE[0]:g}. Give "
+            "more validation images, among them some that the model gets wrong."
+        )
+    if at_hottest >= 0:
+        raise EvaluationError(
+            f"no temperature fits: on these {images} images the probabilities say no more than "
+            "chance, and the less sure the model, the lower the log loss, up to T = "
+            f"{_RANGE[1]:g}. Check that labels and class order are the model's."
+        )
+
+
+def softmax(logits: Floats) -> Floats:
+    """``exp(z) / sum exp(z)`` of each row, shape (n, classes)."""
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+
+
+def _scaled(found: Evaluation, temperature: float) -> Evaluation:
+    logits = np.log(np.maximum(found.probabilities, SMALLEST))
+    return Evaluation.from_predictions(
+        found.y_true,
+        softmax(logits / temperature),
+        found.class_names,
+        image_names=found.image_names,
+        image_digests=found.image_digests,
+    )
+
+
+def _check_classes(model: Any, found: Evaluation) -> None:
+    classes = model.output_shape[-1]
+    if classes != len(found.class_names):
+        raise EvaluationError(
+            f"the model gives {classes} probabilities and the evaluation is of "
+            f"{len(found.class_names)} classes; give an evaluation of this model."
+        )

@@ -1,0 +1,182 @@
+"""Which of several models is better, and whether that can be claimed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+
+import numpy as np
+
+from tlkit.errors import EvaluationError
+from tlkit.evaluation.checks import Floats
+from tlkit.evaluation.comparing.significance import average_ranks, holm, mcnemar_exact, two_sided
+from tlkit.evaluation.comparing.verdicts import Comparison, PairResult
+from tlkit.evaluation.evaluation import Evaluation
+from tlkit.evaluation.metrics.bootstrap import (
+    check_settings,
+    means,
+    percentiles,
+    resampled_together,
+)
+from tlkit.evaluation.metrics.scores import metric_named
+
+__all__ = ["Comparison", "PairResult", "compare"]
+
+
+def compare(
+    evaluations: Mapping[str, Evaluation] | Sequence[Evaluation],
+    metric: str = "weighted_f1",
+    *,
+    level: float = 0.95,
+    resamples: int = 2000,
+    seed: int = 0,
+) -> Comparison:
+    """Compares models that were evaluated on the same images.
+
+    Images are resampled within their class, the same ones for all models (paired, stratified
+    bootstrap). For each pair, the interval holds the central ``level`` of the differences, and
+    their p value, after Holm's correction for all pairs, decides whether a difference is claimed.
+    McNemar's exact test stands beside it; it compares only how often each model is right.
+
+    Source: B. Efron and R. Tibshirani, "An Introduction to the Bootstrap", 1993, chapters 8 and 13;
+    :mod:`tlkit.evaluation.comparing.significance` gives the formulas of the p values.
+
+    Args:
+        evaluations: Two or more, by name; those of a sequence are called "model 1", "model 2", ...
+        metric: "weighted_f1", "macro_f1", "accuracy", "balanced_accuracy", "cohen_kappa",
+            "log_loss", "brier_score" (of these two the lower is better), or "top_5" and the like.
+        level: Level of the intervals; 1 - level is the error allowed over all pairs together.
+        resamples: Bootstrap resamples, at least 100, and more for many pairs: the
+            smallest p value that can come out is ``2 * pairs / (resamples + 1)``.
+        seed: Start of the random numbers.
+
+    Returns:
+        The comparison; print it, or read ``sentences``, ``ranking``, ``average_ranks``,
+        ``groups``, ``best_group`` and ``pairs``.
+
+    Raises:
+        EvaluationError: If there are fewer than two, they are not about the same images (their
+            labels, names or digests differ), the metric is not known or undefined, or there are
+            too few resamples to claim anything about so many pairs.
+
+    Example:
+        >>> from tlkit import Evaluation, compare
+        >>> truth = [0, 1] * 50
+        >>> good = Evaluation.from_predictions(truth, [[0.9, 0.1], [0.1, 0.9]] * 50)
+        >>> poor = Evaluation.from_predictions(truth, [[0.9, 0.1], [0.9, 0.1]] * 50)
+        >>> compare({"good": good, "poor": poor}).ranking
+        ('good', 'poor')
+    """
+    named = _named(evaluations)
+    _check_same_images(named)
+    pairs = len(named) * (len(named) - 1) // 2
+    _check_precision(pairs, level, resamples)
+    first = next(iter(named.values()))
+    sign = -1 if metric_named(metric, len(first.class_names)).lower_is_better else 1
+    scores = {name: found.score(metric) for name, found in named.items()}
+    ranking = sorted(scores, key=lambda name: -sign * scores[name])
+    couples = list(combinations(ranking, 2))
+    drawn = {name: sign * row for name, row in _drawn(named, metric, resamples, seed).items()}
+    _check_defined(drawn, metric)
+    draws = [drawn[a] - drawn[b] for a, b in couples]
+    p_values = [two_sided(row) for row in draws]
+    mcnemar = [mcnemar_exact(_right(named[a]), _right(named[b])) for a, b in couples]
+    columns = zip(couples, draws, p_values, holm(p_values), mcnemar, holm(mcnemar), strict=True)
+    results = tuple(
+        PairResult(
+            better=a,
+            worse=b,
+            metric=metric,
+            difference=abs(scores[a] - scores[b]),
+            interval=percentiles(row, level),
+            p_value=p,
+            p_adjusted=p_adjusted,
+            mcnemar_p=exact,
+            mcnemar_adjusted=exact_adjusted,
+            level=level,
+            standard_error=float(row.std(ddof=1)),
+            images=len(first),
+            pairs=pairs,
+        )
+        for (a, b), row, p, p_adjusted, exact, exact_adjusted in columns
+    )
+    ranked = tuple((name, scores[name]) for name in ranking)
+    ranks = average_ranks(np.stack([drawn[name] for name in ranking]))
+    return Comparison(metric, ranked, results, len(first), tuple(zip(ranking, ranks, strict=True)))
+
+
+def _named(evaluations: Mapping[str, Evaluation] | Sequence[Evaluation]) -> dict[str, Evaluation]:
+    if isinstance(evaluations, Mapping):
+        named = dict(evaluations)
+    else:
+        named = {f"model {number}": found for number, found in enumerate(evaluations, 1)}
+    if len(named) < 2:
+        raise EvaluationError(f"got {len(named)} evaluations; expected two or more to compare.")
+    return named
+
+
+def _check_same_images(named: Mapping[str, Evaluation]) -> None:
+    (first_name, first), *others = named.items()
+    for name, other in others:
+        different = _what_differs(first, other)
+        if different:
+            raise EvaluationError(
+                f"{first_name!r} and {name!r} have different {different}; models can only be "
+                "compared on the same images in the same order. Evaluate both on one dataset."
+            )
+
+
+def _what_differs(first: Evaluation, other: Evaluation) -> str | None:
+    if len(first) != len(other):
+        return f"numbers of images ({len(first)} and {len(other)})"
+    if first.class_names != other.class_names:
+        return "classes"
+    if not np.array_equal(first.y_true, other.y_true):
+        return f"y_true ({int((first.y_true != other.y_true).sum())} labels differ)"
+    named = None not in (first.image_names, other.image_names)
+    if named and first.image_names != other.image_names:
+        return "image names"
+    if first.image_digests is None or other.image_digests is None:
+        return None
+    if np.array_equal(first.image_digests, other.image_digests):
+        return None
+    return "image contents (the digests of the images differ)"
+
+
+def _check_defined(drawn: Mapping[str, Floats], metric: str) -> None:
+    wrong = [name for name, row in drawn.items() if np.isnan(row).any()]
+    if wrong:
+        raise EvaluationError(
+            f"{metric} of {wrong[0]!r} is undefined where all images are of one class and are "
+            "taken for it. Compare by another metric, such as accuracy."
+        )
+
+
+def _check_precision(pairs: int, level: float, resamples: int) -> None:
+    check_settings(level, resamples)
+    if 2 * pairs / (resamples + 1) >= 1 - level:
+        raise EvaluationError(
+            f"resamples={resamples}: too few to claim a difference at level {level:g} in any of "
+            f"{pairs} pairs; use at least {int(2 * pairs / (1 - level)) + 1}."
+        )
+
+
+def _right(found: Evaluation) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    right: np.ndarray[tuple[int], np.dtype[np.bool_]] = found.predictions == found.y_true
+    return right
+
+
+def _drawn(
+    named: Mapping[str, Evaluation], metric: str, resamples: int, seed: int
+) -> dict[str, Floats]:
+    """Each model's scores on the same resamples, (resamples,)."""
+    first = next(iter(named.values()))
+    classes = len(first.class_names)
+    asked = metric_named(metric, classes)
+    if asked.of_images is not None:
+        values = [asked.of_images(f.probabilities, f.y_true) for f in named.values()]
+        return dict(zip(named, means(first.y_true, values, resamples, seed), strict=True))
+    assert asked.of_counts is not None
+    guesses = [found.predictions for found in named.values()]
+    counts = resampled_together(first.y_true, guesses, classes, resamples, seed)
+    return dict(zip(named, map(asked.of_counts, counts), strict=True))

@@ -1,0 +1,172 @@
+"""What a comparison says: pairs of models, their ranking, and the verdicts in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tlkit.evaluation.comparing.significance import further_images
+
+
+@dataclass(frozen=True)
+class PairResult:
+    """Two models on the same images; the one with the better score comes first.
+
+    Args:
+        better: Name of the model with the better (or equal) score.
+        worse: Name of the other.
+        metric: What is compared.
+        difference: How much better ``better`` is, 0 or more; for a loss, how much lower.
+        interval: Bootstrap interval of the difference, lower and upper end.
+        p_value: Two-sided bootstrap p of "no difference" in the metric.
+        p_adjusted: The same after Holm's correction for all pairs compared.
+        mcnemar_p: Exact McNemar p of "both are right equally often".
+        mcnemar_adjusted: The same after Holm's correction.
+        level: Level of the interval; a difference is claimed if ``p_adjusted < 1 - level``.
+        standard_error: Bootstrap standard error of the difference.
+        images: Number of images compared on.
+        pairs: Number of pairs compared together.
+    """
+
+    better: str
+    worse: str
+    metric: str
+    difference: float
+    interval: tuple[float, float]
+    p_value: float
+    p_adjusted: float
+    mcnemar_p: float
+    mcnemar_adjusted: float
+    level: float
+    standard_error: float
+    images: int
+    pairs: int
+
+    @property
+    def claimed(self) -> bool:
+        """Whether the data bear out that ``better`` is better."""
+        return self.p_adjusted < 1 - self.level
+
+    @property
+    def further_images(self) -> int | None:
+        """About how many more images would show this difference in 80 of 100 such comparisons.
+
+        0 if it is claimed already; None if the scores are equal, where no number of images helps.
+        :func:`tlkit.evaluation.comparing.significance.further_images` gives the formula. It takes
+        the difference seen for the true one, which is uncertain itself: read it as a size, no more.
+        """
+        if self.claimed:
+            return 0
+        # The strictest of Holm's steps: each pair alone must pass level / pairs to be sure.
+        error = (1 - self.level) / self.pairs
+        return further_images(self.difference, self.standard_error, self.images, error)
+
+    @property
+    def sentence(self) -> str:
+        """The verdict in words; shares in points, hundredths of the metric, and losses as such."""
+        if self.claimed:
+            return f"{self.better} is better than {self.worse} by {self._size}"
+        which = f"no difference can be claimed between {self.better} and {self.worse}"
+        more = self.further_images
+        if more is None:
+            return f"{which}: their scores are equal, and no number of images would help"
+        why = " after correction for all pairs" if self.p_value < 1 - self.level else ""
+        return (
+            f"{which} at this size{why} (difference {self._size}); "
+            f"about {_rounded(more)} more images would be needed"
+        )
+
+    @property
+    def _size(self) -> str:
+        """The difference with its interval."""
+        low, high = self.interval
+        if self.metric in ("log_loss", "brier_score"):
+            words = self.metric.replace("_", " ")
+            return f"{self.difference:.4f} of {words} [{low:.4f}, {high:.4f}]"
+        return f"{100 * self.difference:.1f} points [{100 * low:.1f}, {100 * high:.1f}]"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All models compared with each other on the same images.
+
+    Args:
+        metric: What is compared.
+        scores: Name and score of each model, best first.
+        pairs: One result per pair of models, in the order of the ranking.
+        images: Number of images.
+        average_ranks: Name and mean rank over the resamples of each model, in the order of the
+            ranking; 1 is best, equal scores share their ranks.
+    """
+
+    metric: str
+    scores: tuple[tuple[str, float], ...]
+    pairs: tuple[PairResult, ...]
+    images: int
+    average_ranks: tuple[tuple[str, float], ...]
+
+    @property
+    def ranking(self) -> tuple[str, ...]:
+        """Names of the models, best score first."""
+        return tuple(name for name, _ in self.scores)
+
+    @property
+    def best_group(self) -> tuple[str, ...]:
+        """The best model and those that cannot be told from it, in the order of the ranking."""
+        best = self.ranking[0]
+        beaten = {pair.worse for pair in self.pairs if pair.better == best and pair.claimed}
+        return tuple(name for name in self.ranking if name not in beaten)
+
+    @property
+    def groups(self) -> tuple[tuple[str, ...], ...]:
+        """Neighbours in the ranking of which no two can be told apart; groups may overlap.
+
+        The bars of a critical-difference diagram. Source: J. Demsar, "Statistical Comparisons of
+        Classifiers over Multiple Data Sets", JMLR 7, 2006. There the ranks come from many data
+        sets, and Nemenyi's test on them gives one critical difference. Here is one data set: the
+        ranks come from its resamples, whose number is arbitrary and gives no such test, so two
+        models are told apart by their paired bootstrap p after Holm's correction.
+        """
+        apart = {(pair.better, pair.worse) for pair in self.pairs if pair.claimed}
+        groups: list[tuple[str, ...]] = []
+        reached = 0
+        for start in range(len(self.ranking)):
+            end = start + 1
+            while end < len(self.ranking) and not any(
+                (name, self.ranking[end]) in apart for name in self.ranking[start:end]
+            ):
+                end += 1
+            if end > reached:  # else it is part of the group before
+                groups.append(self.ranking[start:end])
+                reached = end
+        return tuple(groups)
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """One verdict per pair of models."""
+        return tuple(pair.sentence for pair in self.pairs)
+
+    def __str__(self) -> str:
+        width = max(len(name) for name in self.ranking)
+        ranks = dict(self.average_ranks)
+        alike = "; ".join(", ".join(group) for group in self.groups if len(group) > 1)
+        verdicts = [
+            f"{pair.sentence}; p {pair.p_adjusted:.2g}, McNemar p {pair.mcnemar_adjusted:.2g}"
+            for pair in self.pairs
+        ]
+        return "\n".join(
+            [
+                f"{self.metric.replace('_', ' ').replace('f1', 'F1')} on {self.images} images",
+                *(
+                    f"  {name:<{width}}  {score:.4f}  average rank {ranks[name]:.2f}"
+                    for name, score in self.scores
+                ),
+                f"not told apart: {alike or 'none'}",
+                *verdicts,
+                f"(p values after Holm's correction for {len(self.pairs)} comparisons)",
+            ]
+        )
+
+
+def _rounded(number: int) -> str:
+    """Two digits, as more would promise what a guess cannot keep."""
+    return f"{int(float(f'{number:.1e}')):,}"

@@ -1,0 +1,169 @@
+"""Evaluation: everything that labels and probabilities say about a model."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from tlkit.evaluation import _single_images as images
+from tlkit.evaluation._scored_predictions import ScoredPredictions
+from tlkit.evaluation._tables import (
+    Confusion,
+    PerClass,
+    as_dict,
+    class_scores,
+    mistakes,
+    normalized,
+    summary_text,
+)
+from tlkit.evaluation.checks import Floats, checked_labels
+from tlkit.evaluation.metrics import scores
+from tlkit.evaluation.predict import predicted_probabilities
+from tlkit.evaluation.test_time_augmentation import views_of
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Evaluation(ScoredPredictions):
+    """Scores of stored predictions, with scikit-learn's names and conventions.
+
+    Made by :meth:`from_predictions`, :meth:`load` or :func:`evaluate`, which check what goes in.
+
+    Args:
+        y_true: Class numbers, int64 of shape (n,).
+        probabilities: float64 of shape (n, classes), rows sum to one.
+        class_names: One name per class.
+        image_names: What each image is called; None if unknown.
+        image_digests: Digest of each image's content, uint8 of shape (n, bytes); None if unknown.
+    """
+
+    @cached_property
+    def per_class(self) -> PerClass:
+        """Precision, recall, F1 and number of images of each class; prints as a table."""
+        return class_scores(self.y_true, self.predictions, self.class_names)
+
+    def normalized_confusion(self, normalize: str = "true") -> Floats:
+        """The confusion matrix as shares, float64 of shape (k, k).
+
+        Args:
+            normalize: What sums to one, as in scikit-learn's ``confusion_matrix``: "true" each row,
+                "pred" each column, "all" the whole. Rows or columns without images stay 0.
+
+        Raises:
+            EvaluationError: If it is none of these.
+        """
+        return normalized(self.confusion, normalize)
+
+    def most_confused(self, n: int = 10) -> tuple[Confusion, ...]:
+        """The ``n`` most frequent mistakes, most frequent first; fewer if there are fewer."""
+        return mistakes(self.confusion, self.class_names)[: max(n, 0)]
+
+    def worst(self, n: int = 10) -> tuple[images.ImagePrediction, ...]:
+        """The ``n`` images with the highest log loss, highest first; of equals, the first."""
+        return images.worst(self, n)
+
+    def doubtful(self, n: int = 10, by: str = "margin") -> tuple[images.ImagePrediction, ...]:
+        """The ``n`` images of which the model is least sure, least sure first.
+
+        Args:
+            n: How many; fewer if there are fewer.
+            by: "margin" for the smallest difference of the two largest probabilities, "entropy" for
+                the largest entropy of all of them.
+
+        Raises:
+            EvaluationError: If ``by`` is neither.
+        """
+        return images.doubtful(self, n, by)
+
+    def baseline(self, training_labels: ArrayLike | None = None) -> Evaluation:
+        """What always answering the most frequent class would score on these images.
+
+        Args:
+            training_labels: Class numbers to count; None counts the labels of these images.
+
+        Returns:
+            An evaluation with probability 1 for that class; of equals, the first.
+        """
+        classes, labels = len(self.class_names), self.y_true
+        if training_labels is not None:
+            labels = checked_labels(training_labels, np.size(training_labels), classes)
+        answer = np.zeros(classes)
+        answer[np.bincount(labels, minlength=classes).argmax()] = 1
+        rows = np.tile(answer, (len(self), 1))
+        return Evaluation(self.y_true, rows, self.class_names, self.image_names, self.image_digests)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything but the predictions themselves, in types that JSON knows; NaN is None."""
+        return as_dict(self, [*scores.SCORES, *scores.LOSSES])
+
+    def to_json(self) -> str:
+        """:meth:`to_dict` as JSON text."""
+        return json.dumps(self.to_dict(), indent=1, allow_nan=False)
+
+    def summary(self) -> str:
+        """The main scores beside the most-frequent-class baseline, as lines of text."""
+        return summary_text(self, self.baseline(), [*scores.SCORES, *scores.LOSSES])
+
+    def __str__(self) -> str:
+        return self.summary()
+
+    def __repr__(self) -> str:
+        return (
+            f"Evaluation({len(self)} images, {len(self.class_names)} classes, "
+            f"weighted_f1={self.weighted_f1:.4f}, accuracy={self.accuracy:.4f})"
+        )
+
+
+def evaluate(
+    model_or_result: Any,
+    dataset: Any,
+    batch_size: int = 32,
+    *,
+    image_size: int | tuple[int, int] | None = None,
+    augmentation: Any = None,
+    views: int | None = None,
+    seed: int = 0,
+) -> Evaluation:
+    """Runs a model over a dataset and scores what it says.
+
+    Each image is seen once, as it is; or with ``augmentation``, several times (test-time
+    augmentation): once as it is and ``views - 1`` times changed at random, and the mean of the
+    probabilities is scored. Compare the two for the gain, with its interval::
+
+        tlkit.compare({
+            "plain": tlkit.evaluate(model, data),
+            "8 views": tlkit.evaluate(model, data, augmentation=tlkit.Augmentation(rotation=10)),
+        })
+
+    Args:
+        model_or_result: A ``keras.Model`` that takes RGB images of values 0..255, shape
+            (n, height, width, 3), and gives probabilities (n, classes); or anything with such a
+            ``model``, as a training result.
+        dataset: A :class:`tlkit.ImageDataset`.
+        batch_size: Images per batch, at least 1.
+        image_size: One side in pixels or (height, width); None asks the model.
+        augmentation: What a :class:`tlkit.Stage` takes: an :class:`tlkit.Augmentation`, a Keras
+            preprocessing layer, or None.
+        views: How often each image is seen in all, at least 2; None for 8. Only with
+            ``augmentation``.
+        seed: What is drawn for a view of an image follows from this, the view's number and the
+            image's position in the dataset alone.
+
+    Raises:
+        EvaluationError: If there is no model, the size is unknown, the dataset is empty, what
+            comes out are not probabilities of the dataset's classes, or ``views`` does not fit.
+        DataError: If the augmentation is none.
+    """
+    return Evaluation.from_predictions(
+        dataset.labels,
+        predicted_probabilities(
+            model_or_result, dataset, batch_size, image_size, views_of(augmentation, views, seed)
+        ),
+        dataset.class_names,
+        image_names=dataset.names,
+        image_digests=getattr(dataset, "image_digests", None),
+    )

@@ -1,0 +1,90 @@
+"""Gradients of class scores by feature maps, on any Keras backend.
+
+Keras has no public function for gradients, but it trains on every backend. So zeros that can be
+trained are added to the feature map, and one step of plain gradient descent with learning rate 1
+leaves exactly the negative gradient in them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from tlkit.evaluation.gradcam.feature_map import Cut
+
+
+class Gradients:
+    """Differentiates what follows a cut.
+
+    Args:
+        cut: Where the feature map is.
+        batch: Largest number of images at a time.
+    """
+
+    def __init__(self, cut: Cut, batch: int) -> None:
+        self._batch = batch
+        shape = cut.shape
+        features = keras.Input(shape, batch_size=batch, dtype="float32")
+        self._added = _Added((batch, *shape), dtype="float32")
+        scores = _Following(cut, dtype="float32")(self._added(features))
+        self._step = keras.Model(features, scores)
+        self._step.compile(
+            keras.optimizers.SGD(1.0), _ChosenScores(), run_eagerly=True, auto_scale_loss=False
+        )
+
+    def of(self, features: NDArray[Any], chosen: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Gradient of each image's chosen score by its feature map.
+
+        Args:
+            features: Shape (n, h, w, k), n at most the batch.
+            chosen: One-hot rows, shape (n, classes).
+
+        Returns:
+            float32 of shape (n, h, w, k).
+        """
+        count = len(features)
+        rows = np.minimum(np.arange(self._batch), count - 1)  # the last batch is filled up
+        self._added.zeros.assign(np.zeros(self._added.zeros.shape, np.float32))
+        self._step.train_on_batch(np.asarray(features, np.float32)[rows], chosen[rows])
+        return -np.asarray(keras.ops.convert_to_numpy(self._added.zeros.value)[:count])
+
+
+class _Added(keras.layers.Layer):  # type: ignore[misc]
+    """Adds zeros that can be trained, for each image its own."""
+
+    def __init__(self, shape: tuple[int, ...], **settings: Any) -> None:
+        super().__init__(**settings)
+        self.zeros = self.add_weight(shape=shape, initializer="zeros", name="zeros")
+
+    def call(self, features: Any) -> Any:
+        return features + self.zeros
+
+
+class _Following(keras.layers.Layer):  # type: ignore[misc]
+    """What follows the cut, at inference.
+
+    Held as a function, which Keras does not look into: no weight of the model is trained or has
+    its ``trainable`` flag changed, no statistic moves and no dropout acts.
+    """
+
+    def __init__(self, cut: Cut, **settings: Any) -> None:
+        super().__init__(**settings)
+        self._apply: Callable[[Any], Any] = lambda features: cut.following(features)
+
+    def call(self, features: Any) -> Any:
+        return keras.ops.cast(self._apply(features), "float32")
+
+
+class _ChosenScores(keras.losses.Loss):  # type: ignore[misc]
+    """The sum of the chosen scores: each image's gradient is then of its own score alone."""
+
+    def __init__(self) -> None:
+        super().__init__(reduction="sum")
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        return keras.ops.sum(y_true * y_pred, axis=-1)

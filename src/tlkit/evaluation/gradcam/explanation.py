@@ -1,0 +1,224 @@
+"""Grad-CAM: where in a picture a model sees a class."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from PIL import Image
+
+from tlkit.errors import EvaluationError
+from tlkit.evaluation.gradcam._gradients import Gradients
+from tlkit.evaluation.gradcam.feature_map import Cut, cut_at_features
+from tlkit.evaluation.predict import model_of, size_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Pixels = NDArray[np.uint8]
+Heat = NDArray[np.float32]
+
+# Matplotlib's "inferno" at even steps: its lightness rises with the heat, for every eye, in print.
+_COLOURS = np.array(
+    [(0, 0, 4), (66, 10, 104), (147, 38, 103), (221, 81, 58), (252, 165, 10), (252, 255, 164)]
+)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Explanation:
+    """Where a model sees a class in each image.
+
+    Args:
+        images: The images, uint8 of shape (n, height, width, 3).
+        heatmaps: How much each place speaks for the class, float32 of shape (n, height, width),
+            0..1; the hottest place of an image is 1, unless nothing in it speaks for the class:
+            then all is 0.
+        classes: Class number that each heatmap is about, int64 of shape (n,).
+        scores: Score of that class before the softmax, float32 of shape (n,).
+        layer: Name of the layer whose feature map was asked.
+    """
+
+    images: Pixels
+    heatmaps: Heat
+    classes: NDArray[np.int64]
+    scores: Heat
+    layer: str
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __repr__(self) -> str:
+        return f"Explanation({len(self)} images, layer {self.layer!r})"
+
+    def overlay(self, strength: float = 0.6) -> Pixels:
+        """The images in grey with the heat over them in colour: dark is cold, bright is hot.
+
+        Args:
+            strength: Share of the colour in 0..1; the rest is the image.
+
+        Returns:
+            uint8 of shape (n, height, width, 3).
+
+        Raises:
+            EvaluationError: If the strength is outside of 0..1.
+        """
+        if not 0 <= strength <= 1:
+            raise EvaluationError(f"strength={strength!r}: expected a share in 0..1, such as 0.6.")
+        grey = self.images.mean(axis=-1, keepdims=True)
+        steps = np.linspace(0, 1, len(_COLOURS))
+        heat = self.heatmaps[..., None]
+        colours = np.concatenate([np.interp(heat, steps, c) for c in _COLOURS.T], axis=-1)
+        # The same mixture everywhere: brightness then follows the heat on light and dark images.
+        mixed = np.rint((1 - strength) * grey + strength * colours)
+        return np.asarray(mixed, np.uint8)
+
+    def plot(self, index: int = 0, ax: Axes | None = None) -> Axes:
+        """Draws one image with its heat.
+
+        Args:
+            index: Which image.
+            ax: Where to draw; None makes a figure of its own.
+
+        Returns:
+            The Axes.
+
+        Raises:
+            EvaluationError: If there is no such image, or matplotlib is not installed.
+        """
+        from tlkit.evaluation.plots.canvas import axes_or_new
+
+        if not -len(self) <= index < len(self):
+            raise EvaluationError(f"index={index!r}: there are {len(self)} images, from 0.")
+        axes = axes_or_new(ax, (4, 4))
+        axes.imshow(self.overlay()[index])
+        axes.set_axis_off()
+        axes.set_title(f"class {self.classes[index]}, {self.layer}", fontsize=10)
+        return axes
+
+
+def explain(
+    model_or_result: Any,
+    images: Any,
+    classes: ArrayLike | None = None,
+    *,
+    layer: str | None = None,
+    batch_size: int = 16,
+) -> Explanation:
+    """Grad-CAM: which places of an image speak for a class.
+
+    With ``A`` the feature map, of h x w places and k channels, and ``y`` the score of the class,
+    ``heat = relu(sum over k of a_k * A_k)`` with ``a_k = mean over places of dy / dA_k``, enlarged
+    to the image (bilinear) and divided by its largest value. Source: R. R. Selvaraju et al.,
+    "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based Localization", ICCV 2017,
+    equations 1 and 2.
+
+    ``y`` is the class's score before the softmax: of a last layer with that activation, what it
+    gives without it; of a Softmax or Activation layer, what goes into it. A model that ends
+    otherwise is asked for its output as it is.
+
+    Works on every Keras backend, on Functional and Sequential models, and on those that hold
+    others as layers; the model is left as it was.
+
+    Args:
+        model_or_result: A ``keras.Model`` from images to classes, or anything with such a
+            ``model``, as a training result.
+        images: Raw RGB images as the model takes them, shape (n, height, width, 3), 0..255; or a
+            :class:`tlkit.ImageDataset`, of which ``dataset.subset([3, 7])`` is a part.
+        classes: Class number for each image, or one for all; None takes what the model predicts.
+        layer: Whose feature map; None takes the last one with more than one place.
+        batch_size: Images at a time, at least 1.
+
+    Returns:
+        The explanation: heatmaps, and pictures with ``overlay()`` and ``plot()``.
+
+    Raises:
+        EvaluationError: If there is no model, no feature map or no such layer, or images and
+            classes do not fit.
+
+    Example:
+        >>> import keras, numpy as np, tlkit, tlkit.testing
+        >>> trunk = tlkit.testing.tiny_model()
+        >>> x = keras.layers.GlobalAveragePooling2D()(trunk.output)
+        >>> model = keras.Model(trunk.input, keras.layers.Dense(3, "softmax")(x))
+        >>> tlkit.explain(model, np.zeros((2, 16, 16, 3), "uint8"), classes=1).heatmaps.shape
+        (2, 16, 16)
+    """
+    model = model_of(model_or_result)
+    pixels = _pixels(model, images)
+    if batch_size < 1:
+        raise EvaluationError(f"batch_size={batch_size!r}: expected 1 or more.")
+    cut = cut_at_features(model, pixels[:1], layer)
+    wanted = _wanted(classes, len(pixels))
+    gradients = Gradients(cut, min(batch_size, len(pixels)))
+    kept: tuple[list[Any], ...] = ([], [], [])
+    for start in range(0, len(pixels), batch_size):
+        part = slice(start, start + batch_size)
+        found = _explained(cut, gradients, pixels[part], None if wanted is None else wanted[part])
+        for rows, new in zip(kept, found, strict=True):
+            rows.append(new)
+    maps, chosen, scores = map(np.concatenate, kept)
+    return Explanation(
+        np.clip(np.rint(pixels), 0, 255).astype(np.uint8),
+        _enlarged(maps, pixels.shape[1:3]),
+        chosen,
+        scores,
+        cut.layer,
+    )
+
+
+def _explained(
+    cut: Cut, gradients: Gradients, images: NDArray[Any], wanted: NDArray[np.int64] | None
+) -> tuple[Heat, NDArray[np.int64], Heat]:
+    """Small heatmaps of one batch, the classes they are about, and those classes' scores."""
+    features = cut.features(images)
+    scores = cut.scores(features)
+    chosen = scores.argmax(axis=1) if wanted is None else wanted
+    if chosen.max() >= scores.shape[1]:
+        raise EvaluationError(
+            f"classes holds {chosen.max()}, and the model knows {scores.shape[1]} classes, 0 .. "
+            f"{scores.shape[1] - 1}."
+        )
+    slopes = gradients.of(features, np.eye(scores.shape[1], dtype=np.float32)[chosen])
+    weights = slopes.mean(axis=(1, 2))
+    heat = np.maximum(np.einsum("nhwk,nk->nhw", features, weights), 0).astype(np.float32)
+    return heat, chosen.astype(np.int64), scores[np.arange(len(chosen)), chosen]
+
+
+def _pixels(model: Any, images: Any) -> NDArray[Any]:
+    if hasattr(images, "load") and hasattr(images, "class_names"):
+        images = images.load(np.arange(len(images)), size_of(model))
+    pixels = np.asarray(images)
+    if pixels.ndim != 4 or pixels.shape[-1] != 3 or not len(pixels):
+        raise EvaluationError(
+            f"images have shape {pixels.shape}; expected (n, height, width, 3) with n of 1 or more."
+            " A single image is images[None]."
+        )
+    return pixels
+
+
+def _wanted(classes: ArrayLike | None, images: int) -> NDArray[np.int64] | None:
+    if classes is None:
+        return None
+    wanted = np.asarray(classes)
+    if wanted.shape not in ((), (images,)) or not np.issubdtype(wanted.dtype, np.integer):
+        raise EvaluationError(
+            f"classes has shape {wanted.shape} and type {wanted.dtype}; expected one class number, "
+            f"or {images} of them, one for each image."
+        )
+    if wanted.min() < 0:
+        raise EvaluationError(f"classes holds {wanted.min()}; class numbers count from 0.")
+    return np.broadcast_to(wanted, (images,)).astype(np.int64)
+
+
+def _enlarged(maps: Heat, size: tuple[int, ...]) -> Heat:
+    height, width = size
+    grown = [
+        np.asarray(Image.fromarray(heat).resize((width, height), Image.Resampling.BILINEAR))
+        for heat in maps
+    ]
+    heat = np.stack(grown)
+    top = heat.max(axis=(1, 2), keepdims=True)
+    share = np.divide(heat, top, out=np.zeros_like(heat), where=top > 0)
+    return np.asarray(share.clip(0, 1), np.float32)

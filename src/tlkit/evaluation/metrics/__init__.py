@@ -1,0 +1,1 @@
+"""Figures and their intervals, as functions of labels and probabilities."""

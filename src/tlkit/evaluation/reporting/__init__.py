@@ -1,1 +1,0 @@
-"""The parts of a report page; `tlkit.evaluation.report` puts them together."""

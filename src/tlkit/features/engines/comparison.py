@@ -1,0 +1,196 @@
+"""Engines side by side: each must give what Keras gives, and the fastest is taken."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tlkit.errors import EngineError
+from tlkit.features.engines.engine import Engine, KerasEngine
+from tlkit.features.engines.registry import missing_for
+from tlkit.features.engines.spec import EngineSpec
+
+PARITY = 1e-4
+# What another engine may be hoped to save of the time that Keras takes, or that an engine other
+# than Keras takes: those differ by less among themselves.
+HOPED_OF_KERAS = 0.4
+HOPED_OF_ANOTHER = 0.1
+# Seconds to read what was exported before, to compare and to time it.
+READING_S = 1.2
+ROUNDS = 5
+ENOUGH_S = 1.0
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The engine for a trunk.
+
+    Args:
+        engine: What runs it.
+        why: One line.
+        images: For how many images at most it would be chosen again.
+        measured: Whether there was something to measure.
+    """
+
+    engine: Engine
+    why: str
+    images: float = float("inf")
+    measured: bool = True
+
+
+@dataclass
+class _Weighing:
+    """What has been found out so far about the engines for a trunk."""
+
+    fastest: Engine
+    ms: dict[str, float]
+    images_ahead: int
+    failures: list[str] = field(default_factory=list)
+    untried: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def ahead_s(self) -> float:
+        """Seconds of work on the fastest engine so far."""
+        return self.ms[self.fastest.name] * self.images_ahead / 1000
+
+    def enough_s(self, spec: EngineSpec, stem: Path) -> float:
+        """Return the seconds of work from which on trying an engine can pay for itself."""
+        hoped = HOPED_OF_KERAS if self.fastest.name == "keras" else HOPED_OF_ANOTHER
+        return (READING_S if spec.files(stem) else spec.export_s) / hoped
+
+    def add(self, engine: Engine, ms: dict[str, float]) -> None:
+        """Take in an engine that agrees, timed in turn with the fastest so far."""
+        if ms[engine.name] < ms[self.fastest.name]:
+            self.fastest = engine
+        # The fastest so far was timed before as well; its best run is the one that counts.
+        self.ms |= {name: min(each, self.ms.get(name, each)) for name, each in ms.items()}
+
+    def choice(self) -> Choice:
+        """Return the fastest with the figures of all, on one line."""
+        ranked = sorted(self.ms.items(), key=lambda item: (item[0] != self.fastest.name, item[1]))
+        figures = "ms an image: " + ", ".join(f"{name} {ms:.1f}" for name, ms in ranked)
+        parts = [self.fastest.name, figures, *self.failures]
+        if self.untried:
+            untried = " and ".join(self.untried)
+            parts.append(f"{untried} not tried for the {self.ahead_s:.0f} s of work that are left")
+        enough_s = min(self.untried.values(), default=float("inf"))
+        images = 1000 * enough_s / self.ms[self.fastest.name]
+        return Choice(self.fastest, "; ".join(parts), images)
+
+
+def fastest(
+    trunk: Any, sample: np.ndarray, images_ahead: int, stem: Path, rivals: Sequence[EngineSpec]
+) -> Choice:
+    """Return the fastest of Keras and its rivals; see `choose_engine`.
+
+    Args:
+        trunk: The model to run.
+        sample: Real images ``(n, h, w, 3)``, 0..255, on which all are compared and timed.
+        images_ahead: How many images there are to run.
+        stem: Where exported models lie.
+        rivals: Every other engine, whether it can run here or not.
+    """
+    keras_engine = KerasEngine(trunk)
+    waiting = [spec for spec in rivals if not missing_for(spec)]
+    if not waiting:
+        return Choice(keras_engine, f"keras{_hint(rivals)}", images_ahead, measured=False)
+    expected = keras_engine.run(sample)
+    found = _Weighing(keras_engine, _timed([keras_engine], sample), images_ahead)
+    while waiting:
+        # Anew each time: an engine may read what another has exported.
+        waiting.sort(key=lambda spec: 0 if spec.files(stem) else spec.export_s)
+        spec = waiting.pop(0)
+        enough_s = found.enough_s(spec, stem)
+        if found.ahead_s < enough_s:
+            found.untried[spec.name] = enough_s
+            continue
+        try:
+            engine = agreeing(spec, trunk, stem, sample, expected)
+            found.add(engine, _timed([found.fastest, engine], sample))
+        except Exception as error:  # noqa: BLE001 - said in the notice; another engine runs it
+            found.failures.append(one_line(spec.name, error))
+    return found.choice()
+
+
+def _hint(rivals: Sequence[EngineSpec]) -> str:
+    """Return what to install for the engines that come with tlkit."""
+    wanted = [missing_for(spec) for spec in rivals if spec.distribution == "tlkit"]
+    named = " or ".join(wanted)
+    return f"; {named} may be several times faster" if named else ", the only engine here"
+
+
+def one_line(name: str, error: Exception) -> str:
+    """Return an error as a part of one line that names the engine."""
+    first = (str(error) or type(error).__name__).splitlines()[0]
+    return first if name in first else f"{name}: {first}"
+
+
+def agreeing(
+    spec: EngineSpec, trunk: Any, stem: Path, sample: np.ndarray, expected: np.ndarray
+) -> Engine:
+    """Make an engine that gives what Keras gives; from a new export where an old one does not."""
+    kept = spec.files(stem)
+    try:
+        return _compared(spec, trunk, stem, sample, expected)
+    except EngineError:
+        if not kept:
+            raise
+    for file in kept:
+        file.unlink(missing_ok=True)
+    return _compared(spec, trunk, stem, sample, expected)
+
+
+def _compared(
+    spec: EngineSpec, trunk: Any, stem: Path, sample: np.ndarray, expected: np.ndarray
+) -> Engine:
+    try:
+        engine = spec.make(trunk, stem)
+    except EngineError:
+        raise
+    except Exception as error:
+        raise EngineError(f"{spec.name} cannot be made: {error}") from error
+    try:
+        output = np.asarray(engine.run(sample))
+    except Exception as error:
+        raise EngineError(f"{spec.name} cannot run the exported trunk: {error}") from error
+    if engine.name != spec.name:
+        raise EngineError(f"{spec.name} made an engine that is called {engine.name!r}.")
+    if output.shape != expected.shape or output.dtype != np.float32:
+        raise EngineError(
+            f"{spec.name} gives {output.dtype} of shape {output.shape}, expected float32 of shape "
+            f"{expected.shape}, as Keras gives."
+        )
+    difference = np.abs(output - expected).max() / max(np.abs(expected).max(), 1e-12)
+    if not difference <= PARITY:
+        raise EngineError(
+            f"{spec.name} differs from Keras by {difference:.1e} of the largest output, more "
+            f"than {PARITY:.0e}. Use engine='keras' for this trunk."
+        )
+    return engine
+
+
+def _timed(engines: Sequence[Engine], sample: np.ndarray) -> dict[str, float]:
+    """Return the milliseconds that engines take for an image, each at its best of a few runs.
+
+    They run in turn, since other programs make a run longer, never shorter, and not always for the
+    same time. All have run these images before, in the comparison.
+    """
+    runs: dict[str, list[float]] = {engine.name: [] for engine in engines}
+    started = time.perf_counter()
+    for _ in range(ROUNDS):
+        for engine in engines:
+            runs[engine.name].append(_milliseconds_per_image(engine, sample))
+        if time.perf_counter() - started > ENOUGH_S * len(engines):
+            break
+    return {name: min(each) for name, each in runs.items()}
+
+
+def _milliseconds_per_image(engine: Engine, sample: np.ndarray) -> float:
+    start = time.perf_counter()
+    engine.run(sample)
+    return 1000 * (time.perf_counter() - start) / len(sample)

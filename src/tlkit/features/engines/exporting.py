@@ -1,0 +1,72 @@
+"""TensorFlow writes exports: in this process, or in one of its own beside another backend."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from textwrap import shorten
+from typing import Any
+
+from tlkit.errors import EngineError
+from tlkit.features.engines.spec import backend
+
+PATIENCE_S = 900
+
+
+def write_export(write: Callable[[Any, Path], None], trunk: Any, file: Path) -> None:
+    """Call ``write(trunk, file)`` where Keras runs on TensorFlow.
+
+    Any backend builds the same network from a ``.keras`` file. On another one than TensorFlow, the
+    trunk is saved as one and a new process, about ten seconds slower, reads and exports it. That
+    process uses no GPU.
+
+    Args:
+        write: A function at the top of a module of tlkit.
+        trunk: A built keras.Model.
+        file: What is to be written.
+
+    Raises:
+        EngineError: The process failed, for example because the trunk has layers of your own that
+            are defined in your program; the message is that of the process.
+    """
+    if backend() == "tensorflow":
+        write(trunk, file)
+        return
+    with tempfile.TemporaryDirectory(prefix="tlkit-") as folder:
+        saved = Path(folder) / "trunk.keras"
+        trunk.save(saved)
+        arguments = [write.__module__, write.__name__, str(saved), str(file)]
+        _run([sys.executable, "-P", "-m", "tlkit.features.engines.exporting", *arguments])
+
+
+def _run(command: Sequence[str]) -> None:
+    elsewhere = {**os.environ, "KERAS_BACKEND": "tensorflow", "CUDA_VISIBLE_DEVICES": "-1"}
+    try:
+        subprocess.run(
+            command, env=elsewhere, check=True, capture_output=True, text=True, timeout=PATIENCE_S
+        )
+    except subprocess.CalledProcessError as error:
+        lines = error.stderr.strip().splitlines() or [f"exit status {error.returncode}"]
+        raise EngineError(
+            f"TensorFlow, in a process of its own: {shorten(lines[-1], 300)}"
+        ) from error
+    except subprocess.TimeoutExpired as error:
+        raise EngineError(f"TensorFlow took more than {PATIENCE_S} s for it") from error
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Read a trunk and export it: module and name of the function, the trunk's file, the target."""
+    import keras
+
+    module, name, saved, file = arguments
+    trunk = keras.models.load_model(saved, compile=False)
+    getattr(importlib.import_module(module), name)(trunk, Path(file))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,218 @@
+"""The OpenVINO engine, from the extra ``tlkit[openvino]``."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+import tempfile
+import threading
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tlkit._threads import core_limit
+from tlkit.backbones.plugins import hookimpl
+from tlkit.errors import EngineError
+from tlkit.features.engines.exporting import write_export
+from tlkit.features.engines.spec import EngineSpec, installed
+
+SUFFIX = ".openvino"
+MOST_CONSTANTS = 20_000_000
+_log = logging.getLogger("tlkit")
+# Some CPUs would compute in bfloat16 unasked, a hundred times less exactly.
+SETTINGS = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "THROUGHPUT"}
+
+
+class OpenVinoEngine:
+    """A trunk exported to OpenVINO and run on the CPU, one image at a time on every core.
+
+    An image alone keeps its activations in a core's own cache, and cores that run images of their
+    own never wait for each other, also while the tail trains beside them.
+
+    Args:
+        trunk: A built keras.Model.
+        stem: Where the exported model is kept, but for its suffix; read where it exists already
+            and is whole, and made from an export to ONNX where that is there.
+
+    Raises:
+        EngineError: OpenVINO is not installed, or the trunk cannot be exported or loaded.
+    """
+
+    name = "openvino"
+
+    def __init__(self, trunk: Any, stem: Path) -> None:
+        self._runtime = _runtime()
+        core = self._runtime.Core()
+        size, cores = tuple(trunk.input_shape[1:]), core_limit()
+        settings = {**SETTINGS, **({"INFERENCE_NUM_THREADS": cores} if cores else {})}
+        try:
+            network = _network(core, trunk, stem)
+            network.reshape([1, *size])
+            compiled = core.compile_model(network, "CPU", settings)
+        except EngineError:
+            raise
+        except Exception as error:
+            raise EngineError(f"OpenVINO cannot load the exported trunk: {error}") from error
+        self._compiled = compiled
+        self._shape = tuple(compiled.output(0).shape)[1:]
+        self._queue = self._runtime.AsyncInferQueue(compiled)
+        self._queue.set_callback(_keep)
+        self._busy = threading.Lock()
+
+    def run(self, images: np.ndarray) -> np.ndarray:
+        """Return the trunk's float32 output for images ``(n, h, w, 3)``, 0..255."""
+        batch = np.ascontiguousarray(images, "float32")
+        output = np.empty((len(batch), *self._shape), "float32")
+        with self._busy:  # wait_all is for the images of every thread
+            for row in range(len(batch)):
+                self._queue.start_async({0: batch[row : row + 1]}, (output, row), True)
+            self._queue.wait_all()
+        return output
+
+
+def _keep(request: Any, place: tuple[np.ndarray, int]) -> None:
+    output, row = place
+    output[row] = request.get_output_tensor(0).data[0]
+
+
+def _runtime() -> Any:
+    try:
+        with _without_telemetry():
+            import openvino
+    except ImportError as error:
+        raise EngineError(
+            "engine='openvino' needs OpenVINO. Install it with: pip install 'tlkit[openvino]'"
+        ) from error
+    return openvino
+
+
+@contextlib.contextmanager
+def _without_telemetry() -> Iterator[None]:
+    """Keep OpenVINO from reporting its use to Google Analytics, as it does when imported.
+
+    Where openvino-telemetry cannot be imported OpenVINO does without; the package is hidden while
+    OpenVINO is imported, and only if nobody has imported it before.
+    """
+    package = "openvino_telemetry"
+    hidden = package not in sys.modules
+    if hidden:
+        sys.modules[package] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        if hidden:
+            sys.modules.pop(package, None)
+
+
+def _network(core: Any, trunk: Any, stem: Path) -> Any:
+    """Return the trunk for OpenVINO: kept, made from its ONNX file, or exported anew."""
+    file, exchanged = (stem.with_name(stem.name + suffix) for suffix in (SUFFIX, ".onnx"))
+    network = _unpacked(core, file)
+    if network is None and exchanged.is_file():
+        network = _from_onnx(core, exchanged)
+    return _exported(core, trunk, file) if network is None else network
+
+
+def _unpacked(core: Any, file: Path) -> Any:
+    """Read a kept network, or return None where it is not there, not whole, or of another time."""
+    try:
+        with zipfile.ZipFile(file) as both:  # which checks the CRC of what it reads
+            return core.read_model(both.read("model.xml"), both.read("model.bin"))
+    except FileNotFoundError:
+        return None
+    except Exception as error:  # noqa: BLE001 - damaged in any way
+        _log.warning("%s is damaged and is made again: %s", file.name, error)
+        file.unlink(missing_ok=True)
+        return None
+
+
+def _from_onnx(core: Any, file: Path) -> Any:
+    try:
+        network = core.read_model(file)
+    except Exception as error:  # noqa: BLE001 - there is an export of its own
+        _log.warning("OpenVINO cannot read %s and exports anew: %s", file.name, error)
+        return None
+    # Some exports have constants for inputs.
+    return network if len(network.inputs) == 1 else None
+
+
+def _exported(core: Any, trunk: Any, file: Path) -> Any:
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            xml = Path(folder) / "model.xml"
+            write_export(write_network, trunk, xml)
+            parts = {name: (xml.parent / name).read_bytes() for name in ("model.xml", "model.bin")}
+    except Exception as error:
+        raise EngineError(f"the trunk cannot be exported to OpenVINO: {error}") from error
+    with contextlib.suppress(OSError):  # a store may be for reading only, or full
+        _pack(parts, file)
+    return core.read_model(parts["model.xml"], parts["model.bin"])
+
+
+def write_network(trunk: Any, xml: Path) -> None:
+    """Write a trunk of TensorFlow for OpenVINO, ``model.xml`` and ``model.bin`` beside it.
+
+    It is what Keras's export does, but for its search for every variable: half of its time.
+    """
+    import tensorflow as tf
+
+    openvino = _runtime()
+    images = tf.TensorSpec((None, *trunk.input_shape[1:]), "float32")
+    traced = tf.function(_called(trunk), input_signature=[images])
+    network = openvino.convert_model(traced.get_concrete_function())
+    openvino.save_model(network, xml, compress_to_fp16=False)
+
+
+def _called(trunk: Any) -> Callable[[Any], Any]:
+    """Return a function of images in which small weights are constants.
+
+    OpenVINO seeks each variable among all others, several times: two thirds of what DenseNet121
+    takes. Of large weights a constant is a copy that costs more than it saves.
+    """
+    import tensorflow as tf
+
+    if trunk.count_params() > MOST_CONSTANTS:
+        return lambda x: trunk(x, training=False)
+    kinds = (trunk.trainable_variables, trunk.non_trainable_variables)
+    weights = [[variable.numpy() for variable in kind] for kind in kinds]
+
+    def call(x: Any) -> Any:
+        constants = [[tf.constant(array) for array in kind] for kind in weights]
+        return trunk.stateless_call(*constants, x, training=False)[0]
+
+    return call
+
+
+def _pack(parts: dict[str, bytes], file: Path) -> None:
+    part = file.with_name(f".{file.name}.{os.getpid()}.part")
+    try:
+        with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as both:
+            for name, content in parts.items():
+                both.writestr(name, content)
+        part.replace(file)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _missing() -> str:
+    return "" if installed("openvino") else "'tlkit[openvino]'"
+
+
+@hookimpl
+def tlkit_engines() -> list[EngineSpec]:
+    """OpenVINO."""
+    return [
+        EngineSpec(
+            name=OpenVinoEngine.name,
+            make=OpenVinoEngine,
+            missing=_missing,
+            reads=(SUFFIX, ".onnx"),
+            packages=("openvino",),
+            export_s=4.0,
+        )
+    ]

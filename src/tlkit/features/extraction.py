@@ -1,0 +1,157 @@
+"""Features of a data set from a frozen backbone, for a training to come or for work of your own."""
+
+from __future__ import annotations
+
+import weakref
+from concurrent.futures import Executor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tlkit._progress import Console, Reporter, Silent
+from tlkit.backbones.build import Backbone, ImageSize
+from tlkit.data.dataset import ImageDataset
+from tlkit.data.images import Images
+from tlkit.errors import CutError, TrainingError
+from tlkit.features.store.rows import FeatureRows
+from tlkit.features.store.store import open_store
+from tlkit.features.trunk import Trunk
+from tlkit.freezing.head import Head
+from tlkit.freezing.phase import Phase, prepare, selections
+from tlkit.freezing.policies import FreezeAll, Policy
+from tlkit.freezing.whole_model import assemble
+
+
+@dataclass(frozen=True)
+class Features:
+    """Features of images, with their labels; ``numpy.asarray(features)`` gives all of them.
+
+    Args:
+        rows: Features ``(n, ...)``; indexed like a NumPy array, read from disk where they are
+            large.
+        labels: Class number of each image, int64 ``(n,)``.
+        class_names: Names of the classes.
+        cut: Name of the layer whose output they are.
+        notes: Which engine computed them and why, or that they were read.
+    """
+
+    rows: FeatureRows
+    labels: NDArray[np.int64]
+    class_names: tuple[str, ...]
+    cut: str
+    notes: tuple[str, ...]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the features, (n, ...)."""
+        return self.rows.shape
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, indices: Any) -> NDArray[Any]:
+        """Return the features at some positions."""
+        return self.rows[indices]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        return self.rows.__array__(dtype, copy)
+
+
+def extract(
+    backbone: Backbone,
+    dataset: ImageDataset,
+    *,
+    policy: Policy | None = None,
+    image_size: ImageSize | None = None,
+    weights: str | Path | None = "imagenet",
+    preprocessing: str = "auto",
+    engine: str = "auto",
+    cache: bool | str | Path = True,
+    feature_dtype: str = "float32",
+    executor: Executor | None = None,
+    seed: int = 0,
+    verbose: int = 1,
+) -> Features:
+    """Compute the features of images once, and keep them where `StagedTrainer` looks for them.
+
+    They are what the first trained layer of a stage gets: with `FreezeAll` the backbone's output,
+    averaged over the picture. A trainer with the same backbone, settings and cache finds them, as
+    does this function the next time, in this or another process.
+
+    Args:
+        backbone: As for `StagedTrainer`.
+        dataset: The images.
+        policy: Of the stage to come, which says how far it is frozen; ``FreezeAll()`` where None.
+        image_size: As for `StagedTrainer`, and so are the next five.
+        weights: Of the backbone.
+        preprocessing: Of the images.
+        engine: What runs the frozen part.
+        cache: Where features are kept; False keeps them as long as what is returned.
+        feature_dtype: As what they are stored.
+        executor: Whose workers share the work: `tlkit.processes`, any other
+            ``concurrent.futures.Executor``, or ``Client.get_executor()`` of Dask. They need the
+            same files and the same cache folder. What a worker fails to do is done here.
+        seed: Random weights, where ``weights`` is None, follow from it.
+        verbose: 0 shows nothing, 1 a progress bar.
+
+    Returns:
+        The features and labels, in the order of the images.
+
+    Raises:
+        CutError: Nothing of the model is frozen, or it cannot be cut.
+        DamagedImageError: An image cannot be read.
+        CacheError: The cache folder cannot be written.
+        FeatureError: The executor's workers are forked copies of this process.
+
+    Example:
+        >>> import tlkit, tlkit.testing
+        >>> data = tlkit.testing.tiny_dataset()
+        >>> features = tlkit.extract(
+        ...     tlkit.testing.tiny_backbone(), data, weights=None, cache=False, verbose=0)
+        >>> features.shape, features.labels.shape
+        ((48, 12), (48,))
+    """
+    if feature_dtype not in ("float32", "float16"):
+        raise TrainingError(f"feature_dtype={feature_dtype!r}, expected 'float32' or 'float16'.")
+    phase = _phase(backbone, policy or FreezeAll(), image_size, weights, preprocessing, seed)
+    reporter: Reporter = Console() if verbose else Silent()
+    with ExitStack() as stack:
+        store = stack.enter_context(open_store(cache))
+        trunk = Trunk(phase.trunk, store, engine, reporter.step, len(dataset), feature_dtype)
+        trunk.executor = executor
+        rows = trunk.features(Images(dataset, trunk.size).pixels, dataset.image_digests)
+        weakref.finalize(rows, stack.pop_all().close)
+    assert phase.cut is not None
+    return Features(rows, dataset.labels, dataset.class_names, phase.cut.name, tuple(trunk.notes))
+
+
+def _phase(
+    backbone: Backbone,
+    policy: Policy,
+    image_size: ImageSize | None,
+    weights: str | Path | None,
+    preprocessing: str,
+    seed: int,
+) -> Phase:
+    """Return the first phase of a stage of that policy, which has a trunk."""
+    parts = assemble(
+        backbone,
+        Head(),
+        2,  # the trunk ends below the first layer to which it matters
+        image_size=image_size,
+        weights=weights,
+        preprocessing=preprocessing,
+        seed=seed,
+    )
+    (_, _, chosen), *_ = selections(policy, parts, 1)
+    phase = prepare(parts, chosen, policy)
+    if phase.trunk is None:
+        raise CutError(
+            f"No part of {parts.model.name!r} can be computed once and kept under {policy!r}. "
+            f"{phase.note or 'Its first layers are to be trained.'} Freeze more of it."
+        )
+    return phase

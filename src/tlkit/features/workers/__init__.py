@@ -1,0 +1,1 @@
+"""Frozen work spread over the workers of an executor."""

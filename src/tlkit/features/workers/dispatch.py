@@ -1,0 +1,132 @@
+"""The process that asks an executor for features: a shard is a task.
+
+The trunk travels as a ``.keras`` file in the store, where every worker finds it and where it leaves
+the features. What a worker cannot do is done here.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
+from contextlib import suppress
+
+import numpy as np
+
+from tlkit.data.batches import PixelCache
+from tlkit.errors import CacheError, EngineError, TlkitError
+from tlkit.features.trunk import Progress, Trunk
+from tlkit.features.workers.tasks import Task, at_home, compute, refuse_fork, trunk_file
+
+_log = logging.getLogger("tlkit")
+
+
+class Spread:
+    """Has the shards of one data set computed by an executor.
+
+    Args:
+        executor: Any; its workers see the same files.
+        trunk: What is run.
+        engine: Name of the engine that was chosen.
+        pixels: The images.
+        ids: SHA-256 of each image's content.
+        add: Computes the features of some positions in this process.
+
+    Raises:
+        FeatureError: Its workers would be forked.
+    """
+
+    def __init__(
+        self,
+        executor: Executor,
+        trunk: Trunk,
+        engine: str,
+        pixels: PixelCache,
+        ids: np.ndarray,
+        add: Callable[[np.ndarray], bool],
+    ) -> None:
+        refuse_fork(executor)
+        self.failed = ""
+        self._executor, self._trunk, self._engine = executor, trunk, engine
+        self._pixels, self._ids, self._add = pixels, ids, add
+
+    def add(self, parts: Sequence[np.ndarray], done: int, show: Progress) -> bool:
+        """Have parts of the images computed, and return whether any is there now.
+
+        What could not be computed is said in ``failed`` and by a warning.
+
+        Raises:
+            TlkitError: An image cannot be read, or the store not be written.
+        """
+        waiting: dict[Future[bool], int] = {}
+        added, errors = False, []
+        with at_home(self._add) as home:
+            try:
+                self._leave_trunk()
+                for part in parts:
+                    waiting[self._executor.submit(compute, self._task(part, home))] = len(part)
+                for future in as_completed(waiting):
+                    error = None if future.cancelled() else future.exception()
+                    if isinstance(error, TlkitError) and not isinstance(error, EngineError):
+                        raise error
+                    if error is None and not future.cancelled():
+                        added = future.result() or added
+                        done += waiting[future]
+                        show("features", done, len(self._ids))
+                    else:
+                        errors.append(error)
+            except (RuntimeError, EngineError) as error:  # broken or shut down; no trunk file
+                errors.append(error)
+            finally:
+                for future in waiting:
+                    future.cancel()
+        if errors:
+            self._tell(errors[0])
+        return added
+
+    def _task(self, part: np.ndarray, home: str) -> Task:
+        import keras
+
+        store = self._trunk.store
+        return Task(
+            images=self._pixels.subset(part),
+            chosen=part,
+            ids=self._ids[part],
+            size=self._trunk.size,
+            root=store.root.parent.absolute(),
+            limit=store.limit,
+            trunk=self._trunk.fingerprint,
+            engine=self._engine,
+            dtype=self._trunk.dtype,
+            backend=keras.backend.backend(),
+            home=home,
+        )
+
+    def _leave_trunk(self) -> None:
+        """Leave the trunk in the store, where workers find it."""
+        file = trunk_file(self._trunk.store, self._trunk.fingerprint)
+        if isinstance(self._executor, ThreadPoolExecutor) or file.is_file():
+            return
+        part = file.with_name(f".{file.stem}.{uuid.uuid4().hex}.part.keras")
+        try:
+            self._trunk.model.save(part)
+            part.replace(file)
+        except OSError as error:
+            raise CacheError(
+                f"The trunk could not be written to {file.parent} for the workers: {error}. Free "
+                "some space there, or give another folder with cache=PATH or TLKIT_CACHE_DIR."
+            ) from error
+        except (TypeError, ValueError, NotImplementedError) as error:
+            raise EngineError(f"the trunk cannot be saved for them: {error}") from error
+        finally:
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
+
+    def _tell(self, error: BaseException | None) -> None:
+        what = type(self._executor).__name__
+        lines = str(error).strip().splitlines() if error else []
+        why = f"{type(error).__name__}: {lines[0] if lines else 'no reason given'}"
+        self.failed = f"workers of {what} failed ({why}); what they left was computed here"
+        _log.warning("%s", self.failed)
+        self._trunk.notes.append(self.failed)

@@ -1,0 +1,158 @@
+"""What the workers of an executor do: compute the features of a shard and leave them in the store.
+
+A task carries the images of its shard, by their paths where they lie in files. Only whether the
+features are there comes back.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tlkit.data.batches import PixelCache
+from tlkit.errors import DataError, EngineError, FeatureError
+from tlkit.features.store.store import FeatureStore
+from tlkit.features.trunk import Trunk
+
+# What workers that are threads of the process that asks use: its own trunk and pixels.
+_AT_HOME: dict[str, tuple[int, Callable[[np.ndarray], bool]]] = {}
+# The trunk that this worker has built last, and no older one.
+_built: dict[tuple[Any, ...], Trunk] = {}
+_building = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Task:
+    """The features of some images, to be computed and stored by a worker.
+
+    Args:
+        images: These images alone, an ImageDataset.
+        chosen: Their positions in the data set of the process that asks.
+        ids: SHA-256 of each one's content as that process found it.
+        size: (height, width) in pixels.
+        root: Folder of the store.
+        limit: The most bytes that it may take.
+        trunk: Fingerprint of the trunk.
+        engine: Name of the engine.
+        dtype: As what features are stored.
+        backend: Of Keras.
+        home: By what the process that asks knows itself.
+    """
+
+    images: Any
+    chosen: np.ndarray
+    ids: np.ndarray
+    size: tuple[int, int]
+    root: Path
+    limit: int
+    trunk: str
+    engine: str
+    dtype: str
+    backend: str
+    home: str
+
+
+@contextmanager
+def at_home(add: Callable[[np.ndarray], bool]) -> Iterator[str]:
+    """Have workers that are threads of this process compute with what it has already.
+
+    Args:
+        add: Computes the features of some positions.
+
+    Yields:
+        What their tasks carry as ``home``.
+    """
+    home = uuid.uuid4().hex
+    _AT_HOME[home] = os.getpid(), add
+    try:
+        yield home
+    finally:
+        del _AT_HOME[home]
+
+
+def refuse_fork(executor: Executor) -> None:
+    """Raise where the workers of an executor would be forked copies of this process.
+
+    Raises:
+        FeatureError: Says how to make them otherwise.
+    """
+    context = getattr(executor, "_mp_context", None)
+    if context is not None and context.get_start_method() == "fork":
+        raise _forked()
+
+
+def compute(task: Task) -> bool:
+    """Compute the features of a task and store them; what a worker does.
+
+    Returns:
+        Whether they are there; False where somebody else is computing them.
+
+    Raises:
+        DataError: An image is not what the process that asks has read.
+        EngineError: This worker cannot run the trunk.
+    """
+    pid, add = _AT_HOME.get(task.home, (os.getpid(), None))
+    if pid != os.getpid():
+        raise _forked()
+    if add is not None:
+        return add(task.chosen)
+    changed = np.flatnonzero((task.images.image_digests != task.ids).any(axis=1))
+    if len(changed):
+        raise DataError(
+            f"{task.images.names[changed[0]]} is not the same file on {socket.gethostname()}, "
+            "where a worker runs, as it was when its features were asked for. Workers must see the "
+            "same files under the same paths, and images must not change while they are used."
+        )
+    pixels = PixelCache(task.images, task.size)
+    with _building:
+        trunk = _trunk(task)
+        engine = trunk.ready(pixels)
+    return trunk.add(engine, pixels, np.arange(len(task.ids)), task.ids)
+
+
+def trunk_file(store: FeatureStore, fingerprint: str) -> Path:
+    """Return where a trunk is left for workers."""
+    return store.trunk_stem(fingerprint).with_suffix(".keras")
+
+
+def _trunk(task: Task) -> Trunk:
+    import keras
+
+    if keras.backend.backend() != task.backend:
+        raise EngineError(
+            f"Keras runs on {keras.backend.backend()} in a worker and on {task.backend} in the "
+            "process that asks. Set KERAS_BACKEND for the workers"
+        )
+    key = (task.root, task.trunk, task.engine, task.dtype)
+    if key not in _built:
+        if _built:  # two trunks would take twice the memory; Keras would keep both
+            _built.clear()
+            keras.utils.clear_session()
+        store = FeatureStore(task.root, task.limit)
+        try:
+            model = keras.models.load_model(trunk_file(store, task.trunk), compile=False)
+        except (OSError, TypeError, ValueError) as error:
+            raise EngineError(f"a worker cannot build the trunk: {error}") from error
+        trunk = Trunk(model, store, task.engine, dtype=task.dtype)
+        if trunk.fingerprint != task.trunk:
+            raise EngineError("the trunk that a worker has built is another one")
+        _built[key] = trunk
+    return _built[key]
+
+
+def _forked() -> FeatureError:
+    return FeatureError(
+        "The workers of this executor are forked copies of this process, in which Keras hangs. "
+        "Give executor=tlkit.processes(2), or a ProcessPoolExecutor with "
+        "mp_context=multiprocessing.get_context('spawn')."
+    )

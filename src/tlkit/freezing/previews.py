@@ -1,0 +1,247 @@
+"""What a freeze policy would train of a backbone, and where the model would be cut."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import keras
+
+from tlkit._keras.describe import described
+from tlkit._keras.graph import CutPoint
+from tlkit._keras.layers import inner_layers, leaf_layers
+from tlkit.backbones.build import Backbone, ImageSize
+from tlkit.errors import PolicyError
+from tlkit.freezing._preview_table import rows_of
+from tlkit.freezing.head import Head
+from tlkit.freezing.phase import Phase, prepare, selections
+from tlkit.freezing.policies import Policy, is_batch_norm
+from tlkit.freezing.whole_model import Parts, assemble
+
+# Where nobody says how long a stage is, a policy that is still changing here is cut short.
+EPOCHS = 100
+
+
+@dataclass(frozen=True)
+class LayerPreview:
+    """A layer that a stage runs in every epoch.
+
+    Args:
+        name: As in the backbone.
+        kind: Its class.
+        trained: Weights that change.
+        parameters: All its weights.
+    """
+
+    name: str
+    kind: str
+    trained: int
+    parameters: int
+
+    @property
+    def state(self) -> str:
+        """What happens to it, in words."""
+        if not self.parameters:
+            return "no weights"
+        if self.trained and self.trained < self.parameters:
+            return f"{self.trained:,} of {self.parameters:,} trained"
+        return f"{self.parameters:,} {'trained' if self.trained else 'frozen'}"
+
+
+@dataclass(frozen=True)
+class PhasePreview:
+    """Epochs in which the same layers are trained.
+
+    Args:
+        first: The first epoch, from 1.
+        last: The last epoch, or None where it goes on to the end of the stage.
+        layers: The backbone's layers behind the cut, which every epoch runs.
+        once: How many of the backbone's layers lie before the cut and are run once per image.
+        once_parameters: Their weights.
+        cut: Where the model is cut; it may lie in the head. None where all of it is run.
+        note: Why there is no cut where the graph allows none, else empty.
+        batch_norm: How many of the backbone's BatchNormalization layers are trained, and of how
+            many.
+    """
+
+    first: int
+    last: int | None
+    layers: tuple[LayerPreview, ...]
+    once: int
+    once_parameters: int
+    cut: CutPoint | None
+    note: str
+    batch_norm: tuple[int, int]
+
+    @property
+    def trained_layers(self) -> tuple[str, ...]:
+        """Names of the backbone's layers that change; the head's are trained besides."""
+        return tuple(layer.name for layer in self.layers if layer.trained)
+
+    @property
+    def trained_parameters(self) -> int:
+        """Weights of the backbone that change."""
+        return sum(layer.trained for layer in self.layers)
+
+
+@dataclass(frozen=True)
+class PolicyPreview:
+    """What a policy does to a backbone; prints as a table.
+
+    Args:
+        policy: The policy as text.
+        backbone: The backbone's name.
+        layer_count: Layers of the backbone, as Keras lists them, without input layers.
+        parameters: Weights of the backbone.
+        phases: One, or several where the policy's answer changes from epoch to epoch.
+    """
+
+    policy: str
+    backbone: str
+    layer_count: int
+    parameters: int
+    phases: tuple[PhasePreview, ...]
+
+    def __str__(self) -> str:
+        return "\n".join(rows_of(self))
+
+
+def preview(
+    policy: Policy,
+    backbone: Any,
+    *,
+    epochs: int | None = None,
+    head: Head | None = None,
+    image_size: ImageSize | None = None,
+) -> PolicyPreview:
+    """Show what a policy would train of a backbone, without training anything.
+
+    The layers and the cut are found by the code that trains, on a copy: the given model keeps its
+    weights and its ``trainable`` flags.
+
+    Args:
+        policy: One of tlkit's, or any callable ``policy(layers, epoch) -> layers``.
+        backbone: A keras.Model without its top, as of `build_backbone`; or what `StagedTrainer`
+            takes, which is then built with random weights.
+        epochs: How long the stage is, for a policy whose answer changes with the epoch; where None,
+            100 epochs are looked at and the last answer is taken to stay.
+        head: The head, as for `StagedTrainer`: with everything frozen, the cut lies in it.
+        image_size: As for `build_backbone`, where ``backbone`` is not a model.
+
+    Returns:
+        The preview: ``print`` it, or read its ``phases``.
+
+    Raises:
+        PolicyError: The policy does not fit the backbone, or the model cannot be copied.
+
+    Example:
+        >>> import tlkit, tlkit.testing
+        >>> shown = tlkit.preview(tlkit.UnfreezeTop(layers=3), tlkit.testing.tiny_backbone())
+        >>> shown.phases[0].trained_layers, shown.phases[0].cut.name
+        (('top_conv',), 'block_add')
+    """
+    if epochs is not None and epochs < 1:
+        raise PolicyError(f"epochs={epochs!r}, expected a whole number from 1, or None.")
+    build, originals = _source(backbone)
+    parts = assemble(
+        build,
+        head or Head(),
+        classes=2,
+        image_size=image_size,
+        weights=None,
+        preprocessing="auto",
+        seed=0,
+    )
+    asked = _OnCopies(policy, originals, parts.backbone) if originals else policy
+    chosen = selections(asked, parts, epochs or EPOCHS)
+    phases = [
+        _phase(parts, first, end, prepare(parts, layers, policy)) for first, end, layers in chosen
+    ]
+    if epochs is None:
+        phases[-1] = replace(phases[-1], last=None)
+    return PolicyPreview(
+        policy=described(policy),
+        backbone=parts.model.name,
+        layer_count=len(parts.backbone),
+        parameters=sum(_size(layer.weights) for layer in parts.backbone),
+        phases=tuple(phases),
+    )
+
+
+def _source(backbone: Any) -> tuple[Backbone, tuple[Any, ...]]:
+    """Return what builds the model to look at, and the layers that a policy is to be shown."""
+    if not isinstance(backbone, keras.Model):
+        return backbone, ()
+    layers = tuple(leaf_layers(backbone))
+    if any(layer.name == "probabilities" for layer in layers):
+        raise PolicyError(
+            f"{backbone.name!r} is a model with its head, expected a backbone without one. Give "
+            "the backbone's name, or what build_backbone returns."
+        )
+    return partial(_copied, backbone), layers
+
+
+def _copied(model: Any) -> Any:
+    try:
+        return keras.models.clone_model(model)
+    except (TypeError, ValueError, NotImplementedError) as error:
+        reason = str(error).strip().split("\n")[0]
+        raise PolicyError(
+            f"{model.name!r} cannot be copied, so as to look at it without changing it: {reason} "
+            "Give the function that builds it instead of the model."
+        ) from error
+
+
+class _OnCopies:
+    """A policy that is asked about the user's own layers and answers in those of a copy."""
+
+    def __init__(self, policy: Policy, originals: tuple[Any, ...], copies: tuple[Any, ...]) -> None:
+        self._policy, self._originals = policy, originals
+        self._copies = {id(a): b for a, b in zip(originals, copies, strict=True)}
+
+    def __call__(self, layers: Any, epoch: int) -> Any:  # noqa: ARG002
+        answer = self._policy(self._originals, epoch)
+        if not isinstance(answer, Iterable):
+            return answer  # the trainer's own error says what is wrong with it
+        return [self._copies.get(id(layer), layer) for layer in answer]
+
+    def __repr__(self) -> str:
+        return repr(self._policy)
+
+
+def _phase(parts: Parts, first: int, end: int, phase: Phase) -> PhasePreview:
+    once = _before_cut(parts, phase)
+    known = {id(layer) for layer in once}
+    every = (x for layer in parts.backbone for x in (layer, *inner_layers(layer)))
+    norms = [layer for layer in every if is_batch_norm(layer)]
+    return PhasePreview(
+        first=first + 1,
+        last=end,
+        layers=tuple(_layer(layer) for layer in parts.backbone if id(layer) not in known),
+        once=len(once),
+        once_parameters=sum(_size(layer.weights) for layer in once),
+        cut=phase.cut,
+        note=phase.note,
+        batch_norm=(sum(bool(layer.trainable_weights) for layer in norms), len(norms)),
+    )
+
+
+def _before_cut(parts: Parts, phase: Phase) -> tuple[Any, ...]:
+    below = {id(layer) for layer in leaf_layers(phase.trunk)} if phase.trunk else set()
+    return tuple(layer for layer in parts.backbone if id(layer) in below)
+
+
+def _layer(layer: Any) -> LayerPreview:
+    return LayerPreview(
+        name=layer.name,
+        kind=type(layer).__name__,
+        trained=_size(layer.trainable_weights),
+        parameters=_size(layer.weights),
+    )
+
+
+def _size(weights: Any) -> int:
+    return sum(math.prod(weight.shape) for weight in weights)

@@ -1,0 +1,90 @@
+"""The whole model, and which of its layers are backbone and which are head."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+
+from tlkit._keras.layers import leaf_layers
+from tlkit._seeds import stream_seed
+from tlkit.backbones.build import Backbone, ImageSize, build_backbone
+from tlkit.errors import ImageSizeError
+from tlkit.freezing.head import Head
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A model of backbone and head.
+
+    Args:
+        model: From raw images to probabilities.
+        backbone: The backbone's layers from the input to the output, without input layers.
+        head: The head's layers.
+    """
+
+    model: Any
+    backbone: tuple[Any, ...]
+    head: tuple[Any, ...]
+
+    @property
+    def layers(self) -> tuple[Any, ...]:
+        """Return all layers, backbone first."""
+        return self.backbone + self.head
+
+
+def assemble(
+    backbone: Backbone,
+    head: Head,
+    classes: int,
+    *,
+    image_size: ImageSize | None,
+    weights: Any,
+    preprocessing: str,
+    seed: int,
+) -> Parts:
+    """Build a backbone with a head; random weights follow from ``seed`` alone."""
+    with _seeded(stream_seed(seed, "backbone")):
+        trunk = build_backbone(
+            backbone, image_size=image_size, weights=weights, preprocessing=preprocessing
+        )
+    if None in trunk.input_shape[1:3]:
+        raise ImageSizeError(
+            f"The backbone {trunk.name!r} takes images of any size, {trunk.input_shape[1:3]}, and "
+            "training needs one. Build it on keras.Input((height, width, 3))."
+        )
+    probabilities = head.build(trunk.outputs[0], classes, seed=seed)
+    model = keras.Model(trunk.inputs[0], probabilities, name=trunk.name)
+    below = tuple(leaf_layers(trunk))
+    known = {id(layer) for layer in below}
+    above = tuple(layer for layer in leaf_layers(model) if id(layer) not in known)
+    return Parts(model, below, above)
+
+
+def seeds(layer: Any) -> list[Any]:
+    """Return the variables from which a layer draws random numbers in training, as dropout does."""
+    known = {id(weight) for weight in layer.weights}
+    return [variable for variable in layer.variables if id(variable) not in known]
+
+
+def seed_noise(layers: Iterable[Any], seed: int, stage: str) -> None:
+    """Let all that layers draw in a stage follow from (seed, stage) and not from stages before."""
+    for layer in layers:
+        for number, variable in enumerate(seeds(layer)):
+            start = stream_seed(seed, f"noise of {layer.name} in {stage}", sample=number) % 2**31
+            variable.assign([start, 0])
+
+
+@contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """Seed what Keras draws the seeds of unseeded initializers from, and put it back."""
+    state = random.getstate()
+    random.seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(state)

@@ -1,0 +1,84 @@
+"""When a curve cannot answer: the checks that selectors share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tlkit.errors import LearningRateError, SelectorError
+from tlkit.learning_rate.selectors.smoothing import Floats, centred_mean, despiked
+
+if TYPE_CHECKING:
+    from tlkit.learning_rate.curve import LRCurve
+
+TIE = 1e-9  # values closer than this share of their scale are the same value
+WIDER = "Sweep with a larger max_lr"
+LOWER = "Sweep with a smaller min_lr"
+_ROUNDING = 1e-12  # differences below this share of the values are rounding
+
+
+def check_window(window: int) -> None:
+    """Refuses a smoothing window that has no middle."""
+    if isinstance(window, bool) or not isinstance(window, int) or window < 3 or window % 2 == 0:
+        raise LearningRateError(
+            f"window={window!r}: expected an odd number of points, 3 or more, such as 5."
+        )
+
+
+def enough(curve: LRCurve, points: int) -> LRCurve:
+    """Gives back ``curve``; refuses one with fewer than ``points`` points."""
+    found = len(curve.losses)
+    if found >= points:
+        return curve
+    cut = f" ({curve.n_cut} were cut off, from the first loss that was not finite)"
+    raise SelectorError(
+        f"the curve has {found} points with a finite loss{cut if curve.n_cut else ''}; "
+        f"at least {points} are needed. Use more steps or a smaller max_lr."
+    )
+
+
+def smoothed(curve: LRCurve, window: int) -> Floats:
+    """Centred mean of the losses without single-point spikes; refuses short and flat curves."""
+    clean = despiked(enough(curve, window + 4).losses)
+    refuse_flat(clean)
+    return centred_mean(clean, window)
+
+
+def refuse_flat(losses: Floats) -> None:
+    """Refuses losses that differ by no more than rounding."""
+    if np.ptp(losses) <= _ROUNDING * np.abs(losses).max():
+        raise SelectorError(
+            f"the loss is {losses[0]:.4g} at every rate: the curve is flat. "
+            "Check that the model trains at all, then sweep over larger rates."
+        )
+
+
+def total_fall(smooth: Floats) -> float:
+    """From the first to the smallest smoothed loss; refuses a curve that never falls."""
+    full = smooth[np.isfinite(smooth)]
+    fall = float(full[0] - full.min())
+    if fall <= _ROUNDING * max(abs(full[0]), abs(full.min())):
+        raise SelectorError(
+            "the loss never falls below where it starts: it is smallest at the smallest rate. "
+            f"{LOWER}, or train each rate for longer."
+        )
+    return fall
+
+
+def first_minimum(values: Floats, scale: float) -> int:
+    """Index of the first value that equals the smallest, up to a tie at ``scale``."""
+    return int(np.argmax(values <= np.nanmin(values) + TIE * scale))
+
+
+def refuse_edges(curve: LRCurve, index: int, allowed: NDArray[np.intp]) -> None:
+    """Refuses a choice at either end of ``allowed``: beyond it the loss may be smaller still."""
+    rate = f"{curve.learning_rates[index]:.3g}"
+    if index == allowed[-1]:
+        end = "where it stops being finite" if curve.n_cut else "the end of the curve"
+        raise SelectorError(
+            f"the loss is still falling at rate {rate}, {end}. {WIDER}, or in smaller steps."
+        )
+    if index == allowed[0]:
+        raise SelectorError(f"the smallest calm loss is at the start, rate {rate}. {LOWER}.")

@@ -1,0 +1,1 @@
+"""Training through rising rates, after which the model is as it was."""

@@ -1,0 +1,3 @@
+# The public names of this room.
+
+from .html_report import report as report

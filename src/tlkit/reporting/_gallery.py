@@ -1,0 +1,121 @@
+"""The mistakes of which a model was most sure, with where it looked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tlkit.errors import EvaluationError
+from tlkit.reporting._pictures import Picture, photo
+
+if TYPE_CHECKING:
+    from tlkit.evaluation.checks import Ints
+    from tlkit.evaluation.evaluation import Evaluation
+
+SHOWN = 12
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """One image that was taken for something else.
+
+    Args:
+        name: The image.
+        truth: Its class.
+        prediction: What it was taken for.
+        sure: Probability of the prediction, 0..1.
+        chance: Probability of the truth, 0..1.
+        pictures: The image; and where there is heat for it, the heat of both classes.
+    """
+
+    name: str
+    truth: str
+    prediction: str
+    sure: float
+    chance: float
+    pictures: tuple[Picture, ...]
+
+
+def surest_mistakes(found: Evaluation, count: int = SHOWN) -> Ints:
+    """Positions of the wrong predictions with the largest probability, largest first."""
+    wrong = np.flatnonzero(found.predictions != found.y_true)
+    sure = found.probabilities[wrong, found.predictions[wrong]]
+    return np.asarray(wrong[np.argsort(-sure, kind="stable")][:count], np.int64)
+
+
+def gallery(found: Evaluation, dataset: Any, model: Any) -> tuple[list[Mistake], str]:
+    """The surest mistakes as pictures, and where the heat comes from.
+
+    Args:
+        found: The evaluation.
+        dataset: The images it is of, in the same order.
+        model: What was evaluated, a file of it, or None for pictures without heat.
+
+    Returns:
+        The mistakes, and the layer whose feature map was asked or why there is no heat.
+    """
+    places = surest_mistakes(found)
+    if not len(places):
+        return [], ""
+    if model is None:
+        images = dataset.load(places, 160)
+        return [_mistake(found, p, (image,)) for p, image in zip(places, images, strict=True)], (
+            "Without heat: the report was given no model. Pass model=... or a run_dir."
+        )
+    from tlkit.evaluation.gradcam.explanation import explain
+    from tlkit.evaluation.predict import size_of
+
+    network = loaded(model)
+    images = dataset.load(places, size_of(network))
+    try:
+        heats = [
+            explain(network, images, labels[places]) for labels in (found.predictions, found.y_true)
+        ]
+    except EvaluationError as error:
+        return [_mistake(found, p, (image,)) for p, image in zip(places, images, strict=True)], (
+            f"Without heat: {error}"
+        )
+    rows = zip(images, *(heat.overlay() for heat in heats), strict=True)
+    shown = [_mistake(found, place, row) for place, row in zip(places, rows, strict=True)]
+    return shown, heats[0].layer
+
+
+def loaded(model: Any) -> Any:
+    """A model, read from its file where it is one."""
+    if not isinstance(model, (str, PathLike)):
+        return getattr(model, "model", model)
+    import keras
+
+    try:
+        return keras.models.load_model(model, compile=False)
+    except (OSError, ValueError) as error:
+        raise EvaluationError(
+            f"the model in {model} cannot be read: {error}. Give model=None for a report without "
+            "Grad-CAM, or a .keras file that can."
+        ) from error
+
+
+def check_same(found: Evaluation, dataset: Any) -> None:
+    """Refuse a dataset that is not what the evaluation is of."""
+    if len(found) != len(dataset) or not np.array_equal(found.y_true, dataset.labels):
+        raise EvaluationError(
+            f"the dataset has {len(dataset)} images and the evaluation {len(found)}, or their "
+            "labels differ; expected the dataset that was evaluated, in the same order."
+        )
+
+
+def _mistake(found: Evaluation, place: int, images: tuple[Any, ...]) -> Mistake:
+    truth, guess = int(found.y_true[place]), int(found.predictions[place])
+    names = found.class_names
+    name = found.image_names[place] if found.image_names else f"image {place}"
+    alts = (
+        f"{name}, a picture of {names[truth]}",
+        f"what speaks for {names[guess]}",
+        f"what speaks for {names[truth]}",
+    )
+    pictures = tuple(photo(pixels, alt) for pixels, alt in zip(images, alts, strict=False))
+    row = found.probabilities[place]
+    return Mistake(name, names[truth], names[guess], float(row[guess]), float(row[truth]), pictures)

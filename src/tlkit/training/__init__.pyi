@@ -1,0 +1,12 @@
+# The public names of this room.
+
+from . import recipes as recipes
+from .fine_tuning import fine_tune as fine_tune
+from .result import (
+    StageResult as StageResult,
+)
+from .result import (
+    TrainingResult as TrainingResult,
+)
+from .stage import Stage as Stage
+from .trainer import StagedTrainer as StagedTrainer

@@ -1,0 +1,77 @@
+"""Stages and images that cannot be trained, told before anything is begun."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tlkit.data.dataset import ImageDataset
+from tlkit.errors import DataError, TrainingError
+from tlkit.training.feeding.class_weights import class_weights
+from tlkit.training.stage import Stage
+
+
+def check_stages(stages: Sequence[Stage]) -> None:
+    """Raise where stages cannot follow one another.
+
+    Raises:
+        TrainingError: No stage, something that is none, or two of one name.
+    """
+    for stage in stages:
+        if not isinstance(stage, Stage):
+            raise TrainingError(
+                f"stages holds {stage!r}, expected Stage objects only, such as "
+                "Stage('head', epochs=10, learning_rate=0.001)."
+            )
+    names = [stage.name for stage in stages]
+    if not names:
+        raise TrainingError("stages is empty, expected at least one Stage.")
+    early = [stage.name for stage in stages[:-1] if stage.snapshots]
+    if early:
+        raise TrainingError(
+            f"Stage {early[0]!r} has snapshots and is not the last, {names[-1]!r}, which would go "
+            "on from its end alone. Give each of its lengths a trainer of its own, or leave "
+            "snapshots out."
+        )
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise TrainingError(f"Two stages are called {twice[0]!r}. Give each a name of its own.")
+
+
+def check_weights(stages: Sequence[Stage], train: ImageDataset) -> None:
+    """Raise where a stage, also the last, weights classes that are not there.
+
+    Raises:
+        TrainingError: The class weights of a stage do not fit the classes.
+    """
+    for stage in stages:
+        class_weights(stage.class_weight, train, stage.name)
+
+
+def check_data(train: ImageDataset, validation: ImageDataset | None) -> None:
+    """Raise where images cannot be trained on.
+
+    Raises:
+        DataError: One class, or validation images that do not fit the training images.
+        DamagedImageError: An image cannot be read.
+    """
+    present = {name for name, count in train.class_counts.items() if count}
+    if len(present) < 2:
+        raise DataError(
+            f"The training images are all of one class, {', '.join(present) or 'none'}; expected "
+            "at least two classes."
+        )
+    train.check().raise_if_any()
+    if validation is None:
+        return
+    if validation.class_names != train.class_names:
+        raise DataError(
+            f"The validation images have the classes {validation.class_names}, the training images "
+            f"{train.class_names}. Split one data set with dataset.split()."
+        )
+    unseen = {name for name, count in validation.class_counts.items() if count} - present
+    if unseen:
+        raise DataError(
+            f"Validation images are of classes without a training image: {sorted(unseen)}. "
+            "Split one data set with dataset.split()."
+        )
+    validation.check().raise_if_any()

@@ -1,0 +1,1 @@
+"""Running one stage: phases, optimizer, epochs, the best weights kept."""

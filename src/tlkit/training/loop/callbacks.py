@@ -1,0 +1,216 @@
+"""What the trainer does at the end of every epoch."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from tlkit.errors import LossNotFiniteError, TrainingError
+from tlkit.training.run_dir.checkpoint import (
+    Progress,
+    callback_arrays,
+    callback_state,
+    restore_arrays,
+    restore_callback,
+    values,
+    write_checkpoint,
+)
+
+# A second or two of work on a head.
+AT_ONCE = 100
+
+
+class EpochKeeper(keras.callbacks.Callback):  # type: ignore[misc]
+    """Keeps the best weights, writes a checkpoint, and stops at a loss that is not finite.
+
+    It comes last in the list of callbacks, so that it sees what the others did.
+
+    Args:
+        stage: The stage's name, for messages.
+        keep_best: Figure to watch, or None to keep the last epoch.
+        progress: Continued and changed in place.
+        others: The callbacks before it, whose state is kept.
+        saved: Groups of a checkpoint in whose phase training goes on, else empty.
+        weights: Variables of which the best values are kept; all of them are in ``state`` too.
+        state: Variables that a checkpoint needs besides the optimizer's.
+        best: Values of ``weights`` in the best epoch so far; replaced in place.
+        snapshots: What ``best`` was after some numbers of epochs; filled in.
+        wanted: Which numbers of epochs these are.
+        file: Where checkpoints go, or None for none.
+        show: Called with (epochs done, figures) after each epoch.
+    """
+
+    def __init__(
+        self,
+        *,
+        stage: str,
+        keep_best: str | None,
+        progress: Progress,
+        others: Sequence[Any],
+        saved: dict[str, list[np.ndarray]],
+        weights: Sequence[Any],
+        state: Sequence[Any],
+        best: list[np.ndarray],
+        snapshots: dict[int, list[np.ndarray]],
+        wanted: Sequence[int],
+        file: Path | None,
+        show: Callable[[int, dict[str, float]], None],
+    ) -> None:
+        super().__init__()
+        self._stage = stage
+        self._keep_best = keep_best
+        self._progress = progress
+        self._others = others
+        self._saved = saved
+        self._state = state
+        among = {id(variable): place for place, variable in enumerate(state)}
+        self._places = [among[id(weight)] for weight in weights]
+        self._best = best
+        self._snapshots = snapshots
+        self._wanted = wanted
+        self._file = file
+        self._show = show
+        self._started = 0.0
+
+    def on_train_begin(self, logs: Any = None) -> None:  # noqa: ARG002
+        """Put the counters of the other callbacks back, which have just reset themselves."""
+        for callback, state in zip(self._others, self._progress.callbacks, strict=False):
+            restore_callback(callback, state)
+        restore_arrays(self._others, self._saved)
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
+        """Start the clock."""
+        self._started = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Note the figures, keep the best weights, write the checkpoint."""
+        figures = {name: float(value) for name, value in (logs or {}).items()}
+        if not math.isfinite(figures["loss"]):
+            raise LossNotFiniteError(
+                f"The loss became {figures['loss']} in epoch {epoch + 1} of stage "
+                f"{self._stage!r}. Lower its learning rate, or search for one with "
+                "ExponentialLRFinder."
+            )
+        progress = self._progress
+        for name, value in figures.items():
+            progress.history.setdefault(name, []).append(value)
+        improved = self._improved(figures)
+        # Read once for both: that costs as much as writing it. None of these arrays is changed.
+        state = values(self._state) if improved or self._file is not None else []
+        if improved:
+            progress.best_epoch = epoch
+            self._best[:] = [state[place] for place in self._places]
+        progress.epoch = epoch + 1
+        if progress.epoch in self._wanted:
+            self._snapshots[progress.epoch] = list(self._best)
+            progress.ends[progress.epoch] = progress.best_epoch
+        progress.stopped = bool(self.model.stop_training)
+        progress.callbacks = [callback_state(callback) for callback in self._others]
+        progress.seconds += time.perf_counter() - self._started
+        self._write(state)
+        self._show(epoch + 1, figures)
+
+    def _improved(self, figures: dict[str, float]) -> bool:
+        if self._keep_best is None:
+            return True
+        if self._keep_best not in figures:
+            raise TrainingError(
+                f"Stage {self._stage!r}: keep_best={self._keep_best!r}, and its history has "
+                f"{', '.join(map(repr, figures))}. Name one of these, or None to keep the last "
+                "epoch."
+            )
+        value, best = figures[self._keep_best], self._progress.best_value
+        larger = self._keep_best.endswith("accuracy")
+        if best is None or math.isnan(best) or (value > best if larger else value < best):
+            self._progress.best_value = value
+            return True
+        return False
+
+    def _write(self, state: list[np.ndarray]) -> None:
+        if self._file is not None:
+            groups = {
+                "state": state,
+                "optimizer": values(self.model.optimizer.variables),
+                "best": self._best,
+                **{snapshot_group(n): kept for n, kept in self._snapshots.items()},
+                **callback_arrays(self._others),
+            }
+            write_checkpoint(self._file, self._progress, groups)
+
+
+class SearchReport(keras.callbacks.Callback):  # type: ignore[misc]
+    """Shows each rate that a search has tried.
+
+    Args:
+        reporter: Where to show them.
+        rates: How many there are.
+    """
+
+    def __init__(self, reporter: Any, rates: int) -> None:
+        super().__init__()
+        self._reporter, self._rates = reporter, rates
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Show the loss of one rate."""
+        figures = f"loss {(logs or {}).get('loss', float('nan')):.4f}"
+        self._reporter.step("rates", epoch + 1, self._rates, figures)
+
+
+def append_to_logs(callbacks: Sequence[Any]) -> None:
+    """Let loggers that would begin their file anew go on with it: it is still the same stage."""
+    for callback in callbacks:
+        if isinstance(callback, keras.callbacks.CSVLogger):
+            callback.append = True
+
+
+def end_training(tail: Any, callbacks: list[Any]) -> None:
+    """Let callbacks do again what they do at the end, which an interruption may have cut off."""
+    told = keras.callbacks.CallbackList(callbacks, model=tail)
+    told.on_train_begin()
+    told.on_train_end()
+
+
+def snapshot_group(epochs: int) -> str:
+    """Return what the arrays of a snapshot are called in a checkpoint."""
+    return f"snapshot {epochs}"
+
+
+def steps_at_once(steps: int, callbacks: Sequence[Any]) -> int:
+    """Return how many steps may be taken without Python between them (steps_per_execution).
+
+    1 where a callback looks at batches, and on backends where it gains nothing or is not offered.
+    Else the largest divisor of an epoch's steps up to `AT_ONCE`: other numbers would run over the
+    epoch's end, and Python sees Ctrl-C only between executions.
+
+    Args:
+        steps: Of an epoch.
+        callbacks: The user's.
+    """
+    if keras.backend.backend() != "tensorflow" or any(map(_watches_batches, callbacks)):
+        return 1
+    return max(n for n in range(1, min(steps, AT_ONCE) + 1) if steps % n == 0)
+
+
+def _watches_batches(callback: Any) -> bool:
+    stock = keras.callbacks.Callback
+    hooks = [name for name in vars(stock) if name.startswith("on_") and "_batch_" in name]
+    # A LambdaCallback has them as attributes of its own.
+    return any(
+        getattr(getattr(callback, hook, None), "__func__", None) is not getattr(stock, hook)
+        for hook in hooks
+    )
+
+
+def restored_epoch(callbacks: Sequence[Any], otherwise: int) -> int:
+    """Return the epoch whose weights an EarlyStopping put back at the end of training."""
+    for callback in callbacks:
+        if getattr(callback, "restore_best_weights", False) and callback.best_weights is not None:
+            epoch: int = callback.best_epoch
+            return epoch
+    return otherwise

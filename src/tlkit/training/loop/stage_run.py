@@ -1,0 +1,262 @@
+"""Running one stage: phases, search, training, checkpoints, the best weights kept."""
+
+from __future__ import annotations
+
+import copy
+import time
+from typing import Any
+
+import numpy as np
+
+from tlkit._keras.describe import described
+from tlkit._keras.for_fit import for_fit
+from tlkit.freezing.phase import Phase, check_frozen, frozen_digests, prepare, selections
+from tlkit.freezing.whole_model import seed_noise
+from tlkit.learning_rate.curve import LRCurve
+from tlkit.learning_rate.finder import ExponentialLRFinder
+from tlkit.learning_rate.schedules import with_found
+from tlkit.training.feeding.feed import Inputs, own_errors
+from tlkit.training.feeding.mixing import Mixing
+from tlkit.training.feeding.stage_feeds import StageFeeds
+from tlkit.training.feeding.targets import Targets
+from tlkit.training.loop._ema import Averaging
+from tlkit.training.loop.callbacks import (
+    EpochKeeper,
+    SearchReport,
+    append_to_logs,
+    end_training,
+    restored_epoch,
+    snapshot_group,
+)
+from tlkit.training.loop.optimizers import make_optimizer, rate_of
+from tlkit.training.loop.session import Session
+from tlkit.training.result import StageResult
+from tlkit.training.run_dir.checkpoint import Progress, assign, read_checkpoint, values
+from tlkit.training.run_dir.run_directory import StageFiles
+from tlkit.training.stage import Stage
+
+
+class StageRun:
+    """One stage of one training.
+
+    Args:
+        session: What the stages share.
+        stage: The settings.
+        files: Where checkpoints are written, and read where there are any; or None.
+    """
+
+    def __init__(self, session: Session, stage: Stage, files: StageFiles | None = None) -> None:
+        self._session = session
+        self._stage = stage
+        self._files = files
+        self._phases = selections(stage.policy, session.parts, stage.epochs)
+        chosen = {id(layer) for _, _, layers in self._phases for layer in layers}
+        self._live = [x for x in session.parts.backbone if id(x) in chosen]
+        self._live += session.parts.head
+        self._weights = [w for layer in self._live for w in layer.weights]
+        self._state = [v for layer in self._live for v in layer.variables]
+        self._progress = Progress()
+        self._best: list[np.ndarray] = []
+        self.snapshots: dict[int, list[np.ndarray]] = {}
+        self._saved: dict[str, list[np.ndarray]] = {}
+        self._targets = Targets.of(stage, session.train.dataset)
+        self._feeds = StageFeeds(session, stage, self._targets)
+        self._mixing = Mixing.of(stage, self._targets.classes, session.seed)
+        self._callbacks = [Averaging(), *copy.deepcopy(stage.callbacks)]
+        self._timings = {"features": 0.0, "search": 0.0, "training": 0.0}
+        self._notes: list[str] = []
+        self.curve: LRCurve | None = None
+
+    def run(self) -> StageResult:
+        """Train the stage and return what it did; the model ends with the kept weights."""
+        self._begin()
+        begun = self._progress.epoch
+        for first, end, chosen in self._phases:
+            # One whose epochs are all done may still lack the end of its training.
+            if first < begun <= end or not self._done(end):
+                phase = self._run_phase(first, end, chosen)
+        if self._watched is None:
+            self._progress.best_epoch = restored_epoch(self._callbacks, self._progress.best_epoch)
+        else:
+            assign(self._weights, self._best)
+        self._complete_snapshots()
+        return self._result(phase)
+
+    def _complete_snapshots(self) -> None:
+        """Let snapshots that an early end did not come to be what the stage ended with."""
+        for epochs in self._stage.snapshots:
+            if epochs not in self.snapshots:
+                self.snapshots[epochs] = values(self._weights)
+                self._progress.ends[epochs] = self._progress.best_epoch
+
+    def snapshots_by_place(self) -> dict[int, dict[int, np.ndarray]]:
+        """Return the snapshots' arrays by the place of their weight among the model's."""
+        among = {id(w): place for place, w in enumerate(self._session.parts.model.weights)}
+        places = [among[id(weight)] for weight in self._weights]
+        return {n: dict(zip(places, kept, strict=True)) for n, kept in self.snapshots.items()}
+
+    @property
+    def _watched(self) -> str | None:
+        """The figure that `keep_best` can watch."""
+        watched = self._stage.keep_best
+        without = self._session.validation is None
+        return None if watched and watched.startswith("val_") and without else watched
+
+    def _begin(self) -> None:
+        if self._files is not None:
+            self.curve = self._files.searched(self._stage.finder)
+        if self._files is None or not self._files.checkpoint.is_file():
+            seed_noise(self._live, self._session.seed, self._stage.name)
+            return
+        self._progress, self._saved = read_checkpoint(self._files.checkpoint)
+        assign(self._state, self._saved["state"])
+        self._best = self._saved["best"]
+        self.snapshots |= {n: self._saved[snapshot_group(n)] for n in self._progress.ends}
+        self._notes.append(f"resumed after epoch {self._progress.epoch}")
+
+    def search(self, finder: ExponentialLRFinder) -> LRCurve:
+        """Return the curve of a search on the first phase; the model is left as it was."""
+        self._begin()
+        phase = prepare(self._session.parts, self._phases[0][2], self._stage.policy)
+        inputs, _ = self._prepare_inputs(phase)
+        return self._search(phase, inputs, finder)
+
+    def _done(self, end: int) -> bool:
+        return self._progress.epoch >= end or self._progress.stopped
+
+    def _run_phase(self, first: int, end: int, chosen: Any) -> Phase:
+        phase = prepare(self._session.parts, chosen, self._stage.policy)
+        before = frozen_digests(phase)
+        inputs, validation = self._prepare_inputs(phase)
+        at_once = self._feeds.steps_at_once(inputs, self._callbacks)
+        self._compile(phase.tail, self._rate(phase, inputs), first, at_once)
+        saved = self._saved if self._progress.epoch > first else {}
+        if saved:
+            phase.tail.optimizer.build(phase.tail.trainable_variables)
+            assign(phase.tail.optimizer.variables, saved["optimizer"])
+        callbacks = [*self._callbacks, self._keeper(saved)]
+        if self._progress.epoch:
+            append_to_logs(callbacks)
+        start = time.perf_counter()
+        if self._done(end):
+            end_training(phase.tail, callbacks)
+        else:
+            self._fit(phase.tail, inputs, validation, end, callbacks)
+        self._timings["training"] += time.perf_counter() - start
+        check_frozen(phase, before)
+        return phase
+
+    def _prepare_inputs(self, phase: Phase) -> tuple[Inputs, Inputs | None]:
+        session, stage = self._session, self._stage
+        start = time.perf_counter()
+        passes = stage.epochs if stage.augmentation or self._mixing else 1
+        passes = min(passes, stage.views or passes)
+        ahead = len(session.train) * passes + len(session.validation or ())
+        trunk = session.trunk(phase, ahead)
+        changes = (stage.augmentation, self._mixing, stage.views)
+        inputs = session.inputs(trunk, session.train, stage.name, *changes)
+        validation = None
+        if session.validation is not None:
+            validation = session.inputs(trunk, session.validation, stage.name, None)
+        self._timings["features"] += time.perf_counter() - start
+        notes = [phase.note, *(trunk.notes if trunk else ())]
+        self._notes += [note for note in notes if note and note not in self._notes]
+        return inputs, validation
+
+    def _rate(self, phase: Phase, inputs: Inputs) -> Any:
+        finder = self._stage.finder
+        if finder is not None and self._progress.learning_rate is None:
+            if self.curve is None:
+                self.curve = self._search(phase, inputs, finder)
+            self._progress.learning_rate = self.curve.suggestion
+        return self._chosen
+
+    @property
+    def _chosen(self) -> Any:
+        """The learning rate, with what was found in the place of the finder."""
+        rate, found = self._stage.learning_rate, self._progress.learning_rate
+        return rate if found is None else with_found(rate, found)
+
+    def _search(self, phase: Phase, inputs: Inputs, finder: ExponentialLRFinder) -> LRCurve:
+        start = time.perf_counter()
+        at_once = self._feeds.steps_at_once(inputs, self._callbacks)
+        self._compile(phase.tail, finder.min_lr, at_once=at_once)
+        steps = self._feeds.steps
+        epochs = finder.steps if finder.unit == "epoch" else -(-finder.steps // steps)
+        feed = self._feeds.train(inputs, "search", epochs=epochs)
+        showing = SearchReport(self._session.reporter, finder.steps)
+        with own_errors(feed):
+            curve = finder.find(
+                phase.tail,
+                for_fit(feed) if finder.unit == "epoch" else feed,
+                steps_per_epoch=steps if finder.unit == "epoch" else None,
+                shuffle=False,
+                callbacks=[showing],
+            )
+        self._timings["search"] += time.perf_counter() - start
+        # Before it is asked: a curve without an answer took as long as any other.
+        if self._files is not None:
+            curve.save(self._files.curve)
+        return curve
+
+    def _compile(self, tail: Any, rate: Any, first: int = 0, at_once: int = 1) -> None:
+        steps = self._feeds.steps
+        rate = rate_of(rate, steps=steps * self._stage.epochs, start=steps * first)
+        parts = self._session.parts
+        optimizer = make_optimizer(self._stage, rate, parts, tail.trainable_variables)
+        loss, metrics = self._targets.loss, ["accuracy"]
+        tail.compile(optimizer, loss, metrics=metrics, steps_per_execution=at_once)
+
+    def _fit(
+        self, tail: Any, inputs: Inputs, validation: Inputs | None, end: int, callbacks: list[Any]
+    ) -> None:
+        first, name = self._progress.epoch, self._stage.name
+        train = self._feeds.train(inputs, name, epochs=end - first, first_epoch=first)
+        held_out = self._feeds.held_out(validation)
+        with own_errors(train, held_out):
+            tail.fit(
+                for_fit(train),
+                initial_epoch=first,
+                epochs=end,
+                steps_per_epoch=train.steps,
+                validation_data=None if held_out is None else for_fit(held_out),
+                shuffle=False,
+                verbose=0,
+                callbacks=callbacks,
+            )
+
+    def _keeper(self, saved: dict[str, list[np.ndarray]]) -> EpochKeeper:
+        return EpochKeeper(
+            stage=self._stage.name,
+            keep_best=self._watched,
+            progress=self._progress,
+            others=self._callbacks,
+            saved=saved,
+            weights=self._weights,
+            state=self._state,
+            best=self._best,
+            snapshots=self.snapshots,
+            wanted=self._stage.snapshots,
+            file=self._files.checkpoint if self._files else None,
+            show=self._show,
+        )
+
+    def _show(self, done: int, figures: dict[str, float]) -> None:
+        text = "  ".join(f"{name} {value:.4f}" for name, value in figures.items())
+        self._session.reporter.step(self._stage.name, done, self._stage.epochs, text)
+
+    def _result(self, phase: Phase) -> StageResult:
+        rate = self._chosen
+        self._timings["training"] = max(self._timings["training"], self._progress.seconds)
+        return StageResult(
+            name=self._stage.name,
+            history=self._progress.history,
+            best_epoch=self._progress.best_epoch,
+            learning_rate=float(rate) if isinstance(rate, (int, float)) else described(rate),
+            trained_layers=tuple(x.name for x in phase.live if x.trainable_weights),
+            trained_parameters=sum(int(np.prod(v.shape)) for v in phase.tail.trainable_variables),
+            cut=phase.cut.name if phase.cut else None,
+            timings={name: round(seconds, 3) for name, seconds in self._timings.items()},
+            notes=tuple(self._notes),
+            ends=self._progress.ends,
+        )

@@ -1,0 +1,149 @@
+"""What makes a run that run: the trainer's settings and the data; and the trainer made from it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tlkit.backbones.build import Backbone
+from tlkit.backbones.registry import get_backbone
+from tlkit.backbones.spec import BackboneSpec
+from tlkit.backbones.weights import weights_file
+from tlkit.data.dataset import ImageDataset
+from tlkit.errors import BackboneError, RunDirectoryError, TlkitError, WeightsError
+from tlkit.training.run_dir.checkpoint import file_digest
+from tlkit.training.run_dir.encoding import decoded, encoded, only_text
+from tlkit.training.run_dir.run_directory import PLACES, RunDirectory
+
+if TYPE_CHECKING:
+    from tlkit.training.trainer import StagedTrainer
+
+# Arguments of a trainer on which its result depends, besides the backbone and start_from.
+_ARGUMENTS = (
+    "stages",
+    "head",
+    "image_size",
+    "weights",
+    "preprocessing",
+    "engine",
+    "feature_dtype",
+    "seed",
+)
+
+
+def run_settings(
+    trainer: StagedTrainer, train: ImageDataset, validation: ImageDataset | None
+) -> dict[str, Any]:
+    """Return what a run directory keeps about a training, as JSON data."""
+    start, cache, weights = trainer.start_from, trainer.cache, _weights_file(trainer)
+    return {
+        "tlkit": version("tlkit"),
+        "backbone": _backbone(trainer.backbone),
+        **{name: encoded(getattr(trainer, name)) for name in _ARGUMENTS if name != "weights"},
+        "weights": encoded(trainer.weights) if weights is None else _digest("weights", weights),
+        "start_from": None if start is None else _digest("start_from", start),
+        "train": _data(train),
+        "validation": None if validation is None else _data(validation),
+        PLACES: {
+            "start_from": None if start is None else str(start.resolve()),
+            "cache": cache if isinstance(cache, bool) else str(Path(cache).resolve()),
+            **({} if weights is None else {"weights": str(weights.resolve())}),
+        },
+    }
+
+
+def trainer_arguments(root: Path, replaced: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of the trainer that began a run.
+
+    Args:
+        root: The run directory.
+        replaced: Arguments that are given anew.
+
+    Raises:
+        RunDirectoryError: There is no run, or it used what can't be built from text; says what and
+            what to pass instead.
+    """
+    settings = RunDirectory(root).settings()
+    if settings is None:
+        raise RunDirectoryError(
+            f"{root} holds no run. Give the run_dir of a trainer whose fit() was begun."
+        )
+    try:
+        known = {name: settings[name] for name in ("backbone", *_ARGUMENTS)} | settings[PLACES]
+    except (KeyError, TypeError) as error:
+        raise _damaged(root, error) from error
+    wanted = {name: item for name, item in known.items() if name not in replaced}
+    _refuse_text(dict(only_text(wanted)), root)
+    try:
+        kept = {name: decoded(item) for name, item in wanted.items() if name != "backbone"}
+    except (ValueError, TlkitError) as error:
+        raise _damaged(root, error) from error
+    if "backbone" in wanted:
+        kept["backbone"] = _found(wanted["backbone"], root)
+    return {**kept, "run_dir": root, **replaced}
+
+
+def _damaged(root: Path, error: Exception) -> RunDirectoryError:
+    return RunDirectoryError(
+        f"The settings in {root} are damaged or of another version of tlkit: {error}. Make the "
+        "trainer by hand, as it was made at first."
+    )
+
+
+def _refuse_text(texts: Mapping[str, str], root: Path) -> None:
+    if not texts:
+        return
+    listed = "\n".join(f"  {path}: {text}" for path, text in texts.items())
+    names = dict.fromkeys(path.partition("[")[0].partition(".")[0] for path in texts)
+    raise RunDirectoryError(
+        f"The trainer of {root} used what cannot be built from text:\n{listed}\nPass it again: "
+        f"StagedTrainer.from_run({str(root)!r}, {', '.join(f'{name}=...' for name in names)})."
+    )
+
+
+def _backbone(backbone: Backbone) -> Any:
+    if not isinstance(backbone, BackboneSpec):
+        return encoded(backbone)
+    return {"name": backbone.name, "distribution": backbone.distribution}
+
+
+def _found(data: Mapping[str, str], root: Path) -> BackboneSpec:
+    try:
+        full = ":".join(part for part in (data["distribution"], data["name"]) if part)
+    except (KeyError, TypeError) as error:
+        raise _damaged(root, error) from error
+    try:
+        return get_backbone(full)
+    except BackboneError as error:
+        raise RunDirectoryError(
+            f"The run in {root} is of the backbone {full!r}, which no installed plugin provides: "
+            f"{error} Install it, or pass it: StagedTrainer.from_run({str(root)!r}, backbone=...)."
+        ) from error
+
+
+def _weights_file(trainer: StagedTrainer) -> Path | None:
+    """Return the file that the backbone's weights come from; a function brings its own."""
+    spec = trainer.backbone
+    return weights_file(spec, trainer.weights) if isinstance(spec, BackboneSpec) else None
+
+
+def _data(data: ImageDataset) -> dict[str, Any]:
+    return {
+        "images": data.fingerprint,
+        "count": len(data),
+        "labels": hashlib.sha256(data.labels.tobytes()).hexdigest(),
+        "class_names": list(data.class_names),
+    }
+
+
+def _digest(name: str, file: Path) -> str:
+    try:
+        return file_digest(file)
+    except OSError as error:
+        raise WeightsError(
+            f"{name}={str(file)!r} cannot be read: {error}. Give the path of a .weights.h5 or "
+            ".keras file that can."
+        ) from error
