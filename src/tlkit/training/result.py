@@ -13,6 +13,42 @@ Snapshot = Mapping[int, Any]
 
 
 @dataclass(frozen=True)
+class FrozenWork:
+    """What a stage ran of its frozen part, the trunk; a search that reads the same is not counted.
+
+    Args:
+        passes: Images that went through the trunk, training and validation, views counted each.
+        plain_passes: Images that plain Keras would have run through it: images times epochs.
+        engine: Name of the engine that gave the features of the training images; empty where all
+            were read from the store.
+        ms: Milliseconds for an image by the engine's name, as measured, Keras's among them; empty
+            where nothing was measured.
+    """
+
+    passes: int
+    plain_passes: int
+    engine: str = ""
+    ms: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def spared(self) -> int:
+        """Passes that were not run."""
+        return self.plain_passes - self.passes
+
+    @property
+    def seconds_saved(self) -> float | None:
+        """At the speeds that were measured; None where there are none.
+
+        Where all features were read, every pass of plain Keras is saved.
+        """
+        keras = self.ms.get("keras")
+        own = self.ms.get(self.engine, 0.0 if not self.passes else None)
+        if keras is None or own is None:
+            return None
+        return (self.plain_passes * keras - self.passes * own) / 1000
+
+
+@dataclass(frozen=True)
 class StageResult:
     """What one stage did.
 
@@ -27,6 +63,7 @@ class StageResult:
         timings: Seconds by kind of work: features, search, training.
         notes: What the stage has to say: engine, store, fallbacks.
         ends: For each snapshot, by its epochs, the epoch whose weights it holds, from 0.
+        frozen: What was run of the frozen part; None where all of the model was trained.
     """
 
     name: str
@@ -39,6 +76,7 @@ class StageResult:
     timings: dict[str, float]
     notes: tuple[str, ...] = ()
     ends: dict[int, int] = field(default_factory=dict)
+    frozen: FrozenWork | None = None
 
     @property
     def epochs(self) -> int:
@@ -75,7 +113,8 @@ class StageResult:
         """Return the result that `to_json` described."""
         lists = {name: tuple(data[name]) for name in ("trained_layers", "notes")}
         ends = {int(epochs): end for epochs, end in data["ends"].items()}
-        return cls(**{**data, **lists, "ends": ends})
+        frozen = None if data["frozen"] is None else FrozenWork(**data["frozen"])
+        return cls(**{**data, **lists, "ends": ends, "frozen": frozen})
 
     def after(self, epochs: int) -> StageResult:
         """Return what the stage had done after so many epochs; timings are of the whole stage."""
