@@ -4,32 +4,30 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import nox
 
 nox.options.default_venv_backend = "virtualenv"
-nox.options.sessions = ["tests", "jax", "lint", "typing", "docs"]
+nox.options.sessions = ["tests", "checks"]
 
-PLUGIN = "examples/plugins/tlkit-efficientnet-lite"
-# The plugin is a project of its own, with its own pytest settings.
-PLUGIN_TESTS = ("-c", f"{PLUGIN}/pyproject.toml", f"{PLUGIN}/tests")
+LITE = "examples/plugins/tlkit-efficientnet-lite"
 HUB = "examples/plugins/tlkit-keras-hub"
-HUB_TESTS = ("-c", f"{HUB}/pyproject.toml", f"{HUB}/tests")
 # What KerasHub needs for images: with all its dependencies it brings 200 MB of tensorflow-text.
 HUB_NEEDS = ("regex", "tokenizers", "rich", "absl-py", "packaging")
-TEST_TOOLS = (
-    "pytest>=8",
-    "pytest-xdist>=3.6",
-    "hypothesis>=6.100",
-    "sybil>=9",
-    "scipy",
-    "tensorboard",
-)
+# The plugins are projects of their own, whose tests import modules that lie beside them.
+PLUGIN_TESTS = ("-o", f"pythonpath={LITE}/tests {HUB}/tests", f"{LITE}/tests", f"{HUB}/tests")
 # Tests of one file stay together: they share models that take seconds to build.
 PARALLEL = ("-n", "2", "--dist", "loadfile")
 TORCH = "torch==2.13.0"
-SOURCES = ("src", "tests", "examples", "benchmarks", "docs", "noxfile.py")
+SOURCES = ("src", "tests", "examples", "benchmarks", "docs", "tools", "noxfile.py")
+GROUPS = nox.project.load_toml("pyproject.toml")
+
+
+def group(*names: str) -> tuple[str, ...]:
+    """Return the packages of dependency groups (PEP 735) of pyproject.toml."""
+    return nox.project.dependency_groups(GROUPS, *names)
 
 
 def install_wheel(session: nox.Session, extras: str) -> None:
@@ -47,19 +45,6 @@ def install_hub(session: nox.Session) -> None:
     """Install the plugin for KerasHub with what it needs for images."""
     session.install("--no-deps", "keras-hub>=0.32", HUB)
     session.install(*HUB_NEEDS)
-
-
-@nox.session
-def tests(session: nox.Session) -> None:
-    """Run the tests, the docs' snippets and the docstrings' examples against the built wheel."""
-    install_wheel(session, "[onnx,openvino,plots,report,table]")
-    session.install(PLUGIN, *TEST_TOOLS)
-    paths = ("tests", "docs", "README.md")
-    session.run("pytest", "-m", "not slow", *PARALLEL, *paths, *session.posargs)
-    session.run("pytest", "--doctest-modules", "--pyargs", "tlkit")
-    session.run("pytest", "-m", "not slow", *PARALLEL, *PLUGIN_TESTS)
-    install_hub(session)
-    session.run("pytest", "-c", f"{HUB}/pyproject.toml", f"{HUB}/tests/test_kit.py")
 
 
 # What depends on the backend: training, its laws, searches, and Keras layers on images. Left out
@@ -89,53 +74,96 @@ JAX_TESTS = (
 
 
 @nox.session
-def jax(session: nox.Session) -> None:
-    """Run the tests of training, of the learning-rate search and of the engines on JAX."""
-    install_wheel(session, "[onnx,openvino,plots,table]")
-    session.install("jax", *TEST_TOOLS)
-    paths = session.posargs or JAX_TESTS
+def tests(session: nox.Session) -> None:
+    """Run all quick tests against the built wheel: on TensorFlow, then what it touches on JAX.
+
+    The tests of the plugins, the docs' snippets and the docstrings' examples are among them.
+    """
+    install_wheel(session, "[onnx,openvino,plots,report,table]")
+    session.install(LITE, "jax", *group("test"))
+    install_hub(session)
+    package = session.run(
+        "python", "-c", "import tlkit; print(tlkit.__path__[0])", silent=True, log=False
+    )
+    paths = ("tests", "docs", "README.md", str(package).strip().splitlines()[-1], *PLUGIN_TESTS)
+    session.run(
+        "pytest", "-m", "not slow", "--doctest-modules", *PARALLEL, *paths, *session.posargs
+    )
+    if not session.posargs:
+        _run_on_jax(session, JAX_TESTS)
+
+
+def _run_on_jax(session: nox.Session, paths: Sequence[str]) -> None:
     session.run("pytest", "-m", "not slow", *PARALLEL, *paths, env={"KERAS_BACKEND": "jax"})
+
+
+@nox.session
+def jax(session: nox.Session) -> None:
+    """Run tests on JAX: those of ``nox -s tests``, or the paths after ``--``."""
+    install_wheel(session, "[onnx,openvino,plots,table]")
+    session.install("jax", *group("test"))
+    _run_on_jax(session, session.posargs or JAX_TESTS)
+
+
+@nox.session
+def checks(session: nox.Session) -> None:
+    """Check style, the direction of imports and types, and build the documentation."""
+    session.install(".[plots,report,table]", *group("lint", "typing", "docs"))
+    _lint(session)
+    _typing(session)
+    _docs(session)
 
 
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check style, formatting and the direction of imports."""
-    session.install("ruff==0.17.6", "import-linter==2.16", "pluggy")
+    session.install(*group("lint"))
     session.install("--no-deps", ".")
-    session.run("ruff", "check", *SOURCES)
-    session.run("ruff", "format", "--check", *SOURCES)
-    session.run("lint-imports")
+    _lint(session)
 
 
 @nox.session
 def typing(session: nox.Session) -> None:
     """Check types strictly."""
-    typed = ("hypothesis", "jinja2", "nox", "numpy", "pillow", "pluggy", "pytest")
-    session.install("mypy==2.4.1", *typed)
-    session.run("mypy", "src", "noxfile.py")
-    session.run("mypy", "--explicit-package-bases", "tests", env={"MYPYPATH": "src"})
-    for plugin in (PLUGIN, HUB):
-        session.run("mypy", f"{plugin}/src", env={"MYPYPATH": "src"})
+    session.install(*group("typing"))
+    _typing(session)
 
 
 @nox.session
 def docs(session: nox.Session) -> None:
     """Build the documentation; its snippets run in the tests."""
-    session.install(".[plots,report,table]", "-r", "docs/requirements.txt")
+    session.install(".[plots,report,table]", *group("docs"))
+    _docs(session)
+
+
+def _lint(session: nox.Session) -> None:
+    session.run("ruff", "check", *SOURCES)
+    session.run("ruff", "format", "--check", *SOURCES)
+    session.run("lint-imports")
+
+
+def _typing(session: nox.Session) -> None:
+    session.run("mypy", "src", "noxfile.py", "tools")
+    session.run("mypy", "--explicit-package-bases", "tests", env={"MYPYPATH": "src"})
+    for plugin in (LITE, HUB):
+        session.run("mypy", f"{plugin}/src", env={"MYPYPATH": "src"})
+
+
+def _docs(session: nox.Session) -> None:
     session.run("sphinx-build", "-W", "--keep-going", "-b", "html", "docs", "docs/_build/html")
 
 
 @nox.session
 def reproduce(session: nox.Session) -> None:
     """Run the five-stage study on the sample that ships; arguments after -- are passed on."""
-    session.install(".[onnx,openvino,report]", PLUGIN)
+    session.install(".[onnx,openvino,report]", LITE)
     session.run("python", "examples/rakuten/reproduce.py", *session.posargs)
 
 
 @nox.session
 def benchmark(session: nox.Session) -> None:
     """Compare with plain Keras side by side and print medians and ratios."""
-    session.install(".[onnx,openvino,plots]", PLUGIN)
+    session.install(".[onnx,openvino,plots]", LITE)
     session.run("python", "benchmarks/study_table.py", *session.posargs)
     searching = ("sweep", "batch_sweep", "selector_accuracy")
     training = ("extraction", "half_precision", "fine_tuning", "augmentation")
@@ -149,11 +177,9 @@ def benchmark(session: nox.Session) -> None:
 def slow(session: nox.Session) -> None:
     """Run the proofs that take minutes or need PyTorch or Dask, and all tests for KerasHub."""
     install_wheel(session, "[dask,onnx,plots,table]")
-    session.install(PLUGIN, *TEST_TOOLS, TORCH, "efficientnet-lite-pytorch==0.1.0")
-    session.run("pytest", "-m", "slow", "-s", "tests", *session.posargs)
-    session.run("pytest", "-m", "slow", *PLUGIN_TESTS)
+    session.install(LITE, *group("test"), TORCH, "efficientnet-lite-pytorch==0.1.0")
     install_hub(session)
-    session.run("pytest", *PARALLEL, *HUB_TESTS)
+    session.run("pytest", "-m", "slow", "-s", "tests", *PLUGIN_TESTS, *session.posargs)
 
 
 @nox.session
@@ -166,7 +192,7 @@ def browser(session: nox.Session) -> None:
             "set CHROMIUM to the path of one."
         )
     install_wheel(session, "[report]")
-    session.install(*TEST_TOOLS, "playwright>=1.49", "axe-core-python==0.1.0")
+    session.install(*group("test", "browser"))
     files = session.posargs or ("tests/reporting/test_report_browser.py",)
     session.run("pytest", "-m", "slow", *files)
 

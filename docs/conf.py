@@ -8,7 +8,9 @@ version = release = tlkit.__version__
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 html_theme = "furo"
 html_title = f"tlkit {release}"
-exclude_patterns = ["_build", "requirements.txt"]
+exclude_patterns = ["_build"]
+# A name in single backticks is a link where there is something of that name.
+default_role = "py:obj"
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 myst_heading_anchors = 3
