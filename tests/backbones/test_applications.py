@@ -12,8 +12,8 @@ import pytest
 
 import tlkit
 from tlkit._keras.graph import split
-from tlkit.backbones.plugins import installed_plugins
 from tlkit.backbones.preprocessing import preprocess
+from tlkit.backbones.registry import BACKBONES
 
 OURS = [spec for spec in tlkit.list_backbones() if spec.distribution == "tlkit"]
 # The smallest network of each module, with the size of its images in the tests.
@@ -51,7 +51,7 @@ def test_every_class_that_keras_offers_is_a_backbone() -> None:
 
 
 def test_every_module_is_an_entry_point_of_its_own() -> None:
-    points = [point for point in installed_plugins() if point.value.startswith("tlkit.")]
+    points = [point for point in BACKBONES.installed() if point.value.startswith("tlkit.")]
     assert {point.name for point in points} == set(keras_classes().values())
     for point in points:
         assert point.value == f"tlkit.backbones.applications.{point.name}"

@@ -11,6 +11,7 @@ import pytest
 import tlkit
 from tests.training.conftest import head_stage, same_weights, top_stage, trainer
 from tests.training.test_resume import Data, Interrupt
+from tlkit._plugins.discovery import Discovery
 from tlkit.errors import EngineError, RunDirectoryError
 from tlkit.features import trunk as extract
 from tlkit.features.engines import choice
@@ -43,9 +44,8 @@ class Machine:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.ms = {"keras": 2e6, "other": 1e6}
         self.broken = False
-        registry = EngineRegistry([])
         other = EngineSpec(name="other", make=self._make, export_s=0.0)
-        registry.specs = [*tlkit_engines(), other]
+        registry = EngineRegistry(Discovery([*tlkit_engines(), other]))
         for module in (choice, extract):
             monkeypatch.setattr(module, "installed_engines", lambda: registry)
         monkeypatch.setattr(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from tlkit._plugins.hooks import hookimpl
 from tlkit.backbones.applications.application import Application, specs
-from tlkit.backbones.plugins import hookimpl
 from tlkit.backbones.spec import BackboneSpec
 
 _NETWORKS = (

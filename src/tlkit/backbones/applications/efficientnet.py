@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from tlkit._plugins.hooks import hookimpl
 from tlkit.backbones.applications.application import Application, build_application, specs
-from tlkit.backbones.plugins import hookimpl
 from tlkit.backbones.preprocessing import IMAGENET_MEAN, IMAGENET_STD
 from tlkit.backbones.spec import BackboneSpec
 

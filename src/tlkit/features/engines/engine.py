@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from tlkit.backbones.plugins import hookimpl
+from tlkit._plugins.hooks import hookimpl
 from tlkit.features.engines.spec import EngineSpec
 
 BATCH = 32

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tlkit._plugins.hooks import hookspec
 from tlkit.errors import EngineError
 
 if TYPE_CHECKING:
@@ -85,6 +86,18 @@ class EngineSpec:
         """Return the files of a trunk that are there and from which it is made quickly."""
         named = [stem.with_name(stem.name + suffix) for suffix in self.reads]
         return [file for file in named if file.is_file()]
+
+
+class EngineHooks:
+    """The hook that tlkit calls on every plugin of the entry-point group ``tlkit.engines``."""
+
+    @hookspec
+    def tlkit_engines(self) -> Iterable[EngineSpec]:
+        """Return the engines that this plugin provides.
+
+        Called once, when an engine is first chosen or engines are listed. Import no runtime here.
+        """
+        raise NotImplementedError
 
 
 def installed(module: str) -> bool:
