@@ -38,8 +38,8 @@ from .evaluation.gradcam.explanation import (
 from .evaluation.gradcam.explanation import (
     explain as explain,
 )
+from .features.engines.engine import EngineSpec as EngineSpec
 from .features.engines.registry import list_engines as list_engines
-from .features.engines.spec import EngineSpec as EngineSpec
 from .features.extraction import (
     Features as Features,
 )

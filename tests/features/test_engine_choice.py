@@ -19,9 +19,9 @@ from tlkit.features.engines import choice as choice_module
 from tlkit.features.engines import comparison as weighing
 from tlkit.features.engines.choice import choose_engine
 from tlkit.features.engines.comparison import Choice
-from tlkit.features.engines.engine import KerasEngine
+from tlkit.features.engines.engine import EngineSpec
+from tlkit.features.engines.keras_engine import KerasEngine
 from tlkit.features.engines.registry import EngineRegistry
-from tlkit.features.engines.spec import EngineSpec
 from tlkit.features.store.store import FeatureStore
 from tlkit.features.trunk import Trunk
 from tlkit.testing import tiny_dataset, tiny_model

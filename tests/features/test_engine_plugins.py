@@ -23,8 +23,8 @@ from tlkit.backbones.spec import BackboneHooks
 from tlkit.errors import EngineError, PluginError
 from tlkit.features.engines import comparison as weighing
 from tlkit.features.engines.choice import choose_engine
+from tlkit.features.engines.engine import EngineHooks, EngineSpec
 from tlkit.features.engines.registry import ENGINES, EngineList, EngineRegistry, installed_engines
-from tlkit.features.engines.spec import EngineHooks, EngineSpec
 from tlkit.testing import tiny_model
 
 GOOD = """

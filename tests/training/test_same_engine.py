@@ -16,9 +16,9 @@ from tlkit.errors import EngineError, RunDirectoryError
 from tlkit.features import trunk as extract
 from tlkit.features.engines import choice
 from tlkit.features.engines import comparison as weighing
-from tlkit.features.engines.engine import KerasEngine, tlkit_engines
+from tlkit.features.engines.engine import EngineSpec
+from tlkit.features.engines.keras_engine import KerasEngine, tlkit_engines
 from tlkit.features.engines.registry import EngineRegistry
-from tlkit.features.engines.spec import EngineSpec
 from tlkit.training.run_dir.engines_used import EngineNotes
 
 ROUNDING = np.float32(1 + 3e-6)

@@ -18,8 +18,8 @@ import numpy as np
 from tlkit._plugins.hooks import hookimpl
 from tlkit._threads import core_limit
 from tlkit.errors import EngineError
+from tlkit.features.engines.engine import EngineSpec, installed
 from tlkit.features.engines.exporting import write_export
-from tlkit.features.engines.spec import EngineSpec, installed
 
 SUFFIX = ".openvino"
 MOST_CONSTANTS = 20_000_000

@@ -12,7 +12,7 @@ from tlkit._plugins.discovery import Discovery, PluginFailure, discover
 from tlkit._plugins.group import PluginGroup
 from tlkit._plugins.listing import Column, SpecList
 from tlkit.errors import EngineError
-from tlkit.features.engines.spec import EngineHooks, EngineSpec
+from tlkit.features.engines.engine import EngineHooks, EngineSpec
 
 ENGINES = PluginGroup("engines", EngineSpec, EngineHooks)
 _log = logging.getLogger("tlkit")
