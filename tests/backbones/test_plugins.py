@@ -180,6 +180,32 @@ def test_broken_plugin_is_kept_and_shown_and_harms_nobody(
     assert "Repair or uninstall 'dist-broken'" in str(caught.value)
 
 
+def test_plugins_may_be_objects_of_one_module(plugin: Plugin) -> None:
+    source = """
+        import dataclasses
+        import tlkit
+        from tlkit.testing import tiny_backbone
+
+        @dataclasses.dataclass(frozen=True)
+        class Networks:
+            name: str
+
+            @tlkit.hookimpl
+            def tlkit_backbones(self):
+                return [dataclasses.replace(tiny_backbone(), name=self.name)]
+
+        one, two, three = Networks("net_one"), Networks("net_two"), Networks("Net Three")
+    """
+    module = plugin("nets", source)
+    points = [EntryPoint(n, f"{module.value}:{n}", module.group) for n in ("one", "two", "three")]
+    registry = registry_of(*points)
+    assert [(spec.name, spec.plugin) for spec in registry.list()] == [
+        ("net_one", "one"),
+        ("net_two", "two"),
+    ]
+    assert [failure.plugin for failure in registry.discovery.failures] == ["three"]
+
+
 def test_two_distributions_with_one_plugin_name_are_an_error_that_names_both_and_the_way_out(
     plugin: Plugin,
 ) -> None:
