@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import tlkit
-from tlkit.backbones.hookspecs import BackboneHooks
+from tlkit.backbones.spec import BackboneHooks
 
 ROOT = Path(__file__).parents[1]
 TEST_COMMAND = "python -m pip install nox && python -m nox -s tests"

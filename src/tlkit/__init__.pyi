@@ -4,8 +4,8 @@ from . import cache as cache
 from . import errors as errors
 from . import recipes as recipes
 from . import testing as testing
+from ._plugins.hooks import hookimpl as hookimpl
 from .backbones.build import build_backbone as build_backbone
-from .backbones.plugins import hookimpl as hookimpl
 from .backbones.registry import (
     get_backbone as get_backbone,
 )
@@ -38,8 +38,8 @@ from .evaluation.gradcam.explanation import (
 from .evaluation.gradcam.explanation import (
     explain as explain,
 )
+from .features.engines.engine import EngineSpec as EngineSpec
 from .features.engines.registry import list_engines as list_engines
-from .features.engines.spec import EngineSpec as EngineSpec
 from .features.extraction import (
     Features as Features,
 )

@@ -12,8 +12,8 @@ import pytest
 
 import tlkit
 from tlkit._keras.graph import split
-from tlkit.backbones.plugins import installed_plugins
 from tlkit.backbones.preprocessing import preprocess
+from tlkit.backbones.registry import BACKBONES
 
 OURS = [spec for spec in tlkit.list_backbones() if spec.distribution == "tlkit"]
 # The smallest network of each module, with the size of its images in the tests.
@@ -45,16 +45,16 @@ def keras_classes() -> dict[str, str]:
 
 
 def test_every_class_that_keras_offers_is_a_backbone() -> None:
-    """Fails when a Keras release brings a new application: write a plugin module for it."""
+    """Fails when a Keras release brings a new application: give it a row in the table."""
     assert {spec.aliases[0]: spec.plugin for spec in OURS} == keras_classes()
     assert len(OURS) == 40
 
 
 def test_every_module_is_an_entry_point_of_its_own() -> None:
-    points = [point for point in installed_plugins() if point.value.startswith("tlkit.")]
+    points = [point for point in BACKBONES.installed() if point.value.startswith("tlkit.")]
     assert {point.name for point in points} == set(keras_classes().values())
     for point in points:
-        assert point.value == f"tlkit.backbones.applications.{point.name}"
+        assert point.value == f"tlkit.backbones.keras_applications:{point.name}"
 
 
 @pytest.mark.parametrize("spec", OURS, ids=lambda spec: spec.name)

@@ -13,16 +13,10 @@ from typing import Any
 import pytest
 
 import tlkit
-from tlkit.backbones.hookspecs import HOOK_VERSION
-from tlkit.backbones.plugins import (
-    GROUP,
-    SLOW_SECONDS,
-    PluginFailure,
-    create_plugin_manager,
-    discover,
-    installed_plugins,
-)
-from tlkit.backbones.registry import Registry, installed_registry
+from tlkit._plugins.discovery import SLOW_SECONDS, PluginFailure, discover
+from tlkit._plugins.group import PluginGroup
+from tlkit._plugins.hooks import HOOK_VERSION
+from tlkit.backbones.registry import BACKBONES, Registry, installed_registry
 from tlkit.errors import DuplicateBackboneError, PluginError, UnknownBackboneError
 
 GOOD = """
@@ -60,7 +54,7 @@ def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plugin:
         module = f"plugin_{name}_{distribution}".replace("-", "_")
         (tmp_path / f"{module}.py").write_text(textwrap.dedent(source.replace("{name}", name)))
         monkeypatch.delitem(sys.modules, module, raising=False)
-        point = EntryPoint(name, module, GROUP)
+        point = EntryPoint(name, module, BACKBONES.name)
         vars(point).update(dist=Distribution(distribution))
         return point
 
@@ -69,7 +63,7 @@ def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plugin:
 
 def registry_of(*points: EntryPoint) -> Registry:
     """What is found with just these plugins installed."""
-    return Registry(discover(create_plugin_manager(), points))
+    return Registry(discover(BACKBONES, points))
 
 
 def names(registry: Registry) -> list[str]:
@@ -186,6 +180,32 @@ def test_broken_plugin_is_kept_and_shown_and_harms_nobody(
     assert "Repair or uninstall 'dist-broken'" in str(caught.value)
 
 
+def test_plugins_may_be_objects_of_one_module(plugin: Plugin) -> None:
+    source = """
+        import dataclasses
+        import tlkit
+        from tlkit.testing import tiny_backbone
+
+        @dataclasses.dataclass(frozen=True)
+        class Networks:
+            name: str
+
+            @tlkit.hookimpl
+            def tlkit_backbones(self):
+                return [dataclasses.replace(tiny_backbone(), name=self.name)]
+
+        one, two, three = Networks("net_one"), Networks("net_two"), Networks("Net Three")
+    """
+    module = plugin("nets", source)
+    points = [EntryPoint(n, f"{module.value}:{n}", module.group) for n in ("one", "two", "three")]
+    registry = registry_of(*points)
+    assert [(spec.name, spec.plugin) for spec in registry.list()] == [
+        ("net_one", "one"),
+        ("net_two", "two"),
+    ]
+    assert [failure.plugin for failure in registry.discovery.failures] == ["three"]
+
+
 def test_two_distributions_with_one_plugin_name_are_an_error_that_names_both_and_the_way_out(
     plugin: Plugin,
 ) -> None:
@@ -230,26 +250,25 @@ def test_slow_plugin_is_named_and_can_be_switched_off(
 def test_a_plugin_that_waits_is_told_of_while_a_person_waits(
     plugin: Plugin, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    module = "tlkit.backbones.registry.installed_plugins"
     slow = f"import time; time.sleep({SLOW_SECONDS + 0.05})\n" + textwrap.dedent(GOOD)
     point = plugin("sleeper", slow)
-    monkeypatch.setattr(module, lambda: [point])
+    monkeypatch.setattr(PluginGroup, "installed", lambda _: [point])
     registry = installed_registry.__wrapped__()
     assert names(registry) == ["sleeper"]
     assert "plugin 'sleeper' of 'dist-sleeper' took 0." in caplog.text
 
 
 def test_plugin_that_failed_does_not_stay_registered(plugin: Plugin) -> None:
-    manager = create_plugin_manager()
+    manager = BACKBONES.create_manager()
     raises = BROKEN["raises"][0]
-    discover(manager, [plugin("alpha"), plugin("broken", raises)])
+    discover(BACKBONES, [plugin("alpha"), plugin("broken", raises)], manager)
     assert [name for name, _ in manager.list_name_plugin()] == ["dist-alpha:alpha"]
     assert len(manager.hook.tlkit_backbones()) == 1
 
 
 def test_one_module_under_two_names_is_a_failure_of_the_second(plugin: Plugin) -> None:
     first = plugin("alpha")
-    second = EntryPoint("again", first.value, GROUP)
+    second = EntryPoint("again", first.value, BACKBONES.name)
     vars(second).update(dist=first.dist)
     registry = registry_of(first, second)
     assert names(registry) == ["alpha"]
@@ -258,7 +277,7 @@ def test_one_module_under_two_names_is_a_failure_of_the_second(plugin: Plugin) -
 
 def test_plugin_without_a_distribution_still_works(plugin: Plugin) -> None:
     point = plugin("alpha")
-    registry = registry_of(EntryPoint(point.name, point.value, GROUP))
+    registry = registry_of(EntryPoint(point.name, point.value, BACKBONES.name))
     assert registry.get("alpha").distribution == "unknown distribution"
 
 
@@ -274,7 +293,7 @@ def test_managers_share_nothing(plugin: Plugin) -> None:
 
 
 def test_own_backbones_come_through_the_same_door() -> None:
-    points = [point for point in installed_plugins() if point.value.startswith("tlkit.")]
+    points = [point for point in BACKBONES.installed() if point.value.startswith("tlkit.")]
     assert len(points) == 15
     registry = registry_of(*points)
     assert registry.discovery.failures == []

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import tlkit
-from tlkit.backbones.plugins import Discovery, PluginFailure, SlowPlugin
+from tlkit._plugins.discovery import Discovery, PluginFailure, SlowPlugin
 from tlkit.backbones.registry import Registry, plugin_failures
 from tlkit.errors import DuplicateBackboneError, UnknownBackboneError
 from tlkit.testing import tiny_backbone

@@ -21,8 +21,8 @@ from PIL import Image
 
 import tlkit
 import tlkit.testing
+from tlkit._plugins.discovery import Discovery
 from tlkit.backbones import registry
-from tlkit.backbones.plugins import Discovery
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "rakuten"
 BACKBONES = ("tiny_a", "tiny_b")

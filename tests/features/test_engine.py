@@ -20,9 +20,9 @@ from tlkit.errors import EngineError
 from tlkit.features.engines import onnx as onnx_module
 from tlkit.features.engines.choice import choose_engine
 from tlkit.features.engines.comparison import Choice
-from tlkit.features.engines.engine import BATCH, KerasEngine
+from tlkit.features.engines.engine import installed
+from tlkit.features.engines.keras_engine import BATCH, KerasEngine
 from tlkit.features.engines.openvino import OpenVinoEngine
-from tlkit.features.engines.spec import installed
 from tlkit.testing import tiny_model
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (40, 16, 16, 3)).astype("uint8")

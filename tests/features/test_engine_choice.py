@@ -10,17 +10,18 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tlkit._plugins.discovery import Discovery
 from tlkit.data.batches import PixelCache
 from tlkit.errors import EngineError
 from tlkit.features import trunk as extract_module
+from tlkit.features.engines import _decision as decision_module
 from tlkit.features.engines import choice as choice_module
 from tlkit.features.engines import comparison as weighing
 from tlkit.features.engines.choice import choose_engine
 from tlkit.features.engines.comparison import Choice
-from tlkit.features.engines.engine import KerasEngine
+from tlkit.features.engines.engine import EngineSpec
+from tlkit.features.engines.keras_engine import KerasEngine
 from tlkit.features.engines.registry import EngineRegistry
-from tlkit.features.engines.registry import _decision as decision_module
-from tlkit.features.engines.spec import EngineSpec
 from tlkit.features.store.store import FeatureStore
 from tlkit.features.trunk import Trunk
 from tlkit.testing import tiny_dataset, tiny_model
@@ -84,9 +85,8 @@ def engine(name: str, change: Callable[[Any], Any] = unchanged, **fields: Any) -
 
 def registry(*specs: EngineSpec) -> EngineRegistry:
     """A registry with Keras and these."""
-    found = EngineRegistry([])
-    found.specs = [EngineSpec(name="keras", make=lambda t, _: KerasEngine(t)), *specs]
-    return found
+    keras_engine = EngineSpec(name="keras", make=lambda t, _: KerasEngine(t))
+    return EngineRegistry(Discovery([keras_engine, *specs]))
 
 
 def choose(

@@ -15,13 +15,16 @@ import numpy as np
 import pytest
 
 import tlkit
-from tlkit.backbones.plugins import create_plugin_manager, discover, installed_plugins
+from tlkit._plugins.discovery import SLOW_SECONDS, Discovery, PluginFailure, SlowPlugin, discover
+from tlkit._plugins.group import PluginGroup
+from tlkit._plugins.hooks import HOOKS
+from tlkit.backbones.registry import BACKBONES
+from tlkit.backbones.spec import BackboneHooks
 from tlkit.errors import EngineError, PluginError
 from tlkit.features.engines import comparison as weighing
 from tlkit.features.engines.choice import choose_engine
-from tlkit.features.engines.hookspecs import EngineHooks
-from tlkit.features.engines.registry import GROUP, EngineList, EngineRegistry, installed_engines
-from tlkit.features.engines.spec import EngineSpec
+from tlkit.features.engines.engine import EngineHooks, EngineSpec
+from tlkit.features.engines.registry import ENGINES, EngineList, EngineRegistry, installed_engines
 from tlkit.testing import tiny_model
 
 GOOD = """
@@ -72,7 +75,7 @@ def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plugin:
         module = f"engine_{name}_{distribution}".replace("-", "_")
         (tmp_path / f"{module}.py").write_text(textwrap.dedent(source.replace("{name}", name)))
         monkeypatch.delitem(sys.modules, module, raising=False)
-        point = EntryPoint(name, module, GROUP)
+        point = EntryPoint(name, module, ENGINES.name)
         vars(point).update(dist=Distribution(distribution))
         return point
 
@@ -85,11 +88,16 @@ def nothing(trunk: Any, stem: Path) -> Any:
 
 def own() -> tuple[EntryPoint, ...]:
     """The entry points of tlkit's own engines."""
-    return tuple(point for point in installed_plugins(GROUP) if point.value.startswith("tlkit."))
+    return tuple(point for point in ENGINES.installed() if point.value.startswith("tlkit."))
+
+
+def registry_of(*points: EntryPoint) -> EngineRegistry:
+    """What is found with just these plugins installed."""
+    return EngineRegistry(discover(ENGINES, points))
 
 
 def test_tlkit_s_own_engines_come_by_the_same_hook() -> None:
-    registry = EngineRegistry(own())
+    registry = registry_of(*own())
     assert registry.names() == ("keras", "onnxruntime", "openvino")
     assert {spec.distribution for spec in registry.specs} == {"tlkit"}
     assert registry.failures == []
@@ -101,7 +109,7 @@ def test_plugin_s_engine_wins_where_it_is_the_fastest(
     speeds = {"keras": 2.0, "rapid": 1.0}
     monkeypatch.setattr(weighing, "_milliseconds_per_image", lambda e, _: speeds[e.name])
     keras_alone = tuple(point for point in own() if point.name == "keras")
-    registry = EngineRegistry([*keras_alone, plugin("rapid")])
+    registry = registry_of(*keras_alone, plugin("rapid"))
     trunk, images = tiny_model(), np.full((8, 16, 16, 3), 7, "uint8")
     for asked, why in (
         ("auto", "rapid; ms an image: rapid 1.0, keras 2.0"),
@@ -114,14 +122,14 @@ def test_plugin_s_engine_wins_where_it_is_the_fastest(
 
 
 def test_own_engines_come_before_those_of_plugins(plugin: Plugin) -> None:
-    registry = EngineRegistry([plugin("a"), *own()])
+    registry = registry_of(plugin("a"), *own())
     assert registry.names() == ("keras", "onnxruntime", "openvino", "a")
 
 
 def test_one_module_may_offer_backbones_and_engines(plugin: Plugin) -> None:
     point = plugin("both", BOTH)
-    assert EngineRegistry([point]).names() == ("both",)
-    found = discover(create_plugin_manager(), [point])
+    assert registry_of(point).names() == ("both",)
+    found = discover(BACKBONES, [point])
     assert [spec.name for spec in found.specs] == ["net"]
     assert found.failures == []
 
@@ -152,29 +160,47 @@ BROKEN = {
 @pytest.mark.parametrize("how", BROKEN)
 def test_broken_plugin_is_named_and_harms_nobody(plugin: Plugin, how: str) -> None:
     source, told = BROKEN[how]
-    registry = EngineRegistry([plugin("odd", source), plugin("good"), *own()])
+    registry = registry_of(plugin("odd", source), plugin("good"), *own())
     assert registry.names() == ("keras", "onnxruntime", "openvino", "good")
     (failure,) = registry.failures
     assert told in str(failure)
-    assert f"Not loaded: plugin 'odd' of 'dist-odd': {failure}"[:40] in repr(
-        EngineList(registry.specs, registry.failures)
-    )
+    assert f"Not loaded: plugin 'odd' of 'dist-odd': {failure}"[:40] in repr(registry.list())
     with pytest.raises(EngineError, match=r"'odd' cannot be had: .*Repair or uninstall 'dist-odd'"):
         registry.get("odd")
 
 
 def test_plugin_is_switched_off_by_name(plugin: Plugin, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TLKIT_DISABLE_PLUGINS", "other, rapid")
-    registry = EngineRegistry([plugin("rapid"), *own()])
+    registry = registry_of(plugin("rapid"), *own())
     assert "rapid" not in registry.names()
     assert isinstance(registry.failures[0].error, PluginError)
 
 
 def test_name_of_two_distributions_is_an_error_that_names_both(plugin: Plugin) -> None:
-    registry = EngineRegistry([plugin("twin", distribution=name) for name in ("one", "two")])
+    registry = registry_of(*(plugin("twin", distribution=name) for name in ("one", "two")))
     assert registry.rivals() == [], "neither is taken unasked"
     with pytest.raises(EngineError, match=r"'twin' is provided 2 times, by 'one' and 'two'"):
         registry.get("twin")
+
+
+def test_slow_plugin_is_named_in_the_listing_and_in_the_log(
+    plugin: Plugin, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    slow = f"import time; time.sleep({SLOW_SECONDS + 0.05})\n" + textwrap.dedent(GOOD)
+    points = [plugin("sleeper", slow), plugin("good")]
+    monkeypatch.setattr(PluginGroup, "installed", lambda _: points)
+    registry = installed_engines.__wrapped__()
+    assert registry.names() == ("sleeper", "good")
+    (note,) = registry.list().notes()
+    assert note.startswith("Slow: plugin 'sleeper' of 'dist-sleeper' took 0.")
+    assert "TLKIT_DISABLE_PLUGINS=sleeper switches it off" in note
+    assert note.removeprefix("Slow: ") in caplog.text
+
+
+def test_plugins_of_one_name_are_named_under_the_listing(plugin: Plugin) -> None:
+    registry = registry_of(*(plugin("twin", distribution=name) for name in ("one", "two")))
+    (note,) = registry.list().notes()
+    assert note.startswith("Two of a name: plugin 'twin' is in 'one' and in 'two'. Uninstall one")
 
 
 @pytest.mark.parametrize(
@@ -188,7 +214,7 @@ def test_name_of_two_distributions_is_an_error_that_names_both(plugin: Plugin) -
 )
 def test_unknown_name_is_answered_with_near_misses(asked: str, hint: str) -> None:
     with pytest.raises(EngineError) as raised:
-        EngineRegistry(own()).get(asked)
+        registry_of(*own()).get(asked)
     assert str(raised.value).startswith(
         f"engine={asked!r}, expected 'auto', 'keras', 'onnxruntime' or 'openvino', which are "
         "installed. Did you mean "
@@ -197,7 +223,7 @@ def test_unknown_name_is_answered_with_near_misses(asked: str, hint: str) -> Non
 
 
 def test_unknown_name_without_a_near_miss_names_what_is_there(plugin: Plugin) -> None:
-    registry = EngineRegistry([*own(), plugin("odd", "raise RuntimeError('no GPU')")])
+    registry = registry_of(*own(), plugin("odd", "raise RuntimeError('no GPU')"))
     with pytest.raises(EngineError, match=r"(?s)engine='zzz', .*Not loaded: plugin 'odd' of"):
         registry.get("zzz")
 
@@ -232,6 +258,39 @@ def test_listing_prints_what_can_run_and_what_to_install() -> None:
         "three  no: pip install 'it[three]'             it",
         "two    no: it cannot tell: OSError: no driver  it",
     ]
+
+
+def test_listing_says_under_the_table_and_on_a_page_what_is_wrong() -> None:
+    discovery = Discovery[EngineSpec](
+        failures=[PluginFailure("broken", "three", ValueError("<no>"))],
+        slow=[SlowPlugin("sleeper", "four", 5.04)],
+        rivals={"twin": ("five", "six")},
+    )
+    found = EngineList([EngineSpec(name="one", make=nothing, distribution="tlkit")], discovery)
+    notes = repr(found).splitlines()[2:]
+    assert [note.partition(":")[0] for note in notes] == ["Not loaded", "Slow", "Two of a name"]
+    page = found._repr_html_()
+    assert "<td>one</td><td>yes</td><td>tlkit</td>" in page
+    assert page.count("<p>") == 3
+    assert "&lt;no&gt;" in page
+    assert "<no>" not in page
+
+
+def test_naming_an_engine_spec_loads_no_framework() -> None:
+    """One module may stand in both groups, and whoever lists backbones then imports it."""
+    frameworks = {"numpy", "keras", "tensorflow", "jax", "onnxruntime", "openvino"}
+    code = f"import sys, tlkit\ntlkit.EngineSpec\nassert not {frameworks} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_plugin_may_implement_every_hook_there_is() -> None:
+    declared = {
+        name
+        for hooks in (BackboneHooks, EngineHooks)
+        for name in vars(hooks)
+        if name.startswith("tlkit_")
+    }
+    assert declared == set(HOOKS) == {BACKBONES.hook, ENGINES.hook}
 
 
 def test_listing_engines_loads_none_and_backbones_load_no_engine() -> None:

@@ -13,7 +13,7 @@ from keras import layers
 from tlkit.errors import EngineError
 from tlkit.features.engines import exporting
 from tlkit.features.engines.choice import choose_engine
-from tlkit.features.engines.spec import installed
+from tlkit.features.engines.engine import installed
 from tlkit.testing import tiny_model
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (12, 16, 16, 3)).astype("uint8")

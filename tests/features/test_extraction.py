@@ -13,7 +13,7 @@ import pytest
 import tlkit
 from tests.training.conftest import head_stage, same_weights, top_stage, trainer
 from tlkit.errors import CutError, TrainingError
-from tlkit.features.engines.engine import KerasEngine
+from tlkit.features.engines.keras_engine import KerasEngine
 from tlkit.testing import tiny_backbone, tiny_dataset, tiny_model
 
 

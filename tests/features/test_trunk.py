@@ -15,7 +15,7 @@ from tests.conftest import skip_without_onnx_export
 from tlkit.data.batches import PixelCache
 from tlkit.errors import DamagedImageError
 from tlkit.features import trunk as extract_module
-from tlkit.features.engines.engine import KerasEngine
+from tlkit.features.engines.keras_engine import KerasEngine
 from tlkit.features.store.store import FeatureStore
 from tlkit.features.trunk import EXTRACT_BATCH, Trunk
 from tlkit.testing import tiny_dataset, tiny_model

@@ -11,13 +11,14 @@ import pytest
 import tlkit
 from tests.training.conftest import head_stage, same_weights, top_stage, trainer
 from tests.training.test_resume import Data, Interrupt
+from tlkit._plugins.discovery import Discovery
 from tlkit.errors import EngineError, RunDirectoryError
 from tlkit.features import trunk as extract
 from tlkit.features.engines import choice
 from tlkit.features.engines import comparison as weighing
-from tlkit.features.engines.engine import KerasEngine, tlkit_engines
+from tlkit.features.engines.engine import EngineSpec
+from tlkit.features.engines.keras_engine import KerasEngine, tlkit_engines
 from tlkit.features.engines.registry import EngineRegistry
-from tlkit.features.engines.spec import EngineSpec
 from tlkit.training.run_dir.engines_used import EngineNotes
 
 ROUNDING = np.float32(1 + 3e-6)
@@ -43,9 +44,8 @@ class Machine:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.ms = {"keras": 2e6, "other": 1e6}
         self.broken = False
-        registry = EngineRegistry([])
         other = EngineSpec(name="other", make=self._make, export_s=0.0)
-        registry.specs = [*tlkit_engines(), other]
+        registry = EngineRegistry(Discovery([*tlkit_engines(), other]))
         for module in (choice, extract):
             monkeypatch.setattr(module, "installed_engines", lambda: registry)
         monkeypatch.setattr(

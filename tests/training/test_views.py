@@ -13,7 +13,7 @@ from tests.training.conftest import head_stage, largest_difference, same_weights
 from tests.training.test_resume import Data
 from tlkit.data.images import Images
 from tlkit.errors import TrainingError
-from tlkit.features.engines.engine import KerasEngine
+from tlkit.features.engines.keras_engine import KerasEngine
 from tlkit.training.feeding.inputs import ViewPixels
 from tlkit.training.loop.session import Session
 

@@ -1,7 +1,6 @@
 # The public names of this room.
 
 from .build import build_backbone as build_backbone
-from .plugins import hookimpl as hookimpl
 from .registry import (
     get_backbone as get_backbone,
 )

@@ -9,17 +9,13 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from functools import cache
 
-from tlkit.backbones.listing import BackboneList
-from tlkit.backbones.plugins import (
-    Discovery,
-    PluginFailure,
-    create_plugin_manager,
-    discover,
-    installed_plugins,
-)
-from tlkit.backbones.spec import BackboneSpec
+from tlkit._plugins.discovery import Discovery, PluginFailure, discover
+from tlkit._plugins.group import PluginGroup
+from tlkit.backbones._listing import BackboneList
+from tlkit.backbones.spec import BackboneHooks, BackboneSpec
 from tlkit.errors import DuplicateBackboneError, PluginError, UnknownBackboneError
 
+BACKBONES = PluginGroup("backbones", BackboneSpec, BackboneHooks)
 _log = logging.getLogger("tlkit")
 
 
@@ -30,7 +26,7 @@ class Registry:
         discovery: What the plugins gave.
     """
 
-    def __init__(self, discovery: Discovery) -> None:
+    def __init__(self, discovery: Discovery[BackboneSpec]) -> None:
         self.discovery = discovery
 
     def list(self, pattern: str = "*") -> BackboneList:
@@ -126,7 +122,7 @@ def plugin_failures() -> tuple[PluginFailure, ...]:
 @cache
 def installed_registry() -> Registry:
     """Return the registry of everything installed, made once per process."""
-    discovery = discover(create_plugin_manager(), installed_plugins())
+    discovery = discover(BACKBONES, BACKBONES.installed())
     for slow in discovery.slow:
         _log.warning("%s", slow)
     return Registry(discovery)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from tlkit._plugins.hooks import hookspec
 from tlkit.errors import PluginError
 
 PREPROCESSING = ("caffe", "tf", "torch", "unit", "raw")
@@ -95,3 +96,15 @@ def _require(holds: bool, spec: BackboneSpec, name: str, expected: str) -> None:
             f"BackboneSpec {spec.name!r}: {name}={getattr(spec, name)!r}, expected {expected}. "
             "Correct the plugin that provides it."
         )
+
+
+class BackboneHooks:
+    """The hook that tlkit calls on every plugin of the entry-point group ``tlkit.backbones``."""
+
+    @hookspec
+    def tlkit_backbones(self) -> Iterable[BackboneSpec]:
+        """Return the backbones that this plugin provides.
+
+        Called once, when backbones are first listed or looked up. Import no framework here.
+        """
+        raise NotImplementedError

@@ -1,7 +1,7 @@
 # The public names of this room.
 
+from .engines.engine import EngineSpec as EngineSpec
 from .engines.registry import list_engines as list_engines
-from .engines.spec import EngineSpec as EngineSpec
 from .extraction import (
     Features as Features,
 )

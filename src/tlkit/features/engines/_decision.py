@@ -13,8 +13,8 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from tlkit.features.engines.engine import EngineSpec, backend
 from tlkit.features.engines.registry import missing_for
-from tlkit.features.engines.spec import EngineSpec, backend
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ import numpy as np
 from tlkit.errors import EngineError
 from tlkit.features.engines._decision import Decision, Decisions, proof_of
 from tlkit.features.engines.comparison import Choice, agreeing, fastest, one_line
-from tlkit.features.engines.engine import Engine, KerasEngine
+from tlkit.features.engines.engine import Engine
+from tlkit.features.engines.keras_engine import KerasEngine
 from tlkit.features.engines.registry import EngineRegistry, installed_engines, missing_for
 
 

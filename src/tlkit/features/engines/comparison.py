@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from tlkit.errors import EngineError
-from tlkit.features.engines.engine import Engine, KerasEngine
+from tlkit.features.engines.engine import Engine, EngineSpec
+from tlkit.features.engines.keras_engine import KerasEngine
 from tlkit.features.engines.registry import missing_for
-from tlkit.features.engines.spec import EngineSpec
 
 PARITY = 1e-4
 # What another engine may be hoped to save of the time that Keras takes, or that an engine other

@@ -1,17 +1,22 @@
-"""Running a trunk: one small interface, and the Keras engine, which is always there."""
+"""What an engine does, and what is known about one before it runs anything."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-import numpy as np
+from tlkit._plugins.hooks import hookspec
+from tlkit.errors import EngineError
 
-from tlkit.backbones.plugins import hookimpl
-from tlkit.features.engines.spec import EngineSpec
+if TYPE_CHECKING:
+    # A plugin that names EngineSpec may be asked for its backbones too: listing loads no NumPy.
+    import numpy as np
 
-BATCH = 32
-PAD_TO = 8
+_NAME = re.compile(r"[a-z][a-z0-9]*([_-][a-z0-9]+)*")
 
 
 class Engine(Protocol):
@@ -28,38 +33,95 @@ class Engine(Protocol):
         ...
 
 
-class KerasEngine:
-    """The trunk run by Keras itself; always there.
+def nothing_missing() -> str:
+    """Return that everything is here."""
+    return ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineSpec:
+    """An engine as data: how it is made from a trunk, and what it needs.
 
     Args:
-        trunk: A built keras.Model.
+        name: Lower case, unique among all installed plugins, for example ``"onnxruntime"``. It is
+            part of the key under which features are kept.
+        make: ``make(trunk, stem) -> Engine`` for a built keras.Model. ``stem`` is a
+            pathlib.Path of this trunk's own, in the feature store, to which the engine adds a
+            suffix of its own where it keeps an exported model; a file there appears whole or not
+            at all. It may raise anything: tlkit then goes on with another engine and says so.
+            Import the runtime inside the function, so that listing stays instant.
+        missing: Returns what pip would have to install for it here, such as
+            ``"'tlkit[onnx]'"``; an empty text where it can run.
+        reads: Suffixes of the files from which making it is quick, its own first.
+        packages: Distributions on whose versions its speed depends; with another one of them
+            ``engine="auto"`` measures again.
+        export_s: About how many seconds making it takes where none of those files is there. Quick
+            ones are tried first, and none for work that is too little to win them back.
+        distribution: The installed distribution that provides it; tlkit fills this in.
+        plugin: The entry point that provides it; tlkit fills this in.
+
+    Raises:
+        EngineError: A field is not what is described above; the message names it.
     """
 
-    name = "keras"
+    name: str
+    make: Callable[[Any, Path], Engine] = field(repr=False)
+    missing: Callable[[], str] = field(default=nothing_missing, repr=False)
+    reads: tuple[str, ...] = ()
+    packages: tuple[str, ...] = ()
+    export_s: float = 8.0
+    distribution: str = ""
+    plugin: str = ""
 
-    def __init__(self, trunk: Any) -> None:
-        self._trunk = trunk
+    def __post_init__(self) -> None:
+        if not (isinstance(self.name, str) and _NAME.fullmatch(self.name)) or self.name == "auto":
+            raise EngineError(
+                f"EngineSpec(name={self.name!r}), expected a lower-case name such as 'my_engine', "
+                "other than 'auto'."
+            )
+        for name, what in (("make", "make(trunk, stem)"), ("missing", "missing() -> str")):
+            if not callable(getattr(self, name)):
+                raise EngineError(
+                    f"EngineSpec {self.name!r}: {name}={getattr(self, name)!r}, expected a "
+                    f"function {what}."
+                )
+        for name in ("reads", "packages"):
+            value = getattr(self, name)
+            if not (isinstance(value, tuple) and all(isinstance(each, str) for each in value)):
+                raise EngineError(
+                    f"EngineSpec {self.name!r}: {name}={value!r}, expected a tuple of texts."
+                )
+        seconds = self.export_s
+        if not (isinstance(seconds, int | float) and 0 <= seconds < float("inf")):
+            raise EngineError(
+                f"EngineSpec {self.name!r}: export_s={seconds!r}, expected seconds, 0 or more."
+            )
 
-    def run(self, images: np.ndarray) -> np.ndarray:
-        """Return the trunk's float32 output for images, in batches of a few sizes."""
-        chunks = [self._run_chunk(images[i : i + BATCH]) for i in range(0, len(images), BATCH)]
-        return chunks[0] if len(chunks) == 1 else np.concatenate(chunks)
-
-    def _run_chunk(self, images: np.ndarray) -> np.ndarray:
-        # Few shapes, since each is compiled, and little work for nothing.
-        full_size = -(-len(images) // PAD_TO) * PAD_TO
-        padding = [(0, full_size - len(images))] + [(0, 0)] * (images.ndim - 1)
-        full = np.pad(images, padding).astype("float32", copy=False)
-        output: np.ndarray = np.asarray(self._trunk.predict_on_batch(full), "float32")
-        return output[: len(images)]
+    def files(self, stem: Path) -> list[Path]:
+        """Return the files of a trunk that are there and from which it is made quickly."""
+        named = [stem.with_name(stem.name + suffix) for suffix in self.reads]
+        return [file for file in named if file.is_file()]
 
 
-def _made(trunk: Any, stem: Path) -> KerasEngine:  # noqa: ARG001 - Keras keeps no file
-    return KerasEngine(trunk)
+class EngineHooks:
+    """The hook that tlkit calls on every plugin of the entry-point group ``tlkit.engines``."""
+
+    @hookspec
+    def tlkit_engines(self) -> Iterable[EngineSpec]:
+        """Return the engines that this plugin provides.
+
+        Called once, when an engine is first chosen or engines are listed. Import no runtime here.
+        """
+        raise NotImplementedError
 
 
-@hookimpl
-def tlkit_engines() -> list[EngineSpec]:
-    """Keras itself."""
-    packages = ("keras", "tensorflow", "jax", "torch")
-    return [EngineSpec(name=KerasEngine.name, make=_made, packages=packages)]
+def installed(module: str) -> bool:
+    """Return whether a module can be imported, without importing it."""
+    return find_spec(module) is not None
+
+
+def backend() -> str:
+    """Return what Keras runs on."""
+    import keras
+
+    return str(keras.backend.backend())

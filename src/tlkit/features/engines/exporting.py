@@ -13,7 +13,7 @@ from textwrap import shorten
 from typing import Any
 
 from tlkit.errors import EngineError
-from tlkit.features.engines.spec import backend
+from tlkit.features.engines.engine import backend
 
 PATIENCE_S = 900
 

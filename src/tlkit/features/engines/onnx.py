@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from tlkit._plugins.hooks import hookimpl
 from tlkit._threads import core_limit
-from tlkit.backbones.plugins import hookimpl
 from tlkit.errors import EngineError
+from tlkit.features.engines.engine import EngineSpec, installed
 from tlkit.features.engines.exporting import write_export
-from tlkit.features.engines.spec import EngineSpec, installed
 
 SUFFIX = ".onnx"
 IN_EXTRA = ("onnxruntime", "tf2onnx")

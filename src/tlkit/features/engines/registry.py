@@ -4,75 +4,51 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from difflib import get_close_matches
 from functools import cache
-from importlib.metadata import EntryPoint
 
-from tlkit.backbones.plugins import (
-    PluginFailure,
-    create_plugin_manager,
-    distribution_of,
-    given_by,
-    installed_plugins,
-)
+from tlkit._plugins.discovery import Discovery, PluginFailure, discover
+from tlkit._plugins.group import PluginGroup
+from tlkit._plugins.listing import Column, SpecList
 from tlkit.errors import EngineError
-from tlkit.features.engines.hookspecs import EngineHooks
-from tlkit.features.engines.spec import EngineSpec
+from tlkit.features.engines.engine import EngineHooks, EngineSpec
 
-GROUP = "tlkit.engines"
+ENGINES = PluginGroup("engines", EngineSpec, EngineHooks)
 _log = logging.getLogger("tlkit")
 
 
-class EngineList(tuple[EngineSpec, ...]):
-    """Engines: a tuple of `EngineSpec` that prints as a table.
+class EngineList(SpecList[EngineSpec]):
+    """Engines: a tuple of `EngineSpec` that prints as a table."""
 
-    Under the table stand the plugins that could not be used, and why.
-
-    Args:
-        specs: The engines, in order.
-        failures: Plugins that could not be used.
-    """
-
-    failures: tuple[PluginFailure, ...]
-
-    def __new__(
-        cls, specs: Iterable[EngineSpec], failures: Iterable[PluginFailure] = ()
-    ) -> EngineList:
-        """Keep what there is to say of the plugins next to the specs."""
-        self = super().__new__(cls, specs)
-        self.failures = tuple(failures)
-        return self
-
-    def __repr__(self) -> str:
-        rows = [
-            ("name", "here", "distribution"),
-            *((spec.name, _state(spec), spec.distribution) for spec in self),
-        ]
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
-        return "\n".join([*lines, *(f"Not loaded: {failure}" for failure in self.failures)])
+    columns = (
+        Column[EngineSpec]("name", lambda spec: spec.name),
+        Column[EngineSpec]("here", lambda spec: _state(spec)),
+        Column[EngineSpec]("distribution", lambda spec: spec.distribution),
+    )
+    way_out = "Uninstall one of them where both have an engine of one name: neither is taken."
 
 
 class EngineRegistry:
     """Engines by name.
 
     Args:
-        points: Entry points of the plugins; each is loaded alone.
+        discovery: What the plugins gave.
     """
 
-    def __init__(self, points: Sequence[EntryPoint]) -> None:
-        self.specs: list[EngineSpec] = []
-        self.failures: list[PluginFailure] = []
-        manager = create_plugin_manager()
-        manager.add_hookspecs(EngineHooks)
-        for point in points:
-            try:
-                self.specs += given_by(manager, point, "tlkit_engines", EngineSpec)
-            except (Exception, SystemExit) as error:  # noqa: BLE001 - kept, listed, raised on lookup
-                self.failures.append(PluginFailure(point.name, distribution_of(point), error))
+    def __init__(self, discovery: Discovery[EngineSpec]) -> None:
+        self.discovery = discovery
         # Own engines first: a plugin's name says nothing of how soon it should be tried.
-        self.specs.sort(key=lambda spec: spec.distribution != "tlkit")
+        self.specs = sorted(discovery.specs, key=lambda spec: spec.distribution != "tlkit")
+
+    @property
+    def failures(self) -> Sequence[PluginFailure]:
+        """The plugins that could not be used."""
+        return self.discovery.failures
+
+    def list(self) -> EngineList:
+        """Return every engine, tlkit's own first."""
+        return EngineList(self.specs, self.discovery)
 
     def names(self) -> tuple[str, ...]:
         """Return the name of every engine, whether it can run here or not."""
@@ -96,7 +72,7 @@ class EngineRegistry:
             )
         return found[0]
 
-    def rivals(self) -> list[EngineSpec]:
+    def rivals(self) -> Sequence[EngineSpec]:
         """Return every engine but Keras whose name is its own."""
         times: dict[str, int] = defaultdict(int)
         for spec in self.specs:
@@ -127,24 +103,28 @@ def list_engines() -> EngineList:
 
     Returns:
         A tuple of `EngineSpec` that prints as a table: whether each can run here, or what pip
-        would have to install for it. Plugins that could not be loaded stand under it.
+        would have to install for it. Plugins that could not be loaded, or were slow to load, stand
+        under it.
 
     Example:
         >>> import tlkit
         >>> [spec.name for spec in tlkit.list_engines() if spec.distribution == "tlkit"]
         ['keras', 'onnxruntime', 'openvino']
     """
-    registry = installed_engines()
-    return EngineList(registry.specs, registry.failures)
+    return installed_engines().list()
 
 
 @cache
 def installed_engines() -> EngineRegistry:
     """Return the registry of everything installed, made once per process."""
-    registry = EngineRegistry(installed_plugins(GROUP))
-    for failure in registry.failures:
+    import numpy  # noqa: F401 - every engine needs it; the time that it takes is no plugin's own
+
+    discovery = discover(ENGINES, ENGINES.installed())
+    for failure in discovery.failures:
         _log.warning("Engine not loaded: %s", failure)
-    return registry
+    for slow in discovery.slow:
+        _log.warning("%s", slow)
+    return EngineRegistry(discovery)
 
 
 def missing_for(spec: EngineSpec) -> str:

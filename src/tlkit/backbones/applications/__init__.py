@@ -1,1 +1,0 @@
-"""The models of keras.applications, one entry-point plugin per Keras module."""
