@@ -1,4 +1,4 @@
-"""Single images that people should look at: the worst and the most doubtful."""
+"""Single images that people should look at: the highest losses and the most uncertain."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ class ImagePrediction:
         return self.prediction == self.truth
 
 
-def worst(found: Predictions, n: int) -> tuple[ImagePrediction, ...]:
+def top_losses(found: Predictions, n: int) -> tuple[ImagePrediction, ...]:
     """The images with the highest loss, highest first."""
     return _rows(found, _first(found.true_probability, n))
 
 
-def doubtful(found: Predictions, n: int, by: str) -> tuple[ImagePrediction, ...]:
+def most_uncertain(found: Predictions, n: int, by: str) -> tuple[ImagePrediction, ...]:
     """The images of which the model is least sure, least sure first.
 
     Raises:
@@ -61,8 +61,8 @@ def doubtful(found: Predictions, n: int, by: str) -> tuple[ImagePrediction, ...]
     if by not in ("margin", "entropy"):
         raise EvaluationError(f"by={by!r}: expected 'margin' or 'entropy'.")
     rows = found.probabilities
-    doubt = per_image.margins(rows) if by == "margin" else -per_image.entropies(rows)
-    return _rows(found, _first(doubt, n))
+    certainty = per_image.margins(rows) if by == "margin" else -per_image.entropies(rows)
+    return _rows(found, _first(certainty, n))
 
 
 def _first(values: Floats, n: int) -> list[int]:

@@ -62,11 +62,11 @@ class Evaluation(ScoredPredictions):
         """The ``n`` most frequent mistakes, most frequent first; fewer if there are fewer."""
         return mistakes(self.confusion, self.class_names)[: max(n, 0)]
 
-    def worst(self, n: int = 10) -> tuple[images.ImagePrediction, ...]:
+    def top_losses(self, n: int = 10) -> tuple[images.ImagePrediction, ...]:
         """The ``n`` images with the highest log loss, highest first; of equals, the first."""
-        return images.worst(self, n)
+        return images.top_losses(self, n)
 
-    def doubtful(self, n: int = 10, by: str = "margin") -> tuple[images.ImagePrediction, ...]:
+    def most_uncertain(self, n: int = 10, by: str = "margin") -> tuple[images.ImagePrediction, ...]:
         """The ``n`` images of which the model is least sure, least sure first.
 
         Args:
@@ -77,7 +77,7 @@ class Evaluation(ScoredPredictions):
         Raises:
             EvaluationError: If ``by`` is neither.
         """
-        return images.doubtful(self, n, by)
+        return images.most_uncertain(self, n, by)
 
     def baseline(self, training_labels: ArrayLike | None = None) -> Evaluation:
         """What always answering the most frequent class would score on these images.

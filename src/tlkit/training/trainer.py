@@ -130,8 +130,8 @@ class StagedTrainer:
         self,
         train: ImageDataset,
         validation: ImageDataset | None = None,
-        resume: bool = False,
         *,
+        resume: bool = False,
         verbose: int = 1,
         executor: Executor | None = None,
     ) -> TrainingResult:
