@@ -16,9 +16,9 @@ from tlkit.data._positions import as_positions
 from tlkit.data._splits import split_indices
 from tlkit.data.damage import DamagedImage, DamageReport
 from tlkit.data.decoding.decode import Pixels, Size
-from tlkit.data.sources.arrays import read_arrays
-from tlkit.data.sources.dataframes import read_table
-from tlkit.data.sources.folders import read_folders
+from tlkit.data.sources._arrays import read_arrays
+from tlkit.data.sources._dataframes import read_table
+from tlkit.data.sources._folders import read_folders
 from tlkit.data.sources.stores import ImageStore
 from tlkit.errors import DataError
 

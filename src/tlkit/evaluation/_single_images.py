@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tlkit.errors import EvaluationError
-from tlkit.evaluation.checks import Floats
+from tlkit.evaluation.arrays import Floats
 from tlkit.evaluation.metrics import per_image
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tlkit.evaluation import _single_images as images
+from tlkit.evaluation._checked_input import checked_labels
 from tlkit.evaluation._scored_predictions import ScoredPredictions
 from tlkit.evaluation._tables import (
     Confusion,
@@ -21,7 +22,7 @@ from tlkit.evaluation._tables import (
     normalized,
     summary_text,
 )
-from tlkit.evaluation.checks import Floats, checked_labels
+from tlkit.evaluation.arrays import Floats
 from tlkit.evaluation.metrics import scores
 from tlkit.evaluation.predict import predicted_probabilities
 from tlkit.evaluation.test_time_augmentation import views_of

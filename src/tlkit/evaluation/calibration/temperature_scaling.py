@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tlkit.errors import EvaluationError
-from tlkit.evaluation.checks import Floats, Ints
+from tlkit.evaluation.arrays import Floats, Ints
 from tlkit.evaluation.evaluation import Evaluation, evaluate
 from tlkit.evaluation.metrics.per_image import true_probability
 from tlkit.evaluation.predict import model_of
