@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tlkit.errors import EvaluationError
 from tlkit.evaluation.arrays import Floats
 from tlkit.evaluation.metrics import per_image
-
-if TYPE_CHECKING:
-    from tlkit.evaluation.predictions import Predictions
+from tlkit.evaluation.predictions import Predictions
 
 
 @dataclass(frozen=True)

@@ -99,7 +99,7 @@ class Evaluation(ScoredPredictions):
 
     def to_dict(self) -> dict[str, Any]:
         """Everything but the predictions themselves, in types that JSON knows; NaN is None."""
-        return as_dict(self, [*scores.SCORES, *scores.LOSSES])
+        return as_dict(self, self.per_class, [*scores.SCORES, *scores.LOSSES])
 
     def to_json(self) -> str:
         """:meth:`to_dict` as JSON text."""
@@ -107,7 +107,8 @@ class Evaluation(ScoredPredictions):
 
     def summary(self) -> str:
         """The main scores beside the most-frequent-class baseline, as lines of text."""
-        return summary_text(self, self.baseline(), [*scores.SCORES, *scores.LOSSES])
+        scored = [*scores.SCORES, *scores.LOSSES]
+        return summary_text(self, self.per_class, self.baseline(), scored)
 
     def __str__(self) -> str:
         return self.summary()
