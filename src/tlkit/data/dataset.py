@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tlkit._printing import Printed, one_line
 from tlkit._threads import in_threads
 from tlkit.data._positions import as_positions
 from tlkit.data._splits import split_indices
@@ -23,7 +24,7 @@ from tlkit.data.sources.stores import ImageStore
 from tlkit.errors import DataError
 
 
-class ImageDataset:
+class ImageDataset(Printed):
     """Images with labels, in a fixed order; pixels are read when asked for.
 
     Make one with :meth:`from_directory`, :meth:`from_dataframe` or :meth:`from_arrays`. The
@@ -136,7 +137,8 @@ class ImageDataset:
         shown = ", ".join(f"{name} {count}" for name, count in list(counts.items())[:5])
         more = ", ..." if len(counts) > 5 else ""
         ignored = f"; {len(self.ignored)} other files ignored" if self.ignored else ""
-        return f"ImageDataset({len(self)} images, {len(counts)} classes: {shown}{more}{ignored})"
+        told = f"{len(self)} images, {len(counts)} classes: {shown}{more}{ignored}"
+        return one_line(f"ImageDataset({told})")
 
     @property
     def labels(self) -> NDArray[np.int64]:

@@ -6,14 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tlkit._printing import Printed, one_line
 from tlkit.errors import EvaluationError
 from tlkit.evaluation.arrays import Floats
 from tlkit.evaluation.metrics import per_image
 from tlkit.evaluation.predictions import Predictions
 
 
-@dataclass(frozen=True)
-class ImagePrediction:
+@dataclass(frozen=True, repr=False)
+class ImagePrediction(Printed):
     """What a model says about one image.
 
     Args:
@@ -42,6 +43,13 @@ class ImagePrediction:
     def right(self) -> bool:
         """Whether the prediction is the truth."""
         return self.prediction == self.truth
+
+    def __repr__(self) -> str:
+        return one_line(f"ImagePrediction({self.index}, {self})")
+
+    def __str__(self) -> str:
+        taken = "" if self.right else f" taken for {self.prediction}"
+        return f"{self.name}: {self.truth}{taken}, loss {self.loss:.4f}"
 
 
 def top_losses(found: Predictions, n: int) -> tuple[ImagePrediction, ...]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from tlkit._printing import html_table, one_line
 from tlkit.errors import EvaluationError
 from tlkit.evaluation._scored_predictions import ScoredPredictions
 from tlkit.evaluation.arrays import Floats, Ints
@@ -57,6 +58,16 @@ class PerClass(tuple[ClassScore, ...]):
 
     def __new__(cls, rows: Iterable[ClassScore]) -> PerClass:
         return super().__new__(cls, tuple(rows))
+
+    def __repr__(self) -> str:
+        return one_line(f"PerClass({', '.join(f'{row.name!r} {row.f1:.3f}' for row in self)})")
+
+    def _repr_html_(self) -> str:
+        rows = (
+            (row.name, *(f"{x:.3f}" for x in (row.precision, row.recall, row.f1)), str(row.support))
+            for row in self
+        )
+        return html_table(("class", "precision", "recall", "f1", "images"), rows)
 
     def __str__(self) -> str:
         width = max(len("class"), *(len(row.name) for row in self))

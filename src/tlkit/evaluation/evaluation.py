@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from tlkit._printing import Printed
 from tlkit.evaluation import _single_images as images
 from tlkit.evaluation._checked_input import checked_labels
 from tlkit.evaluation._scored_predictions import ScoredPredictions
@@ -29,7 +30,7 @@ from tlkit.evaluation.test_time_augmentation import views_of
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Evaluation(ScoredPredictions):
+class Evaluation(ScoredPredictions, Printed):
     """Scores of stored predictions, with scikit-learn's names and conventions.
 
     Made by :meth:`from_predictions`, :meth:`load` or :func:`evaluate`, which check what goes in.
