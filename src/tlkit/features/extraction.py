@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tlkit._printing import Printed, one_line
-from tlkit._progress import Console, Reporter, Silent
+from tlkit._progress import reporter_for
 from tlkit.backbones.build import Backbone, ImageSize
 from tlkit.data.dataset import ImageDataset
 from tlkit.data.images import Images
@@ -130,7 +130,7 @@ def extract(
     if feature_dtype not in ("float32", "float16"):
         raise TrainingError(f"feature_dtype={feature_dtype!r}, expected 'float32' or 'float16'.")
     phase = _phase(backbone, policy or FreezeAll(), image_size, weights, preprocessing, seed)
-    reporter: Reporter = Console() if verbose else Silent()
+    reporter = reporter_for(verbose)
     with ExitStack() as stack:
         store = stack.enter_context(open_store(cache))
         trunk = Trunk(phase.trunk, store, engine, reporter.step, len(dataset), feature_dtype)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tlkit._printing import Printed, code_of, one_line
-from tlkit._progress import Console, Reporter, Silent
+from tlkit._progress import Reporter, reporter_for
 from tlkit.backbones.build import Backbone, ImageSize
 from tlkit.backbones.registry import get_backbone
 from tlkit.backbones.spec import BackboneSpec
@@ -167,7 +167,7 @@ class StagedTrainer(Printed):
             )
         check_data(train, validation)
         check_weights(self.stages, train)
-        reporter: Reporter = Console() if verbose else Silent()
+        reporter = reporter_for(verbose)
         with (
             self._run(train, validation, resume=resume) as run,
             self._session(train, validation, reporter, executor) as session,
@@ -193,7 +193,7 @@ class StagedTrainer(Printed):
             The curve; ``curve.suggestion`` is the chosen rate.
         """
         check_data(train, None)
-        reporter: Reporter = Console() if verbose else Silent()
+        reporter = reporter_for(verbose)
         with self._session(train, None, reporter) as session:
             return StageRun(session, self.stages[0]).search(finder)
 
