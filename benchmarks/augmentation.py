@@ -52,7 +52,7 @@ def seconds(work: Callable[[], Any]) -> Seconds:
 def stacked() -> Any:
     """Return the study's settings as Keras layers, in their units."""
     turn, slant = AUGMENTATION.rotation / 360, math.radians(AUGMENTATION.shear)
-    fill = {"fill_mode": AUGMENTATION.fill}
+    fill = {"fill_mode": AUGMENTATION.fill_mode}
     return keras.Sequential(
         [
             layers.RandomRotation(turn, **fill),

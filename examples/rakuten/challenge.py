@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tlkit import ImageDataset
-from tlkit.data.sources.dataframes import missing_column
 from tlkit.errors import TableError
 
 PRODUCTS = "X_train_update.csv"
@@ -114,7 +113,10 @@ def _position(header: list[str], column: str, name: str) -> int:
             f"{name}: the first column should have no name and hold the row's index; received "
             f"columns {', '.join(map(repr, header)) or 'none'}. Use the challenge's own file."
         )
-    raise TableError(f"{name}: {missing_column(column, header)}")
+    near = difflib.get_close_matches(column, header, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else " Use the challenge's own file."
+    columns = ", ".join(map(repr, header)) or "none"
+    raise TableError(f"{name}: No column {column!r}; received columns {columns}.{hint}")
 
 
 def _require_same_rows(products: Rows, types: Rows) -> None:

@@ -21,7 +21,7 @@ AUGMENTATION = tlkit.Augmentation(
     zoom=0.2,
     horizontal_flip=True,
     vertical_flip=True,
-    fill="nearest",
+    fill_mode="nearest",
 )
 FINE_TUNED_LAYERS = 8
 STAGE_TITLES = {

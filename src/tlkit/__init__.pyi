@@ -14,7 +14,7 @@ from .backbones.registry import (
 )
 from .backbones.spec import BackboneSpec as BackboneSpec
 from .data.augmentation.geometric import Augmentation as Augmentation
-from .data.augmentation.pictures import show_augmented as show_augmented
+from .data.augmentation.show_augmented import show_augmented as show_augmented
 from .data.damage import DamageReport as DamageReport
 from .data.dataset import ImageDataset as ImageDataset
 from .errors import TlkitError as TlkitError
@@ -24,8 +24,8 @@ from .evaluation.calibration.temperature_scaling import (
 from .evaluation.calibration.temperature_scaling import (
     calibrate as calibrate,
 )
-from .evaluation.comparing.models import compare as compare
-from .evaluation.comparing.verdicts import Comparison as Comparison
+from .evaluation.comparing.compare import compare as compare
+from .evaluation.comparing.comparison import Comparison as Comparison
 from .evaluation.evaluation import (
     Evaluation as Evaluation,
 )

@@ -1,12 +1,17 @@
-"""Progress on a terminal: a bar while work goes on, lines that stay."""
+"""Progress: a bar in a terminal or a notebook, a line now and then in a log; lines that stay."""
 
 from __future__ import annotations
 
 import sys
+import threading
 import time
-from typing import Protocol, TextIO
+from collections.abc import Callable
+from functools import cache
+from typing import Any, Protocol, TextIO
 
-_BAR = 24
+# A log gets a line after so many seconds at the earliest, and then when a tenth more is done or,
+# so that a long work shows that it lives, after so many at the latest.
+_EARLIEST_S, _LATEST_S, _SHARE = 10.0, 300.0, 0.1
 
 
 class Reporter(Protocol):
@@ -21,40 +26,6 @@ class Reporter(Protocol):
         ...
 
 
-class Console:
-    """Shows a bar where the stream is a terminal, and lines everywhere.
-
-    Args:
-        stream: Where to write; standard error by default, so that results can be piped.
-    """
-
-    def __init__(self, stream: TextIO | None = None) -> None:
-        self._stream = stream or sys.stderr
-        self._what = ""
-        self._started = 0.0
-
-    def step(self, what: str, done: int, total: int, figures: str = "") -> None:
-        """Draw the bar for ``done`` of ``total``."""
-        if what != self._what:
-            self._what, self._started = what, time.monotonic()
-        if not self._stream.isatty():
-            return
-        filled = _BAR * done // max(total, 1)
-        bar = "#" * filled + "." * (_BAR - filled)
-        seconds = time.monotonic() - self._started
-        self._stream.write(f"\r\033[K{what} [{bar}] {done}/{total} {seconds:.0f} s  {figures}")
-        if done >= total:
-            self._stream.write("\r\033[K")
-            self._what = ""
-        self._stream.flush()
-
-    def line(self, text: str) -> None:
-        """Write a line that stays."""
-        start = "\r\033[K" if self._stream.isatty() else ""
-        self._stream.write(f"{start}{text}\n")
-        self._stream.flush()
-
-
 class Silent:
     """Shows nothing."""
 
@@ -63,3 +34,121 @@ class Silent:
 
     def line(self, text: str) -> None:
         """Show nothing."""
+
+
+class Bars:
+    """Shows a bar of tqdm with the time left, which goes when the work is done.
+
+    Args:
+        stream: Where to write; None is standard error, or the notebook's cell.
+    """
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream
+        self._bar: Any = None
+        self._what = ""
+
+    def step(self, what: str, done: int, total: int, figures: str = "") -> None:
+        """Move the bar to ``done`` of ``total``."""
+        if self._bar is None or self._what != what or not self._bar.n <= done <= self._bar.total:
+            self._close()
+            self._what = what
+            self._bar = _bar_class()(
+                desc=what, initial=done, total=total, leave=False, file=self._stream
+            )
+        self._bar.set_postfix_str(figures, refresh=False)
+        self._bar.update(done - self._bar.n)
+        if done >= total:
+            self._close()
+
+    def line(self, text: str) -> None:
+        """Write a line that stays, above the bar."""
+        _bar_class().write(text, file=self._stream or sys.stderr)
+
+    def _close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+        self._bar = None
+
+
+class Lines:
+    """Writes a line now and then, for what is no terminal: a file, the log of a service.
+
+    Args:
+        stream: Where to write; standard error by default, so that results can be piped.
+        clock: Gives seconds.
+    """
+
+    def __init__(
+        self, stream: TextIO | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._stream = stream or sys.stderr
+        self._clock = clock
+        self._what = ""
+        # When the work was begun and the last line written, and how much was done then.
+        self._begun = self._written = (0.0, 0)
+
+    def step(self, what: str, done: int, total: int, figures: str = "") -> None:
+        """Write a line, unless the last one was a short while ago."""
+        now = self._clock()
+        if what != self._what or done < self._written[1]:
+            self._what, self._begun = what, (now, done)
+            self._written = self._begun
+        waited, more = now - self._written[0], done - self._written[1]
+        if done >= total:
+            self._what = ""
+        elif waited >= _LATEST_S or (waited >= _EARLIEST_S and more >= _SHARE * total):
+            self._written = (now, done)
+            told = f"{what}: {done} of {total}, {self._left(now, done, total)}"
+            self.line(f"{told}, {figures}" if figures else told)
+
+    def line(self, text: str) -> None:
+        """Write a line that stays."""
+        self._stream.write(f"{text}\n")
+        self._stream.flush()
+
+    def _left(self, now: float, done: int, total: int) -> str:
+        begun, first = self._begun
+        if done == first:
+            return "time left unknown"
+        seconds = int((now - begun) / (done - first) * (total - done))
+        minutes, seconds = divmod(seconds, 60)
+        hours, minutes = divmod(minutes, 60)
+        return f"{f'{hours} h ' if hours else ''}{minutes} min {seconds:02} s left"
+
+
+def console(stream: TextIO | None = None, *, notebook: bool | None = None) -> Reporter:
+    """Return what shows progress where this process runs: a bar, or lines in a log.
+
+    Args:
+        stream: Where to write; standard error by default, or the cell of a notebook.
+        notebook: Whether this process is a notebook's; None asks tqdm.
+    """
+    if stream is None and (_in_notebook() if notebook is None else notebook):
+        return Bars()
+    written = stream or sys.stderr
+    return Bars(written) if written.isatty() else Lines(written)
+
+
+def reporter_for(verbose: int) -> Reporter:
+    """Return what a ``verbose`` argument asks for."""
+    return console() if verbose else Silent()
+
+
+@cache
+def _bar_class() -> Any:
+    from tqdm.auto import tqdm
+
+    class Bar(tqdm):  # type: ignore[misc]  # tqdm ships no types
+        # No thread of its own: work may be in processes that are forked.
+        monitor_interval = 0
+
+    # Nor tqdm's lock of several processes, as only this one writes.
+    Bar.set_lock(threading.RLock())
+    return Bar
+
+
+def _in_notebook() -> bool:
+    from tqdm.notebook import tqdm_notebook
+
+    return issubclass(_bar_class(), tqdm_notebook)

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.data.conftest import noise
-from tlkit.data.augmentation._affine import FILLS, affine
+from tlkit.data.augmentation._affine import FILL_MODES, affine
 
 ndimage = importlib.import_module("scipy.ndimage")  # has no types
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -31,7 +31,7 @@ def by_scipy(image: Array, row: Array, fill: str) -> Array:
     return np.stack(channels, axis=-1)
 
 
-@pytest.mark.parametrize("fill", FILLS)
+@pytest.mark.parametrize("fill", FILL_MODES)
 def test_large_images_are_as_exact_as_small_ones(fill: str) -> None:
     image = noise(500, 700)
     row = np.array([-0.7, 0.9, 300.3, 1.1, 0.6, -250.7, 0, 0], np.float32)
@@ -45,7 +45,7 @@ def test_large_images_are_as_exact_as_small_ones(fill: str) -> None:
     width=st.integers(1, 9),
     channels=st.integers(1, 4),
     row=st.lists(st.floats(-40, 40, width=32), min_size=6, max_size=6),
-    fill=st.sampled_from(FILLS),
+    fill=st.sampled_from(FILL_MODES),
 )
 def test_any_transform_of_any_shape_equals_scipy(
     height: int, width: int, channels: int, row: list[float], fill: str

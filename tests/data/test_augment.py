@@ -95,13 +95,13 @@ def test_each_change_alone_equals_the_published_formula(name: str, size: tuple[i
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize(
-    ("fill", "mode"),
+    ("fill_mode", "mode"),
     [("nearest", "nearest"), ("reflect", "reflect"), ("constant", "grid-constant")],
 )
 def test_all_changes_together_equal_the_published_formula(
-    fill: str, mode: str, size: tuple[int, int]
+    fill_mode: str, mode: str, size: tuple[int, int]
 ) -> None:
-    compare(Augmentation(**ALONE, fill=fill), size, mode)  # type: ignore[arg-type]
+    compare(Augmentation(**ALONE, fill_mode=fill_mode), size, mode)  # type: ignore[arg-type]
 
 
 def test_the_defaults_equal_the_published_formula() -> None:
@@ -208,8 +208,8 @@ def test_no_images_give_no_images() -> None:
         ("zoom", True),
         ("horizontal_flip", 1),
         ("vertical_flip", None),
-        ("fill", "wrap"),
-        ("fill", "black"),
+        ("fill_mode", "wrap"),
+        ("fill_mode", "black"),
     ],
 )
 def test_a_setting_out_of_range_is_named(name: str, value: Any) -> None:
@@ -224,7 +224,7 @@ def test_images_and_indices_that_do_not_fit_are_refused(shape: tuple[int, ...], 
 
 
 def test_settings_are_frozen_and_print_as_the_code_that_makes_them() -> None:
-    change = Augmentation(rotation=10, fill="reflect")
+    change = Augmentation(rotation=10, fill_mode="reflect")
     assert eval(repr(change)) == change  # noqa: S307 - the promise under test
     with pytest.raises(dataclasses.FrozenInstanceError):
         change.rotation = 5  # type: ignore[misc]

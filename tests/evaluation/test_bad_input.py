@@ -56,7 +56,7 @@ def everything(found: Evaluation) -> dict[str, Any]:
         assert np.isnan(asked[name]) or low <= high
     asked["auc"], asked["precision"] = found.roc_auc(), found.average_precision()
     asked["error"] = found.expected_calibration_error()
-    found.worst(3), found.doubtful(3), found.doubtful(3, by="entropy")
+    found.top_losses(3), found.most_uncertain(3), found.most_uncertain(3, by="entropy")
     found.most_confused(3), found.per_class, found.normalized_confusion(), str(found)
     json.loads(found.to_json())
     return asked
@@ -90,7 +90,7 @@ def test_class_names_are_kept_as_they_are() -> None:
     names = ["<script>alert(1)</script>", 'a "quoted" & b', "naïve\n三"]
     found = Evaluation.from_predictions([0, 1, 2], np.eye(3)[[1, 1, 0]], names)
     assert json.loads(found.to_json())["class_names"] == names
-    assert [row.truth for row in found.worst(2)] == [names[0], names[2]]
+    assert [row.truth for row in found.top_losses(2)] == [names[0], names[2]]
     assert names[0] in str(found.per_class)
 
 

@@ -1,4 +1,4 @@
-"""The images that people should look at are those with the highest loss or the most doubt."""
+"""The images that people should look at are those with the highest loss or the least certainty."""
 
 from __future__ import annotations
 
@@ -19,38 +19,38 @@ def few() -> Evaluation:
     )
 
 
-def test_the_worst_images_are_those_with_the_highest_loss(few: Evaluation) -> None:
-    rows = few.worst(3)
+def test_the_top_losses_are_the_images_with_the_highest_loss(few: Evaluation) -> None:
+    rows = few.top_losses(3)
     assert [row.index for row in rows] == [3, 1, 2]
     assert [row.name for row in rows] == ["d", "b", "c"]
     assert (rows[0].truth, rows[0].prediction, rows[0].right) == ("cat", "owl", False)
     assert (rows[0].probability, rows[0].true_probability) == (1.0, 0.0)
     assert rows[0].loss == pytest.approx(-np.log(np.finfo(np.float64).eps))
     assert rows[1].loss == pytest.approx(-np.log(0.1))
-    losses = [row.loss for row in few.worst(99)]
+    losses = [row.loss for row in few.top_losses(99)]
     assert losses == sorted(losses, reverse=True)
     assert np.mean(losses) == pytest.approx(few.log_loss)
 
 
-def test_the_most_doubtful_images_have_the_smallest_margin(few: Evaluation) -> None:
-    rows = few.doubtful(2)
+def test_the_most_uncertain_images_have_the_smallest_margin(few: Evaluation) -> None:
+    rows = few.most_uncertain(2)
     assert [row.index for row in rows] == [4, 2]
     assert [row.margin for row in rows] == pytest.approx([0, 0.02])
 
 
 def test_or_the_largest_entropy(few: Evaluation) -> None:
-    rows = few.doubtful(5, by="entropy")
+    rows = few.most_uncertain(5, by="entropy")
     assert [row.index for row in rows] == [2, 1, 4, 0, 3]
     assert rows[-1].entropy == 0
     assert rows[2].entropy == pytest.approx(np.log(2))
 
 
 def test_images_without_names_are_called_by_number(good: Evaluation) -> None:
-    (row,) = good.worst(1)
+    (row,) = good.top_losses(1)
     assert row.name == f"image {row.index}"
-    assert good.worst(0) == good.doubtful(-1) == ()
+    assert good.top_losses(0) == good.most_uncertain(-1) == ()
 
 
-def test_doubt_is_measured_in_one_of_two_ways(good: Evaluation) -> None:
+def test_uncertainty_is_measured_in_one_of_two_ways(good: Evaluation) -> None:
     with pytest.raises(EvaluationError, match="by='loss': expected 'margin' or 'entropy'"):
-        good.doubtful(by="loss")
+        good.most_uncertain(by="loss")

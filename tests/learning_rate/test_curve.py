@@ -82,15 +82,15 @@ def test_accuracies_must_be_as_many_as_losses() -> None:
         LRCurve(RATES, BOWL, [0.5])
 
 
-def test_repr_tells_the_answer_and_the_reason_in_two_lines(published: LRCurve) -> None:
-    answer, reason = repr(published).splitlines()
+def test_a_curve_prints_the_answer_and_the_reason_in_two_lines(published: LRCurve) -> None:
+    answer, reason = str(published).splitlines()
     assert answer == "LRCurve of 100 rates from 1e-05 to 2.25: use 0.000418"
     assert reason.startswith("SmoothedMinimum: smallest 5-point loss 0.57")
     assert "1.5 decades apart" in reason
 
 
-def test_repr_of_a_curve_without_an_answer_says_why() -> None:
-    answer, reason = repr(LRCurve(RATES, np.ones(21), stop_reason="bored")).splitlines()
+def test_a_curve_without_an_answer_prints_why() -> None:
+    answer, reason = str(LRCurve(RATES, np.ones(21), stop_reason="bored")).splitlines()
     assert answer.endswith("no rate can be chosen")
     assert "flat" in reason
     assert reason.endswith("stopped early: bored")
@@ -136,7 +136,7 @@ def test_a_custom_selector_is_any_callable() -> None:
     curve = LRCurve(RATES, BOWL, selector=middle)
     assert curve.suggestion == RATES[10]
     assert curve.suggestions["middle"] == RATES[10]
-    assert "middle: the selector's choice" in repr(curve)
+    assert "middle: the selector's choice" in str(curve)
 
 
 @pytest.mark.parametrize("answer", [float("nan"), 0.0, -1.0, float("inf")])
@@ -148,7 +148,7 @@ def test_a_selector_that_returns_no_rate_is_an_error(answer: float) -> None:
 def test_a_curve_comes_back_from_disk_as_it_went(tmp_path: Path, published: LRCurve) -> None:
     path = published.save(tmp_path / "new" / "curve.json")
     again = LRCurve.load(path)
-    assert repr(again) == repr(published)
+    assert str(again) == str(published)
     for name in ("learning_rates", "losses", "accuracies", "validation_losses"):
         assert np.array_equal(getattr(again, name), getattr(published, name))
     assert [file.name for file in path.parent.iterdir()] == ["curve.json"]

@@ -205,5 +205,5 @@ def test_share_of_fall_refuses_what_is_no_share(share: float) -> None:
 def test_share_of_fall_says_why() -> None:
     losses = [100.0] * 10 + [80, 60, 40, 20, 10, 8, 6, 4, 2, 0] + [50.0] * 10
     curve = LRCurve(np.geomspace(1e-5, 1, 30), losses, selector=ShareOfFall(window=3))
-    assert "ShareOfFall: from here on the loss stays below 31" in repr(curve)
-    assert "70% of the whole fall" in repr(curve)
+    assert "ShareOfFall: from here on the loss stays below 31" in str(curve)
+    assert "70% of the whole fall" in str(curve)

@@ -12,8 +12,8 @@ from hypothesis.extra.numpy import arrays
 
 from tlkit._keras.graph import CutPoint
 from tlkit.testing import BackboneCheckError
+from tlkit.testing._checks.graph import evenly_spaced
 from tlkit.testing.agreement import deviation, expect_same
-from tlkit.testing.checks.graph import evenly_spaced
 
 any_floats = arrays("float32", 6, elements=st.floats(width=32))
 numbers = arrays("float32", 6, elements=st.floats(-1e6, 1e6, width=32))

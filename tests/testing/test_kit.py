@@ -25,7 +25,7 @@ from tlkit.testing import (
     check_backbone,
     tiny_backbone,
 )
-from tlkit.testing.checks.images import published
+from tlkit.testing._checks.images import published
 from tlkit.testing.subject import Subject
 
 NAMES = (
@@ -55,7 +55,7 @@ def error() -> BackboneCheckError:
     waived = {"stock_layers": "all are our own", "trunk_and_tail": REASON}
     spec = broken.spoilt(broken.nested_and_nameless)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tlkit.testing.checks.figures._wrong_facts", no_facts)
+        patch.setattr("tlkit.testing._checks.figures._wrong_facts", no_facts)
         with pytest.raises(BackboneCheckError) as caught:
             check_backbone(spec, waived=waived)
     return caught.value

@@ -18,7 +18,9 @@ Data = tuple[tlkit.ImageDataset, tlkit.ImageDataset]
 
 
 def test_linear_probe_comes_before_fine_tuning() -> None:
-    head, fine = tlkit.recipes.linear_probe_then_fine_tune(epochs=3, rate=1e-4, batch_size=8)
+    head, fine = tlkit.recipes.linear_probe_then_fine_tune(
+        epochs=3, learning_rate=1e-4, batch_size=8
+    )
     assert (head.policy, fine.policy) == (tlkit.FreezeAll(), tlkit.UnfreezeAll())
     assert (head.epochs, fine.epochs) == (10, 3)
     assert (head.learning_rate, fine.learning_rate) == (1e-3, 1e-4)
@@ -95,13 +97,13 @@ def test_fine_tune_holds_out_a_fifth_of_the_images(data: tlkit.ImageDataset) -> 
 
 
 def test_fine_tune_without_validation_trains_all_epochs(data: tlkit.ImageDataset) -> None:
-    result = tuned(data, None, patience=1, head_epochs=4, head_rate=1e-9)
+    result = tuned(data, None, patience=1, head_epochs=4, head_learning_rate=1e-9)
     assert [stage.epochs for stage in result.stages] == [4, 1]
     assert "val_loss" not in result.history["head"]
 
 
 def test_fine_tune_stops_early_where_nothing_is_gained(data: tlkit.ImageDataset) -> None:
-    never = tuned(data, patience=1, head_epochs=6, head_rate=50.0)
+    never = tuned(data, patience=1, head_epochs=6, head_learning_rate=50.0)
     assert never.stages[0].epochs < 6
 
 

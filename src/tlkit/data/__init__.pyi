@@ -1,6 +1,6 @@
 # The public names of this room.
 
 from .augmentation.geometric import Augmentation as Augmentation
-from .augmentation.pictures import show_augmented as show_augmented
+from .augmentation.show_augmented import show_augmented as show_augmented
 from .damage import DamageReport as DamageReport
 from .dataset import ImageDataset as ImageDataset

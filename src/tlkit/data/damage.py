@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tlkit._printing import Printed, counted
 from tlkit.errors import DamagedImageError, DataError
 
 _SHOWN = 10
@@ -22,14 +25,17 @@ class DamagedImage(NamedTuple):
     reason: str
 
 
-@dataclass(frozen=True)
-class DamageReport:
+@dataclass(frozen=True, repr=False)
+class DamageReport(Printed):
     """The result of :meth:`ImageDataset.check`; true when every image is whole.
+
+    It prints every damaged image, and of the files that are ignored how many there are of each kind
+    and the first ten; ``ignored`` holds them all.
 
     Args:
         checked: Number of images that were decoded.
         damaged: Those that could not be, in order.
-        ignored: Files in the dataset's folder that are not part of it, with the reason.
+        ignored: Files in the dataset's folder that are not part of it.
 
     Example:
         >>> report = DamageReport(2, (DamagedImage(1, "cat/b.jpg", "is empty (0 bytes)"),))
@@ -52,13 +58,14 @@ class DamageReport:
     def __bool__(self) -> bool:
         return self.ok
 
+    def __repr__(self) -> str:
+        ignored = f", {counted(len(self.ignored), 'file')} ignored" if self.ignored else ""
+        return f"DamageReport({self.checked:,} checked, {len(self.damaged):,} damaged{ignored})"
+
     def __str__(self) -> str:
         lines = [self._headline()]
         lines += [f"  {name} {reason}" for _, name, reason in self.damaged]
-        if self.ignored:
-            lines.append(f"{len(self.ignored)} ignored, not part of the dataset:")
-            lines += [f"  {name}" for name in self.ignored]
-        return "\n".join(lines)
+        return "\n".join([*lines, *_ignored(self.ignored)])
 
     def raise_if_any(self) -> None:
         """Raise when an image is damaged.
@@ -111,3 +118,16 @@ class DamageReport:
             return f"{self.checked} images checked, none is damaged."
         verb = "is" if len(self.damaged) == 1 else "are"
         return f"{len(self.damaged)} of {self.checked} images {verb} damaged:"
+
+
+def _ignored(names: Sequence[str]) -> Iterator[str]:
+    """Yield lines on files that are ignored: their kinds, most frequent first, and the first."""
+    if not names:
+        return
+    kinds = Counter(PurePosixPath(name).suffix.lower() or "without ending" for name in names)
+    listed = ", ".join(f"{count:,} {kind}" for kind, count in kinds.most_common(_SHOWN))
+    more = f", and {len(kinds) - _SHOWN} kinds more" if len(kinds) > _SHOWN else ""
+    yield f"{counted(len(names), 'file')} ignored, not part of the dataset ({listed}{more}):"
+    yield from (f"  {name}" for name in names[:_SHOWN])
+    if len(names) > _SHOWN:
+        yield f"  and {len(names) - _SHOWN:,} more: report.ignored lists them"

@@ -11,19 +11,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tlkit._printing import Printed, one_line
 from tlkit._threads import in_threads
 from tlkit.data._positions import as_positions
 from tlkit.data._splits import split_indices
 from tlkit.data.damage import DamagedImage, DamageReport
 from tlkit.data.decoding.decode import Pixels, Size
-from tlkit.data.sources.arrays import read_arrays
-from tlkit.data.sources.dataframes import read_table
-from tlkit.data.sources.folders import read_folders
+from tlkit.data.sources._arrays import read_arrays
+from tlkit.data.sources._dataframes import read_table
+from tlkit.data.sources._folders import read_folders
 from tlkit.data.sources.stores import ImageStore
 from tlkit.errors import DataError
 
 
-class ImageDataset:
+class ImageDataset(Printed):
     """Images with labels, in a fixed order; pixels are read when asked for.
 
     Make one with :meth:`from_directory`, :meth:`from_dataframe` or :meth:`from_arrays`. The
@@ -136,7 +137,8 @@ class ImageDataset:
         shown = ", ".join(f"{name} {count}" for name, count in list(counts.items())[:5])
         more = ", ..." if len(counts) > 5 else ""
         ignored = f"; {len(self.ignored)} other files ignored" if self.ignored else ""
-        return f"ImageDataset({len(self)} images, {len(counts)} classes: {shown}{more}{ignored})"
+        told = f"{len(self)} images, {len(counts)} classes: {shown}{more}{ignored}"
+        return one_line(f"ImageDataset({told})")
 
     @property
     def labels(self) -> NDArray[np.int64]:

@@ -6,8 +6,8 @@ from .calibration.temperature_scaling import (
 from .calibration.temperature_scaling import (
     calibrate as calibrate,
 )
-from .comparing.models import compare as compare
-from .comparing.verdicts import Comparison as Comparison
+from .comparing.compare import compare as compare
+from .comparing.comparison import Comparison as Comparison
 from .evaluation import (
     Evaluation as Evaluation,
 )

@@ -9,8 +9,8 @@ from typing import Literal, overload
 import numpy as np
 
 from tlkit.errors import EvaluationError
-from tlkit.evaluation.checks import Floats
-from tlkit.evaluation.metrics import one_vs_rest, scores
+from tlkit.evaluation.arrays import Floats
+from tlkit.evaluation.metrics import _one_vs_rest, scores
 from tlkit.evaluation.metrics.bootstrap import check_settings, means, percentiles, resampled
 from tlkit.evaluation.metrics.per_image import calibration_error
 from tlkit.evaluation.predictions import Predictions
@@ -168,10 +168,10 @@ class ScoredPredictions(Predictions):
 
     @cached_property
     def _areas(self) -> Floats:
-        return one_vs_rest.areas(self.probabilities, self.y_true)
+        return _one_vs_rest.areas(self.probabilities, self.y_true)
 
     def _averaged(self, row: int, average: str | None) -> float | Floats:
         if average is None:
             return np.array(self._areas[row], np.float64)
         support = np.bincount(self.y_true, minlength=len(self.class_names))
-        return one_vs_rest.averaged(self._areas[row], support, average)
+        return _one_vs_rest.averaged(self._areas[row], support, average)

@@ -1,22 +1,20 @@
-"""Single images that people should look at: the worst and the most doubtful."""
+"""Single images that people should look at: the highest losses and the most uncertain."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tlkit._printing import Printed, one_line
 from tlkit.errors import EvaluationError
-from tlkit.evaluation.checks import Floats
+from tlkit.evaluation.arrays import Floats
 from tlkit.evaluation.metrics import per_image
-
-if TYPE_CHECKING:
-    from tlkit.evaluation.predictions import Predictions
+from tlkit.evaluation.predictions import Predictions
 
 
-@dataclass(frozen=True)
-class ImagePrediction:
+@dataclass(frozen=True, repr=False)
+class ImagePrediction(Printed):
     """What a model says about one image.
 
     Args:
@@ -46,13 +44,20 @@ class ImagePrediction:
         """Whether the prediction is the truth."""
         return self.prediction == self.truth
 
+    def __repr__(self) -> str:
+        return one_line(f"ImagePrediction({self.index}, {self})")
 
-def worst(found: Predictions, n: int) -> tuple[ImagePrediction, ...]:
+    def __str__(self) -> str:
+        taken = "" if self.right else f" taken for {self.prediction}"
+        return f"{self.name}: {self.truth}{taken}, loss {self.loss:.4f}"
+
+
+def top_losses(found: Predictions, n: int) -> tuple[ImagePrediction, ...]:
     """The images with the highest loss, highest first."""
     return _rows(found, _first(found.true_probability, n))
 
 
-def doubtful(found: Predictions, n: int, by: str) -> tuple[ImagePrediction, ...]:
+def most_uncertain(found: Predictions, n: int, by: str) -> tuple[ImagePrediction, ...]:
     """The images of which the model is least sure, least sure first.
 
     Raises:
@@ -61,8 +66,8 @@ def doubtful(found: Predictions, n: int, by: str) -> tuple[ImagePrediction, ...]
     if by not in ("margin", "entropy"):
         raise EvaluationError(f"by={by!r}: expected 'margin' or 'entropy'.")
     rows = found.probabilities
-    doubt = per_image.margins(rows) if by == "margin" else -per_image.entropies(rows)
-    return _rows(found, _first(doubt, n))
+    certainty = per_image.margins(rows) if by == "margin" else -per_image.entropies(rows)
+    return _rows(found, _first(certainty, n))
 
 
 def _first(values: Floats, n: int) -> list[int]:

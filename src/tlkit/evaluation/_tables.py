@@ -5,15 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from tlkit._printing import html_table, one_line
 from tlkit.errors import EvaluationError
-from tlkit.evaluation.checks import Floats, Ints
-
-if TYPE_CHECKING:
-    from tlkit.evaluation.evaluation import Evaluation
+from tlkit.evaluation._scored_predictions import ScoredPredictions
+from tlkit.evaluation.arrays import Floats, Ints
 
 
 @dataclass(frozen=True)
@@ -59,6 +58,16 @@ class PerClass(tuple[ClassScore, ...]):
 
     def __new__(cls, rows: Iterable[ClassScore]) -> PerClass:
         return super().__new__(cls, tuple(rows))
+
+    def __repr__(self) -> str:
+        return one_line(f"PerClass({', '.join(f'{row.name!r} {row.f1:.3f}' for row in self)})")
+
+    def _repr_html_(self) -> str:
+        rows = (
+            (row.name, *(f"{x:.3f}" for x in (row.precision, row.recall, row.f1)), str(row.support))
+            for row in self
+        )
+        return html_table(("class", "precision", "recall", "f1", "images"), rows)
 
     def __str__(self) -> str:
         width = max(len("class"), *(len(row.name) for row in self))
@@ -107,23 +116,31 @@ def normalized(confusion: Ints, normalize: str) -> Floats:
     return np.asarray(confusion / np.maximum(sums, 1), np.float64)
 
 
-def as_dict(found: Evaluation, metrics: Sequence[str]) -> dict[str, Any]:
+def as_dict(
+    found: ScoredPredictions, per_class: PerClass, metrics: Sequence[str]
+) -> dict[str, Any]:
     """An evaluation without its predictions, in types that JSON knows."""
     return {
         "images": len(found),
         "class_names": list(found.class_names),
         **{metric: _or_none(getattr(found, metric)) for metric in metrics},
         "expected_calibration_error": found.expected_calibration_error(),
-        "per_class": [asdict(row) for row in found.per_class],
+        "per_class": [asdict(row) for row in per_class],
         "confusion": found.confusion.tolist(),
     }
 
 
-def summary_text(found: Evaluation, usual: Evaluation, metrics: Sequence[str]) -> str:
+def summary_text(
+    found: ScoredPredictions,
+    per_class: PerClass,
+    usual: ScoredPredictions,
+    metrics: Sequence[str],
+) -> str:
     """Scores with 95 % intervals, beside the same scores of the most-frequent-class baseline.
 
     Args:
         found: The evaluation.
+        per_class: Its scores of each class.
         usual: Its baseline.
         metrics: Names of the scores, each an attribute that ``interval`` knows too.
     """
@@ -137,7 +154,7 @@ def summary_text(found: Evaluation, usual: Evaluation, metrics: Sequence[str]) -
         score, plain = getattr(found, metric), getattr(usual, metric)
         lines.append(f"{name:<18} {score:6.4f}  [{low:.4f}, {high:.4f}]  {plain:.4f}")
     lines.append(f"{'calibration error':<18} {found.expected_calibration_error():6.4f}")
-    worst = sorted(found.per_class, key=lambda row: row.f1)[:3]
+    worst = sorted(per_class, key=lambda row: row.f1)[:3]
     lines.append("weakest classes: " + ", ".join(f"{row.name} (F1 {row.f1:.2f})" for row in worst))
     return "\n".join(lines)
 

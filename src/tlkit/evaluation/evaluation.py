@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from tlkit._printing import Printed
 from tlkit.evaluation import _single_images as images
+from tlkit.evaluation._checked_input import checked_labels
 from tlkit.evaluation._scored_predictions import ScoredPredictions
 from tlkit.evaluation._tables import (
     Confusion,
@@ -21,14 +23,14 @@ from tlkit.evaluation._tables import (
     normalized,
     summary_text,
 )
-from tlkit.evaluation.checks import Floats, checked_labels
+from tlkit.evaluation.arrays import Floats
 from tlkit.evaluation.metrics import scores
 from tlkit.evaluation.predict import predicted_probabilities
 from tlkit.evaluation.test_time_augmentation import views_of
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Evaluation(ScoredPredictions):
+class Evaluation(ScoredPredictions, Printed):
     """Scores of stored predictions, with scikit-learn's names and conventions.
 
     Made by :meth:`from_predictions`, :meth:`load` or :func:`evaluate`, which check what goes in.
@@ -62,11 +64,11 @@ class Evaluation(ScoredPredictions):
         """The ``n`` most frequent mistakes, most frequent first; fewer if there are fewer."""
         return mistakes(self.confusion, self.class_names)[: max(n, 0)]
 
-    def worst(self, n: int = 10) -> tuple[images.ImagePrediction, ...]:
+    def top_losses(self, n: int = 10) -> tuple[images.ImagePrediction, ...]:
         """The ``n`` images with the highest log loss, highest first; of equals, the first."""
-        return images.worst(self, n)
+        return images.top_losses(self, n)
 
-    def doubtful(self, n: int = 10, by: str = "margin") -> tuple[images.ImagePrediction, ...]:
+    def most_uncertain(self, n: int = 10, by: str = "margin") -> tuple[images.ImagePrediction, ...]:
         """The ``n`` images of which the model is least sure, least sure first.
 
         Args:
@@ -77,7 +79,7 @@ class Evaluation(ScoredPredictions):
         Raises:
             EvaluationError: If ``by`` is neither.
         """
-        return images.doubtful(self, n, by)
+        return images.most_uncertain(self, n, by)
 
     def baseline(self, training_labels: ArrayLike | None = None) -> Evaluation:
         """What always answering the most frequent class would score on these images.
@@ -98,7 +100,7 @@ class Evaluation(ScoredPredictions):
 
     def to_dict(self) -> dict[str, Any]:
         """Everything but the predictions themselves, in types that JSON knows; NaN is None."""
-        return as_dict(self, [*scores.SCORES, *scores.LOSSES])
+        return as_dict(self, self.per_class, [*scores.SCORES, *scores.LOSSES])
 
     def to_json(self) -> str:
         """:meth:`to_dict` as JSON text."""
@@ -106,7 +108,8 @@ class Evaluation(ScoredPredictions):
 
     def summary(self) -> str:
         """The main scores beside the most-frequent-class baseline, as lines of text."""
-        return summary_text(self, self.baseline(), [*scores.SCORES, *scores.LOSSES])
+        scored = [*scores.SCORES, *scores.LOSSES]
+        return summary_text(self, self.per_class, self.baseline(), scored)
 
     def __str__(self) -> str:
         return self.summary()

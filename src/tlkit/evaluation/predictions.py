@@ -12,16 +12,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tlkit.errors import EvaluationError
-from tlkit.evaluation._storage import read_arrays, write_arrays
-from tlkit.evaluation.checks import (
-    Floats,
-    Ints,
+from tlkit.evaluation._checked_input import (
     checked_digests,
     checked_image_names,
     checked_labels,
     checked_names,
     checked_probabilities,
 )
+from tlkit.evaluation._storage import read_arrays, write_arrays
+from tlkit.evaluation.arrays import Floats, Ints
 from tlkit.evaluation.metrics.per_image import true_probability
 
 

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tlkit._progress import Console, Reporter, Silent
+from tlkit._printing import Printed, one_line
+from tlkit._progress import reporter_for
 from tlkit.backbones.build import Backbone, ImageSize
 from tlkit.data.dataset import ImageDataset
 from tlkit.data.images import Images
@@ -26,8 +27,8 @@ from tlkit.freezing.policies import FreezeAll, Policy
 from tlkit.freezing.whole_model import assemble
 
 
-@dataclass(frozen=True)
-class Features:
+@dataclass(frozen=True, repr=False)
+class Features(Printed):
     """Features of images, with their labels; ``numpy.asarray(features)`` gives all of them.
 
     Args:
@@ -56,6 +57,17 @@ class Features:
     def __getitem__(self, indices: Any) -> NDArray[Any]:
         """Return the features at some positions."""
         return self.rows[indices]
+
+    def __repr__(self) -> str:
+        return one_line(f"Features({self._what})")
+
+    def __str__(self) -> str:
+        return "\n".join([self._what, *(f"  {note}" for note in self.notes)])
+
+    @property
+    def _what(self) -> str:
+        classes = len(self.class_names)
+        return f"{self.shape} of {classes} classes, from layer {self.cut!r}"
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         return self.rows.__array__(dtype, copy)
@@ -118,7 +130,7 @@ def extract(
     if feature_dtype not in ("float32", "float16"):
         raise TrainingError(f"feature_dtype={feature_dtype!r}, expected 'float32' or 'float16'.")
     phase = _phase(backbone, policy or FreezeAll(), image_size, weights, preprocessing, seed)
-    reporter: Reporter = Console() if verbose else Silent()
+    reporter = reporter_for(verbose)
     with ExitStack() as stack:
         store = stack.enter_context(open_store(cache))
         trunk = Trunk(phase.trunk, store, engine, reporter.step, len(dataset), feature_dtype)

@@ -13,6 +13,7 @@ import keras
 from tlkit._keras.describe import described
 from tlkit._keras.graph import CutPoint
 from tlkit._keras.layers import inner_layers, leaf_layers
+from tlkit._printing import Printed, one_line
 from tlkit.backbones.build import Backbone, ImageSize
 from tlkit.errors import PolicyError
 from tlkit.freezing._preview_table import rows_of
@@ -51,7 +52,7 @@ class LayerPreview:
         return f"{self.parameters:,} {'trained' if self.trained else 'frozen'}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class PhasePreview:
     """Epochs in which the same layers are trained.
 
@@ -86,9 +87,15 @@ class PhasePreview:
         """Weights of the backbone that change."""
         return sum(layer.trained for layer in self.layers)
 
+    def __repr__(self) -> str:
+        return (
+            f"PhasePreview(epochs {self.first} to {self.last or 'the end'}, "
+            f"{self.trained_parameters:,} trained)"
+        )
 
-@dataclass(frozen=True)
-class PolicyPreview:
+
+@dataclass(frozen=True, repr=False)
+class PolicyPreview(Printed):
     """What a policy does to a backbone; prints as a table.
 
     Args:
@@ -104,6 +111,9 @@ class PolicyPreview:
     layer_count: int
     parameters: int
     phases: tuple[PhasePreview, ...]
+
+    def __repr__(self) -> str:
+        return one_line(f"PolicyPreview({self.policy} on {self.backbone!r}, {list(self.phases)})")
 
     def __str__(self) -> str:
         return "\n".join(rows_of(self))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
+from tlkit._printing import Printed
 from tlkit.errors import LearningRateError, SelectorError
 from tlkit.learning_rate._series import check_rates, frozen, vector
 from tlkit.learning_rate.selectors.builtin import (
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 
-class LRCurve:
+class LRCurve(Printed):
     """Loss against learning rate, sorted by rate and cut at the first loss that is not finite.
 
     Args:
@@ -183,6 +184,14 @@ class LRCurve:
         return load_curve(Path(path), selector)
 
     def __repr__(self) -> str:
+        return f"LRCurve({self._answer_line()})"
+
+    def __str__(self) -> str:
+        stop = f"; stopped early: {self.stop_reason}" if self.stop_reason else ""
+        reason = f"{selector_name(self.selector)}: {self.reason}{stop}"
+        return f"LRCurve of {self._answer_line()}\n{reason}"
+
+    def _answer_line(self) -> str:
         span = (
             f" from {self.learning_rates[0]:.3g} to {self.learning_rates[-1]:.3g}"
             if len(self)
@@ -193,9 +202,7 @@ class LRCurve:
         except SelectorError:
             answer = "no rate can be chosen"
         cut = f", {self.n_cut} more cut" if self.n_cut else ""
-        stop = f"; stopped early: {self.stop_reason}" if self.stop_reason else ""
-        head = f"LRCurve of {len(self)} rates{span}{cut}: {answer}"
-        return f"{head}\n{selector_name(self.selector)}: {self.reason}{stop}"
+        return f"{len(self)} rates{span}{cut}: {answer}"
 
     def _choosers(self) -> dict[str, Selector]:
         built_in: Sequence[Selector] = (

@@ -12,7 +12,7 @@ from tlkit.errors import EvaluationError
 from tlkit.reporting._pictures import Picture, photo
 
 if TYPE_CHECKING:
-    from tlkit.evaluation.checks import Ints
+    from tlkit.evaluation.arrays import Ints
     from tlkit.evaluation.evaluation import Evaluation
 
 SHOWN = 12

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tlkit.errors import EvaluationError
-from tlkit.evaluation.comparing.models import Comparison, compare
+from tlkit.evaluation.comparing.compare import Comparison, compare
 from tlkit.evaluation.metrics.class_intervals import f1_intervals
 
 if TYPE_CHECKING:

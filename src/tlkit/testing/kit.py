@@ -10,13 +10,13 @@ from types import MappingProxyType
 from tlkit.backbones.registry import get_backbone
 from tlkit.backbones.spec import BackboneSpec
 from tlkit.errors import PluginError
-from tlkit.testing.checks.figures import spec_figures
-from tlkit.testing.checks.graph import save_and_load, stock_layers, trunk_and_tail
-from tlkit.testing.checks.images import input_range
-from tlkit.testing.checks.inference import batch_independence, frozen_stays
-from tlkit.testing.checks.light import light_import
-from tlkit.testing.checks.offline import builds_offline, named_weights
-from tlkit.testing.checks.shapes import feature_shape, sizes
+from tlkit.testing._checks.figures import spec_figures
+from tlkit.testing._checks.graph import save_and_load, stock_layers, trunk_and_tail
+from tlkit.testing._checks.images import input_range
+from tlkit.testing._checks.inference import batch_independence, frozen_stays
+from tlkit.testing._checks.light import light_import
+from tlkit.testing._checks.offline import builds_offline, named_weights
+from tlkit.testing._checks.shapes import feature_shape, sizes
 from tlkit.testing.failure import BackboneCheckError, in_short
 from tlkit.testing.report import CheckReport, CheckResult
 from tlkit.testing.subject import Subject

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
+
+from tlkit._printing import Printed, one_line
 
 Outcome = Literal["passed", "waived", "failed"]
 
 
-@dataclass(frozen=True)
-class CheckResult:
+@dataclass(frozen=True, repr=False)
+class CheckResult(Printed):
     """What one check found.
 
     Args:
@@ -24,15 +26,18 @@ class CheckResult:
     outcome: Outcome
     seconds: float
     note: str = ""
-    error: Exception | None = field(default=None, repr=False)
+    error: Exception | None = None
+
+    def __repr__(self) -> str:
+        return one_line(f"CheckResult({self.name!r}, {self.outcome!r}, {self.note!r})")
 
     def __str__(self) -> str:
         first_line = self.note.partition("\n")[0]
         return f"{self.name:<20}{self.outcome:<8}{self.seconds:6.1f} s  {first_line}".rstrip()
 
 
-@dataclass(frozen=True)
-class CheckReport:
+@dataclass(frozen=True, repr=False)
+class CheckReport(Printed):
     """What all checks of a backbone found; ``print`` shows it as a table.
 
     Args:
@@ -58,11 +63,18 @@ class CheckReport:
         """Return how long all checks took."""
         return sum(result.seconds for result in self.results)
 
+    def __repr__(self) -> str:
+        return one_line(f"CheckReport({self._headline})")
+
     def __str__(self) -> str:
+        return "\n".join([self._headline, *(f"  {result}" for result in self.results)])
+
+    @property
+    def _headline(self) -> str:
         head = f"{self.backbone}: {len(self.results)} checks in {self.seconds:.1f} s"
         for outcome, found in (("failed", self.failed), ("waived", self.waived)):
             head += f", {len(found)} {outcome}" if found else ""
-        return "\n".join([head, *(f"  {result}" for result in self.results)])
+        return head
 
     def _of(self, outcome: Outcome) -> tuple[CheckResult, ...]:
         return tuple(result for result in self.results if result.outcome == outcome)

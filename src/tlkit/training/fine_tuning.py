@@ -21,8 +21,8 @@ def fine_tune(
     *,
     head_epochs: int = 20,
     epochs: int = 10,
-    head_rate: Any = 1e-3,
-    rate: Any = 1e-5,
+    head_learning_rate: Any = 1e-3,
+    learning_rate: Any = 1e-5,
     fraction: float = 0.3,
     augmentation: Augmentation | None = None,
     batch_size: int = 32,
@@ -58,8 +58,8 @@ def fine_tune(
         backbone: As for `StagedTrainer`.
         head_epochs: Most epochs of the head alone.
         epochs: Most epochs of fine-tuning.
-        head_rate: Learning rate of the head alone; whatever `Stage` takes.
-        rate: Learning rate of fine-tuning.
+        head_learning_rate: Learning rate of the head alone; whatever `Stage` takes.
+        learning_rate: Learning rate of fine-tuning.
         fraction: Share of the backbone's layers that is fine-tuned.
         augmentation: Of both stages.
         batch_size: Of both stages.
@@ -96,8 +96,8 @@ def fine_tune(
     stages = linear_probe_then_fine_tune(
         head_epochs=head_epochs,
         epochs=epochs,
-        head_rate=head_rate,
-        rate=rate,
+        head_learning_rate=head_learning_rate,
+        learning_rate=learning_rate,
         policy=UnfreezeTop(fraction=fraction),
         batch_size=batch_size,
         augmentation=augmentation,

@@ -25,8 +25,8 @@ def linear_probe_then_fine_tune(
     *,
     head_epochs: int = 10,
     epochs: int = 10,
-    head_rate: Any = 1e-3,
-    rate: Any = 1e-5,
+    head_learning_rate: Any = 1e-3,
+    learning_rate: Any = 1e-5,
     policy: Policy | None = None,
     **settings: Any,
 ) -> Stages:
@@ -39,8 +39,8 @@ def linear_probe_then_fine_tune(
     Args:
         head_epochs: Of the head alone.
         epochs: Of fine-tuning.
-        head_rate: Learning rate of the head alone; whatever `Stage` takes.
-        rate: Learning rate of fine-tuning.
+        head_learning_rate: Learning rate of the head alone; whatever `Stage` takes.
+        learning_rate: Learning rate of fine-tuning.
         policy: What is fine-tuned; the paper's ``UnfreezeAll()`` where None.
         **settings: Of both stages, as for `Stage`.
 
@@ -54,8 +54,8 @@ def linear_probe_then_fine_tune(
     """
     chosen = UnfreezeAll() if policy is None else policy
     return (
-        Stage("head", epochs=head_epochs, learning_rate=head_rate, **settings),
-        Stage("fine-tune", epochs=epochs, learning_rate=rate, policy=chosen, **settings),
+        Stage("head", epochs=head_epochs, learning_rate=head_learning_rate, **settings),
+        Stage("fine-tune", epochs=epochs, learning_rate=learning_rate, policy=chosen, **settings),
     )
 
 
@@ -64,8 +64,8 @@ def gradual_unfreezing(
     groups: int = 4,
     every: int = 1,
     more_epochs: int = 5,
-    head_rate: Any = 1e-3,
-    rate: Any = 1e-5,
+    head_learning_rate: Any = 1e-3,
+    learning_rate: Any = 1e-5,
     **settings: Any,
 ) -> Stages:
     """Train the head, then a group of layers more every so many epochs, top first.
@@ -78,8 +78,8 @@ def gradual_unfreezing(
         groups: How many groups the backbone is divided into.
         every: Epochs of the head alone, and after which each group is joined by the next.
         more_epochs: Epochs with the whole backbone unfrozen, after the first ``every`` of them.
-        head_rate: Learning rate of the head alone; whatever `Stage` takes.
-        rate: Learning rate of the unfreezing.
+        head_learning_rate: Learning rate of the head alone; whatever `Stage` takes.
+        learning_rate: Learning rate of the unfreezing.
         **settings: Of both stages, as for `Stage`.
 
     Returns:
@@ -93,8 +93,8 @@ def gradual_unfreezing(
     policy = GradualUnfreeze(groups=groups, every=every)
     epochs = groups * every + more_epochs
     return (
-        Stage("head", epochs=every, learning_rate=head_rate, **settings),
-        Stage("unfreezing", epochs=epochs, learning_rate=rate, policy=policy, **settings),
+        Stage("head", epochs=every, learning_rate=head_learning_rate, **settings),
+        Stage("unfreezing", epochs=epochs, learning_rate=learning_rate, policy=policy, **settings),
     )
 
 
@@ -102,8 +102,8 @@ def discriminative(
     *,
     head_epochs: int = 10,
     epochs: int = 10,
-    head_rate: Any = 1e-3,
-    rate: Any = 1e-4,
+    head_learning_rate: Any = 1e-3,
+    learning_rate: Any = 1e-4,
     layer_decay: float = 0.98,
     **settings: Any,
 ) -> Stages:
@@ -116,8 +116,8 @@ def discriminative(
     Args:
         head_epochs: Of the head alone.
         epochs: Of fine-tuning.
-        head_rate: Learning rate of the head alone; whatever `Stage` takes.
-        rate: Learning rate of the top in fine-tuning.
+        head_learning_rate: Learning rate of the head alone; whatever `Stage` takes.
+        learning_rate: Learning rate of the top in fine-tuning.
         layer_decay: As for `Stage`.
         **settings: Of both stages, as for `Stage`.
 
@@ -131,8 +131,8 @@ def discriminative(
     """
     fine_tune = {"policy": UnfreezeAll(), "layer_decay": layer_decay, **settings}
     return (
-        Stage("head", epochs=head_epochs, learning_rate=head_rate, **settings),
-        Stage("fine-tune", epochs=epochs, learning_rate=rate, **fine_tune),
+        Stage("head", epochs=head_epochs, learning_rate=head_learning_rate, **settings),
+        Stage("fine-tune", epochs=epochs, learning_rate=learning_rate, **fine_tune),
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from tlkit._printing import Printed, counted, html_table, one_line
 from tlkit.errors import TrainingError
 
 # Arrays by the place of their weight among the model's.
@@ -48,8 +49,8 @@ class FrozenWork:
         return (self.plain_passes * keras - self.passes * own) / 1000
 
 
-@dataclass(frozen=True)
-class StageResult:
+@dataclass(frozen=True, repr=False)
+class StageResult(Printed):
     """What one stage did.
 
     Args:
@@ -92,15 +93,26 @@ class StageResult:
         """Return a figure of the history in the epoch that was kept."""
         return self.history[figure][self.best_epoch]
 
+    def __repr__(self) -> str:
+        scored = f", {self.figure} {self.best(self.figure):.4f}" if self.epochs else ""
+        return one_line(f"StageResult({self.name!r}, {counted(self.epochs, 'epoch')}{scored})")
+
     def __str__(self) -> str:
-        figure = "val_accuracy" if "val_accuracy" in self.history else "accuracy"
+        figure = self.figure
         return (
             f"{self.name}: {self.epochs} epochs in {self.seconds:.0f} s, best epoch "
             f"{self.best_epoch + 1} with {figure} {self.best(figure):.4f}, learning rate "
-            f"{self._rate()}, {self.trained_parameters:,} weights trained"
+            f"{self.rate_text}, {self.trained_parameters:,} weights trained"
         )
 
-    def _rate(self) -> str:
+    @property
+    def figure(self) -> str:
+        """Name of the figure by which people judge the stage."""
+        return "val_accuracy" if "val_accuracy" in self.history else "accuracy"
+
+    @property
+    def rate_text(self) -> str:
+        """The learning rate in a few digits, or the schedule in words."""
         rate = self.learning_rate
         return f"{rate:.3g}" if isinstance(rate, float) else rate
 
@@ -122,8 +134,8 @@ class StageResult:
         return replace(self, history=history, best_epoch=self.ends[epochs], ends={})
 
 
-@dataclass(frozen=True)
-class TrainingResult:
+@dataclass(frozen=True, repr=False)
+class TrainingResult(Printed):
     """What a training gave.
 
     Args:
@@ -187,5 +199,25 @@ class TrainingResult:
         *before, last = self.stages
         return replace(self, model=model, stages=(*before, last.after(epochs)), snapshots={})
 
+    def __repr__(self) -> str:
+        stages = ", ".join(map(repr, self.stages))
+        return one_line(f"TrainingResult({len(self.class_names)} classes, {stages})")
+
     def __str__(self) -> str:
         return "\n".join(map(str, self.stages))
+
+    def _repr_html_(self) -> str:
+        header = ("stage", "epochs", "best epoch", "score", "learning rate", "trained", "seconds")
+        return html_table(header, map(_row, self.stages))
+
+
+def _row(stage: StageResult) -> tuple[str, ...]:
+    return (
+        stage.name,
+        str(stage.epochs),
+        str(stage.best_epoch + 1),
+        f"{stage.figure} {stage.best(stage.figure):.4f}",
+        stage.rate_text,
+        f"{stage.trained_parameters:,}",
+        f"{stage.seconds:.0f}",
+    )

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
+from tlkit._printing import code_of
 from tlkit.data.augmentation.transforms import as_transform
 from tlkit.errors import TrainingError
 from tlkit.freezing.policies import FreezeAll, Policy
@@ -15,9 +16,9 @@ from tlkit.learning_rate.schedules import finder_in
 from tlkit.training.feeding.class_weights import ClassWeight, check_class_weight
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Stage:
-    """What one stage of training does.
+    """What one stage of training does; prints as the code that makes it, without the defaults.
 
     Args:
         name: Unique among the stages of a trainer.
@@ -134,6 +135,9 @@ class Stage:
         self._check_share("ema", "None or a number between 0 and 1")
         self._check_share("label_smoothing", "a number from 0 to below 1", zero=True)
         check_class_weight(self.class_weight, self.name)
+
+    def __repr__(self) -> str:
+        return f"Stage({', '.join(code_of(self).values())})"
 
     @property
     def finder(self) -> ExponentialLRFinder | None:

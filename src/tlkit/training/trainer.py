@@ -8,9 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tlkit._progress import Console, Reporter, Silent
+from tlkit._printing import Printed, code_of, one_line
+from tlkit._progress import Reporter, reporter_for
 from tlkit.backbones.build import Backbone, ImageSize
 from tlkit.backbones.registry import get_backbone
+from tlkit.backbones.spec import BackboneSpec
 from tlkit.backbones.weights import load_file
 from tlkit.data.dataset import ImageDataset
 from tlkit.data.images import Images
@@ -29,8 +31,10 @@ from tlkit.training.run_dir.run_settings import run_settings, trainer_arguments
 from tlkit.training.stage import Stage
 
 
-class StagedTrainer:
+class StagedTrainer(Printed):
     """Trains a head on a backbone, stage by stage, doing frozen work once.
+
+    It prints as the code that makes it, without the defaults.
 
     Args:
         backbone: A name, a `BackboneSpec`, or a function that returns a keras.Model of raw images.
@@ -130,8 +134,8 @@ class StagedTrainer:
         self,
         train: ImageDataset,
         validation: ImageDataset | None = None,
-        resume: bool = False,
         *,
+        resume: bool = False,
         verbose: int = 1,
         executor: Executor | None = None,
     ) -> TrainingResult:
@@ -163,7 +167,7 @@ class StagedTrainer:
             )
         check_data(train, validation)
         check_weights(self.stages, train)
-        reporter: Reporter = Console() if verbose else Silent()
+        reporter = reporter_for(verbose)
         with (
             self._run(train, validation, resume=resume) as run,
             self._session(train, validation, reporter, executor) as session,
@@ -189,9 +193,22 @@ class StagedTrainer:
             The curve; ``curve.suggestion`` is the chosen rate.
         """
         check_data(train, None)
-        reporter: Reporter = Console() if verbose else Silent()
+        reporter = reporter_for(verbose)
         with self._session(train, None, reporter) as session:
             return StageRun(session, self.stages[0]).search(finder)
+
+    def __repr__(self) -> str:
+        return one_line(f"StagedTrainer({', '.join(self._code().values())})")
+
+    def __str__(self) -> str:
+        each = "".join(f"        {stage!r},\n" for stage in self.stages)
+        code = {**self._code(), "stages": f"stages=(\n{each}    )"}
+        return "\n".join(["StagedTrainer(", *(f"    {line}," for line in code.values()), ")"])
+
+    def _code(self) -> dict[str, str]:
+        given = self.backbone
+        name = {"backbone": repr(given.name)} if isinstance(given, BackboneSpec) else {}
+        return code_of(self, defaults={"head": Head()}, written=name)
 
     @contextmanager
     def _run(

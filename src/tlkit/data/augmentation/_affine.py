@@ -15,24 +15,24 @@ _WORTH_THREADS = 2**17
 
 Ints = NDArray[np.int32]
 Floats = NDArray[np.float32]
-# For each fill: pixels added before and after a side of n, how numpy.pad makes them, and which
+# For each fill mode: pixels added before and after a side of n, how numpy.pad makes them, and which
 # pixel of the longer side is at or before a position. Its neighbour is always the next one.
 _FRAMES: dict[str, tuple[Callable[[int], tuple[int, int]], Any, Callable[[Ints, int], Ints]]] = {
     "nearest": (lambda _: (1, 1), "edge", lambda at, n: np.clip(at + 1, 0, n)),
     "constant": (lambda _: (2, 2), "constant", lambda at, n: np.clip(at + 2, 0, n + 2)),
     "reflect": (lambda n: (0, n + 1), "symmetric", lambda at, n: at % (2 * n)),
 }
-FILLS = tuple(_FRAMES)
+FILL_MODES = tuple(_FRAMES)
 
 
-def affine(images: NDArray[Any], rows: NDArray[np.float32], fill: str) -> Floats:
+def affine(images: NDArray[Any], rows: NDArray[np.float32], fill_mode: str) -> Floats:
     """Show each image at transformed positions.
 
     Args:
         images: Array of shape (n, h, w, c).
         rows: For each image ``(a, b, c, d, e, f, ...)``, (n, 8): the output at (x, y) shows the
             input at ``(a x + b y + c, d x + e y + f)``.
-        fill: What lies outside: one of ``FILLS``.
+        fill_mode: What lies outside: one of ``FILL_MODES``.
 
     Returns:
         Array of shape (n, h, w, c), float32.
@@ -46,19 +46,19 @@ def affine(images: NDArray[Any], rows: NDArray[np.float32], fill: str) -> Floats
     moved = np.empty(images.shape, np.float32)
 
     def move(number: int) -> None:
-        _move(images[number], rows[number].tolist(), fill, moved[number])
+        _move(images[number], rows[number].tolist(), fill_mode, moved[number])
 
     small = images.shape[0] * images.shape[1] * images.shape[2] < _WORTH_THREADS
     in_threads(move, range(len(images)), workers=1 if small else None)
     return moved
 
 
-def _move(image: NDArray[Any], row: list[float], fill: str, moved: Floats) -> None:
+def _move(image: NDArray[Any], row: list[float], fill_mode: str, moved: Floats) -> None:
     """Fill ``moved`` with the transformed image, one channel after the other."""
     height, width, channels = image.shape
     a, b, c, d, e, f = row[:6]
     x, y = np.arange(width, dtype=np.float64), np.arange(height, dtype=np.float64)
-    added, mode, place = _FRAMES[fill]
+    added, mode, place = _FRAMES[fill_mode]
     column, right = _positions(a * x + c, b * y)
     line, down = _positions(d * x + f, e * y)
     frame = (added(height), added(width), (0, 0))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tlkit._seeds import stream
-from tlkit.data.augmentation._affine import FILLS, affine
+from tlkit.data.augmentation._affine import FILL_MODES, affine
 from tlkit.data.decoding.decode import Size, as_size
 from tlkit.errors import DataError
 
@@ -47,9 +47,9 @@ class Augmentation:
         zoom: Largest change of scale, 0 to below 1; drawn for each axis by itself.
         horizontal_flip: Mirror left and right half of the time.
         vertical_flip: Mirror top and bottom half of the time.
-        fill: What lies outside of the image: ``"nearest"`` its edge pixels, ``"constant"`` black,
-            ``"reflect"`` its mirror image. Keras also has ``"wrap"``, which is not offered as its
-            backends disagree on it.
+        fill_mode: What lies outside of the image: ``"nearest"`` its edge pixels, ``"constant"``
+            black, ``"reflect"`` its mirror image. Keras also has ``"wrap"``, which is not offered
+            as its backends disagree on it.
 
     Raises:
         DataError: A value is out of range; the message names it.
@@ -57,7 +57,7 @@ class Augmentation:
     Example:
         >>> Augmentation(rotation=10, shear=0, zoom=0)
         Augmentation(rotation=10, shear=0, width_shift=0.1, height_shift=0.1, zoom=0, \
-horizontal_flip=True, vertical_flip=True, fill='nearest')
+horizontal_flip=True, vertical_flip=True, fill_mode='nearest')
     """
 
     rotation: float = 45
@@ -67,7 +67,7 @@ horizontal_flip=True, vertical_flip=True, fill='nearest')
     zoom: float = 0.2
     horizontal_flip: bool = True
     vertical_flip: bool = True
-    fill: str = "nearest"
+    fill_mode: str = "nearest"
 
     def __post_init__(self) -> None:
         _require_between(self.rotation, 0, 180, "rotation", "degrees, from 0 to 180")
@@ -79,8 +79,10 @@ horizontal_flip=True, vertical_flip=True, fill='nearest')
         for name in ("horizontal_flip", "vertical_flip"):
             if not isinstance(getattr(self, name), bool):
                 raise DataError(f"{name}={getattr(self, name)!r}; expected True or False.")
-        if self.fill not in FILLS:
-            raise DataError(f"fill={self.fill!r}; expected one of {', '.join(FILLS)}.")
+        if self.fill_mode not in FILL_MODES:
+            raise DataError(
+                f"fill_mode={self.fill_mode!r}; expected one of {', '.join(FILL_MODES)}."
+            )
 
     def __call__(
         self, images: ArrayLike, indices: ArrayLike, *, seed: int, stage: str, epoch: int
@@ -162,7 +164,7 @@ horizontal_flip=True, vertical_flip=True, fill='nearest')
                 f"Received images of shape {pixels.shape} and matrices of shape {rows.shape}; "
                 "expected (n, h, w, 3) and (n, 8), one matrix per image."
             )
-        return affine(pixels, rows, self.fill)
+        return affine(pixels, rows, self.fill_mode)
 
     def _linear_and_shift(
         self, draws: NDArray[np.float64], size: tuple[int, int]

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from tlkit._printing import Printed
 from tlkit.errors import EvaluationError
-from tlkit.evaluation.checks import Floats, Ints
+from tlkit.evaluation.arrays import Floats, Ints
 from tlkit.evaluation.evaluation import Evaluation, evaluate
 from tlkit.evaluation.metrics.per_image import true_probability
 from tlkit.evaluation.predict import model_of
@@ -18,8 +19,8 @@ SMALLEST = float(np.finfo(np.float32).tiny)
 _RANGE = (1e-2, 1e2)  # of temperatures; beyond, the data do not tell one
 
 
-@dataclass(frozen=True, eq=False)
-class Calibration:
+@dataclass(frozen=True, eq=False, repr=False)
+class Calibration(Printed):
     """A temperature, what it does to the scores, and the model with it built in.
 
     Args:
@@ -52,6 +53,11 @@ class Calibration:
                 "the model that was calibrated."
             )
         return _scaled(evaluation, self.temperature)
+
+    def __repr__(self) -> str:
+        model = "" if self.model is None else ", with its model"
+        fitted = f"fitted on {len(self.before)} images"
+        return f"Calibration(temperature {self.temperature:.4f}, {fitted}{model})"
 
     def __str__(self) -> str:
         both = (self.before, self.after)

@@ -9,7 +9,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from tlkit.evaluation.checks import Floats
+from tlkit.evaluation.arrays import Floats
 
 _POWER = 0.8
 _ROUNDING = 1e-12  # two sums of the same numbers in another order can differ by less

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
+from tlkit._printing import Printed, one_line
 from tlkit.errors import EvaluationError
 from tlkit.evaluation.gradcam._gradients import Gradients
 from tlkit.evaluation.gradcam.feature_map import Cut, cut_at_features
@@ -27,7 +28,7 @@ _COLOURS = np.array(
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Explanation:
+class Explanation(Printed):
     """Where a model sees a class in each image.
 
     Args:
@@ -50,7 +51,14 @@ class Explanation:
         return len(self.images)
 
     def __repr__(self) -> str:
-        return f"Explanation({len(self)} images, layer {self.layer!r})"
+        return one_line(f"Explanation({len(self)} images, layer {self.layer!r})")
+
+    def __str__(self) -> str:
+        rows = (
+            f"  image {number}: class {class_}, score {score:.4g}"
+            for number, (class_, score) in enumerate(zip(self.classes, self.scores, strict=True))
+        )
+        return "\n".join([f"{len(self)} images, as layer {self.layer!r} sees them", *rows])
 
     def overlay(self, strength: float = 0.6) -> Pixels:
         """The images in grey with the heat over them in colour: dark is cold, bright is hot.

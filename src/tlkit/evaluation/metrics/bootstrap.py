@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tlkit.errors import EvaluationError
-from tlkit.evaluation.checks import Floats, Ints
+from tlkit.evaluation.arrays import Floats, Ints
 from tlkit.evaluation.metrics.scores import Counts
 
 _CHUNK = 4_000_000  # images drawn at once; bounds the memory

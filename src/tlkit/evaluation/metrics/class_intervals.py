@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tlkit.evaluation.checks import Floats
+from tlkit.evaluation.arrays import Floats
 from tlkit.evaluation.metrics import scores
 from tlkit.evaluation.metrics.bootstrap import check_settings, resampled
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from tlkit.evaluation.checks import Floats, Ints
+from tlkit.evaluation.arrays import Floats, Ints
 
 _AT_ONCE = 4_000_000  # numbers; bounds the memory of what is computed on the way
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tlkit.errors import EvaluationError
-from tlkit.evaluation.checks import Floats, Ints
+from tlkit.evaluation.arrays import Floats, Ints
 from tlkit.evaluation.metrics import per_image
 
 

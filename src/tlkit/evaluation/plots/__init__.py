@@ -4,11 +4,11 @@ Each function takes and returns a matplotlib Axes; without one it makes a figure
 size fits what is drawn: ``plot_confusion(result).figure.savefig("confusion.png")``.
 """
 
-from tlkit.evaluation.plots.comparison import plot_comparison
-from tlkit.evaluation.plots.confusion import plot_confusion
-from tlkit.evaluation.plots.history import plot_history
-from tlkit.evaluation.plots.per_class import plot_per_class
-from tlkit.evaluation.plots.reliability import plot_reliability
+from tlkit.evaluation.plots._comparison import plot_comparison
+from tlkit.evaluation.plots._confusion import plot_confusion
+from tlkit.evaluation.plots._history import plot_history
+from tlkit.evaluation.plots._per_class import plot_per_class
+from tlkit.evaluation.plots._reliability import plot_reliability
 
 __all__ = [
     "plot_comparison",

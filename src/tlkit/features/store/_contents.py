@@ -9,13 +9,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from tlkit._printing import Printed, counted, one_line
 from tlkit.features.store.shards import SUFFIX
 
 ABOUT = "about.json"
 
 
-@dataclass(frozen=True)
-class TableInfo:
+@dataclass(frozen=True, repr=False)
+class TableInfo(Printed):
     """The features of one trunk on one engine.
 
     Args:
@@ -30,14 +31,17 @@ class TableInfo:
     bytes: int
     last_used: float
 
+    def __repr__(self) -> str:
+        return f"TableInfo({counted(self.shards, 'shard')}, {self.bytes / 1e6:,.1f} MB)"
+
     def __str__(self) -> str:
         used = datetime.fromtimestamp(self.last_used).strftime("%Y-%m-%d %H:%M")
         what = "  ".join(f"{name} {value}" for name, value in self.about.items() if name != "hash")
         return f"{self.bytes / 1e6:10,.1f} MB  last used {used}  {what}"
 
 
-@dataclass(frozen=True)
-class StoreInfo:
+@dataclass(frozen=True, repr=False)
+class StoreInfo(Printed):
     """What lies in a feature store; prints as a table.
 
     Args:
@@ -51,6 +55,10 @@ class StoreInfo:
     tables: tuple[TableInfo, ...]
     bytes: int
     limit: int
+
+    def __repr__(self) -> str:
+        held = f"{counted(len(self.tables), 'table')}, {self.bytes / 1e6:,.1f} MB"
+        return one_line(f"StoreInfo({str(self.root)!r}: {held})")
 
     def __str__(self) -> str:
         head = f"{self.root}: {self.bytes / 1e6:,.1f} MB of at most {self.limit / 1e6:,.0f} MB"

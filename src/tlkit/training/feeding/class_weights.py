@@ -46,9 +46,8 @@ def check_class_weight(given: Any, stage: str) -> None:
 def class_weights(given: ClassWeight, data: ImageDataset, stage: str) -> np.ndarray | None:
     """Return the weight of each class.
 
-    ``"balanced"`` is ``n / (classes * count)`` for a class of ``count`` of ``n`` images, as in
-    scikit-learn's ``compute_class_weight``: King and Zeng, Logistic Regression in Rare Events
-    Data, 2001.
+    ``"balanced"`` is scikit-learn's: ``n / (classes * count)`` for a class of ``count`` of ``n``
+    images. King and Zeng, Logistic Regression in Rare Events Data, 2001.
 
     Args:
         given: ``Stage.class_weight``.
@@ -87,5 +86,9 @@ def _balanced(data: ImageDataset, stage: str) -> np.ndarray:
             f"Stage {stage!r}: class_weight='balanced', and there is no training image of "
             f"{empty}. Leave the class out of the data set, or give a weight for each class."
         )
-    weights: np.ndarray = len(data) / (len(counts) * counts)
+    from sklearn.utils.class_weight import compute_class_weight
+
+    weights: np.ndarray = compute_class_weight(
+        "balanced", classes=np.arange(len(counts)), y=data.labels
+    )
     return weights.astype("float32")

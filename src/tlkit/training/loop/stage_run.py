@@ -17,9 +17,9 @@ from tlkit.learning_rate.finder import ExponentialLRFinder
 from tlkit.learning_rate.schedules import with_found
 from tlkit.training.feeding.feed import Inputs, own_errors
 from tlkit.training.feeding.mixing import Mixing
-from tlkit.training.feeding.stage_feeds import StageFeeds
 from tlkit.training.feeding.targets import Targets
 from tlkit.training.loop._ema import Averaging
+from tlkit.training.loop._stage_feeds import StageFeeds
 from tlkit.training.loop.callbacks import (
     EpochKeeper,
     SearchReport,

@@ -11,7 +11,7 @@ from tlkit.evaluation.plots.canvas import FIRST, GREY, NAMES_UP_TO, axes_or_new,
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from tlkit.evaluation.comparing.models import Comparison
+    from tlkit.evaluation.comparing.compare import Comparison
     from tlkit.evaluation.evaluation import Evaluation
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tlkit.errors import EvaluationError
-from tlkit.evaluation.checks import Floats, Ints
+from tlkit.evaluation.arrays import Floats, Ints
 
 
 def areas(probabilities: Floats, labels: Ints) -> Floats:

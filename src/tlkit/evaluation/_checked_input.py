@@ -9,9 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tlkit.errors import EvaluationError
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from tlkit.evaluation.arrays import Floats, Ints
 
 _SUM_TOLERANCE = 1e-2  # half-precision softmax over many classes strays this far from one
 

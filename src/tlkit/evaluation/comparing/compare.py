@@ -8,9 +8,9 @@ from itertools import combinations
 import numpy as np
 
 from tlkit.errors import EvaluationError
-from tlkit.evaluation.checks import Floats
+from tlkit.evaluation.arrays import Floats
+from tlkit.evaluation.comparing.comparison import Comparison, PairResult
 from tlkit.evaluation.comparing.significance import average_ranks, holm, mcnemar_exact, two_sided
-from tlkit.evaluation.comparing.verdicts import Comparison, PairResult
 from tlkit.evaluation.evaluation import Evaluation
 from tlkit.evaluation.metrics.bootstrap import (
     check_settings,

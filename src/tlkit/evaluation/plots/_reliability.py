@@ -12,7 +12,7 @@ from tlkit.evaluation.plots.canvas import FIRST, GREY, SECOND, axes_or_new, shor
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from tlkit.evaluation.checks import Floats, Ints
+    from tlkit.evaluation.arrays import Floats, Ints
     from tlkit.evaluation.evaluation import Evaluation
 
 _STYLES = ((FIRST, "o", "-"), (SECOND, "s", "--"), ("#009E73", "^", "-."), ("#CC79A7", "D", ":"))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tlkit._printing import Printed, html_table, one_line, paragraph
 from tlkit.evaluation.comparing.significance import further_images
 
 
-@dataclass(frozen=True)
-class PairResult:
+@dataclass(frozen=True, repr=False)
+class PairResult(Printed):
     """Two models on the same images; the one with the better score comes first.
 
     Args:
@@ -75,6 +76,14 @@ class PairResult:
             f"about {_rounded(more)} more images would be needed"
         )
 
+    def __repr__(self) -> str:
+        claimed = "" if self.claimed else ", not claimed"
+        pair = f"{self.better!r} over {self.worse!r}"
+        return one_line(f"PairResult({pair} by {self.difference:.4f} {self.metric}{claimed})")
+
+    def __str__(self) -> str:
+        return f"{self.sentence}; p {self.p_adjusted:.2g}, McNemar p {self.mcnemar_adjusted:.2g}"
+
     @property
     def _size(self) -> str:
         """The difference with its interval."""
@@ -85,8 +94,8 @@ class PairResult:
         return f"{100 * self.difference:.1f} points [{100 * low:.1f}, {100 * high:.1f}]"
 
 
-@dataclass(frozen=True)
-class Comparison:
+@dataclass(frozen=True, repr=False)
+class Comparison(Printed):
     """All models compared with each other on the same images.
 
     Args:
@@ -145,26 +154,36 @@ class Comparison:
         """One verdict per pair of models."""
         return tuple(pair.sentence for pair in self.pairs)
 
+    def __repr__(self) -> str:
+        scores = ", ".join(f"{name!r} {score:.4f}" for name, score in self.scores)
+        return one_line(f"Comparison({self.metric} on {self.images} images: {scores})")
+
     def __str__(self) -> str:
         width = max(len(name) for name in self.ranking)
         ranks = dict(self.average_ranks)
-        alike = "; ".join(", ".join(group) for group in self.groups if len(group) > 1)
-        verdicts = [
-            f"{pair.sentence}; p {pair.p_adjusted:.2g}, McNemar p {pair.mcnemar_adjusted:.2g}"
-            for pair in self.pairs
-        ]
-        return "\n".join(
-            [
-                f"{self.metric.replace('_', ' ').replace('f1', 'F1')} on {self.images} images",
-                *(
-                    f"  {name:<{width}}  {score:.4f}  average rank {ranks[name]:.2f}"
-                    for name, score in self.scores
-                ),
-                f"not told apart: {alike or 'none'}",
-                *verdicts,
-                f"(p values after Holm's correction for {len(self.pairs)} comparisons)",
-            ]
+        rows = (
+            f"  {name:<{width}}  {score:.4f}  average rank {ranks[name]:.2f}"
+            for name, score in self.scores
         )
+        return "\n".join([self._headline, *rows, *self._verdicts()])
+
+    def _repr_html_(self) -> str:
+        ranks = dict(self.average_ranks)
+        rows = ((name, f"{score:.4f}", f"{ranks[name]:.2f}") for name, score in self.scores)
+        table = html_table(("model", self.metric, "average rank"), rows)
+        return "".join([paragraph(self._headline), table, *map(paragraph, self._verdicts())])
+
+    @property
+    def _headline(self) -> str:
+        return f"{self.metric.replace('_', ' ').replace('f1', 'F1')} on {self.images} images"
+
+    def _verdicts(self) -> list[str]:
+        alike = "; ".join(", ".join(group) for group in self.groups if len(group) > 1)
+        return [
+            f"not told apart: {alike or 'none'}",
+            *map(str, self.pairs),
+            f"(p values after Holm's correction for {len(self.pairs)} comparisons)",
+        ]
 
 
 def _rounded(number: int) -> str:

@@ -13,7 +13,7 @@ from tlkit.evaluation.plots.canvas import FIRST, GREY, SECOND, axes_or_new, shor
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from tlkit.evaluation.checks import Ints
+    from tlkit.evaluation.arrays import Ints
 
 Histories: TypeAlias = Sequence[tuple[str, Mapping[str, Sequence[float]]]]
 

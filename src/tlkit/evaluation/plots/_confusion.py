@@ -12,7 +12,7 @@ from tlkit.evaluation.plots.canvas import NAMES_UP_TO, axes_or_new, short
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from tlkit.evaluation.checks import Floats, Ints
+    from tlkit.evaluation.arrays import Floats, Ints
     from tlkit.evaluation.evaluation import Evaluation
 
 _SHARES = (0, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 1)

@@ -1,0 +1,245 @@
+"""Results print: one line in a list, lines with print, escaped HTML in a notebook."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tlkit
+from tlkit._printing import Printed, code_of, counted, html_table, one_line
+from tlkit.data.damage import DamagedImage
+from tlkit.evaluation._single_images import ImagePrediction
+from tlkit.evaluation._tables import PerClass
+from tlkit.evaluation.comparing.comparison import PairResult
+from tlkit.features.store._contents import StoreInfo, TableInfo
+from tlkit.freezing.previews import LayerPreview, PhasePreview
+from tlkit.testing import CheckReport, CheckResult, tiny_backbone, tiny_dataset
+from tlkit.training.result import StageResult
+
+BAD = "<script>alert('x')</script>"
+# Longer than any line should be, and of several lines.
+NAMES = (f"{BAD}\n{'cat' * 80}", f"{BAD} dog")
+ROWS = [[0.9, 0.1], [0.2, 0.8], [0.6, 0.4], [0.3, 0.7]] * 5
+
+
+def evaluation() -> tlkit.Evaluation:
+    images = [f"{BAD}{number}.jpg" for number in range(20)]
+    return tlkit.Evaluation.from_predictions([0, 1, 1, 0] * 5, ROWS, NAMES, image_names=images)
+
+
+def stage_result() -> StageResult:
+    return StageResult(
+        name=NAMES[0],
+        history={"loss": [2.0, 1.0] * 50, "accuracy": [0.5, 0.75] * 50},
+        best_epoch=1,
+        learning_rate=BAD,
+        trained_layers=NAMES * 100,
+        trained_parameters=1234,
+        cut=BAD,
+        timings={"training": 2.0},
+        notes=(BAD,) * 9,
+    )
+
+
+def training_result() -> tlkit.TrainingResult:
+    first = stage_result()
+    stages = tuple(replace(first, name=f"{BAD}{number}") for number in range(9))
+    return tlkit.TrainingResult(object(), NAMES, stages)
+
+
+def policy_preview() -> tlkit.PolicyPreview:
+    layers = tuple(LayerPreview(f"{BAD}{n}", "Dense", 10, 10) for n in range(99))
+    phase = PhasePreview(1, None, layers, 3, 12, None, BAD, (0, 2))
+    return tlkit.PolicyPreview("FreezeAll()", NAMES[1], 102, 5000, (phase,) * 9)
+
+
+def curve() -> tlkit.LRCurve:
+    rates = np.geomspace(1e-5, 1, 100)
+    return tlkit.LRCurve(rates, (np.log(rates) + 7) ** 2, stop_reason=BAD)
+
+
+@cache
+def features() -> tlkit.Features:
+    found = tlkit.extract(
+        tiny_backbone(), tiny_dataset(8), weights=None, cache=False, engine="keras", verbose=0
+    )
+    return replace(found, class_names=NAMES, cut=NAMES[0], notes=(BAD,))
+
+
+def trainer() -> tlkit.StagedTrainer:
+    stages = [tlkit.Stage(f"{BAD}{n}", epochs=3, learning_rate=0.1) for n in range(9)]
+    return tlkit.StagedTrainer(tiny_backbone(), stages=stages, weights=None)
+
+
+def store_info() -> StoreInfo:
+    table = TableInfo({"hash": "ab" * 32, "engine": BAD}, 3, 10**7, 1.7e9)
+    return StoreInfo(Path("/", "deep" * 60), (table,) * 9, 10**8, 10**9)
+
+
+def comparison() -> tlkit.Comparison:
+    found = evaluation()
+    other = tlkit.Evaluation.from_predictions(found.y_true, 1 - found.probabilities, NAMES)
+    return tlkit.compare({f"{BAD}a": found, f"{BAD}b": other}, resamples=200)
+
+
+def explanation() -> tlkit.Explanation:
+    pixels = np.zeros((2, 8, 8, 3), np.uint8)
+    heat = np.zeros((2, 8, 8), np.float32)
+    return tlkit.Explanation(pixels, heat, np.array([0, 1]), np.array([1.0, 2.0], "f4"), NAMES[0])
+
+
+def damage() -> tlkit.DamageReport:
+    damaged = tuple(DamagedImage(n, f"{BAD}{n}.jpg", "is empty (0 bytes)") for n in range(30))
+    return tlkit.DamageReport(9000, damaged, tuple(f"{BAD}{n}.txt" for n in range(9600)))
+
+
+def dataset() -> tlkit.ImageDataset:
+    pixels = np.zeros((4, 8, 8, 3), np.uint8)
+    return tlkit.ImageDataset.from_arrays(pixels, [0, 1, 1, 0], [f"{BAD}{'owl' * 80}", "dog"])
+
+
+RESULTS: dict[type, Callable[[], object]] = {
+    CheckReport: lambda: CheckReport(BAD, (CheckResult(BAD, "failed", 1.0, BAD * 9),) * 20),
+    CheckResult: lambda: CheckResult(BAD, "failed", 1.0, BAD * 9),
+    StageResult: stage_result,
+    StoreInfo: store_info,
+    TableInfo: lambda: store_info().tables[0],
+    tlkit.Calibration: lambda: tlkit.Calibration(1.5, evaluation(), evaluation(), object()),
+    tlkit.Comparison: comparison,
+    tlkit.DamageReport: damage,
+    tlkit.Evaluation: evaluation,
+    tlkit.Explanation: explanation,
+    tlkit.Features: features,
+    tlkit.ImageDataset: dataset,
+    tlkit.LRCurve: curve,
+    tlkit.PolicyPreview: policy_preview,
+    tlkit.StagedTrainer: trainer,
+    tlkit.TrainingResult: training_result,
+    PerClass: lambda: evaluation().per_class,
+    ImagePrediction: lambda: evaluation().top_losses(1)[0],
+    PairResult: lambda: comparison().pairs[0],
+}
+# They are given and not got: settings, which print as the code that makes them, and errors.
+SETTINGS = {
+    *("Augmentation", "BackboneSpec", "EngineSpec", "ExponentialLRFinder", "Head", "Stage"),
+    *("BatchNormOnly", "FreezeAll", "GradualUnfreeze", "UnfreezeAll", "UnfreezeTop"),
+    *("MinimumOverTen", "ShareOfFall", "SmoothedMinimum", "Steepest", "Valley", "WarmupCosine"),
+}
+ROOMS = ("backbones", "data", "evaluation", "features", "freezing", "learning_rate", "training")
+
+
+class Tags(HTMLParser):
+    """Collects what tags a page has."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: set[str] = set()
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:  # noqa: ARG002
+        self.found.add(tag)
+
+
+def test_every_public_result_class_is_tested_here() -> None:
+    rooms = [tlkit, *(importlib.import_module(f"tlkit.{room}") for room in ROOMS)]
+    public = {getattr(room, name) for room in rooms for name in room.__all__}
+    classes = {kind for kind in public if inspect.isclass(kind)}
+    given = {kind for kind in classes if kind.__name__ in SETTINGS}
+    assert {k for k in classes - given if not issubclass(k, Exception)} <= set(RESULTS)
+
+
+@pytest.mark.parametrize("kind", RESULTS, ids=lambda kind: kind.__name__)
+def test_a_result_has_a_repr_of_one_short_line(kind: type) -> None:
+    text = repr(RESULTS[kind]())
+    assert text.startswith(f"{kind.__name__}(")
+    assert len(text) < 200
+    assert "\n" not in text
+    assert "array(" not in text
+
+
+@pytest.mark.parametrize("kind", RESULTS, ids=lambda kind: kind.__name__)
+def test_a_result_is_escaped_in_a_notebook(kind: type) -> None:
+    result = RESULTS[kind]()
+    page: str = result._repr_html_()  # type: ignore[attr-defined]
+    tags = Tags()
+    tags.feed(page)
+    assert tags.found <= {"pre", "table", "thead", "tbody", "tr", "th", "td", "p"}
+    assert tags.found
+    assert "<script" not in page
+
+
+@pytest.mark.parametrize("kind", RESULTS, ids=lambda kind: kind.__name__)
+def test_a_result_prints_without_addresses(kind: type) -> None:
+    assert " at 0x" not in str(RESULTS[kind]())
+
+
+def test_a_trainer_prints_as_the_code_that_makes_it() -> None:
+    stages = (
+        tlkit.Stage("head", epochs=2, learning_rate=0.01),
+        tlkit.Stage("top", epochs=3, learning_rate=1e-4, policy=tlkit.UnfreezeTop(layers=2)),
+    )
+    made = tlkit.StagedTrainer("xception", stages=stages, weights=None, run_dir="run", seed=3)
+    again = eval(str(made), vars(tlkit) | {n: getattr(tlkit, n) for n in tlkit.__all__})  # noqa: S307
+    assert str(again) == str(made)
+    assert again.stages == stages
+    assert (again.weights, again.run_dir, again.seed) == (None, Path("run"), 3)
+    assert again.backbone.name == "xception"
+    short = tlkit.StagedTrainer("xception", stages=stages[:1])
+    code = "StagedTrainer('xception', stages=(Stage('head', epochs=2, learning_rate=0.01),))"
+    assert repr(short) == code
+
+
+def test_a_stage_prints_as_the_code_that_makes_it_without_the_defaults() -> None:
+    assert code_of(tlkit.Stage("a", epochs=1, learning_rate=1.0))["epochs"] == "epochs=1"
+    full = tlkit.Stage(
+        "full",
+        epochs=5,
+        learning_rate=tlkit.ExponentialLRFinder(1e-5, 1.0, steps=20),
+        policy=tlkit.UnfreezeAll(),
+        augmentation=tlkit.Augmentation(rotation=5),
+        keep_best=None,
+        class_weight={"cat": 2.0},
+        snapshots=(2,),
+    )
+    names = {name: getattr(tlkit, name) for name in tlkit.__all__}
+    assert eval(repr(full), names) == full  # noqa: S307 - the promise under test
+
+
+def test_a_damage_report_of_thousands_of_other_files_counts_them_by_kind() -> None:
+    names = [f"cat/{n}.txt" for n in range(9000)] + [f"dog/{n}.XML" for n in range(599)]
+    report = tlkit.DamageReport(100, ignored=(*names, "LICENSE"))
+    lines = str(report).splitlines()
+    assert lines[0] == "100 images checked, none is damaged."
+    kinds = "9,000 .txt, 599 .xml, 1 without ending"
+    assert lines[1] == f"9,600 files ignored, not part of the dataset ({kinds}):"
+    assert lines[2:12] == [f"  cat/{n}.txt" for n in range(10)]
+    assert lines[12:] == ["  and 9,590 more: report.ignored lists them"]
+    many = tlkit.DamageReport(1, ignored=tuple(f"a.x{n}" for n in range(12)))
+    assert "and 2 kinds more" in str(many)
+    one = tlkit.DamageReport(1, ignored=("a.txt",))
+    assert str(one).splitlines()[1:] == [
+        "1 file ignored, not part of the dataset (1 .txt):",
+        "  a.txt",
+    ]
+
+
+def test_a_damaged_image_is_raised_without_the_ignored_files() -> None:
+    with pytest.raises(tlkit.errors.DamagedImageError) as error:
+        damage().raise_if_any()
+    assert len(str(error.value).split("; ")) == 11
+    assert ".txt" not in str(error.value)
+
+
+def test_texts_are_shortened_counted_and_escaped() -> None:
+    assert one_line("a\n  b") == "a b"
+    assert len(one_line("x" * 999)) < 200
+    assert counted(2, "image") == "2 images"
+    assert html_table(["<a>"], [["<b>"]]).count("<a>") == 0
+    assert issubclass(tlkit.Evaluation, Printed)
