@@ -13,6 +13,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from platformdirs import user_cache_path
+
 from tlkit.errors import CacheError
 from tlkit.features.store._contents import ABOUT, StoreInfo, size_of, sizes_in, table_info, used_at
 from tlkit.features.store.shards import SUFFIX
@@ -25,11 +27,13 @@ _ABANDONED_S = 3600.0
 
 
 def default_root() -> Path:
-    """Return where features are kept: ``$TLKIT_CACHE_DIR``, else the user's cache folder."""
+    """Return where features are kept: ``$TLKIT_CACHE_DIR``, else the system's place for caches.
+
+    That is ``~/.cache/tlkit`` on Linux (``$XDG_CACHE_HOME/tlkit`` where that is set),
+    ``~/Library/Caches/tlkit`` on macOS and ``%LOCALAPPDATA%\\tlkit\\Cache`` on Windows.
+    """
     named = os.environ.get("TLKIT_CACHE_DIR")
-    if named:
-        return Path(named)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tlkit"
+    return Path(named) if named else user_cache_path("tlkit", appauthor=False)
 
 
 def default_limit() -> int:
