@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import errno
 import os
 import subprocess
@@ -15,7 +16,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import tlkit
 from tlkit._disk.atomic import PART, remove_parts, whole_file
+
+SOURCES = Path(tlkit.__file__).parent
 
 
 @pytest.fixture
@@ -207,3 +211,22 @@ def test_only_temporary_files_are_removed_and_none_below(tmp_path: Path) -> None
 
 def test_a_folder_that_is_not_there_has_nothing_to_remove(tmp_path: Path) -> None:
     remove_parts(tmp_path / "none")
+
+
+def _writes_by_itself(call: ast.Call) -> bool:
+    """Whether a call is one that only a writing of files of its own needs."""
+    if not isinstance(call.func, ast.Attribute):
+        return False
+    # str.replace takes two arguments, Path.replace one.
+    renames = call.func.attr in ("replace", "rename") and len(call.args) == 1
+    return renames or call.func.attr in ("fsync", "mkstemp", "NamedTemporaryFile")
+
+
+def test_no_module_of_tlkit_has_a_way_of_its_own_to_write_a_file() -> None:
+    own = {
+        str(file.relative_to(SOURCES))
+        for file in SOURCES.rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text("utf-8")))
+        if isinstance(node, ast.Call) and _writes_by_itself(node)
+    }
+    assert own == {str(Path("_disk", "atomic.py"))}
