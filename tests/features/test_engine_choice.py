@@ -17,6 +17,7 @@ from tlkit.features import trunk as extract_module
 from tlkit.features.engines import _decision as decision_module
 from tlkit.features.engines import choice as choice_module
 from tlkit.features.engines import comparison as weighing
+from tlkit.features.engines._decision import DECISION
 from tlkit.features.engines.choice import choose_engine
 from tlkit.features.engines.comparison import Choice
 from tlkit.features.engines.engine import EngineSpec
@@ -401,16 +402,23 @@ def test_newly_installed_engine_opens_the_choice_again(
         "[]",
         '{"engine": "swift", "why": "", "proof": ""}',
         '{"engine": 1}',
+        {"engine": "swift", "why": "", "proof": ""},
+        {"engine": 1, "why": "", "proof": "", "images": 1e9},
         '{"engine": "swift"',
         "\xff",
     ],
 )
-def test_damaged_decision_is_made_again(trunk: Any, tmp_path: Path, content: str) -> None:
+def test_damaged_decision_is_made_again(
+    trunk: Any, tmp_path: Path, content: str | dict[str, Any]
+) -> None:
     choose(trunk, tmp_path, engine("swift"))
     (file,) = tmp_path.glob("*.decision")
     whole = file.read_text("utf-8")
     assert json.loads(whole)["machine"]["processor"]
-    file.write_bytes(content.encode("latin-1"))
+    if isinstance(content, str):
+        file.write_bytes(content.encode("latin-1"))
+    else:
+        DECISION.write(file, content)
     assert "as measured before" not in choose(trunk, tmp_path, engine("swift")).why
     assert json.loads(file.read_text("utf-8")) == json.loads(whole)
 

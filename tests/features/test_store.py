@@ -84,7 +84,7 @@ def test_clear_can_spare_what_was_used_lately(store: FeatureStore) -> None:
 
 
 def test_clear_spares_what_is_being_written(store: FeatureStore) -> None:
-    fresh, left = (store.root / name for name in (".a.1.part", ".b.1.part"))
+    fresh, left = (store.root / name for name in (".part-1-a-x", ".part-1-b-x"))
     for file in (fresh, left):
         file.write_bytes(b"half")
     os.utime(left, (0, 0))
@@ -136,7 +136,7 @@ def test_an_export_in_use_is_not_the_oldest(store: FeatureStore) -> None:
 
 
 def test_what_a_killed_process_left_makes_room(store: FeatureStore) -> None:
-    fresh, left = (store.root / name for name in (".trunk-a.1.onnx", ".trunk-b.1.part.keras"))
+    fresh, left = (store.root / name for name in (".part-1-a-trunk.onnx", ".part-1-b-x.keras"))
     for file in (fresh, left):
         file.write_bytes(b"half")
     os.utime(left, (0, 0))

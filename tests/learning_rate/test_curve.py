@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from tlkit import LRCurve, SmoothedMinimum, Steepest, TlkitError
 from tlkit.errors import LearningRateError, SelectorError
+from tlkit.learning_rate.storage import CURVE
 
 RATES = np.geomspace(1e-5, 1, 21)
 BOWL = ((np.arange(21) - 12) / 4.0) ** 2
@@ -176,20 +178,23 @@ def test_a_custom_selector_has_to_be_given_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("content", "said"),
     [
         ("not json", "not JSON"),
         ("[]", "format"),
-        ('{"format": "tlkit.LRCurve/1"}', "names no selector"),
-        (
-            '{"format": "tlkit.LRCurve/1", "selector": {"name": "Valley", "own": true}}',
-            "learning_rates",
-        ),
+        ('{"format": "tlkit.LRCurve/1"}', "its format is 'tlkit.LRCurve/1', expected"),
+        ({}, "names no selector"),
+        ({"selector": {"name": "Valley", "own": True}}, "learning_rates"),
     ],
 )
-def test_a_file_that_is_no_curve_is_refused(tmp_path: Path, text: str, said: str) -> None:
+def test_a_file_that_is_no_curve_is_refused(
+    tmp_path: Path, content: str | dict[str, Any], said: str
+) -> None:
     path = tmp_path / "curve.json"
-    path.write_text(text)
+    if isinstance(content, str):
+        path.write_text(content)
+    else:
+        CURVE.write(path, content)
     with pytest.raises(LearningRateError, match=rf"is not a curve.*{said}"):
         LRCurve.load(path)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 from collections.abc import Iterator
 from functools import partial
@@ -17,13 +16,9 @@ import pytest
 import tlkit
 from tests.training.conftest import AtStart, head_stage, same_weights, top_stage, trainer
 from tlkit.errors import LossNotFiniteError, RunDirectoryError, TrainingError
-from tlkit.training.run_dir.checkpoint import (
-    Progress,
-    read_checkpoint,
-    whole_file,
-    write_checkpoint,
-)
-from tlkit.training.run_dir.run_directory import RunDirectory
+from tlkit.training.run_dir.checkpoint import Progress, read_checkpoint, write_checkpoint
+from tlkit.training.run_dir.files import written
+from tlkit.training.run_dir.run_directory import SETTINGS, RunDirectory
 
 Data = tuple[tlkit.ImageDataset, tlkit.ImageDataset]
 STAGES = "stages/01-head"
@@ -119,7 +114,7 @@ def test_disk_that_fills_up_within_a_file_leaves_the_old_one(tmp_path: Path) -> 
     file.write_text("old")
 
     def fill_up() -> None:
-        with whole_file(file) as part:
+        with written(file) as part:
             part.write_text("ne")
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -129,7 +124,7 @@ def test_disk_that_fills_up_within_a_file_leaves_the_old_one(tmp_path: Path) -> 
 
 
 def test_what_a_killed_process_was_writing_is_removed(tmp_path: Path) -> None:
-    left = [tmp_path / ".123-settings.json", tmp_path / STAGES / ".123-checkpoint.npz"]
+    left = [tmp_path / ".part-12-ab-settings.json", tmp_path / STAGES / ".part-12-ab-x.npz"]
     kept = [tmp_path / ".gitignore", tmp_path / STAGES / "notes.txt"]
     for file in (*left, *kept):
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -223,7 +218,7 @@ def test_run_whose_loss_became_infinite_is_continued_by_another_run(
 
 
 def test_run_without_a_finished_stage_offers_no_weights(parts: Data, tmp_path: Path) -> None:
-    (tmp_path / "settings.json").write_text(json.dumps({"tlkit": "0"}))
+    SETTINGS.write(tmp_path / "settings.json", {"tlkit": "0"})
     with pytest.raises(RunDirectoryError, match=r"or give another run_dir\.$"):
         trainer(head_stage(), run_dir=tmp_path).fit(*parts, resume=True, verbose=0)
 

@@ -19,7 +19,7 @@ import pytest
 
 import tlkit
 from tests.training.conftest import head_stage, same_weights, trainer
-from tlkit._disk.locks import take
+from tlkit._disk.locks import TEXT_BEGINS, take
 from tlkit.errors import RunDirectoryError
 from tlkit.training.run_dir._lock import locked
 
@@ -72,6 +72,18 @@ def test_second_process_is_told_and_takes_over_when_the_first_is_killed(
     assert not (run / "run.lock").exists()
 
 
+def owned_by(process: int, machine: str = "") -> str:
+    """What a lock file says of its holder; its first byte is the one that is locked."""
+    return " " + json.dumps({"process": process, "machine": machine or socket.gethostname()})
+
+
+def test_what_a_lock_file_says_is_written_and_read_behind_the_locked_byte(tmp_path: Path) -> None:
+    with locked(tmp_path / "run.lock"):
+        said = (tmp_path / "run.lock").read_bytes()
+    assert said[:TEXT_BEGINS] == b" " * TEXT_BEGINS
+    assert json.loads(said[TEXT_BEGINS:])["process"] == os.getpid()
+
+
 def test_lock_is_free_again_after_its_block(tmp_path: Path) -> None:
     file = tmp_path / "run.lock"
     for _ in range(2):
@@ -103,7 +115,7 @@ def test_lock_that_says_nothing_still_locks(tmp_path: Path) -> None:
 
 
 def test_text_left_by_a_killed_process_does_not_lock(tmp_path: Path) -> None:
-    (tmp_path / "run.lock").write_text(json.dumps({"process": 1, "machine": socket.gethostname()}))
+    (tmp_path / "run.lock").write_text(owned_by(1))
     with locked(tmp_path / "run.lock"):
         pass
 
@@ -113,11 +125,11 @@ def test_lock_that_was_removed_meanwhile_is_taken_anew(
 ) -> None:
     file, times = tmp_path / "run.lock", []
 
-    def slow(stream: Any) -> None:
+    def slow(stream: Any) -> bool:
         times.append(1)
         if len(times) == 1:
             file.unlink()
-        take(stream)
+        return take(stream)
 
     monkeypatch.setattr("tlkit.training.run_dir._lock.take", slow)
     with locked(file):
@@ -142,10 +154,10 @@ def test_without_locks_the_text_of_a_living_process_counts(tmp_path: Path) -> No
         locked(file),
     ):
         pass
-    file.write_text(json.dumps({"process": 1, "machine": socket.gethostname()}))
+    file.write_text(owned_by(1))
     with pytest.raises(RunDirectoryError, match="by process 1 on"), locked(file):
         pass
-    file.write_text(json.dumps({"process": 1, "machine": "elsewhere"}))
+    file.write_text(owned_by(1, "elsewhere"))
     with pytest.raises(RunDirectoryError, match="on the machine elsewhere"), locked(file):
         pass
 
@@ -155,7 +167,7 @@ def test_without_locks_a_process_that_has_ended_counts_no_more(tmp_path: Path) -
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
     file = tmp_path / "run.lock"
-    file.write_text(json.dumps({"process": ended.pid, "machine": socket.gethostname()}))
+    file.write_text(owned_by(ended.pid))
     with locked(file):
         assert json.loads(file.read_text())["process"] == os.getpid()
 

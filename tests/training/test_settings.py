@@ -18,7 +18,7 @@ from tlkit._keras.describe import described
 from tlkit.errors import RunDirectoryError, WeightsError
 from tlkit.testing import tiny_backbone
 from tlkit.training.run_dir.encoding import decoded, differences, encoded, only_text, shown
-from tlkit.training.run_dir.run_directory import RunDirectory
+from tlkit.training.run_dir.run_directory import SETTINGS, RunDirectory
 from tlkit.training.run_dir.run_settings import run_settings
 
 SCHEDULES = keras.optimizers.schedules
@@ -305,7 +305,7 @@ def test_damaged_settings_are_told(
     change: dict[str, Any], data: tlkit.ImageDataset, tmp_path: Path
 ) -> None:
     file = begun(trainer(head_stage(), run_dir=tmp_path), data) / "settings.json"
-    file.write_text(json.dumps({**json.loads(file.read_text()), **change}))
+    SETTINGS.write(file, {**SETTINGS.read(file), **change})
     with pytest.raises(
         RunDirectoryError, match=r"damaged or of another version.* Make the trainer"
     ):
@@ -314,7 +314,9 @@ def test_damaged_settings_are_told(
 
 def test_settings_that_are_no_settings_are_told(tmp_path: Path) -> None:
     (tmp_path / "settings.json").write_text("[]")
-    with pytest.raises(RunDirectoryError, match=r"settings.json holds no settings. Give another"):
+    with pytest.raises(
+        RunDirectoryError, match=r"settings.json cannot be read: it is a list, .*Give another"
+    ):
         tlkit.StagedTrainer.from_run(tmp_path)
 
 
@@ -322,7 +324,7 @@ def test_run_of_another_version_is_not_resumed(
     data: tlkit.ImageDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun(trainer(head_stage(), run_dir=tmp_path), data)
-    monkeypatch.setattr(tlkit, "__version__", "9.0")
+    monkeypatch.setattr("tlkit.training.run_dir.run_settings.version", lambda _: "9.0")
     with pytest.raises(RunDirectoryError, match=r"\n  tlkit: '.*' in the run, '9.0' given\n"):
         trainer(head_stage(), run_dir=tmp_path).fit(data, resume=True, verbose=0)
 

@@ -1,33 +1,20 @@
-"""Locks on files, held by the operating system until the process ends, however it ends."""
+"""Locks on files, held by the operating system until the process ends, however it ends.
+
+`filelock` knows how each system locks. Its classes are not used: they leave the lock file behind,
+wait for a file system without locks with files of their own, and know no owner. The rest is here.
+"""
 
 from __future__ import annotations
 
 import os
-import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
-# On Windows others cannot read a locked byte: it lies far behind any text in the file.
-_LOCKED_BYTE = 2**20
+from filelock import lock_descriptor
 
-if sys.platform == "win32":
-    import msvcrt
-
-    def take(stream: IO[bytes]) -> None:
-        """Lock an open file, or raise BlockingIOError where it is locked already."""
-        stream.seek(_LOCKED_BYTE)
-        try:
-            msvcrt.locking(stream.fileno(), msvcrt.LK_NBLCK, 1)
-        except PermissionError as error:
-            raise BlockingIOError(str(error)) from error
-
-else:
-    import fcntl
-
-    def take(stream: IO[bytes]) -> None:
-        """Lock an open file, or raise BlockingIOError where it is locked already."""
-        fcntl.flock(stream.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+# Windows locks the first byte, which others then cannot read; what a lock file says begins here.
+TEXT_BEGINS = 1
 
 
 def open_lock(file: Path) -> IO[bytes]:
@@ -37,6 +24,17 @@ def open_lock(file: Path) -> IO[bytes]:
         OSError: It cannot be made or written.
     """
     return os.fdopen(os.open(file, os.O_RDWR | os.O_CREAT, 0o666), "r+b")
+
+
+def take(stream: IO[bytes]) -> bool:
+    """Lock an open file, and return whether that worked; False where another holds it.
+
+    Other threads of this process are others too, and so is a file opened twice.
+
+    Raises:
+        OSError: The file system has no locks.
+    """
+    return lock_descriptor(stream.fileno(), blocking=False)
 
 
 def still_there(stream: IO[bytes], file: Path) -> bool:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 import zipfile
 from collections.abc import Mapping
 from os import PathLike
@@ -13,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from tlkit._disk.atomic import whole_file
 from tlkit.errors import EvaluationError
 
 _FORMAT = {"format": "tlkit evaluation", "version": 1}
@@ -39,16 +38,8 @@ def write_arrays(path: str | PathLike[str], content: Mapping[str, Any]) -> None:
     about = json.dumps({**_FORMAT, **{key: content[key] for key in _TEXTS}})
     arrays = {key: content[key] for key in _ARRAYS if content[key] is not None}
     try:
-        # Beside the target, since a file can only be renamed within a file system.
-        handle, part = tempfile.mkstemp(dir=file.parent, prefix=file.name, suffix=".part")
-        try:
-            with os.fdopen(handle, "wb") as stream:
-                np.savez(stream, about=np.frombuffer(about.encode("ascii"), np.uint8), **arrays)
-                stream.flush()
-                os.fsync(stream.fileno())
-            Path(part).replace(file)
-        finally:
-            Path(part).unlink(missing_ok=True)
+        with whole_file(file) as part, part.open("wb") as stream:
+            np.savez(stream, about=np.frombuffer(about.encode("ascii"), np.uint8), **arrays)
     except OSError as error:
         raise EvaluationError(
             f"{file} cannot be written: {error}. Give a file in a folder that exists and has room."
@@ -67,6 +58,10 @@ def read_arrays(path: str | PathLike[str]) -> dict[str, Any]:
             about = json.loads(found["about"].tobytes())
             if {key: about[key] for key in _FORMAT} != _FORMAT:
                 raise ValueError(f"it says {about['format']!r}, version {about['version']!r}")
+            # A damaged name would else make an array one that was never known.
+            unknown = set(found.files) - {"about", *_ARRAYS}
+            if unknown:
+                raise ValueError(f"it holds {sorted(unknown)} besides")
             arrays = {key: found[key] for key in _ARRAYS if key in found.files}
             return {**arrays, **{key: about[key] for key in _TEXTS}}
     except FileNotFoundError as error:

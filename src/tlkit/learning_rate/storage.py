@@ -1,16 +1,14 @@
-"""Curves on disk: one JSON file, written whole or not at all."""
+"""Curves on disk: one JSON document."""
 
 from __future__ import annotations
 
-import json
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from tlkit._disk.records import Record
 from tlkit.errors import LearningRateError
 from tlkit.learning_rate.curve import LRCurve, selector_name
 from tlkit.learning_rate.selectors.builtin import (
@@ -23,22 +21,21 @@ from tlkit.learning_rate.selectors.builtin import (
 from tlkit.learning_rate.selectors.share_of_fall import ShareOfFall
 from tlkit.learning_rate.selectors.smoothing import Floats
 
-_FORMAT = "tlkit.LRCurve/1"
+CURVE = Record("tlkit learning-rate curve", 1)
 _SELECTORS: dict[str, type[SmoothedMinimum | ShareOfFall | Steepest | Valley | MinimumOverTen]] = {
     kind.__name__: kind for kind in (SmoothedMinimum, ShareOfFall, Steepest, Valley, MinimumOverTen)
 }
 
 
 def save_curve(curve: LRCurve, path: Path) -> Path:
-    """Writes ``curve`` to ``path`` through a temporary file beside it, and returns the path.
+    """Writes ``curve`` to ``path``, whole or not at all, and returns the path.
 
     Raises:
         LearningRateError: If the file cannot be written.
     """
-    text = json.dumps(_document(curve), indent=1, allow_nan=False) + "\n"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _replace(path, text)
+        CURVE.write(path, _document(curve))
     except OSError as error:
         raise LearningRateError(
             f"cannot write the curve to {path}: {error}. Choose a folder that can be written."
@@ -72,7 +69,6 @@ def load_curve(path: Path, selector: Selector | None = None) -> LRCurve:
 
 def _document(curve: LRCurve) -> dict[str, Any]:
     return {
-        "format": _FORMAT,
         "selector": _selector_record(curve.selector),
         "suggestions": curve.suggestions,
         "refusals": curve.refusals,
@@ -106,14 +102,11 @@ def _selector(document: Mapping[str, Any], path: Path) -> Selector:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        return CURVE.read(path)
     except OSError as error:
         raise LearningRateError(f"cannot read the curve {path}: {error}.") from error
     except ValueError as error:
-        raise _not_a_curve(path, f"it is not JSON ({error})") from error
-    if not isinstance(document, dict) or document.get("format") != _FORMAT:
-        raise _not_a_curve(path, f"its format is not {_FORMAT!r}")
-    return document
+        raise _not_a_curve(path, str(error)) from error
 
 
 def _not_a_curve(path: Path, why: str) -> LearningRateError:
@@ -131,16 +124,3 @@ def _nullable(values: Floats | None) -> list[float | None] | None:
 
 def _series(values: list[float | None] | None) -> list[float] | None:
     return None if values is None else [np.nan if v is None else v for v in values]
-
-
-def _replace(path: Path, text: str) -> None:
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

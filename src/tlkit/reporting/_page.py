@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
-from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from tlkit._disk.atomic import whole_file
 from tlkit.errors import EvaluationError
 
 _NOTHING, _MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
@@ -53,18 +52,14 @@ def write(file: Path, text: str) -> Path:
     Raises:
         EvaluationError: It cannot be written.
     """
-    part = file.with_name(f".{os.getpid()}-{file.name}")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(text, "utf-8")
-        part.replace(file)
+        with whole_file(file) as part:
+            part.write_text(text, "utf-8")
     except OSError as error:
         raise EvaluationError(
             f"the report cannot be written to {file}: {error}. Give another file."
         ) from error
-    finally:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
     return file
 
 

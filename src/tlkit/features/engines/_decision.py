@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import platform
@@ -13,8 +12,12 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from tlkit._disk.digests import digest_of, file_digest
+from tlkit._disk.records import Record
 from tlkit.features.engines.engine import EngineSpec, backend
 from tlkit.features.engines.registry import missing_for
+
+DECISION = Record("tlkit engine decision", 1)
 
 
 @dataclass(frozen=True)
@@ -48,13 +51,13 @@ class Decisions:
     def __init__(self, stem: Path, specs: Iterable[EngineSpec]) -> None:
         self.machine = machine(specs)
         text = json.dumps(self.machine, sort_keys=True)
-        key = hashlib.sha256(text.encode()).hexdigest()[:12]
+        key = digest_of([text.encode()]).hex()[:12]
         self.file = stem.with_name(f"{stem.name}.{key}.decision")
 
     def read(self) -> Decision | None:
         """Return what was decided; None where nothing was or where it cannot be read."""
         try:
-            told = json.loads(self.file.read_text("utf-8"))
+            told = DECISION.read(self.file)
             engine, why, proof = (told[name] for name in ("engine", "why", "proof"))
             images = float(told["images"])
         except (OSError, ValueError, LookupError, TypeError):
@@ -64,11 +67,8 @@ class Decisions:
 
     def write(self, decision: Decision) -> None:
         """Remember a decision."""
-        part = self.file.with_name(f".{self.file.name}.{os.getpid()}.part")
-        text = json.dumps({**asdict(decision), "machine": self.machine}, indent=1)
         with suppress(OSError):  # a store may be for reading only; then it is measured again
-            part.write_text(text, "utf-8")
-            part.replace(self.file)
+            DECISION.write(self.file, {**asdict(decision), "machine": self.machine})
 
 
 def machine(specs: Iterable[EngineSpec]) -> dict[str, str]:
@@ -91,11 +91,8 @@ def machine(specs: Iterable[EngineSpec]) -> dict[str, str]:
 
 def proof_of(files: Iterable[Path]) -> str:
     """Return the SHA-256 of exported models, an empty text where there are none."""
-    digests = []
-    for file in files:
-        with file.open("rb") as opened:
-            digests.append(hashlib.file_digest(opened, "sha256").hexdigest())
-    return hashlib.sha256("".join(digests).encode()).hexdigest() if digests else ""
+    digests = [file_digest(file).encode() for file in files]
+    return digest_of(digests).hex() if digests else ""
 
 
 def _cores() -> int:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import io
-import os
 import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from tlkit._disk.atomic import whole_file
 from tlkit._plugins.hooks import hookimpl
 from tlkit._threads import core_limit
 from tlkit.errors import EngineError
@@ -80,14 +80,11 @@ def _export(trunk: Any, file: Path) -> None:
     Raises:
         EngineError: Keras or the exporter cannot do it, or the file cannot be written.
     """
-    part = file.with_name(f".{file.stem}.{os.getpid()}.onnx")
     try:
-        write_export(write_network, trunk, part)
-        part.replace(file)
+        with whole_file(file) as part:
+            write_export(write_network, trunk, part)
     except Exception as error:
         raise EngineError(f"the trunk cannot be exported to ONNX: {error}") from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def write_network(trunk: Any, file: Path) -> None:

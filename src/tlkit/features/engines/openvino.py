@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import sys
 import tempfile
 import threading
@@ -15,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from tlkit._disk.atomic import whole_file
 from tlkit._plugins.hooks import hookimpl
 from tlkit._threads import core_limit
 from tlkit.errors import EngineError
@@ -189,14 +189,9 @@ def _called(trunk: Any) -> Callable[[Any], Any]:
 
 
 def _pack(parts: dict[str, bytes], file: Path) -> None:
-    part = file.with_name(f".{file.name}.{os.getpid()}.part")
-    try:
-        with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as both:
-            for name, content in parts.items():
-                both.writestr(name, content)
-        part.replace(file)
-    finally:
-        part.unlink(missing_ok=True)
+    with whole_file(file) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as both:
+        for name, content in parts.items():
+            both.writestr(name, content)
 
 
 def _missing() -> str:

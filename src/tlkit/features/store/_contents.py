@@ -68,12 +68,12 @@ class StoreInfo(Printed):
 def table_info(folder: Path) -> TableInfo:
     """Return what a table's folder holds."""
     try:
-        about = json.loads((folder / ABOUT).read_text("utf-8"))
-    except (OSError, ValueError):
+        about = dict(json.loads((folder / ABOUT).read_text("utf-8")))
+    except (OSError, ValueError, TypeError):  # for people alone; written anew with the next shard
         about = {}
     shards = list(folder.glob(f"*{SUFFIX}"))
     used = max(map(used_at, shards), default=used_at(folder))
-    return TableInfo(dict(about), len(shards), sum(map(size_of, shards)), used)
+    return TableInfo(about, len(shards), sum(map(size_of, shards)), used)
 
 
 def sizes_in(folder: Path) -> Iterator[int]:

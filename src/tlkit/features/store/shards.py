@@ -12,20 +12,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import threading
-import uuid
 import weakref
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
+
+from tlkit._disk.atomic import whole_file
+from tlkit._disk.digests import DIGEST_BYTES, digest_of
 
 MAGIC = b"tlkit features 2"
 ID_BYTES = 32
@@ -110,7 +110,7 @@ class Shard:
 
 
 def write_shard(file: Path, ids: np.ndarray, batches: Iterable[np.ndarray]) -> None:
-    """Write a shard beside its place and rename it into it, so that no reader sees half of it.
+    """Write a shard, which appears whole or not at all.
 
     Args:
         file: Where it appears.
@@ -121,17 +121,8 @@ def write_shard(file: Path, ids: np.ndarray, batches: Iterable[np.ndarray]) -> N
         OSError: The disk is full or cannot be written; nothing is left behind.
         ValueError: The batches have more or fewer rows than there are ids.
     """
-    part = file.with_name(f".{file.stem}.{os.getpid()}.{uuid.uuid4().hex}.part")
-    try:
-        with part.open("wb") as stream:
-            digest = _write(stream, ids, batches)
-            stream.write(digest)
-            stream.flush()
-            os.fsync(stream.fileno())
-        part.replace(file)
-    finally:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
+    with whole_file(file) as part, part.open("wb") as stream:
+        stream.write(digest_of(_written(stream, _content(ids, batches))))
 
 
 def read_ids(file: Path) -> np.ndarray:
@@ -161,7 +152,7 @@ def read_shard(file: Path, *, checked: bool = False) -> Shard:
     stream = file.open("rb", buffering=0)
     try:
         layout = _read_layout(stream)
-        if os.fstat(stream.fileno()).st_size != layout.end + hashlib.sha256().digest_size:
+        if os.fstat(stream.fileno()).st_size != layout.end + DIGEST_BYTES:
             raise ValueError("its length does not fit its header")
         if not checked:
             _compare_checksum(stream, layout.end)
@@ -171,22 +162,26 @@ def read_shard(file: Path, *, checked: bool = False) -> Shard:
         raise
 
 
-def _write(stream: IO[bytes], ids: np.ndarray, batches: Iterable[np.ndarray]) -> bytes:
-    digest, done = hashlib.sha256(), 0
+def _written(
+    stream: IO[bytes], parts: Iterable[bytes | memoryview]
+) -> Iterator[bytes | memoryview]:
+    """Write parts and hand them on."""
+    for part in parts:
+        stream.write(part)
+        yield part
 
-    def put(content: bytes | memoryview) -> None:
-        stream.write(content)
-        digest.update(content)
 
+def _content(ids: np.ndarray, batches: Iterable[np.ndarray]) -> Iterator[bytes | memoryview]:
+    """Yield everything of a shard but its checksum."""
+    done = 0
     for batch in batches:
         if not done:
-            put(_header(len(ids), batch))
-            put(np.ascontiguousarray(ids).tobytes())
-        put(np.ascontiguousarray(batch).data.cast("B"))
+            yield _header(len(ids), batch)
+            yield np.ascontiguousarray(ids).tobytes()
+        yield np.ascontiguousarray(batch).data.cast("B")
         done += len(batch)
     if done != len(ids):
         raise ValueError(f"{done} of {len(ids)} rows were computed; nothing was kept.")
-    return digest.digest()
 
 
 def _header(count: int, batch: np.ndarray) -> bytes:
@@ -215,11 +210,16 @@ def _read_layout(stream: IO[bytes]) -> Layout:
 
 
 def _compare_checksum(stream: IO[bytes], end: int) -> None:
-    digest, left = hashlib.sha256(), end
     stream.seek(0)
-    while left:
-        block = stream.read(min(_BLOCK, left))
-        digest.update(block)
-        left -= len(block)
-    if stream.read() != digest.digest():
+    found = digest_of(_blocks(stream, end))
+    if stream.read() != found:
         raise ValueError("its checksum does not fit")
+
+
+def _blocks(stream: IO[bytes], size: int) -> Iterator[bytes]:
+    while size:
+        block = stream.read(min(_BLOCK, size))
+        if not block:
+            raise ValueError("it was cut off while it was read")
+        yield block
+        size -= len(block)

@@ -7,12 +7,14 @@ import os
 import shutil
 import tempfile
 import time
-import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from platformdirs import user_cache_path
+
+from tlkit._disk.atomic import remove_parts, whole_file
 from tlkit.errors import CacheError
 from tlkit.features.store._contents import ABOUT, StoreInfo, size_of, sizes_in, table_info, used_at
 from tlkit.features.store.shards import SUFFIX
@@ -25,11 +27,13 @@ _ABANDONED_S = 3600.0
 
 
 def default_root() -> Path:
-    """Return where features are kept: ``$TLKIT_CACHE_DIR``, else the user's cache folder."""
+    """Return where features are kept: ``$TLKIT_CACHE_DIR``, else the system's place for caches.
+
+    That is ``~/.cache/tlkit`` on Linux (``$XDG_CACHE_HOME/tlkit`` where that is set),
+    ``~/Library/Caches/tlkit`` on macOS and ``%LOCALAPPDATA%\\tlkit\\Cache`` on Windows.
+    """
     named = os.environ.get("TLKIT_CACHE_DIR")
-    if named:
-        return Path(named)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tlkit"
+    return Path(named) if named else user_cache_path("tlkit", appauthor=False)
 
 
 def default_limit() -> int:
@@ -109,11 +113,10 @@ class FeatureStore:
 
     def _prepare(self, folder: Path, about: Mapping[str, Any], size: int) -> None:
         """Make a table's folder and room for ``size`` bytes, or say why that cannot be."""
-        part = folder / f".{uuid.uuid4().hex}.part"
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            part.write_text(json.dumps(about, indent=1) + "\n", "utf-8")
-            part.replace(folder / ABOUT)
+            with whole_file(folder / ABOUT) as part:
+                part.write_text(json.dumps(about, indent=1) + "\n", "utf-8")
         except OSError as error:
             raise _unwritable(self.root, error) from error
         self._make_room(size, folder, self.trunk_stem(str(about["hash"])))
@@ -130,10 +133,8 @@ class FeatureStore:
 
         The shards of a table and the exports of its trunk stay.
         """
-        for left in (*self.root.glob(".trunk-*"), *self.root.glob("*/.*.part")):
-            if left.is_file() and not _in_writing(left):
-                with suppress(OSError):
-                    left.unlink()
+        for folder in (self.root, *self.root.glob("*/")):
+            remove_parts(folder, _ABANDONED_S)
         kept = (*self.root.glob(f"*/*{SUFFIX}"), *self.root.glob("trunk-*"))
         files = sorted(kept, key=used_at, reverse=True)
         others = [x for x in files if x.parent != table and not x.name.startswith(stem.name)]

@@ -189,10 +189,8 @@ def _claimed(file: Path) -> Iterator[bool]:
     """
     stream = open_lock(file)
     try:
-        take(stream)
-        mine = still_there(stream, file)  # else its last holder has removed it meanwhile
-    except BlockingIOError:
-        mine = False
+        # Not there any more where its last holder has removed it meanwhile.
+        mine = take(stream) and still_there(stream, file)
     except OSError:
         mine = True
     if not mine:

@@ -7,13 +7,12 @@ the features. What a worker cannot do is done here.
 from __future__ import annotations
 
 import logging
-import uuid
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
-from contextlib import suppress
 
 import numpy as np
 
+from tlkit._disk.atomic import whole_file
 from tlkit.data.batches import PixelCache
 from tlkit.errors import CacheError, EngineError, TlkitError
 from tlkit.features.trunk import Progress, Trunk
@@ -108,10 +107,9 @@ class Spread:
         file = trunk_file(self._trunk.store, self._trunk.fingerprint)
         if isinstance(self._executor, ThreadPoolExecutor) or file.is_file():
             return
-        part = file.with_name(f".{file.stem}.{uuid.uuid4().hex}.part.keras")
         try:
-            self._trunk.model.save(part)
-            part.replace(file)
+            with whole_file(file) as part:
+                self._trunk.model.save(part)
         except OSError as error:
             raise CacheError(
                 f"The trunk could not be written to {file.parent} for the workers: {error}. Free "
@@ -119,9 +117,6 @@ class Spread:
             ) from error
         except (TypeError, ValueError, NotImplementedError) as error:
             raise EngineError(f"the trunk cannot be saved for them: {error}") from error
-        finally:
-            with suppress(OSError):
-                part.unlink(missing_ok=True)
 
     def _tell(self, error: BaseException | None) -> None:
         what = type(self._executor).__name__

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
-from tlkit._disk.locks import open_lock, release, still_there, take
+from tlkit._disk.locks import TEXT_BEGINS, open_lock, release, still_there, take
 from tlkit.errors import RunDirectoryError
 
 
@@ -45,16 +45,13 @@ def _acquired(file: Path) -> IO[bytes]:
     while True:
         stream = _opened(file)
         try:
-            take(stream)
-        except BlockingIOError:
+            held, besides = not take(stream), ""
+        except OSError:  # a file system without locks
+            held, besides = _may_run(_owner(stream)), f" If it has ended, delete {file}."
+        if held:
             owner = _owner(stream)
             stream.close()
-            raise _in_use(file, owner) from None
-        except OSError:  # a file system without locks
-            owner = _owner(stream)
-            if _may_run(owner):
-                stream.close()
-                raise _in_use(file, owner, f" If it has ended, delete {file}.") from None
+            raise _in_use(file, owner, besides)
         if still_there(stream, file):
             return stream
         # Its last holder removed it between our opening and our locking it.
@@ -80,13 +77,13 @@ def _write_owner(stream: IO[bytes]) -> None:
     with suppress(OSError):
         stream.seek(0)
         stream.truncate()
-        stream.write(json.dumps(owner).encode())
+        stream.write(b" " * TEXT_BEGINS + json.dumps(owner).encode())
         stream.flush()
 
 
 def _owner(stream: IO[bytes]) -> dict[str, Any]:
     try:
-        stream.seek(0)
+        stream.seek(TEXT_BEGINS)
         owner = json.loads(stream.read())
     except (OSError, ValueError):
         return {}
@@ -109,7 +106,7 @@ def _may_run(owner: dict[str, Any]) -> bool:
     return True
 
 
-def _in_use(file: Path, owner: dict[str, Any], besides: str = "") -> RunDirectoryError:
+def _in_use(file: Path, owner: dict[str, Any], besides: str) -> RunDirectoryError:
     process, machine = owner.get("process", "unknown"), owner.get("machine", "unknown")
     here = machine == socket.gethostname() and process == os.getpid()
     who = f"this very process, {process}," if here else f"process {process}"

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import re
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -17,11 +13,12 @@ from typing import IO, Any
 import numpy as np
 from numpy.lib import format as npy
 
+from tlkit._disk.digests import digest_of
 from tlkit.errors import RunDirectoryError
+from tlkit.training.run_dir.files import written
 
 _CHECKSUM = "checksum"
 _REPEATED = "repeated"
-_PART = re.compile(r"\.\d+-")
 _FIGURES = (int, float, bool, str, type(None))
 
 
@@ -91,7 +88,7 @@ def write_checkpoint(file: Path, progress: Progress, groups: dict[str, list[np.n
                 repeated[key] = first
     arrays["progress"] = _as_array(vars(progress))
     arrays[_REPEATED] = _as_array(repeated)
-    with whole_file(file) as part, part.open("wb") as stream:
+    with written(file) as part, part.open("wb") as stream:
         _write_arrays(stream, arrays)
 
 
@@ -150,51 +147,11 @@ def _content(array: np.ndarray) -> memoryview:
 
 def _checksum(arrays: Mapping[str, np.ndarray]) -> bytes:
     """Hash names, types, shapes and content: what a reader gets, not how the archive keeps it."""
-    digest = hashlib.sha256()
-    for key, array in arrays.items():
-        digest.update(repr((key, array.dtype.str, array.shape)).encode())
-        digest.update(_content(array))
-    return digest.digest()
-
-
-@contextmanager
-def whole_file(file: Path) -> Iterator[Path]:
-    """Give a path to write to, and rename it to ``file`` if no error came.
-
-    Args:
-        file: Where the finished file appears.
-
-    Raises:
-        RunDirectoryError: It cannot be written; nothing is left behind.
-    """
-    part = file.with_name(f".{os.getpid()}-{file.name}")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        yield part
-        with part.open("r+b") as stream:
-            os.fsync(stream.fileno())  # else a power failure could leave the new name on no content
-        part.replace(file)
-    except OSError as error:
-        raise RunDirectoryError(
-            f"{file} cannot be written: {error}. Free some space or give another folder."
-        ) from error
-    finally:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
-
-
-def remove_parts(folder: Path) -> None:
-    """Remove what processes that were killed while writing have left in a folder."""
-    for file in folder.glob(".*"):
-        if _PART.match(file.name):
-            with suppress(OSError):
-                file.unlink()
-
-
-def file_digest(file: Path) -> str:
-    """Return the sha256 of a file's content, in hex."""
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    return digest_of(
+        part
+        for key, array in arrays.items()
+        for part in (repr((key, array.dtype.str, array.shape)).encode(), _content(array))
+    )
 
 
 def callback_state(callback: Any) -> dict[str, Any]:

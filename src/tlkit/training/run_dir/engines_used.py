@@ -6,11 +6,13 @@ differ by a rounding error, which is enough for a resumed run to end with other 
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
+from tlkit._disk.records import Record
 from tlkit.errors import RunDirectoryError
-from tlkit.training.run_dir.checkpoint import whole_file
+from tlkit.training.run_dir.files import write_record
+
+ENGINES = Record("tlkit engines used", 1)
 
 
 class EngineNotes:
@@ -29,9 +31,8 @@ class EngineNotes:
         if file is None or not file.is_file():
             return
         try:
-            known = json.loads(file.read_text("utf-8"))
-            self._names = {str(key): str(name) for key, name in known.items()}
-        except (OSError, ValueError, AttributeError) as error:
+            self._names = ENGINES.read(file)
+        except (OSError, ValueError) as error:
             raise RunDirectoryError(
                 f"{file} is damaged: {error}. Delete it to go on; frozen work may then be run by "
                 "another engine than before, and the weights differ by its rounding."
@@ -62,8 +63,7 @@ class EngineNotes:
                 del self._names[other]
         self._names[key] = name
         if self._file is not None:
-            with whole_file(self._file) as part:
-                part.write_text(json.dumps(self._names, indent=1) + "\n", "utf-8")
+            write_record(ENGINES, self._file, self._names)
 
 
 def _key(stage: str, role: str, trunk: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -12,18 +11,23 @@ from typing import Any
 
 import numpy as np
 
+from tlkit._disk.atomic import remove_parts
+from tlkit._disk.digests import file_digest
+from tlkit._disk.records import Record
 from tlkit.errors import LearningRateError, RunDirectoryError
 from tlkit.learning_rate.curve import LRCurve
 from tlkit.training.result import Snapshot, StageResult
 from tlkit.training.run_dir._lock import locked
-from tlkit.training.run_dir.checkpoint import file_digest, remove_parts, whole_file
 from tlkit.training.run_dir.encoding import differences
 from tlkit.training.run_dir.engines_used import EngineNotes
+from tlkit.training.run_dir.files import write_record, written
 
 # Settings that say where things lie on this machine: kept to make the trainer again, not compared.
 PLACES = "places"
 # File systems allow 255 bytes for a name.
 _LONGEST_NAME = 100
+SETTINGS = Record("tlkit settings", 1)
+RESULT = Record("tlkit stage result", 1)
 
 
 class RunDirectory:
@@ -73,12 +77,9 @@ class RunDirectory:
         """
         file = self.root / "settings.json"
         try:
-            known = json.loads(file.read_text("utf-8")) if file.is_file() else None
+            return SETTINGS.read(file) if file.is_file() else None
         except (OSError, ValueError) as error:
-            raise _unusable(self.root, error) from error
-        if not isinstance(known, dict | None):
-            raise _unusable(self.root, "settings.json holds no settings")
-        return known
+            raise _unusable(self.root, f"settings.json cannot be read: {error}") from error
 
     def open(self, settings: dict[str, Any], *, resume: bool) -> None:
         """Write the settings, or compare them with those of the run that is to be resumed.
@@ -90,7 +91,7 @@ class RunDirectory:
         settings = json.loads(json.dumps(settings))
         known = self.settings()
         if known is None:
-            write_json(self.root / "settings.json", settings)
+            write_record(SETTINGS, self.root / "settings.json", settings)
             return
         if not resume:
             raise RunDirectoryError(
@@ -134,7 +135,7 @@ class RunDirectory:
         """Write ``model.keras``, once: the model of a finished run does not change any more."""
         file = self.root / "model.keras"
         if not file.is_file():
-            with whole_file(file) as part:
+            with written(file) as part:
                 model.save(part)
 
 
@@ -162,8 +163,8 @@ class StageFiles:
         if not self._result.is_file():
             return None
         try:
-            data = json.loads(self._result.read_text("utf-8"))
-            if data.pop("checksums") != self._checksums(data):
+            data = RESULT.read(self._result)
+            if data.pop("checksums") != self._checksums():
                 raise ValueError("a checksum does not fit")
             return StageResult.from_json(data)
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
@@ -206,36 +207,22 @@ class StageFiles:
         self, model: Any, result: StageResult, snapshots: Mapping[int, Snapshot] | None = None
     ) -> None:
         """Write the weights, then the result that says the stage is finished."""
-        with whole_file(self.weights) as part:
+        with written(self.weights) as part:
             model.save_weights(part)
         if snapshots:
             arrays = {
                 f"{n}-{place}": x for n, kept in snapshots.items() for place, x in kept.items()
             }
-            with whole_file(self._snapshots) as part, part.open("wb") as stream:
+            with written(self._snapshots) as part, part.open("wb") as stream:
                 np.savez(stream, **arrays)
-        data = json.loads(json.dumps(result.to_json()))
-        write_json(self._result, {**data, "checksums": self._checksums(data)})
+        content = {**result.to_json(), "checksums": self._checksums()}
+        write_record(RESULT, self._result, content)
         self.checkpoint.unlink(missing_ok=True)
 
-    def _checksums(self, result: dict[str, Any]) -> dict[str, str]:
-        """Return the sha256 of the result's content and of the files that belong to it."""
-        text = json.dumps(result, sort_keys=True)
-        files = [x for x in (self.weights, self.curve, self._snapshots) if x.is_file()]
-        return {
-            "result": hashlib.sha256(text.encode()).hexdigest(),
-            **{file.name: file_digest(file) for file in files},
-        }
-
-
-def write_json(file: Path, data: Any) -> None:
-    """Write readable JSON, whole or not at all.
-
-    Raises:
-        RunDirectoryError: It cannot be written.
-    """
-    with whole_file(file) as part:
-        part.write_text(json.dumps(data, indent=1) + "\n", "utf-8")
+    def _checksums(self) -> dict[str, str]:
+        """Return the SHA-256 of the files that belong to the result."""
+        files = (self.weights, self.curve, self._snapshots)
+        return {file.name: file_digest(file) for file in files if file.is_file()}
 
 
 def _compared(settings: dict[str, Any]) -> dict[str, Any]:

@@ -8,13 +8,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tlkit._disk.digests import file_digest
 from tlkit.backbones.build import Backbone
 from tlkit.backbones.registry import get_backbone
 from tlkit.backbones.spec import BackboneSpec
 from tlkit.backbones.weights import weights_file
 from tlkit.data.dataset import ImageDataset
 from tlkit.errors import BackboneError, RunDirectoryError, TlkitError, WeightsError
-from tlkit.training.run_dir.checkpoint import file_digest
 from tlkit.training.run_dir.encoding import decoded, encoded, only_text
 from tlkit.training.run_dir.run_directory import PLACES, RunDirectory
 
