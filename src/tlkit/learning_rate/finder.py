@@ -18,8 +18,8 @@ from tlkit.learning_rate._checks import (
     check_validation,
     check_whole,
 )
-from tlkit.learning_rate.curve import LRCurve
-from tlkit.learning_rate.selectors.builtin import Selector, SmoothedMinimum
+from tlkit.learning_rate.curve import LRCurve, Selector
+from tlkit.learning_rate.selectors.smoothed_minimum import SmoothedMinimum
 from tlkit.learning_rate.selectors.smoothing import Floats
 
 
