@@ -104,6 +104,16 @@ def test_scaled_rate_is_so_much_of_the_rate(factor: float, step: int) -> None:
         assert value(scaled(taken, factor), step) == pytest.approx(expected, rel=1e-5)
 
 
+def test_schedule_of_a_phase_is_saved_with_its_optimizer() -> None:
+    taken = scaled(Rate.of(SCHEDULE).for_phase(steps=12, start=4), 0.5)
+    optimizer = keras.optimizers.SGD(taken)
+    config = keras.saving.serialize_keras_object(optimizer)
+    again = keras.saving.deserialize_keras_object(config)
+    optimizer.iterations.assign(3)
+    again.iterations.assign(3)
+    assert float(again.learning_rate) == float(optimizer.learning_rate) == value(taken, 3)
+
+
 def test_what_was_found_stands_in_the_place_of_the_finder() -> None:
     assert Rate.of(FINDER).with_found(0.01).for_phase(steps=3) == 0.01
     found = Rate.of(SEARCHED).with_found(0.01)
