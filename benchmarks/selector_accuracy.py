@@ -29,6 +29,8 @@ import numpy as np
 
 import tlkit
 from tlkit.errors import SelectorError
+from tlkit.learning_rate.curve import Selector
+from tlkit.learning_rate.selectors.builtin import BUILT_IN
 
 PUBLISHED = Path(__file__).parents[1] / "tests/learning_rate/data/rakuten_xception_lr_sweep.csv"
 KERAS_DEFAULT = {"sgd": 0.01, "momentum": 0.01, "adam": 0.001, "rmsprop": 0.001, "adamw": 0.001}
@@ -81,15 +83,16 @@ Chooser = Callable[[Known], float]
 def choosers() -> dict[str, Chooser]:
     """All rows of the tables but the last; each gives a rate or raises SelectorError."""
     return {
-        "SmoothedMinimum": lambda k: tlkit.SmoothedMinimum()(k.curve),
-        "ShareOfFall": lambda k: tlkit.ShareOfFall()(k.curve),
-        "Steepest": lambda k: tlkit.Steepest()(k.curve),
-        "Valley": lambda k: tlkit.Valley()(k.curve),
-        "MinimumOverTen": lambda k: tlkit.MinimumOverTen()(k.curve),
+        **{kind.__name__: asked(kind()) for kind in BUILT_IN},
         "plain argmin": lambda k: argmin(k.curve),
         "fastai's lr_find": lambda k: fastai(k.curve),
         "Keras's default": lambda k: KERAS_DEFAULT[k.problem["optimizer"]],
     }
+
+
+def asked(selector: Selector) -> Chooser:
+    """A row of a selector of tlkit."""
+    return lambda known: selector(known.curve)
 
 
 def argmin(curve: tlkit.LRCurve) -> float:

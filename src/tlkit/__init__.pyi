@@ -72,19 +72,11 @@ from .freezing.previews import (
 from .learning_rate.curve import LRCurve as LRCurve
 from .learning_rate.finder import ExponentialLRFinder as ExponentialLRFinder
 from .learning_rate.schedules import WarmupCosine as WarmupCosine
-from .learning_rate.selectors.builtin import (
-    MinimumOverTen as MinimumOverTen,
-)
-from .learning_rate.selectors.builtin import (
-    SmoothedMinimum as SmoothedMinimum,
-)
-from .learning_rate.selectors.builtin import (
-    Steepest as Steepest,
-)
-from .learning_rate.selectors.builtin import (
-    Valley as Valley,
-)
+from .learning_rate.selectors.minimum_over_ten import MinimumOverTen as MinimumOverTen
 from .learning_rate.selectors.share_of_fall import ShareOfFall as ShareOfFall
+from .learning_rate.selectors.smoothed_minimum import SmoothedMinimum as SmoothedMinimum
+from .learning_rate.selectors.steepest import Steepest as Steepest
+from .learning_rate.selectors.valley import Valley as Valley
 from .reporting.html_report import report as report
 from .training.fine_tuning import fine_tune as fine_tune
 from .training.result import TrainingResult as TrainingResult

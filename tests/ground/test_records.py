@@ -21,7 +21,7 @@ from tlkit._disk.records import Record
 from tlkit.errors import TlkitError
 from tlkit.features.engines._decision import DECISION, Decision, Decisions
 from tlkit.features.store.store import FeatureStore
-from tlkit.learning_rate.storage import CURVE
+from tlkit.learning_rate._curve_file import CURVE
 from tlkit.training.result import StageResult
 from tlkit.training.run_dir.engines_used import ENGINES, EngineNotes
 from tlkit.training.run_dir.run_directory import RESULT, SETTINGS, RunDirectory

@@ -12,7 +12,7 @@ import pytest
 
 from tlkit import LRCurve, SmoothedMinimum, Steepest, TlkitError
 from tlkit.errors import LearningRateError, SelectorError
-from tlkit.learning_rate.storage import CURVE
+from tlkit.learning_rate._curve_file import CURVE
 
 RATES = np.geomspace(1e-5, 1, 21)
 BOWL = ((np.arange(21) - 12) / 4.0) ** 2

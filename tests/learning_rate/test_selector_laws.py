@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tlkit import LRCurve, MinimumOverTen, ShareOfFall, SmoothedMinimum, Steepest, Valley
 from tlkit.errors import SelectorError
-from tlkit.learning_rate.selectors.builtin import Selector
+from tlkit.learning_rate.curve import Selector
 
 ALL: list[Selector] = [
     SmoothedMinimum(),

@@ -9,7 +9,7 @@ import pytest
 
 from tlkit import LRCurve, MinimumOverTen, ShareOfFall, SmoothedMinimum, Steepest, Valley
 from tlkit.errors import LearningRateError, SelectorError
-from tlkit.learning_rate.selectors.builtin import Selector
+from tlkit.learning_rate.curve import Selector
 
 ALL: list[Selector] = [SmoothedMinimum(), ShareOfFall(), Steepest(), Valley(), MinimumOverTen()]
 RATES = np.geomspace(1e-5, 1, 41)

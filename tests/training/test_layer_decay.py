@@ -34,7 +34,7 @@ DEPTHS = {"probabilities": 0, "three": 1, "two": 2, "one": 3}
 class ScaledAdam(keras.optimizers.Adam):  # type: ignore[misc]
     """Adam that multiplies the rate of each variable, in the order of ``build``, in its step."""
 
-    def __init__(self, rate: float, shares: list[float]) -> None:
+    def __init__(self, rate: Any, shares: list[float]) -> None:
         super().__init__(rate)
         self.shares = shares
 

@@ -43,6 +43,11 @@ def quiet(layers: Any, epoch: int) -> Any:  # noqa: ARG001
     return ()
 
 
+def halved(steps: int) -> Any:
+    """A schedule of one's own."""
+    return SCHEDULES.ExponentialDecay(0.1, steps, 0.5)
+
+
 @pytest.mark.parametrize(
     "setting",
     [
@@ -150,12 +155,12 @@ def test_difference_is_told_setting_by_setting() -> None:
     known = [stored(head_stage()), stored(top_stage())]
     given = [
         stored(head_stage(epochs=3, class_weight={0: 1.0, 1: 2.0, 2: 1.0})),
-        stored(tlkit.Stage("top", epochs=2, learning_rate=quiet, batch_size=16)),
+        stored(tlkit.Stage("top", epochs=2, learning_rate=halved, batch_size=16)),
     ]
     assert list(differences({"stages": known}, {"stages": given})) == [
         "stages['head'].epochs: 2 in the run, 3 given",
         "stages['head'].class_weight: None in the run, {0: 1.0, 1: 2.0, 2: 1.0} given",
-        f"stages['top'].learning_rate: 0.003 in the run, {described(quiet)} given",
+        f"stages['top'].learning_rate: 0.003 in the run, {described(halved)} given",
         "stages['top'].policy: UnfreezeTop(layers=3, fraction=None, from_layer=None, "
         "batch_norm='frozen') in the run, FreezeAll() given",
     ]

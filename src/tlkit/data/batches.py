@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
@@ -12,7 +13,7 @@ from tlkit._seeds import stream, stream_seed
 from tlkit.data.decoding.decode import Size, as_size
 from tlkit.errors import DataError
 
-__all__ = ["PixelCache", "batch_slices", "epoch_order", "stream", "stream_seed"]
+__all__ = ["Passes", "PixelCache", "batch_slices", "epoch_order", "stream", "stream_seed"]
 
 DEFAULT_LIMIT = 2 * 1024**3
 
@@ -65,6 +66,53 @@ def epoch_order(n: int, *, seed: int, stage: str, epoch: int) -> NDArray[np.int6
         [0, 1, 2, 3]
     """
     return stream(seed, f"order of {stage}", epoch).permutation(n).astype(np.int64)
+
+
+class Passes:
+    """Which samples each batch holds, pass after pass: a function of the batch's number alone.
+
+    So batches may be fetched early, twice, in any order or from any thread.
+
+    Args:
+        samples: How many there are.
+        batch_size: Samples for each batch; the last of a pass may have fewer.
+        order: Gives the order of a pass by its number, (samples,); None keeps them as they are.
+        first: Number of the pass that begins with batch 0.
+
+    Example:
+        >>> passes = Passes(3, 2, lambda number: np.arange(3)[::-1] if number else np.arange(3))
+        >>> [passes[batch].tolist() for batch in range(4)]
+        [[0, 1], [2], [2, 1], [0]]
+    """
+
+    def __init__(
+        self,
+        samples: int,
+        batch_size: int,
+        order: Callable[[int], NDArray[np.int64]] | None = None,
+        *,
+        first: int = 0,
+    ) -> None:
+        self.steps = -(-samples // batch_size)
+        self._batch_size = batch_size
+        self._order = order
+        self._known = (-1, np.arange(samples))
+        self._first = first
+
+    def pass_of(self, batch: int) -> int:
+        """Number of the pass that a batch belongs to."""
+        return self._first + batch // self.steps
+
+    def __getitem__(self, batch: int) -> NDArray[np.int64]:
+        """Positions of the samples of a batch."""
+        start = batch % self.steps * self._batch_size
+        return self._order_of(self.pass_of(batch))[start : start + self._batch_size]
+
+    def _order_of(self, number: int) -> NDArray[np.int64]:
+        known = self._known  # once: another thread may be at another pass
+        if self._order is not None and known[0] != number:
+            known = self._known = (number, self._order(number))
+        return known[1]
 
 
 class PixelCache:

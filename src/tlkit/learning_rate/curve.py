@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,20 +13,19 @@ from numpy.typing import ArrayLike
 
 from tlkit._printing import Printed
 from tlkit.errors import LearningRateError, SelectorError
-from tlkit.learning_rate._series import check_rates, frozen, vector
-from tlkit.learning_rate.selectors.builtin import (
-    MinimumOverTen,
-    Selector,
-    SmoothedMinimum,
-    Steepest,
-    Valley,
-)
-from tlkit.learning_rate.selectors.share_of_fall import ShareOfFall
+from tlkit.learning_rate._checked_series import check_rates, frozen, vector
+from tlkit.learning_rate._curve_file import load_curve, save_curve
+from tlkit.learning_rate.plots import plot_curve
+from tlkit.learning_rate.selectors.builtin import BUILT_IN
+from tlkit.learning_rate.selectors.selector import selector_name
+from tlkit.learning_rate.selectors.smoothed_minimum import SmoothedMinimum
 from tlkit.learning_rate.selectors.smoothing import Floats
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from pandas import DataFrame
+
+Selector = Callable[["LRCurve"], float]
 
 
 class LRCurve(Printed):
@@ -138,8 +137,6 @@ class LRCurve(Printed):
         Raises:
             LearningRateError: If matplotlib is not installed, or the curve has no point.
         """
-        from tlkit.learning_rate.plots import plot_curve
-
         return plot_curve(self, ax)
 
     def to_dataframe(self) -> DataFrame:
@@ -164,8 +161,6 @@ class LRCurve(Printed):
 
     def save(self, path: str | Path) -> Path:
         """Writes the curve as JSON, whole or not at all, and returns the path."""
-        from tlkit.learning_rate.storage import save_curve
-
         return save_curve(self, Path(path))
 
     @classmethod
@@ -179,9 +174,17 @@ class LRCurve(Printed):
         Raises:
             LearningRateError: If the file is missing, is no saved curve, or needs ``selector``.
         """
-        from tlkit.learning_rate.storage import load_curve
-
-        return load_curve(Path(path), selector)
+        read = load_curve(Path(path), selector)
+        curve = cls(
+            read.learning_rates,
+            read.losses,
+            read.accuracies,
+            selector=read.selector,
+            validation_losses=read.validation_losses,
+            stop_reason=read.stop_reason,
+        )
+        curve.n_cut = read.n_cut
+        return curve
 
     def __repr__(self) -> str:
         return f"LRCurve({self._answer_line()})"
@@ -205,19 +208,8 @@ class LRCurve(Printed):
         return f"{len(self)} rates{span}{cut}: {answer}"
 
     def _choosers(self) -> dict[str, Selector]:
-        built_in: Sequence[Selector] = (
-            SmoothedMinimum(),
-            ShareOfFall(),
-            Steepest(),
-            Valley(),
-            MinimumOverTen(),
-        )
+        built_in = (kind() for kind in BUILT_IN)
         return {selector_name(s): s for s in (*built_in, self.selector)}
-
-
-def selector_name(selector: Selector) -> str:
-    """The name under which a selector's answer is listed."""
-    return str(getattr(selector, "__name__", type(selector).__name__))
 
 
 def _ask(selector: Selector, curve: LRCurve) -> float:

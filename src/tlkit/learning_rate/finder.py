@@ -10,17 +10,12 @@ from typing import Any, Literal
 import numpy as np
 
 from tlkit.errors import LearningRateError
-from tlkit.learning_rate._checks import (
-    check_model,
-    check_passes,
-    check_range,
-    check_trainable,
-    check_validation,
-    check_whole,
-)
-from tlkit.learning_rate.curve import LRCurve
-from tlkit.learning_rate.selectors.builtin import Selector, SmoothedMinimum
+from tlkit.learning_rate._checks import check_range, check_whole
+from tlkit.learning_rate.curve import LRCurve, Selector
+from tlkit.learning_rate.selectors.smoothed_minimum import SmoothedMinimum
 from tlkit.learning_rate.selectors.smoothing import Floats
+from tlkit.learning_rate.sweep.measurements import Measurements
+from tlkit.learning_rate.sweep.settings import SweepSettings
 
 
 @dataclass(frozen=True)
@@ -83,15 +78,27 @@ class ExponentialLRFinder:
             raise LearningRateError(f"fresh_start={self.fresh_start!r}: expected True or False.")
 
     @classmethod
-    def study(cls, steps: int = 100, **settings: Any) -> ExponentialLRFinder:
+    def study(
+        cls,
+        steps: int = 100,
+        *,
+        unit: Literal["epoch", "batch"] = "epoch",
+        selector: Selector | None = None,
+        stop_factor: float | None = None,
+        fresh_start: bool = False,
+    ) -> ExponentialLRFinder:
         """The Rakuten study's own sequence, ``1e-5 * 100 ** (epoch / 37)`` for ``steps`` epochs.
 
         Args:
             steps: Number of epochs; the study used 100, which end at 2.2457.
-            **settings: ``unit``, ``selector``, ``stop_factor`` and ``fresh_start``.
+            unit: As for the class, like all that follow.
+            selector: The study's, `SmoothedMinimum`, where None.
+            stop_factor: As for the class.
+            fresh_start: As for the class.
         """
         last = 1e-5 * 100.0 ** ((steps - 1) / 37)
-        return cls(min_lr=1e-5, max_lr=last, steps=steps, **settings)
+        chosen = SmoothedMinimum() if selector is None else selector
+        return cls(1e-5, last, steps, unit, chosen, stop_factor, fresh_start)
 
     @property
     def learning_rates(self) -> Floats:
@@ -165,24 +172,28 @@ class ExponentialLRFinder:
             >>> 0.001 < curve.suggestion < 10
             True
         """
-        from tlkit.learning_rate.sweep import batches as feed
-        from tlkit.learning_rate.sweep import sweep
-        from tlkit.learning_rate.sweep.borrowed import borrowed
-        from tlkit.learning_rate.sweep.record import SweepRecord
+        # Here, because they load Keras, which a finder among the settings of a stage needs not.
+        from tlkit.learning_rate.sweep import _refusals as refuse
+        from tlkit.learning_rate.sweep._borrowed import borrowed
+        from tlkit.learning_rate.sweep._by_batch import sweep_batches
+        from tlkit.learning_rate.sweep._by_epoch import sweep_epochs
+        from tlkit.learning_rate.sweep.batches import as_fit_data, first_batch
 
-        check_model(model)
+        refuse.check_model(model)
         check_whole("batch_size", batch_size, 1)
         check_whole("seed", seed, 0)
-        check_validation(validation_data)
+        refuse.check_validation(validation_data)
         again = self.fresh_start if fresh_start is None else fresh_start
-        batches = feed.as_fit_data(data, y, batch_size, shuffle, seed)
-        self._check_passes(batches, steps_per_epoch, again)
+        batches = as_fit_data(data, y, batch_size, shuffle, seed)
+        self._check_steps(steps_per_epoch)
+        if self.unit == "epoch":
+            refuse.check_passes(batches, steps_per_epoch, self.steps, again=again)
         if not model.built:
-            model(feed.first_batch(batches)[0])
-        check_trainable(model)
-        record = SweepRecord(self.learning_rates.tolist(), self.stop_factor)
+            model(first_batch(batches)[0])
+        refuse.check_trainable(model)
+        measured = Measurements(self.learning_rates.tolist(), self.stop_factor)
         with borrowed(model, seed) as begin_again:
-            settings = sweep.SweepSettings(
+            settings = SweepSettings(
                 callbacks=tuple(callbacks),
                 shuffle=shuffle,
                 seed=seed,
@@ -192,30 +203,30 @@ class ExponentialLRFinder:
                 verbose=verbose,
                 begin_again=begin_again if again else None,
             )
-            run = sweep.sweep_batches if self.unit == "batch" else sweep.sweep_epochs
-            run(model, batches, record, settings)
-        return self._curve(record)
+            run = sweep_batches if self.unit == "batch" else sweep_epochs
+            run(model, batches, measured, settings)
+        return self._curve(measured)
 
-    def _check_passes(self, data: Any, steps_per_epoch: int | None, again: bool) -> None:
+    def _check_steps(self, steps_per_epoch: int | None) -> None:
+        if steps_per_epoch is None:
+            return
         if self.unit == "epoch":
-            if steps_per_epoch is not None:
-                check_whole("steps_per_epoch", steps_per_epoch, 1)
-            check_passes(data, steps_per_epoch, self.steps, again=again)
-        elif steps_per_epoch is not None:
+            check_whole("steps_per_epoch", steps_per_epoch, 1)
+        else:
             raise LearningRateError(
                 f'steps_per_epoch={steps_per_epoch!r} with unit="batch", where each rate has one '
                 "step. Leave it out."
             )
 
-    def _curve(self, record: Any) -> LRCurve:
+    def _curve(self, measured: Measurements) -> LRCurve:
         def known(values: list[float]) -> list[float] | None:
             return None if all(math.isnan(v) for v in values) else values
 
         return LRCurve(
-            self.learning_rates[: len(record.losses)],
-            record.losses,
-            known(record.accuracies),
+            self.learning_rates[: len(measured.losses)],
+            measured.losses,
+            known(measured.accuracies),
             selector=self.selector,
-            validation_losses=known(record.validation_losses),
-            stop_reason=record.stop_reason,
+            validation_losses=known(measured.validation_losses),
+            stop_reason=measured.stop_reason,
         )

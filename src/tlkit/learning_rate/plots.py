@@ -9,14 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tlkit.errors import LearningRateError, SelectorError
-from tlkit.learning_rate.curve import selector_name
-from tlkit.learning_rate.selectors.builtin import SmoothedMinimum
+from tlkit.learning_rate.selectors.selector import AnsweredCurve, selector_name
+from tlkit.learning_rate.selectors.smoothed_minimum import SmoothedMinimum
 from tlkit.learning_rate.selectors.smoothing import Floats
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-    from tlkit.learning_rate.curve import LRCurve
 
 # Okabe and Ito's colours, told apart with every common colour-vision deficiency.
 _LOSS, _ACCURACY, _VALIDATION = "#0072B2", "#009E73", "#CC79A7"
@@ -24,7 +22,7 @@ _MARKS = ("#D55E00", "#E69F00", "#56B4E9", "#F0E442", "#000000")
 _SHAPES = ("o", "s", "^", "D", "v")
 
 
-def plot_curve(curve: LRCurve, ax: Axes | None = None) -> Axes:
+def plot_curve(curve: AnsweredCurve, ax: Axes | None = None) -> Axes:
     """Draws ``curve`` as :meth:`tlkit.LRCurve.plot` describes, and returns the Axes with the loss.
 
     Raises:
@@ -55,7 +53,7 @@ def _new_axes() -> Axes:
     return axes
 
 
-def _draw_smoothed(curve: LRCurve, axes: Axes) -> None:
+def _draw_smoothed(curve: AnsweredCurve, axes: Axes) -> None:
     own = curve.selector
     selector = own if isinstance(own, SmoothedMinimum) else SmoothedMinimum()
     try:
@@ -87,7 +85,7 @@ def _stretches(flags: NDArray[np.bool_], x: Floats) -> list[tuple[float, float]]
     return [(float(edges[a]), float(edges[b])) for a, b in zip(starts, ends, strict=True)]
 
 
-def _draw_suggestions(curve: LRCurve, axes: Axes) -> None:
+def _draw_suggestions(curve: AnsweredCurve, axes: Axes) -> None:
     own, decades = selector_name(curve.selector), np.log10(curve.learning_rates)
     ranked = sorted(curve.suggestions.items(), key=lambda item: item[0] != own)
     for (name, rate), color, shape in zip(ranked, cycle(_MARKS), cycle(_SHAPES), strict=False):
@@ -99,7 +97,7 @@ def _draw_suggestions(curve: LRCurve, axes: Axes) -> None:
         axes.plot([rate], [height], shape, color=color, mec="black", ms=9, zorder=5, label=text)
 
 
-def _label(curve: LRCurve, axes: Axes) -> None:
+def _label(curve: AnsweredCurve, axes: Axes) -> None:
     axes.set_xscale("log")
     axes.set_xlabel("learning rate")
     axes.set_ylabel("loss")
@@ -130,7 +128,7 @@ def _limit_height(losses: Floats, axes: Axes) -> None:
         axes.set_ylabel(f"loss (up to {losses.max():.3g}, cut off at {top:.3g})")
 
 
-def _draw_accuracy(curve: LRCurve, axes: Axes) -> None:
+def _draw_accuracy(curve: AnsweredCurve, axes: Axes) -> None:
     if curve.accuracies is None:
         return
     right = axes.twinx()

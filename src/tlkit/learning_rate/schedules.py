@@ -1,13 +1,29 @@
-"""Learning-rate schedules whose number of steps the trainer fills in."""
+"""What a schedule is, and one whose number of steps the trainer fills in."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 from tlkit.errors import TrainingError
 from tlkit.learning_rate.finder import ExponentialLRFinder
+
+
+class Schedule(Protocol):
+    """A ``keras.optimizers.schedules.LearningRateSchedule``."""
+
+    def __call__(self, step: Any) -> Any:
+        """Return the rate of a step."""
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the settings."""
+
+
+def is_schedule(value: object) -> bool:
+    """Return whether a value is a Keras schedule."""
+    # By name, because settings are checked without loading Keras.
+    return any(kind.__name__ == "LearningRateSchedule" for kind in type(value).__mro__)
 
 
 @dataclass(frozen=True)
@@ -55,7 +71,7 @@ class WarmupCosine:
             top = f"min_lr={lowest!r} of the search for the peak" if searched else "peak"
             raise TrainingError(f"{self!r}: end must be a rate from 0 to {top}.")
 
-    def __call__(self, steps: int) -> Any:
+    def __call__(self, steps: int) -> Schedule:
         """Return the schedule of a stage.
 
         Args:
@@ -74,22 +90,11 @@ class WarmupCosine:
                 f"{self!r}: the peak is still to be searched for, which a Stage does. For a "
                 "schedule of your own call finder.find(...) and give its suggestion as the peak."
             )
+        # A float, because Keras would count with the whole numbers of an integer.
+        peak = float(self.peak)
         # At least one step is left for the cosine, which cannot be of no length.
         warm = min(round(self.warmup * steps), steps - 1)
-        alpha = self.end / self.peak
-        if not warm:
-            return CosineDecay(self.peak, steps, alpha)
-        return CosineDecay(0.0, steps - warm, alpha, warmup_target=self.peak, warmup_steps=warm)
-
-
-def finder_in(learning_rate: Any) -> ExponentialLRFinder | None:
-    """Return what is to be searched before a learning rate can be used, or None."""
-    rate = learning_rate.peak if isinstance(learning_rate, WarmupCosine) else learning_rate
-    return rate if isinstance(rate, ExponentialLRFinder) else None
-
-
-def with_found(learning_rate: Any, found: float) -> Any:
-    """Return a learning rate with what its search found in the place of the finder."""
-    if isinstance(learning_rate, WarmupCosine):
-        return replace(learning_rate, peak=found)
-    return found
+        alpha = float(self.end) / peak
+        rise = {"warmup_target": peak, "warmup_steps": warm} if warm else {}
+        schedule: Schedule = CosineDecay(0.0 if warm else peak, steps - warm, alpha, **rise)
+        return schedule

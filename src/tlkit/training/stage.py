@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
@@ -12,7 +11,7 @@ from tlkit.data.augmentation.transforms import as_transform
 from tlkit.errors import TrainingError
 from tlkit.freezing.policies import FreezeAll, Policy
 from tlkit.learning_rate.finder import ExponentialLRFinder
-from tlkit.learning_rate.schedules import finder_in
+from tlkit.learning_rate.rate import LearningRate, Rate
 from tlkit.training.feeding.class_weights import ClassWeight, check_class_weight
 
 
@@ -90,7 +89,7 @@ class Stage:
     name: str
     _: KW_ONLY
     epochs: int
-    learning_rate: Any
+    learning_rate: LearningRate
     policy: Policy = field(default_factory=FreezeAll)
     batch_size: int = 32
     augmentation: Any = None
@@ -142,7 +141,7 @@ class Stage:
     @property
     def finder(self) -> ExponentialLRFinder | None:
         """What searches for the learning rate, or for its peak, first; None for a known rate."""
-        return finder_in(self.learning_rate)
+        return Rate.of(self.learning_rate).finder
 
     def _check_mix(self) -> None:
         # Layers can be called too, but only with images.
@@ -177,13 +176,11 @@ class Stage:
                 f"Stage {self.name!r}: snapshots={self.snapshots!r}, expected different numbers "
                 f"from 1 to {self.epochs - 1}: epochs after which the stage could have ended."
             )
-        rate = self.learning_rate
-        # A Keras schedule has a get_config; what is called with the number of steps has none.
-        if self.snapshots and callable(rate) and not hasattr(rate, "get_config"):
+        if self.snapshots and Rate.of(self.learning_rate).depends_on_length:
             raise TrainingError(
-                f"Stage {self.name!r}: snapshots={self.snapshots!r} with learning_rate={rate!r}, "
-                "which depends on the number of epochs: a shorter stage would have had other "
-                "rates. Run the shorter stages by themselves."
+                f"Stage {self.name!r}: snapshots={self.snapshots!r} with learning_rate="
+                f"{self.learning_rate!r}, which depends on the number of epochs: a shorter stage "
+                "would have had other rates. Run the shorter stages by themselves."
             )
 
     def _check_share(
@@ -197,13 +194,7 @@ class Stage:
             raise TrainingError(f"Stage {self.name!r}: {name}={value!r}, expected {expected}.")
 
     def _check_rate(self) -> None:
-        rate = self.learning_rate
-        if isinstance(rate, (int, float)) and not (math.isfinite(rate) and rate > 0):
-            raise TrainingError(
-                f"Stage {self.name!r}: learning_rate={rate!r}, expected a finite number above 0."
-            )
-        if rate is None or isinstance(rate, (str, bool)):
-            raise TrainingError(
-                f"Stage {self.name!r}: learning_rate={rate!r}, expected a number, a Keras "
-                "LearningRateSchedule, WarmupCosine(peak=0.001) or an ExponentialLRFinder."
-            )
+        try:
+            Rate.of(self.learning_rate)
+        except TrainingError as error:
+            raise TrainingError(f"Stage {self.name!r}: {error}") from None

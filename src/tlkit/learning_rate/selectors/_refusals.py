@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from numpy.typing import NDArray
 
 from tlkit.errors import LearningRateError, SelectorError
+from tlkit.learning_rate.selectors.selector import Curve
 from tlkit.learning_rate.selectors.smoothing import Floats, centred_mean, despiked
-
-if TYPE_CHECKING:
-    from tlkit.learning_rate.curve import LRCurve
 
 TIE = 1e-9  # values closer than this share of their scale are the same value
 WIDER = "Sweep with a larger max_lr"
@@ -27,7 +23,7 @@ def check_window(window: int) -> None:
         )
 
 
-def enough(curve: LRCurve, points: int) -> LRCurve:
+def enough(curve: Curve, points: int) -> Curve:
     """Gives back ``curve``; refuses one with fewer than ``points`` points."""
     found = len(curve.losses)
     if found >= points:
@@ -39,7 +35,7 @@ def enough(curve: LRCurve, points: int) -> LRCurve:
     )
 
 
-def smoothed(curve: LRCurve, window: int) -> Floats:
+def smoothed(curve: Curve, window: int) -> Floats:
     """Centred mean of the losses without single-point spikes; refuses short and flat curves."""
     clean = despiked(enough(curve, window + 4).losses)
     refuse_flat(clean)
@@ -72,7 +68,7 @@ def first_minimum(values: Floats, scale: float) -> int:
     return int(np.argmax(values <= np.nanmin(values) + TIE * scale))
 
 
-def refuse_edges(curve: LRCurve, index: int, allowed: NDArray[np.intp]) -> None:
+def refuse_edges(curve: Curve, index: int, allowed: NDArray[np.intp]) -> None:
     """Refuses a choice at either end of ``allowed``: beyond it the loss may be smaller still."""
     rate = f"{curve.learning_rates[index]:.3g}"
     if index == allowed[-1]:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tlkit.errors import LearningRateError
 from tlkit.learning_rate.selectors._refusals import check_window, smoothed, total_fall
+from tlkit.learning_rate.selectors.selector import Curve
 from tlkit.learning_rate.selectors.smoothing import Floats
-
-if TYPE_CHECKING:
-    from tlkit.learning_rate.curve import LRCurve
 
 
 @dataclass(frozen=True)
@@ -58,14 +55,14 @@ class ShareOfFall:
                 "the default 0.7."
             )
 
-    def __call__(self, curve: LRCurve) -> float:
+    def __call__(self, curve: Curve) -> float:
         smooth = smoothed(curve, self.window)
         lowest = int(np.nanargmin(smooth))
         # A point without a full window is above no limit, and the first with one is above this.
         above = np.flatnonzero(smooth[:lowest] > self._limit(smooth))
         return float(curve.learning_rates[above[-1] + 1])
 
-    def reason(self, curve: LRCurve) -> str:
+    def reason(self, curve: Curve) -> str:
         """Why this rate, in words."""
         limit = self._limit(smoothed(curve, self.window))
         return f"from here on the loss stays below {limit:.4g}: {self.share:.0%} of the whole fall"

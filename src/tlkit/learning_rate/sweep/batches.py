@@ -12,7 +12,9 @@ from typing import Any
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
+from tlkit.data.batches import Passes
 from tlkit.errors import LearningRateError
 
 Batch = tuple[Any, Any, Any]
@@ -35,33 +37,27 @@ class ArrayBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has no
     def __init__(self, arrays: tuple[Any, ...], batch_size: int, shuffle: bool, seed: int) -> None:
         super().__init__()
         self.arrays = keras.tree.map_structure(_as_array, arrays)
-        self.batch_size, self.shuffle, self.seed = batch_size, shuffle, seed
-        self.size = _common_length(self.arrays)
-        self.per_pass = -(-self.size // batch_size)
-        self._length = self.per_pass
-        self._order: tuple[int, Any] | None = None
+        size = _common_length(self.arrays)
+
+        def order(number: int) -> NDArray[np.int64]:
+            rows = np.arange(size)
+            np.random.default_rng([seed, number]).shuffle(rows)
+            return rows
+
+        self._passes = Passes(size, batch_size, order if shuffle else None)
+        self.per_pass = self._length = self._passes.steps
 
     def __len__(self) -> int:
         return self._length
 
     def __getitem__(self, index: int) -> Any:
-        number, place = divmod(index, self.per_pass)
-        rows = self._order_of(number)[place * self.batch_size : (place + 1) * self.batch_size]
+        rows = self._passes[index]
         return keras.tree.map_structure(lambda array: array[rows], self.arrays)
 
     def lasting(self, batches: int) -> ArrayBatches:
         """Gives itself, with so many batches: as many passes as that takes."""
         self._length = batches
         return self
-
-    def _order_of(self, number: int) -> Any:
-        known = self._order
-        if known is None or known[0] != number:
-            order = np.arange(self.size)
-            if self.shuffle:
-                np.random.default_rng([self.seed, number]).shuffle(order)
-            known = self._order = (number, order)
-        return known[1]
 
 
 def as_fit_data(data: Any, y: Any, batch_size: int, shuffle: bool, seed: int) -> Any:

@@ -11,8 +11,9 @@ from typing import Any
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
-from tlkit.data.batches import epoch_order
+from tlkit.data.batches import Passes, epoch_order
 
 # A backend that has fetched all it may does not ask again; then there is nothing to wait for.
 CLOSING_S = 0.5
@@ -49,16 +50,14 @@ class Feed(keras.utils.PyDataset):  # type: ignore[misc]
         shuffle: tuple[int, str] | None = None,
     ) -> None:
         super().__init__(workers=1, use_multiprocessing=False)
-        self.steps = -(-len(labels) // batch_size)
+        order = _orders(len(labels), shuffle)
+        self._passes = Passes(len(labels), batch_size, order, first=first_epoch)
+        self.steps = self._passes.steps
         self.error: Exception | None = None
         self._inputs = inputs
         self._labels = labels
         self._targets = targets
-        self._batch_size = batch_size
         self._epochs = epochs
-        self._first_epoch = first_epoch
-        self._shuffle = shuffle
-        self._order: tuple[int, np.ndarray] | None = None
         self._busy = threading.Lock()
         self._closed = False
         self._refused = threading.Event()
@@ -90,9 +89,7 @@ class Feed(keras.utils.PyDataset):  # type: ignore[misc]
         self._refused.wait(CLOSING_S)
 
     def _batch(self, index: int) -> tuple[Any, ...]:
-        epoch = self._first_epoch + index // self.steps
-        start = index % self.steps * self._batch_size
-        samples = self._order_of(epoch)[start : start + self._batch_size]
+        samples, epoch = self._passes[index], self._passes.pass_of(index)
         try:
             drawn = self._inputs(samples, epoch)
             inputs, labels = drawn if isinstance(drawn, tuple) else (drawn, self._labels[samples])
@@ -102,15 +99,14 @@ class Feed(keras.utils.PyDataset):  # type: ignore[misc]
             self.error = error
             raise
 
-    def _order_of(self, epoch: int) -> np.ndarray:
-        if self._shuffle is None:
-            return np.arange(len(self._labels))
-        known = self._order
-        if known is None or known[0] != epoch:
-            seed, stage = self._shuffle
-            known = (epoch, epoch_order(len(self._labels), seed=seed, stage=stage, epoch=epoch))
-            self._order = known
-        return known[1]
+
+def _orders(
+    samples: int, shuffle: tuple[int, str] | None
+) -> Callable[[int], NDArray[np.int64]] | None:
+    if shuffle is None:
+        return None
+    seed, stage = shuffle
+    return lambda epoch: epoch_order(samples, seed=seed, stage=stage, epoch=epoch)
 
 
 @contextmanager

@@ -6,60 +6,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
-from keras.optimizers.schedules import LearningRateSchedule, deserialize, serialize
 
 from tlkit.errors import TrainingError
 from tlkit.freezing.policies import is_batch_norm
 from tlkit.freezing.whole_model import Parts
+from tlkit.learning_rate.rate import PhaseRate, scaled
 from tlkit.training.stage import Stage
 
 
-@keras.saving.register_keras_serializable("tlkit")
-class Adjusted(LearningRateSchedule):  # type: ignore[misc]
-    """A schedule from a later step on, times a factor.
-
-    The models that tlkit saves hold no optimizer; those of a ModelCheckpoint do.
-
-    Args:
-        schedule: A Keras schedule.
-        start: Steps that have been taken before the first.
-        factor: What the rate is multiplied by.
-    """
-
-    def __init__(self, schedule: Any, *, start: int = 0, factor: float = 1.0) -> None:
-        super().__init__()
-        self._schedule, self._start, self._factor = schedule, start, factor
-
-    def __call__(self, step: Any) -> Any:
-        """Return the rate of a step."""
-        return self._schedule(step + self._start) * self._factor
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the settings, as Keras asks of every schedule."""
-        return {"schedule": serialize(self._schedule), "start": self._start, "factor": self._factor}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Adjusted:
-        """Return the schedule that `get_config` described."""
-        return cls(**{**config, "schedule": deserialize(config["schedule"])})
-
-
-def rate_of(learning_rate: Any, *, steps: int, start: int) -> Any:
-    """Return what a phase's optimizer takes for its learning rate.
-
-    Args:
-        learning_rate: A number, a Keras schedule, or a function ``steps -> schedule``.
-        steps: All steps of the stage.
-        start: Steps of the stage before the phase: a schedule goes on there.
-    """
-    if callable(learning_rate) and not isinstance(learning_rate, LearningRateSchedule):
-        learning_rate = learning_rate(steps)
-    if start and isinstance(learning_rate, LearningRateSchedule):
-        return Adjusted(learning_rate, start=start)
-    return learning_rate
-
-
-def make_optimizer(stage: Stage, rate: Any, parts: Parts, trained: Sequence[Any]) -> Any:
+def make_optimizer(stage: Stage, rate: PhaseRate, parts: Parts, trained: Sequence[Any]) -> Any:
     """Return a new optimizer for some variables.
 
     Args:
@@ -88,7 +43,7 @@ def make_optimizer(stage: Stage, rate: Any, parts: Parts, trained: Sequence[Any]
     depths = _depths_of(trained, parts, stage.name)
     made: dict[int, Any] = {}
     for depth in sorted(set(depths.values())):
-        made[depth] = _new(stage, _times(rate, stage.layer_decay**depth))
+        made[depth] = _new(stage, scaled(rate, stage.layer_decay**depth))
         # Callbacks note the rates by this name; those that Keras gives count through the process.
         made[depth].name = f"depth_{depth}"
     by_path = _by_path(trained, [made[depths[id(variable)]] for variable in trained], stage.name)
@@ -122,7 +77,7 @@ def averages(optimizer: Any) -> bool:
     return any(x.use_ema for x in getattr(optimizer, "optimizers", [optimizer]))
 
 
-def _new(stage: Stage, rate: Any) -> Any:
+def _new(stage: Stage, rate: PhaseRate) -> Any:
     given = stage.optimizer
     optimizer = given(rate) if callable(given) else type(keras.optimizers.get(given))(rate)
     if not isinstance(optimizer, keras.optimizers.Optimizer):
@@ -133,12 +88,6 @@ def _new(stage: Stage, rate: Any) -> Any:
     if stage.ema is not None:
         optimizer.use_ema, optimizer.ema_momentum = True, stage.ema
     return optimizer
-
-
-def _times(rate: Any, factor: float) -> Any:
-    return (
-        Adjusted(rate, factor=factor) if isinstance(rate, LearningRateSchedule) else rate * factor
-    )
 
 
 def _by_path(trained: Sequence[Any], optimizers: Sequence[Any], stage: str) -> dict[str, Any]:

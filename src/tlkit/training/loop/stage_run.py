@@ -8,13 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from tlkit._keras.describe import described
 from tlkit._keras.for_fit import for_fit
 from tlkit.freezing.phase import Phase, check_frozen, frozen_digests, prepare, selections
 from tlkit.freezing.whole_model import seed_noise
 from tlkit.learning_rate.curve import LRCurve
 from tlkit.learning_rate.finder import ExponentialLRFinder
-from tlkit.learning_rate.schedules import with_found
+from tlkit.learning_rate.rate import Rate
 from tlkit.training.feeding.feed import Inputs, own_errors
 from tlkit.training.feeding.mixing import Mixing
 from tlkit.training.feeding.targets import Targets
@@ -28,7 +27,7 @@ from tlkit.training.loop.callbacks import (
     restored_epoch,
     snapshot_group,
 )
-from tlkit.training.loop.optimizers import make_optimizer, rate_of
+from tlkit.training.loop.optimizers import make_optimizer
 from tlkit.training.loop.session import Session
 from tlkit.training.result import StageResult
 from tlkit.training.run_dir.checkpoint import Progress, assign, read_checkpoint, values
@@ -163,7 +162,7 @@ class StageRun:
         self._notes += [note for note in notes if note and note not in self._notes]
         return inputs, validation
 
-    def _rate(self, phase: Phase, inputs: Inputs) -> Any:
+    def _rate(self, phase: Phase, inputs: Inputs) -> Rate:
         finder = self._stage.finder
         if finder is not None and self._progress.learning_rate is None:
             if self.curve is None:
@@ -172,15 +171,15 @@ class StageRun:
         return self._chosen
 
     @property
-    def _chosen(self) -> Any:
+    def _chosen(self) -> Rate:
         """The learning rate, with what was found in the place of the finder."""
-        rate, found = self._stage.learning_rate, self._progress.learning_rate
-        return rate if found is None else with_found(rate, found)
+        rate, found = Rate.of(self._stage.learning_rate), self._progress.learning_rate
+        return rate if found is None else rate.with_found(found)
 
     def _search(self, phase: Phase, inputs: Inputs, finder: ExponentialLRFinder) -> LRCurve:
         start = time.perf_counter()
         at_once = self._feeds.steps_at_once(inputs, self._callbacks)
-        self._compile(phase.tail, finder.min_lr, at_once=at_once)
+        self._compile(phase.tail, Rate.of(finder.min_lr), at_once=at_once)
         steps = self._feeds.steps
         epochs = finder.steps if finder.unit == "epoch" else -(-finder.steps // steps)
         feed = self._feeds.train(inputs, "search", epochs=epochs)
@@ -199,11 +198,11 @@ class StageRun:
             curve.save(self._files.curve)
         return curve
 
-    def _compile(self, tail: Any, rate: Any, first: int = 0, at_once: int = 1) -> None:
+    def _compile(self, tail: Any, rate: Rate, first: int = 0, at_once: int = 1) -> None:
         steps = self._feeds.steps
-        rate = rate_of(rate, steps=steps * self._stage.epochs, start=steps * first)
+        taken = rate.for_phase(steps=steps * self._stage.epochs, start=steps * first)
         parts = self._session.parts
-        optimizer = make_optimizer(self._stage, rate, parts, tail.trainable_variables)
+        optimizer = make_optimizer(self._stage, taken, parts, tail.trainable_variables)
         loss, metrics = self._targets.loss, ["accuracy"]
         tail.compile(optimizer, loss, metrics=metrics, steps_per_execution=at_once)
 
@@ -246,13 +245,12 @@ class StageRun:
         self._session.reporter.step(self._stage.name, done, self._stage.epochs, text)
 
     def _result(self, phase: Phase) -> StageResult:
-        rate = self._chosen
         self._timings["training"] = max(self._timings["training"], self._progress.seconds)
         return StageResult(
             name=self._stage.name,
             history=self._progress.history,
             best_epoch=self._progress.best_epoch,
-            learning_rate=float(rate) if isinstance(rate, (int, float)) else described(rate),
+            learning_rate=self._chosen.described(),
             trained_layers=tuple(x.name for x in phase.live if x.trainable_weights),
             trained_parameters=sum(int(np.prod(v.shape)) for v in phase.tail.trainable_variables),
             cut=phase.cut.name if phase.cut else None,

@@ -26,8 +26,7 @@ from tlkit.freezing.policies import (
 )
 from tlkit.learning_rate.finder import ExponentialLRFinder
 from tlkit.learning_rate.schedules import WarmupCosine
-from tlkit.learning_rate.selectors.builtin import MinimumOverTen, SmoothedMinimum, Steepest, Valley
-from tlkit.learning_rate.selectors.share_of_fall import ShareOfFall
+from tlkit.learning_rate.selectors.builtin import BUILT_IN
 from tlkit.training.run_dir._keras_objects import keras_object, keras_settings
 from tlkit.training.stage import Stage
 
@@ -42,15 +41,11 @@ _OWN: dict[str, Callable[..., Any]] = {
         FreezeAll,
         GradualUnfreeze,
         Head,
-        MinimumOverTen,
-        ShareOfFall,
-        SmoothedMinimum,
         Stage,
-        Steepest,
         UnfreezeAll,
         UnfreezeTop,
-        Valley,
         WarmupCosine,
+        *BUILT_IN,
     )
 }
 _LAYERS = "tlkit.LayerAugmentation"

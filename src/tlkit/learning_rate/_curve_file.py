@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,25 +11,29 @@ import numpy as np
 
 from tlkit._disk.records import Record
 from tlkit.errors import LearningRateError
-from tlkit.learning_rate.curve import LRCurve, selector_name
-from tlkit.learning_rate.selectors.builtin import (
-    MinimumOverTen,
-    Selector,
-    SmoothedMinimum,
-    Steepest,
-    Valley,
-)
-from tlkit.learning_rate.selectors.share_of_fall import ShareOfFall
+from tlkit.learning_rate.selectors.builtin import BUILT_IN
+from tlkit.learning_rate.selectors.selector import AnsweredCurve, selector_name
 from tlkit.learning_rate.selectors.smoothing import Floats
 
 CURVE = Record("tlkit learning-rate curve", 1)
-_SELECTORS: dict[str, type[SmoothedMinimum | ShareOfFall | Steepest | Valley | MinimumOverTen]] = {
-    kind.__name__: kind for kind in (SmoothedMinimum, ShareOfFall, Steepest, Valley, MinimumOverTen)
-}
+_SELECTORS = {kind.__name__: kind for kind in BUILT_IN}
 
 
-def save_curve(curve: LRCurve, path: Path) -> Path:
-    """Writes ``curve`` to ``path``, whole or not at all, and returns the path.
+@dataclass(frozen=True)
+class StoredCurve:
+    """What a file says of a curve; the names are those of `tlkit.LRCurve`."""
+
+    learning_rates: Sequence[float]
+    losses: Sequence[float]
+    accuracies: Sequence[float] | None
+    validation_losses: Sequence[float] | None
+    selector: Callable[..., float]
+    stop_reason: str | None
+    n_cut: int
+
+
+def save_curve(curve: AnsweredCurve, path: Path) -> Path:
+    """Writes ``curve`` to ``path`` whole or not at all, and returns the path.
 
     Raises:
         LearningRateError: If the file cannot be written.
@@ -43,7 +48,7 @@ def save_curve(curve: LRCurve, path: Path) -> Path:
     return path
 
 
-def load_curve(path: Path, selector: Selector | None = None) -> LRCurve:
+def load_curve(path: Path, selector: Callable[..., float] | None = None) -> StoredCurve:
     """Reads a curve that :func:`save_curve` wrote.
 
     Raises:
@@ -53,21 +58,20 @@ def load_curve(path: Path, selector: Selector | None = None) -> LRCurve:
     document = _read(path)
     chosen = _selector(document, path) if selector is None else selector
     try:
-        curve = LRCurve(
+        return StoredCurve(
             document["learning_rates"],
             document["losses"],
             _series(document["accuracies"]),
-            selector=chosen,
-            validation_losses=_series(document["validation_losses"]),
-            stop_reason=document["stop_reason"],
+            _series(document["validation_losses"]),
+            chosen,
+            document["stop_reason"],
+            int(document["n_cut"]),
         )
-        curve.n_cut = int(document["n_cut"])
     except (KeyError, TypeError) as error:
         raise _not_a_curve(path, repr(error)) from error
-    return curve
 
 
-def _document(curve: LRCurve) -> dict[str, Any]:
+def _document(curve: AnsweredCurve) -> dict[str, Any]:
     return {
         "selector": _selector_record(curve.selector),
         "suggestions": curve.suggestions,
@@ -81,13 +85,13 @@ def _document(curve: LRCurve) -> dict[str, Any]:
     }
 
 
-def _selector_record(selector: Selector) -> dict[str, Any]:
-    own = isinstance(selector, tuple(_SELECTORS.values()))
+def _selector_record(selector: Callable[..., float]) -> dict[str, Any]:
+    own = isinstance(selector, BUILT_IN)
     settings = vars(selector) if own else {}
     return {"name": selector_name(selector), "own": own, "settings": settings}
 
 
-def _selector(document: Mapping[str, Any], path: Path) -> Selector:
+def _selector(document: Mapping[str, Any], path: Path) -> Callable[..., float]:
     record = document.get("selector")
     if not isinstance(record, dict):
         raise _not_a_curve(path, "it names no selector")

@@ -11,7 +11,7 @@ from tlkit.errors import LearningRateError
 
 
 @dataclass
-class SweepRecord:
+class Measurements:
     """What was measured so far, and whether to go on.
 
     With first loss ``f``, smallest loss ``b`` and the range ``w`` of the losses of the first tenth

@@ -1,0 +1,52 @@
+"""What a selector reads and is called, and what a curve is to those who show or store it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from tlkit.learning_rate.selectors.smoothing import Floats
+
+
+class Curve(Protocol):
+    """What a selector reads of a curve; a `tlkit.LRCurve` is one.
+
+    Attributes:
+        learning_rates: Shape (n,), positive, rising.
+        losses: Shape (n,), finite.
+        n_cut: How many points were dropped, from the first loss that was not finite.
+    """
+
+    learning_rates: Floats
+    losses: Floats
+    n_cut: int
+
+
+class AnsweredCurve(Curve, Protocol):
+    """A curve with what its selectors say of it; see the attributes of `tlkit.LRCurve`."""
+
+    accuracies: Floats | None
+    validation_losses: Floats | None
+    stop_reason: str | None
+
+    def __len__(self) -> int: ...
+
+    @property
+    def selector(self) -> Callable[..., float]: ...
+
+    @property
+    def suggestion(self) -> float: ...
+
+    @property
+    def suggestions(self) -> Mapping[str, float]: ...
+
+    @property
+    def refusals(self) -> Mapping[str, str]: ...
+
+    @property
+    def disagreement(self) -> float: ...
+
+
+def selector_name(selector: object) -> str:
+    """Return the name under which a selector's answer is listed."""
+    return str(getattr(selector, "__name__", type(selector).__name__))

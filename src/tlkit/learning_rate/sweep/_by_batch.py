@@ -1,0 +1,113 @@
+"""A sweep of one training step per rate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice, repeat
+from typing import Any
+
+import keras
+import numpy as np
+
+from tlkit.errors import LearningRateError
+from tlkit.learning_rate.sweep._rate_dial import RateDial, steps_per_update
+from tlkit.learning_rate.sweep.batches import Batch, as_fit_data, endless_batches, one_pass
+from tlkit.learning_rate.sweep.measurements import Measurements
+from tlkit.learning_rate.sweep.settings import SweepSettings
+
+_HELD_OUT = 32  # samples of a validation batch, as in fit
+
+
+def sweep_batches(model: Any, data: Any, measured: Measurements, settings: SweepSettings) -> None:
+    """One training step per rate, with the loss of that batch alone.
+
+    ``train_on_batch`` resets Keras's running mean before each step, so that what it returns is the
+    loss of this batch before its own update.
+
+    Args:
+        model: Compiled and built; left changed.
+        data: As from :func:`~tlkit.learning_rate.sweep.batches.as_fit_data`; read again when it
+            ends.
+        measured: Filled in.
+        settings: How to train. Callbacks get train and train-batch events.
+    """
+    dial, total = RateDial(model.optimizer), len(measured.rates)
+    settings = _with_batches(settings)
+    points = zip(measured.rates, _batches_of_points(model, data, settings), strict=False)
+    bar = keras.utils.Progbar(total, verbose=settings.verbose) if settings.verbose else None
+    _begin(model, total, settings)
+    for step, (rate, batches) in enumerate(points):
+        _tell(settings, "on_train_batch_begin", step)
+        if settings.begin_again is not None:
+            settings.begin_again()
+        dial.turn(model.optimizer, rate)
+        logs = _train_steps(model, batches, settings)
+        _tell(settings, "on_train_batch_end", step, logs)
+        measured.add(logs)
+        if bar is not None:
+            bar.update(step + 1, [("loss", measured.losses[-1])])
+        if measured.stop_reason is not None or model.stop_training:
+            break
+    _tell(settings, "on_train_end")
+    measured.stop_short("a callback stopped training" if model.stop_training else "the data ended")
+
+
+def _with_batches(settings: SweepSettings) -> SweepSettings:
+    """The same settings, with held-out data that can be read batch by batch."""
+    if settings.validation_data is None:
+        return settings
+    held_out = as_fit_data(settings.validation_data, None, _HELD_OUT, shuffle=False, seed=0)
+    return replace(settings, validation_data=held_out)
+
+
+def _begin(model: Any, total: int, settings: SweepSettings) -> None:
+    for callback in settings.callbacks:
+        callback.set_model(model)
+        callback.set_params({"epochs": 1, "steps": total, "verbose": settings.verbose})
+    model.stop_training = False
+    _tell(settings, "on_train_begin")
+
+
+def _batches_of_points(model: Any, data: Any, settings: SweepSettings) -> Iterator[list[Batch]]:
+    """For each rate the batches to train on, the last of which gives the loss.
+
+    A step from the same weights shows in the loss of the batch after it, not in its own, which is
+    taken before the update. So a search that begins again takes the same few batches each time.
+    """
+    batches = endless_batches(data, settings.shuffle, settings.seed)
+    if settings.begin_again is None:
+        return ([batch] for batch in batches)
+    needed = steps_per_update(model.optimizer) + 1
+    first = list(islice(batches, needed))
+    if len(first) < needed:
+        raise LearningRateError(
+            f"data ({type(data).__name__}) ended after {len(first)} batches; fresh_start=True "
+            f"needs {needed}: an update, and one more for the loss after it."
+        )
+    return repeat(first)
+
+
+def _tell(settings: SweepSettings, event: str, *details: Any) -> None:
+    # Not through keras.callbacks.CallbackList, which hands each batch to another thread.
+    for callback in settings.callbacks:
+        getattr(callback, event)(*details)
+
+
+def _train_steps(model: Any, batches: list[Batch], settings: SweepSettings) -> dict[str, float]:
+    for x, y, weight in batches:
+        logs = model.train_on_batch(
+            x, y, weight, class_weight=settings.class_weight, return_dict=True
+        )
+    return {**logs, **_validation(model, settings.validation_data)}
+
+
+def _validation(model: Any, data: Any) -> dict[str, float]:
+    """The mean loss by sample, as ``evaluate`` gives it; that takes longer to begin than a step."""
+    if data is None:
+        return {}
+    losses, sizes = [], []
+    for x, y, weight in one_pass(data):
+        losses.append(model.test_on_batch(x, y, weight, return_dict=True)["loss"])
+        sizes.append(len(keras.tree.flatten(x)[0]))
+    return {"val_loss": float(np.average(losses, weights=sizes))}

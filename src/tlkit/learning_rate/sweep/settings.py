@@ -1,0 +1,25 @@
+"""How to train during a sweep."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class SweepSettings:
+    """How to train during a sweep; the names are those of ``ExponentialLRFinder.find``.
+
+    Args:
+        begin_again: Puts the model back to its start; called before each rate. None goes on.
+    """
+
+    callbacks: tuple[Any, ...] = ()
+    shuffle: bool = True
+    seed: int = 0
+    class_weight: Mapping[int, float] | None = None
+    validation_data: Any = None
+    steps_per_epoch: int | None = None
+    verbose: int = 0
+    begin_again: Callable[[], None] | None = None
