@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from outcome import Outcome
 from published import BENCHMARK, SOURCE
@@ -11,6 +10,7 @@ from study import Study
 from tables import NOT_RAKUTEN, QUESTIONS, best_outcome, is_rakuten_study
 
 import tlkit
+from tlkit.reporting import Gain
 
 OTHER_IMAGES = (
     "The benchmark of {benchmark} is the challenge's, for the Rakuten images. Classes are held "
@@ -55,23 +55,24 @@ def _candidate(study: Study, outcome: Outcome) -> str:
     return name if mode == study.profile.preprocessing else f"{name} ({mode})"
 
 
-def _runs(study: Study) -> dict[str, list[Any]]:
+def _runs(study: Study) -> dict[str, list[Path | tlkit.LRCurve]]:
     """The folders of each candidate, stage by stage; a search may have none."""
-    runs: dict[str, list[Any]] = {}
+    runs: dict[str, list[Path | tlkit.LRCurve]] = {}
     for outcome in study.outcomes:
         source = outcome.curve if outcome.model is None else outcome.model.parent
-        runs.setdefault(_candidate(study, outcome), []).append(source)
+        if source is not None:
+            runs.setdefault(_candidate(study, outcome), []).append(source)
     return runs
 
 
-def _gains(study: Study, names: dict[int, str]) -> list[tuple[str, str, str]]:
+def _gains(study: Study, names: dict[int, str]) -> list[Gain]:
     steps = []
     for question, before, after in QUESTIONS:
         for trial in study.best_trials():
             ends = study.outcome(before, trial.backbone), study.outcome(after, trial.backbone)
             found = [names[id(end)] for end in ends if end is not None]
             if len(found) == len(ends):
-                steps.append((found[0], found[1], question))
+                steps.append(Gain(found[0], found[1], question))
     return steps
 
 

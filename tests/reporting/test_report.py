@@ -5,14 +5,15 @@ from __future__ import annotations
 import base64
 import dataclasses
 import io
-import json
 import re
+import shutil
 import sys
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 from PIL import Image
@@ -20,38 +21,14 @@ from PIL import Image
 import tlkit
 import tlkit.testing
 from tlkit import Evaluation
-from tlkit.errors import EvaluationError
-from tlkit.reporting._savings import Saving, saving
+from tlkit.errors import EvaluationError, RunDirectoryError
+from tlkit.reporting import Gain
+from tlkit.training.result import FrozenWork
 
 pytest.importorskip("jinja2", reason="reports are in the extra tlkit[report]")
 
+NOTHING = "\N{EN DASH}"
 EVIL = '<script>alert("x")</script>&amp;<img src=x onerror=alert(1)>'
-SETTINGS = {
-    "tlkit": "0.1.0",
-    "backbone": {"name": "tiny", "distribution": "tlkit"},
-    "stages": [
-        {"class": "tlkit.Stage", "policy": {"class": "tlkit.FreezeAll"}, "augmentation": None},
-        {"class": "tlkit.Stage", "policy": {"class": "tlkit.UnfreezeTop"}, "augmentation": {}},
-    ],
-    "image_size": 16,
-    "preprocessing": "auto",
-    "weights": "imagenet",
-    "seed": 0,
-    "train": {"images": "f" * 64, "count": 100, "class_names": ["a", "b", "c"]},
-    "validation": {"images": "e" * 64, "count": 20, "class_names": ["a", "b", "c"]},
-    "places": {"cache": "/home/somebody/secret"},
-}
-STAGE = {
-    "name": "head",
-    "history": {"loss": [2.0, 1.0], "val_loss": [2.1, 1.5], "val_accuracy": [0.4, 0.6]},
-    "best_epoch": 1,
-    "learning_rate": 0.001,
-    "trained_layers": ["probabilities"],
-    "trained_parameters": 39,
-    "cut": "top_relu",
-    "timings": {"features": 1.5, "search": 0.0, "training": 2.5},
-    "notes": [],
-}
 
 
 class Page(HTMLParser):
@@ -61,40 +38,86 @@ class Page(HTMLParser):
         super().__init__()
         self.tags: list[tuple[str, dict[str, str | None]]] = []
         self.text = ""
-        self._inside = ""
+        self.tables: dict[str, list[list[str]]] = {}
+        self._section = self._inside = ""
         self.feed(file.read_text("utf-8"))
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, dict(attrs)))
         self._inside = tag
+        if tag == "section":
+            self._section = str(dict(attrs)["id"])
+        rows = self.tables.setdefault(self._section, [])
+        if tag == "tr":
+            rows.append([])
+        elif tag in ("th", "td"):
+            rows[-1] += [""] * int(dict(attrs).get("colspan") or 1)
 
     def handle_data(self, data: str) -> None:
         if self._inside not in ("style", "script"):
             self.text += data
+        rows = self.tables.get(self._section)
+        if rows and rows[-1] and self._inside in ("th", "td", "code"):
+            rows[-1][-1] += data.strip()
 
     def all(self, tag: str) -> list[dict[str, str | None]]:
         return [attributes for name, attributes in self.tags if name == tag]
 
+    def row(self, section: str, stage: str) -> dict[str, str]:
+        """A row of a section's table of stages, by the heads of its columns."""
+        heads, *rows = self.tables[section]
+        (row,) = [dict(zip(heads, cells, strict=True)) for cells in rows if stage in cells][:1]
+        return row
+
+
+class StopIn(keras.callbacks.Callback):  # type: ignore[misc]
+    """Presses Ctrl-C when an epoch, counted from 0, begins."""
+
+    def __init__(self, epoch: int) -> None:
+        super().__init__()
+        self.epoch = epoch
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
+        """Stop."""
+        if epoch == self.epoch:
+            raise KeyboardInterrupt
+
+
+FINDER = tlkit.ExponentialLRFinder(1e-4, 100.0, steps=24, unit="batch", selector=tlkit.Valley())
+
+
+@pytest.fixture(scope="module")
+def cut_off(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run on 48 + 16 images whose second stage was cut off, after its search, in epoch 2 of 3."""
+    folder = tmp_path_factory.mktemp("runs")
+    head = tlkit.Stage(
+        "head", epochs=4, learning_rate=0.01, augmentation=tlkit.Augmentation(), views=1
+    )
+    tuning = tlkit.Stage(
+        "fine-tune",
+        epochs=3,
+        learning_rate=FINDER,
+        policy=tlkit.UnfreezeTop(layers=3),
+        callbacks=(StopIn(1),),
+    )
+    trainer = tlkit.StagedTrainer(
+        tlkit.testing.tiny_backbone(),
+        stages=[head, tuning],
+        weights=None,
+        cache=folder / "secret",
+        run_dir=folder / "run",
+    )
+    train, validation = tlkit.testing.tiny_dataset(images=64).split(0.25)
+    assert (len(train), len(validation)) == (48, 16)
+    with pytest.raises(KeyboardInterrupt):
+        trainer.fit(train, validation, verbose=0)
+    return folder / "run"
+
 
 @pytest.fixture
-def run_dir(tmp_path: Path) -> Path:
-    """A run directory of two stages, the second of which was cut off."""
-    root = tmp_path / "run"
-    write(root / "settings.json", SETTINGS)
-    write(root / "stages" / "01-head" / "result.json", STAGE)
-    curve = {
-        "learning_rates": [1e-5, 1e-3, 1e-1],
-        "losses": [2.0, 1.0, 3.0],
-        "selector": {"name": "Valley"},
-        "suggestions": {"Valley": 1e-3},
-    }
-    write(root / "stages" / "01-head" / "curve.json", curve)
-    return root
-
-
-def write(file: Path, data: Any) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(data), "utf-8")
+def run_dir(cut_off: Path, tmp_path: Path) -> Path:
+    """A copy of that run, to be damaged."""
+    return Path(shutil.copytree(cut_off, tmp_path / "run"))
 
 
 def questionnaire(names: list[str], seed: int = 0, strength: float = 1.5) -> Evaluation:
@@ -160,47 +183,110 @@ def test_nothing_is_fetched(run_dir: Path, tmp_path: Path) -> None:
 
 
 def test_a_run_directory_tells_what_was_trained_and_what_was_saved(
-    run_dir: Path, tmp_path: Path
+    cut_off: Path, tmp_path: Path
 ) -> None:
-    page = Page(tlkit.report(run_dir, tmp_path / "r.html"))
-    assert "1 of 2 stages are finished" in page.text
-    # 120 images in two epochs, each through the trunk once.
-    assert "240 passes in 1 of 1 stages" in page.text
-    assert "Here 120 were run, and 120 were not" in page.text
+    page = Page(tlkit.report(cut_off, tmp_path / "r.html"))
+    assert "run: 1 of 2 stages are finished; fine-tune came to epoch 1 of 3" in page.text
+    # 64 images in 4 epochs; one view of each training image, and each validation image, once.
+    assert "256 passes in 1 of 2 stages" in page.text
+    assert "Here 64 were run, and 192 were not" in page.text
     assert "This run was not evaluated" in page.text
-    assert "Learning-rate search of head: 0.001 is suggested" in page.text
     assert "StagedTrainer.from_run" in page.text
-    assert '"image_size": 16' in page.text
+    assert re.search(r"Stage\(\s+name='fine-tune',\s+epochs=3,", page.text)
     assert "secret" not in page.text, "where things lie on a machine is nobody's business"
 
 
-def test_names_with_html_in_them_are_text(run_dir: Path, tmp_path: Path) -> None:
-    settings = json.loads(json.dumps(SETTINGS))
-    settings["train"]["class_names"] = [EVIL, "b"]
-    settings["weights"] = EVIL
-    write(run_dir / "settings.json", settings)
-    write(run_dir / "stages" / "01-head" / "result.json", {**STAGE, "name": EVIL, "cut": EVIL})
-    found = questionnaire([EVIL, "b", "c"])
+def test_engine_its_speed_and_the_time_saved_are_those_that_the_training_measured(
+    cut_off: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("onnxruntime", reason="with one engine alone nothing is measured")
+    (head, _) = tlkit.training.read_run(cut_off).stages
+    assert head.result is not None
+    frozen = head.result.frozen
+    assert frozen is not None
+    assert (frozen.passes, frozen.plain_passes) == (64, 256)
+    assert frozen.engine in frozen.ms
+    assert frozen.seconds_saved is not None
+    page = Page(tlkit.report(cut_off, tmp_path / "r.html"))
+    row = page.row("savings", "head")
+    assert row["Passes of plain Keras"] == "256"
+    assert row["Passes run here"] == "64"
+    assert row["Engine"] == frozen.engine
+    assert row["Engine, ms an image"] == f"{frozen.ms[frozen.engine]:.2f}"
+    assert row["Keras, ms an image"] == f"{frozen.ms['keras']:.2f}"
+    assert row["Time saved, about"].endswith(" s")
+    assert "measured, that and the faster engine saved about" in page.text
+
+
+def test_the_search_of_an_unfinished_stage_stands_under_that_stage(
+    cut_off: Path, tmp_path: Path
+) -> None:
+    page = Page(tlkit.report(cut_off, tmp_path / "r.html"))
+    curve = tlkit.LRCurve.load(cut_off / "stages" / "02-fine-tune" / "curve.json")
+    found = f"{curve.suggestion:.2g} is suggested"
+    assert f"Learning-rate search of fine-tune: {found}" in page.text
+    assert "Learning-rate search of head" not in page.text
+    alts = [str(picture["alt"]) for picture in page.all("img")]
+    assert f"run: loss by learning rate in the search of fine-tune; {found}" in alts
+    row = page.row("training", "fine-tune")
+    assert row["Epochs"] == "1 of 3, not finished"
+    assert row["Learning rate"] == f"{curve.suggestion:.3g}"
+    assert any("fine-tune ends at" in alt for alt in alts), "the figures of its first epoch"
+
+
+def test_a_search_alone_is_shown(cut_off: Path, tmp_path: Path) -> None:
+    curve = tlkit.LRCurve.load(cut_off / "stages" / "02-fine-tune" / "curve.json")
+    page = Page(tlkit.report({"stage 4": [cut_off, curve], "": curve}, tmp_path / "r.html"))
+    found = f"Learning-rate search: {curve.suggestion:.2g} is suggested"
+    assert page.text.count(found) == 2
+    alone = Page(tlkit.report(curve, tmp_path / "r.html"))
+    assert found in alone.text
+    assert "#savings" not in [link["href"] for link in alone.all("a")]
+
+
+def test_a_search_without_an_answer_says_so(tmp_path: Path) -> None:
+    rising = tlkit.LRCurve([1e-4, 1e-3, 1e-2], [1.0, 2.0, 3.0])
+    page = Page(tlkit.report(rising, tmp_path / "r.html"))
+    assert "Learning-rate search: no rate could be chosen" in page.text
+    nothing = tlkit.LRCurve([1e-4, 1e-3], [np.nan, np.nan])
+    page = Page(tlkit.report(nothing, tmp_path / "r.html"))
+    assert "The learning-rate search met no finite loss" in page.text
+
+
+def test_names_with_html_in_them_are_text(tmp_path: Path) -> None:
+    names = [EVIL, "b", "c"]
+    found = questionnaire(names)
     named = Evaluation.from_predictions(
         found.y_true, found.probabilities, found.class_names, image_names=[EVIL] * 60
     )
+    images = tlkit.ImageDataset.from_arrays(
+        np.zeros((60, 16, 16, 3), np.uint8), named.y_true, named.class_names
+    )
+    root = tmp_path / "run"
+    result = tlkit.StagedTrainer(
+        tlkit.testing.tiny_backbone(),
+        stages=[tlkit.Stage(EVIL, epochs=1, learning_rate=0.01)],
+        weights=None,
+        cache=False,
+        run_dir=root,
+    ).fit(images, verbose=0)
+    work = FrozenWork(60, 60, EVIL, {EVIL: 1.0})
+    stages = [dataclasses.replace(x, cut=EVIL, frozen=work) for x in result.stages]
     page = Page(
         tlkit.report(
-            {EVIL: run_dir},
+            {EVIL: root, "memory": dataclasses.replace(result, stages=tuple(stages))},
             tmp_path / "r.html",
-            evaluations={EVIL: named, "other": questionnaire([EVIL, "b", "c"], 1)},
-            dataset=tlkit.ImageDataset.from_arrays(
-                np.zeros((60, 16, 16, 3), np.uint8), named.y_true, named.class_names
-            ),
+            evaluations={EVIL: named, "other": questionnaire(names, 1)},
+            dataset=images,
             title=EVIL,
             remarks=[EVIL],
-            gains=[(EVIL, "other", EVIL)],
+            gains=[Gain(EVIL, "other", EVIL)],
             benchmark=0.99,
         )
     )
     assert len(page.all("script")) == 1, "our own"
     assert all("onerror" not in picture for picture in page.all("img"))
-    assert page.text.count(EVIL) >= 10
+    assert page.text.count(EVIL) >= 20
     (policy,) = [m["content"] for m in page.all("meta") if m.get("http-equiv")]
     assert "unsafe" not in str(policy), "a script that slipped in would not run"
 
@@ -212,7 +298,7 @@ def test_candidates_are_compared_and_steps_weighed(run_dir: Path, tmp_path: Path
     }
     page = Page(
         tlkit.report(
-            run_dir, tmp_path / "r.html", evaluations=named, gains=[("weak", "strong", "Why?")]
+            run_dir, tmp_path / "r.html", evaluations=named, gains=[Gain("weak", "strong", "Why?")]
         )
     )
     (pair,) = tlkit.compare(named).pairs
@@ -252,44 +338,55 @@ def test_thousands_of_classes_stay_readable_and_say_what_is_left_out(
     assert file.stat().st_size < 1_500_000
 
 
-ONNX = "engine: onnxruntime; 10.0 ms an image with keras, 2.0 with onnxruntime"
-FRESH = {"policy": {"class": "tlkit.UnfreezeTop"}, "augmentation": {"rotation": 45}}
-FIXED = {"policy": {"class": "tlkit.FreezeAll"}, "augmentation": None}
-
-
 @pytest.mark.parametrize(
-    ("notes", "asked", "expected"),
+    ("frozen", "told"),
     [
-        # 120 images in two epochs: 240 passes of plain Keras.
-        ([ONNX], FIXED, Saving(240, 120, 240 * 0.010 - 120 * 0.002, "onnxruntime", 2.0)),
-        (["features of 20 images read from the store"], FRESH, Saving(240, 200, None, "")),
-        (["engine: keras; 5.0 ms an image with keras"], FIXED, Saving(240, 120, 0.6, "keras", 5.0)),
+        # 240 passes of 10 ms, and 120 of 2 ms instead.
+        (FrozenWork(120, 240, "onnxruntime", {"onnxruntime": 2.0, "keras": 10.0}), "2.2 s"),
+        (FrozenWork(200, 240, "keras", {"keras": 5.0}), "0.2 s"),
+        (FrozenWork(0, 240, "", {"keras": 5.0}), "1.2 s"),
+        (FrozenWork(120, 240, "keras"), NOTHING),
     ],
 )
-def test_savings_are_counted_from_the_stages_own_account(
-    notes: list[str], asked: dict[str, Any], expected: Saving
+def test_frozen_work_is_shown_as_the_stage_counted_it(
+    frozen: FrozenWork, told: str, trained: tuple[Any, tlkit.ImageDataset], tmp_path: Path
 ) -> None:
-    settings = {**SETTINGS, "stages": [asked]}
-    found = saving({**STAGE, "notes": notes}, settings, 0)
-    assert isinstance(found, Saving)
-    assert found.seconds == pytest.approx(expected.seconds)
-    assert dataclasses.replace(found, seconds=expected.seconds) == expected
+    (stage,) = trained[0].stages
+    counted = dataclasses.replace(trained[0], stages=(dataclasses.replace(stage, frozen=frozen),))
+    page = Page(tlkit.report({"a": counted, "b": counted}, tmp_path / "r.html"))
+    row = page.row("savings", "head")
+    assert row["Passes of plain Keras"] == "240"
+    assert row["Passes run here"] == str(frozen.passes)
+    assert row["Time saved, about"] == told
+    assert row["Engine"] == (frozen.engine or "the store")
+    own = frozen.ms.get(frozen.engine)
+    assert row["Engine, ms an image"] == (NOTHING if own is None else f"{own:.2f}")
+    assert row["Keras, ms an image"] == (f"{frozen.ms['keras']:.2f}" if frozen.ms else NOTHING)
+    assert f"480 passes in 2 of 2 stages. Here {2 * frozen.passes} were run" in page.text
+    if frozen.seconds_saved is None:
+        assert "saved about" not in page.text
+    else:
+        assert f"saved about {2 * frozen.seconds_saved:.1f} s" in page.text
 
 
-def test_savings_that_cannot_be_counted_say_why() -> None:
-    assert "no trunk" in str(saving({**STAGE, "cut": None}, SETTINGS, 0))
-    assert "give its run_dir" in str(saving(STAGE, None, 0))
-    gradual = {**SETTINGS, "stages": [{"policy": {"class": "tlkit.GradualUnfreeze"}}]}
-    assert "may move the cut" in str(saving(STAGE, gradual, 0))
+def test_a_stage_without_a_frozen_part_says_so(tmp_path: Path) -> None:
+    data = tlkit.testing.tiny_dataset(images=24)
+    stage = tlkit.Stage("all", epochs=1, learning_rate=0.001, policy=tlkit.UnfreezeAll())
+    trainer = tlkit.StagedTrainer(
+        tlkit.testing.tiny_backbone(), stages=[stage], weights=None, cache=False
+    )
+    page = Page(tlkit.report(trainer.fit(data, verbose=0), tmp_path / "r.html"))
+    assert "no frozen part: all of the model was trained" in page.text
+    assert "Plain Keras pushes" not in page.text
 
 
 def test_what_does_not_fit_is_refused(run_dir: Path, tmp_path: Path) -> None:
     file = tmp_path / "r.html"
     found, others = questionnaire(["a", "b", "c"]), tlkit.testing.tiny_dataset(images=24)
-    with pytest.raises(EvaluationError, match=r"holds no run: there is no settings.json"):
+    with pytest.raises(RunDirectoryError, match=r"holds no run\. Give the run_dir"):
         tlkit.report(tmp_path, file)
     with pytest.raises(EvaluationError, match="a report cannot be made of int"):
-        tlkit.report(3, file)
+        tlkit.report(3, file)  # type: ignore[arg-type]
     with pytest.raises(EvaluationError, match="no run in the mapping"):
         tlkit.report({}, file)
     with pytest.raises(EvaluationError, match="benchmark=55: expected a score"):
@@ -297,11 +394,15 @@ def test_what_does_not_fit_is_refused(run_dir: Path, tmp_path: Path) -> None:
     with pytest.raises(EvaluationError, match="detail='x' is no evaluation; expected one of 'run'"):
         tlkit.report(run_dir, file, evaluations=found, detail="x")
     with pytest.raises(EvaluationError, match="gains names 'x', of which there is no evaluation"):
-        tlkit.report(run_dir, file, evaluations=found, gains=[("run", "x", "?")])
+        tlkit.report(run_dir, file, evaluations=found, gains=[Gain("run", "x", "?")])
+    with pytest.raises(EvaluationError, match=r"gains holds \('run', .*expected steps such as"):
+        tlkit.report(run_dir, file, gains=[("run", "x", "?")])  # type: ignore[list-item]
+    with pytest.raises(EvaluationError, match="remarks='x': expected a list of sentences"):
+        tlkit.report(run_dir, file, remarks="x")
     with pytest.raises(EvaluationError, match="the dataset has 24 images and the evaluation 60"):
         tlkit.report(run_dir, file, evaluations=found, dataset=others)
     (run_dir / "stages" / "01-head" / "result.json").write_text("{", "utf-8")
-    with pytest.raises(EvaluationError, match=r"result.json cannot be read: .* Train that stage"):
+    with pytest.raises(RunDirectoryError, match=r"01-head is damaged: "):
         tlkit.report(run_dir, file)
     assert not file.exists()
 

@@ -16,6 +16,7 @@ import pytest
 import tlkit
 import tlkit.testing
 from tlkit import Evaluation
+from tlkit.reporting import Gain
 
 api = pytest.importorskip("playwright.sync_api", reason="installed by `nox -s browser`")
 axe = pytest.importorskip("axe_core_python.sync_playwright", reason="installed by nox -s browser")
@@ -73,7 +74,7 @@ def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
         model=results[slow] / "model.keras",
         detail=slow,
         benchmark=0.99,
-        gains=[(slow, fast, "Does a larger rate help?")],
+        gains=[Gain(slow, fast, "Does a larger rate help?")],
         check=data.check(),
         remarks=["Drawn by a program; it says nothing about photographs."],
     )

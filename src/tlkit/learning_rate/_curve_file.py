@@ -11,6 +11,7 @@ import numpy as np
 
 from tlkit._disk.records import Record
 from tlkit.errors import LearningRateError
+from tlkit.learning_rate.selectors._recorded import RecordedSelector
 from tlkit.learning_rate.selectors.builtin import BUILT_IN
 from tlkit.learning_rate.selectors.selector import AnsweredCurve, selector_name
 from tlkit.learning_rate.selectors.smoothing import Floats
@@ -48,15 +49,23 @@ def save_curve(curve: AnsweredCurve, path: Path) -> Path:
     return path
 
 
-def load_curve(path: Path, selector: Callable[..., float] | None = None) -> StoredCurve:
+def load_curve(
+    path: Path, selector: Callable[..., float] | None = None, *, as_recorded: bool = False
+) -> StoredCurve:
     """Reads a curve that :func:`save_curve` wrote.
+
+    Args:
+        path: The file.
+        selector: Replaces the saved one.
+        as_recorded: Whether the answer that is in the file will do where the selector was a user's
+            own, which cannot be read: for those who look at a search and make no other.
 
     Raises:
         LearningRateError: If the file is missing, is no saved curve, or was saved with a selector
-            that is not one of tlkit's own and ``selector`` is None.
+            that is not one of tlkit's own, ``selector`` is None and ``as_recorded`` False.
     """
     document = _read(path)
-    chosen = _selector(document, path) if selector is None else selector
+    chosen = _selector(document, path, as_recorded) if selector is None else selector
     try:
         return StoredCurve(
             document["learning_rates"],
@@ -91,17 +100,25 @@ def _selector_record(selector: Callable[..., float]) -> dict[str, Any]:
     return {"name": selector_name(selector), "own": own, "settings": settings}
 
 
-def _selector(document: Mapping[str, Any], path: Path) -> Callable[..., float]:
+def _selector(document: Mapping[str, Any], path: Path, as_recorded: bool) -> Callable[..., float]:
     record = document.get("selector")
     if not isinstance(record, dict):
         raise _not_a_curve(path, "it names no selector")
     name = record.get("name")
     if record.get("own") and name in _SELECTORS:
         return _SELECTORS[name](**record.get("settings", {}))
+    if as_recorded:
+        return _as_recorded(str(name), document)
     raise LearningRateError(
         f"{path} was saved with the selector {name!r}, which is not one of tlkit's own. "
         "Give it again: LRCurve.load(path, selector=...)."
     )
+
+
+def _as_recorded(name: str, document: Mapping[str, Any]) -> RecordedSelector:
+    rate = document.get("suggestions", {}).get(name)
+    refusal = document.get("refusals", {}).get(name, "its answer was not recorded")
+    return RecordedSelector(name, None if rate is None else float(rate), refusal)
 
 
 def _read(path: Path) -> dict[str, Any]:

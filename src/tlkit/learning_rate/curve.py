@@ -164,17 +164,21 @@ class LRCurve(Printed):
         return save_curve(self, Path(path))
 
     @classmethod
-    def load(cls, path: str | Path, *, selector: Selector | None = None) -> LRCurve:
+    def load(
+        cls, path: str | Path, *, selector: Selector | None = None, as_recorded: bool = False
+    ) -> LRCurve:
         """Reads what :meth:`save` wrote.
 
         Args:
             path: The JSON file.
             selector: Replaces the saved selector; needed if that was none of tlkit's own.
+            as_recorded: Whether the answer that the file holds will do in the place of a selector
+                that was none of tlkit's own: enough to look at a search.
 
         Raises:
             LearningRateError: If the file is missing, is no saved curve, or needs ``selector``.
         """
-        read = load_curve(Path(path), selector)
+        read = load_curve(Path(path), selector, as_recorded=as_recorded)
         curve = cls(
             read.learning_rates,
             read.losses,

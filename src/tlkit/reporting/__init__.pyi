@@ -1,3 +1,4 @@
 # The public names of this room.
 
+from .gains import Gain as Gain
 from .html_report import report as report

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from os import PathLike
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from tlkit.data.dataset import ImageDataset
 from tlkit.errors import EvaluationError
+from tlkit.evaluation.arrays import Ints
+from tlkit.evaluation.evaluation import Evaluation
 from tlkit.reporting._pictures import Picture, photo
-
-if TYPE_CHECKING:
-    from tlkit.evaluation.arrays import Ints
-    from tlkit.evaluation.evaluation import Evaluation
 
 SHOWN = 12
 
@@ -46,41 +46,52 @@ def surest_mistakes(found: Evaluation, count: int = SHOWN) -> Ints:
     return np.asarray(wrong[np.argsort(-sure, kind="stable")][:count], np.int64)
 
 
-def gallery(found: Evaluation, dataset: Any, model: Any) -> tuple[list[Mistake], str]:
-    """The surest mistakes as pictures, and where the heat comes from.
+@dataclass(frozen=True)
+class Gallery:
+    """The mistakes as pictures.
+
+    Args:
+        mistakes: Surest first.
+        layer: Whose feature map the heat comes from; empty without heat.
+        why_not: Why there is no heat, where there is none.
+    """
+
+    mistakes: tuple[Mistake, ...]
+    layer: str = ""
+    why_not: str = ""
+
+
+def gallery(found: Evaluation, dataset: ImageDataset, model: Any) -> Gallery:
+    """The surest mistakes, with where the model looked if there is a model to ask.
 
     Args:
         found: The evaluation.
         dataset: The images it is of, in the same order.
         model: What was evaluated, a file of it, or None for pictures without heat.
-
-    Returns:
-        The mistakes, and the layer whose feature map was asked or why there is no heat.
     """
     places = surest_mistakes(found)
     if not len(places):
-        return [], ""
+        return Gallery(())
     if model is None:
         images = dataset.load(places, 160)
-        return [_mistake(found, p, (image,)) for p, image in zip(places, images, strict=True)], (
-            "Without heat: the report was given no model. Pass model=... or a run_dir."
-        )
+        why_not = "Without heat: the report was given no model. Pass model=... or a run_dir."
+        return Gallery(_mistakes(found, places, images), why_not=why_not)
+    return _with_heat(found, dataset, loaded(model), places)
+
+
+def _with_heat(found: Evaluation, dataset: ImageDataset, network: Any, places: Ints) -> Gallery:
     from tlkit.evaluation.gradcam.explanation import explain
     from tlkit.evaluation.predict import size_of
 
-    network = loaded(model)
     images = dataset.load(places, size_of(network))
     try:
         heats = [
             explain(network, images, labels[places]) for labels in (found.predictions, found.y_true)
         ]
     except EvaluationError as error:
-        return [_mistake(found, p, (image,)) for p, image in zip(places, images, strict=True)], (
-            f"Without heat: {error}"
-        )
-    rows = zip(images, *(heat.overlay() for heat in heats), strict=True)
-    shown = [_mistake(found, place, row) for place, row in zip(places, rows, strict=True)]
-    return shown, heats[0].layer
+        return Gallery(_mistakes(found, places, images), why_not=f"Without heat: {error}")
+    overlays = (heat.overlay() for heat in heats)
+    return Gallery(_mistakes(found, places, images, *overlays), layer=heats[0].layer)
 
 
 def loaded(model: Any) -> Any:
@@ -98,7 +109,7 @@ def loaded(model: Any) -> Any:
         ) from error
 
 
-def check_same(found: Evaluation, dataset: Any) -> None:
+def check_same(found: Evaluation, dataset: ImageDataset) -> None:
     """Refuse a dataset that is not what the evaluation is of."""
     if len(found) != len(dataset) or not np.array_equal(found.y_true, dataset.labels):
         raise EvaluationError(
@@ -107,7 +118,12 @@ def check_same(found: Evaluation, dataset: Any) -> None:
         )
 
 
-def _mistake(found: Evaluation, place: int, images: tuple[Any, ...]) -> Mistake:
+def _mistakes(found: Evaluation, places: Ints, *images: NDArray[np.uint8]) -> tuple[Mistake, ...]:
+    rows = zip(*images, strict=True)
+    return tuple(_mistake(found, place, row) for place, row in zip(places, rows, strict=True))
+
+
+def _mistake(found: Evaluation, place: int, images: tuple[NDArray[np.uint8], ...]) -> Mistake:
     truth, guess = int(found.y_true[place]), int(found.predictions[place])
     names = found.class_names
     name = found.image_names[place] if found.image_names else f"image {place}"

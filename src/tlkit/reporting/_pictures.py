@@ -11,8 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from tlkit.evaluation.plots.canvas import FIRST, SECOND, axes_or_new
-
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -56,30 +54,6 @@ def photo(pixels: NDArray[np.uint8], alt: str, side: int = 160) -> Picture:
     packed = io.BytesIO()
     image.save(packed, "JPEG", quality=82, optimize=True)
     return _picture("jpeg", packed.getvalue(), image.size, alt, "")
-
-
-def sweep(curve: dict[str, Any], ax: Axes | None = None) -> Axes:
-    """A learning-rate search: the loss by rate, and where each selector stands."""
-    axes = axes_or_new(ax, (5, 3.4))
-    rates, losses = np.asarray(curve["learning_rates"]), np.asarray(curve["losses"])
-    axes.plot(rates, losses, color=FIRST, lw=1.6)
-    low, start = float(losses.min()), float(losses[0])
-    axes.set_ylim(low - 0.1 * (start - low or 1), start + 0.6 * (start - low or 1))
-    rate = suggested(curve)
-    if rate is not None:
-        axes.axvline(rate, color=SECOND, ls="--", lw=1.4)
-        axes.set_title(f"suggested learning rate {rate:.2g}", fontsize=11)
-    axes.set_xscale("log")
-    axes.set_xlabel("learning rate")
-    axes.set_ylabel("loss")
-    return axes
-
-
-def suggested(curve: dict[str, Any]) -> float | None:
-    """The rate that the search's own selector chose, or None."""
-    name = (curve.get("selector") or {}).get("name")
-    rate = (curve.get("suggestions") or {}).get(name)
-    return None if rate is None else float(rate)
 
 
 def _picture(kind: str, data: bytes, size: tuple[int, int], alt: str, caption: str) -> Picture:

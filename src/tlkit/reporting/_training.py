@@ -2,162 +2,189 @@
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
-from tlkit.evaluation.plots import plot_history
-from tlkit.evaluation.plots.canvas import axes_or_new
-from tlkit.reporting._pictures import Picture, drawn, suggested, sweep
-from tlkit.reporting._runs import SEARCH, Part, Run
-from tlkit.reporting._savings import Saving, saving
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-# Where things lie on a machine helps nobody who reads the page.
-_PRIVATE = "places"
+from tlkit.reporting._runs import Part, Run, history_of
+from tlkit.training.result import FrozenWork
+from tlkit.training.run_dir.recorded_run import RecordedSettings, RecordedStage
 
 
-def run_rows(runs: Iterable[Run]) -> list[dict[str, Any]]:
+@dataclass(frozen=True)
+class StageRow:
+    """A stage of a run with its figures, time and what was run of its frozen part."""
+
+    run: str
+    stage: RecordedStage
+
+    @property
+    def epochs(self) -> int:
+        """Epochs that were trained."""
+        return max(map(len, self._history.values()), default=0)
+
+    @property
+    def finished(self) -> bool:
+        """Whether all of it was done."""
+        return self.stage.result is not None
+
+    @property
+    def best_epoch(self) -> int | None:
+        """The epoch that is kept, from 1; None before the first."""
+        known = self.stage.result or self.stage.progress
+        return known.best_epoch + 1 if known and known.best_epoch >= 0 else None
+
+    @property
+    def figure(self) -> str | None:
+        """Which accuracy is known, that of validation where there is one."""
+        return next((n for n in ("val_accuracy", "accuracy") if self._history.get(n)), None)
+
+    @property
+    def accuracy(self) -> float | None:
+        """The accuracy in the epoch that is kept."""
+        if self.figure is None or self.best_epoch is None:
+            return None
+        return self._history[self.figure][self.best_epoch - 1]
+
+    @property
+    def rate(self) -> str | None:
+        """The learning rate; of a stage that is not finished what a search found."""
+        known = self.stage.result or self.stage.progress
+        rate = known.learning_rate if known else None
+        return f"{rate:.3g}" if isinstance(rate, float) else rate
+
+    @property
+    def timings(self) -> Mapping[str, float]:
+        """Seconds by kind of work, as far as they are known."""
+        if self.stage.result is not None:
+            return self.stage.result.timings
+        return {"training": self.stage.progress.seconds} if self.stage.progress else {}
+
+    @property
+    def seconds(self) -> float:
+        """All time."""
+        return sum(self.timings.values())
+
+    @property
+    def frozen(self) -> FrozenWork | None:
+        """What was run of the frozen part; None without one, and before the stage is finished."""
+        return self.stage.result.frozen if self.stage.result else None
+
+    @property
+    def engine(self) -> str:
+        """What gave the features of the training images."""
+        if self.frozen is None:
+            return ""
+        return self.frozen.engine or ("the store" if not self.frozen.passes else "")
+
+    @property
+    def _history(self) -> Mapping[str, Sequence[float]]:
+        return history_of(self.stage)
+
+
+@dataclass(frozen=True)
+class Totals:
+    """What all stages together ran of their frozen parts.
+
+    Args:
+        passes: Images that went through one.
+        plain_passes: Images that plain Keras would have run through it.
+        seconds: Saved at the speeds that were measured; None where none was.
+        counted: Stages that have a frozen part.
+        timed: Those of them whose speeds are known.
+    """
+
+    passes: int
+    plain_passes: int
+    seconds: float | None
+    counted: int
+    timed: int
+
+    @property
+    def spared(self) -> int:
+        """Passes that were not run."""
+        return self.plain_passes - self.passes
+
+    @property
+    def share(self) -> float:
+        """Share of the passes that were not run."""
+        return self.spared / self.plain_passes if self.plain_passes else 0.0
+
+
+@dataclass(frozen=True)
+class RunRow:
+    """What a run was trained on; a result in memory does not know its settings."""
+
+    name: str
+    settings: RecordedSettings | None
+
+    @property
+    def image_size(self) -> str | None:
+        """The size in pixels."""
+        if self.settings is None:
+            return None
+        size = self.settings.image_size or "default"
+        return " x ".join(map(str, size)) if isinstance(size, tuple) else str(size)
+
+
+def run_rows(runs: Iterable[Run]) -> list[RunRow]:
     """What each run was trained on."""
-    return [_run_row(run) for run in runs if run.stages or run.settings]
+    return [RunRow(run.name, run.settings) for run in runs if run.stages]
 
 
-def stage_rows(runs: Iterable[Run]) -> list[dict[str, Any]]:
-    """Every stage of every run with its figures, time and savings."""
-    return [
-        _stage_row(run, stage, saving(stage, part.settings, number))
-        for run in runs
-        for part in run.parts
-        for number, stage in enumerate(part.stages)
-    ]
+def stage_rows(runs: Iterable[Run]) -> list[StageRow]:
+    """Every stage of every run."""
+    return [StageRow(run.name, stage) for run in runs for stage in run.stages]
 
 
-def unfinished(runs: Iterable[Run]) -> list[str]:
-    """Stages that were asked for and not finished, in words."""
-    lines = []
-    for run in runs:
-        for part in run.parts:
-            asked = (part.settings or {}).get("stages") or []
-            if len(part.stages) < len(asked):
-                lines.append(f"{run.name}: {len(part.stages)} of {len(asked)} stages are finished")
-    return lines
-
-
-def totals(rows: list[dict[str, Any]]) -> dict[str, Any] | None:
-    """The savings of all stages together, or None where no stage could be counted."""
-    counted = [row["saving"] for row in rows if isinstance(row["saving"], Saving)]
+def totals(rows: Iterable[StageRow]) -> Totals | None:
+    """What all stages together ran and saved, or None where none has a frozen part."""
+    counted = [row.frozen for row in rows if row.frozen is not None]
     if not counted:
         return None
-    seconds = [saved.seconds for saved in counted if saved.seconds is not None]
-    return {
-        "plain": sum(saved.plain for saved in counted),
-        "run": sum(saved.run for saved in counted),
-        "spared": sum(saved.spared for saved in counted),
-        "seconds": sum(seconds) if seconds else None,
-        "timed": len(seconds),
-        "counted": len(counted),
-        "stages": len(rows),
-    }
+    seconds = [work.seconds_saved for work in counted if work.seconds_saved is not None]
+    return Totals(
+        passes=sum(work.passes for work in counted),
+        plain_passes=sum(work.plain_passes for work in counted),
+        seconds=sum(seconds) if seconds else None,
+        counted=len(counted),
+        timed=len(seconds),
+    )
 
 
-def curve_pictures(run: Run) -> list[Picture]:
-    """Learning curves through all stages, and each search."""
-    pictures = []
-    for metric in ("loss", "accuracy"):
-        if any(metric in history for _, history in run.histories):
-            axes = plot_history(run.histories, _small_axes(), metric=metric)
-            pictures.append(drawn(axes, _alt(run, metric), f"{metric.capitalize()} by epoch"))
-    for name, curve in run.curves:
-        rate = suggested(curve)
-        found = "no rate could be chosen" if rate is None else f"{rate:.2g} is suggested"
-        alt = f"{run.name}: loss by learning rate; {found}"
-        of = "" if name == SEARCH else f" of {name}"
-        pictures.append(drawn(sweep(curve), alt, f"Learning-rate search{of}: {found}"))
-    return pictures
+@dataclass(frozen=True)
+class Settings:
+    """The settings of one training, for people."""
+
+    run: str
+    stages: str
+    settings: RecordedSettings
 
 
-def setting_texts(run: Run) -> list[dict[str, str]]:
-    """The settings of each training as JSON text."""
+def settings_of(runs: Iterable[Run]) -> list[Settings]:
+    """The settings of every training that was kept in a run directory."""
     return [
-        {
-            "title": ", ".join(str(stage["name"]) for stage in part.stages) or "not finished",
-            "text": json.dumps(_public(part), indent=1, ensure_ascii=False),
-        }
+        Settings(run.name, ", ".join(stage.name for stage in part.stages), part.settings)
+        for run in runs
         for part in run.parts
         if part.settings is not None
     ]
 
 
-def _public(part: Part) -> dict[str, Any]:
-    return {name: value for name, value in (part.settings or {}).items() if name != _PRIVATE}
+def unfinished(runs: Iterable[Run]) -> list[str]:
+    """Trainings of which not all stages are finished, in words."""
+    parts = [(run, part) for run in runs for part in run.parts]
+    return [_how_far(run, part) for run, part in parts if _first_open(part) is not None]
 
 
-def _run_row(run: Run) -> dict[str, Any]:
-    settings = run.settings or {}
-    backbone = settings.get("backbone")
-    if isinstance(backbone, dict):
-        backbone = backbone.get("name", "own function")
-    train, held_out = settings.get("train") or {}, settings.get("validation") or {}
-    weights = settings.get("weights")
-    return {
-        "name": run.name,
-        "backbone": backbone,
-        "image_size": settings.get("image_size"),
-        "preprocessing": settings.get("preprocessing"),
-        "weights": "random" if weights is None and settings else _weights(weights),
-        "train": train.get("count"),
-        "validation": held_out.get("count"),
-        "classes": len(train["class_names"]) if "class_names" in train else None,
-        "fingerprint": str(train["images"])[:8] if "images" in train else None,
-        "seed": settings.get("seed"),
-        "tlkit": settings.get("tlkit"),
-    }
+def _first_open(part: Part) -> RecordedStage | None:
+    return next((stage for stage in part.stages if stage.name and not stage.result), None)
 
 
-def _weights(given: Any) -> str | None:
-    """A name, or the beginning of a file's digest."""
-    text = None if given is None else str(given)
-    return f"file {text[:12]}" if text and re.fullmatch("[0-9a-f]{64}", text) else text
-
-
-def _stage_row(run: Run, stage: dict[str, Any], saved: Saving | str) -> dict[str, Any]:
-    history, best = stage["history"], stage["best_epoch"]
-    figure = next((n for n in ("val_accuracy", "accuracy") if history.get(n)), None)
-    rate = stage["learning_rate"]
-    return {
-        "run": run.name,
-        "name": stage["name"],
-        "epochs": len(history.get("loss", ())),
-        "best_epoch": best + 1,
-        "figure": figure,
-        "accuracy": history[figure][best] if figure else None,
-        "rate": f"{rate:.3g}" if isinstance(rate, float) else str(rate),
-        "layers": len(stage["trained_layers"]),
-        "weights": stage["trained_parameters"],
-        "cut": stage["cut"],
-        "timings": stage["timings"],
-        "seconds": sum(stage["timings"].values()),
-        "notes": stage["notes"],
-        "saving": saved,
-    }
-
-
-def _small_axes() -> Axes:
-    return axes_or_new(None, (5, 3.4))
-
-
-def _alt(run: Run, metric: str) -> str:
-    ends = [
-        f"{name} ends at {history[metric][-1]:.3f}"
-        + (
-            f", in validation {history['val_' + metric][-1]:.3f}"
-            if f"val_{metric}" in history
-            else ""
-        )
-        for name, history in run.histories
-        if history.get(metric)
-    ]
-    return f"{run.name}: {metric} by epoch; {'; '.join(ends)}"
+def _how_far(run: Run, part: Part) -> str:
+    done = sum(stage.result is not None for stage in part.stages)
+    told = f"{run.name}: {done} of {len(part.stages)} stages are finished"
+    cut = _first_open(part)
+    if cut is None or cut.progress is None:
+        return told
+    of = f" of {cut.epochs}" if cut.epochs else ""
+    return f"{told}; {cut.name} came to epoch {cut.progress.epoch}{of}"

@@ -8,5 +8,7 @@ from .result import (
 from .result import (
     TrainingResult as TrainingResult,
 )
+from .run_dir.recorded_run import RecordedRun as RecordedRun
+from .run_dir.recorded_run import read_run as read_run
 from .stage import Stage as Stage
 from .trainer import StagedTrainer as StagedTrainer

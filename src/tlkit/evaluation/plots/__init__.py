@@ -6,11 +6,12 @@ size fits what is drawn: ``plot_confusion(result).figure.savefig("confusion.png"
 
 from tlkit.evaluation.plots._comparison import plot_comparison
 from tlkit.evaluation.plots._confusion import plot_confusion
-from tlkit.evaluation.plots._history import plot_history
+from tlkit.evaluation.plots._history import Histories, plot_history
 from tlkit.evaluation.plots._per_class import plot_per_class
 from tlkit.evaluation.plots._reliability import plot_reliability
 
 __all__ = [
+    "Histories",
     "plot_comparison",
     "plot_confusion",
     "plot_history",

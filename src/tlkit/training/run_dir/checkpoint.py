@@ -108,13 +108,29 @@ def read_checkpoint(file: Path) -> tuple[Progress, dict[str, list[np.ndarray]]]:
         repeated = json.loads(arrays.pop(_REPEATED).tobytes())
         arrays |= {key: arrays[first] for key, first in repeated.items()}
     except Exception as error:
-        raise RunDirectoryError(
-            f"The checkpoint {file} is damaged: {error}. Delete it to begin its stage again."
-        ) from error
+        raise _damaged(file, error) from error
     groups: dict[str, list[np.ndarray]] = {}
     for key in sorted(arrays, key=lambda key: int(key.partition("/")[2])):
         groups.setdefault(key.partition("/")[0], []).append(arrays[key])
     return progress, groups
+
+
+def read_progress(file: Path) -> Progress:
+    """Return how far a stage has come, and leave its arrays, which may be large, unread.
+
+    Raises:
+        RunDirectoryError: That part of the file is damaged.
+    """
+    try:
+        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as data:
+            return Progress(**json.loads(data["progress"].tobytes()))
+    except Exception as error:
+        raise _damaged(file, error) from error
+
+
+def _damaged(file: Path, error: Exception) -> RunDirectoryError:
+    way_on = "Delete it to begin its stage again."
+    return RunDirectoryError(f"The checkpoint {file} is damaged: {error}. {way_on}")
 
 
 def _as_array(data: Any) -> np.ndarray:

@@ -16,6 +16,7 @@ from tlkit._disk.digests import file_digest
 from tlkit._disk.records import Record
 from tlkit.errors import LearningRateError, RunDirectoryError
 from tlkit.learning_rate.curve import LRCurve
+from tlkit.learning_rate.finder import ExponentialLRFinder
 from tlkit.training.result import Snapshot, StageResult
 from tlkit.training.run_dir._lock import locked
 from tlkit.training.run_dir.encoding import differences
@@ -51,7 +52,7 @@ class RunDirectory:
     """
 
     def __init__(self, root: Path) -> None:
-        self.root = Path(root)
+        self.root, self.model = Path(root), Path(root) / "model.keras"
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -133,9 +134,8 @@ class RunDirectory:
 
     def save_model(self, model: Any) -> None:
         """Write ``model.keras``, once: the model of a finished run does not change any more."""
-        file = self.root / "model.keras"
-        if not file.is_file():
-            with written(file) as part:
+        if not self.model.is_file():
+            with written(self.model) as part:
                 model.save(part)
 
 
@@ -173,20 +173,21 @@ class StageFiles:
                 "and those of the stages after it, to train them again."
             ) from error
 
-    def searched(self, finder: Any) -> LRCurve | None:
+    def searched(self, finder: ExponentialLRFinder | None = None) -> LRCurve | None:
         """Return the curve of the search, or None where there was none.
 
         Args:
             finder: The stage's finder, whose selector is given to the curve, as only tlkit's own
-                selectors can be read from a file; or None.
+                selectors can be read from a file; None where the answer of then will do.
 
         Raises:
             RunDirectoryError: The curve is damaged.
         """
         if not self.curve.is_file():
             return None
+        selector = finder.selector if finder else None
         try:
-            return LRCurve.load(self.curve, selector=getattr(finder, "selector", None))
+            return LRCurve.load(self.curve, selector=selector, as_recorded=True)
         except LearningRateError as error:
             raise RunDirectoryError(
                 f"{error} Delete it to go on without the curve: the stage's checkpoint keeps the "

@@ -66,11 +66,7 @@ def trainer_arguments(root: Path, replaced: Mapping[str, Any]) -> dict[str, Any]
         RunDirectoryError: There is no run, or it used what can't be built from text; says what and
             what to pass instead.
     """
-    settings = RunDirectory(root).settings()
-    if settings is None:
-        raise RunDirectoryError(
-            f"{root} holds no run. Give the run_dir of a trainer whose fit() was begun."
-        )
+    settings = begun_settings(root)
     try:
         known = {name: settings[name] for name in ("backbone", *_ARGUMENTS)} | settings[PLACES]
     except (KeyError, TypeError) as error:
@@ -84,6 +80,20 @@ def trainer_arguments(root: Path, replaced: Mapping[str, Any]) -> dict[str, Any]
     if "backbone" in wanted:
         kept["backbone"] = _found(wanted["backbone"], root)
     return {**kept, "run_dir": root, **replaced}
+
+
+def begun_settings(root: Path) -> dict[str, Any]:
+    """Return what `run_settings` gave the run that was begun in a folder.
+
+    Raises:
+        RunDirectoryError: There is none, or its settings cannot be read.
+    """
+    settings = RunDirectory(root).settings()
+    if settings is None:
+        raise RunDirectoryError(
+            f"{root} holds no run. Give the run_dir of a trainer whose fit() was begun."
+        )
+    return settings
 
 
 def _damaged(root: Path, error: Exception) -> RunDirectoryError:
