@@ -6,12 +6,13 @@ import json
 import os
 import tempfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tlkit.errors import EvaluationError
 
@@ -24,8 +25,10 @@ _DAMAGE = (
     *(zipfile.BadZipFile, MemoryError),  # a changed header can ask for any amount of memory
 )
 
+Stored = NDArray[np.generic] | Sequence[str] | None
 
-def write_arrays(path: str | PathLike[str], content: Mapping[str, Any]) -> None:
+
+def write_arrays(path: str | PathLike[str], content: Mapping[str, Stored]) -> None:
     """Write arrays and names; the file appears whole or not at all.
 
     Args:
@@ -37,7 +40,7 @@ def write_arrays(path: str | PathLike[str], content: Mapping[str, Any]) -> None:
     """
     file = Path(path)
     about = json.dumps({**_FORMAT, **{key: content[key] for key in _TEXTS}})
-    arrays = {key: content[key] for key in _ARRAYS if content[key] is not None}
+    arrays: dict[str, Any] = {key: content[key] for key in _ARRAYS if content[key] is not None}
     try:
         # Beside the target, since a file can only be renamed within a file system.
         handle, part = tempfile.mkstemp(dir=file.parent, prefix=file.name, suffix=".part")

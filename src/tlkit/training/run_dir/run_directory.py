@@ -12,8 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from tlkit._keras.types import Model
 from tlkit.errors import LearningRateError, RunDirectoryError
 from tlkit.learning_rate.curve import LRCurve
+from tlkit.learning_rate.finder import ExponentialLRFinder
 from tlkit.training.result import Snapshot, StageResult
 from tlkit.training.run_dir._lock import locked
 from tlkit.training.run_dir.checkpoint import file_digest, remove_parts, whole_file
@@ -80,7 +82,7 @@ class RunDirectory:
             raise _unusable(self.root, "settings.json holds no settings")
         return known
 
-    def open(self, settings: dict[str, Any], *, resume: bool) -> None:
+    def open(self, settings: Mapping[str, object], *, resume: bool) -> None:
         """Write the settings, or compare them with those of the run that is to be resumed.
 
         Raises:
@@ -130,7 +132,7 @@ class RunDirectory:
         safe = safe[:_LONGEST_NAME]
         return StageFiles(self.root / "stages" / f"{number:02d}-{safe}")
 
-    def save_model(self, model: Any) -> None:
+    def save_model(self, model: Model) -> None:
         """Write ``model.keras``, once: the model of a finished run does not change any more."""
         file = self.root / "model.keras"
         if not file.is_file():
@@ -172,7 +174,7 @@ class StageFiles:
                 "and those of the stages after it, to train them again."
             ) from error
 
-    def searched(self, finder: Any) -> LRCurve | None:
+    def searched(self, finder: ExponentialLRFinder | None) -> LRCurve | None:
         """Return the curve of the search, or None where there was none.
 
         Args:
@@ -203,7 +205,7 @@ class StageFiles:
         return dict(found)
 
     def finish(
-        self, model: Any, result: StageResult, snapshots: Mapping[int, Snapshot] | None = None
+        self, model: Model, result: StageResult, snapshots: Mapping[int, Snapshot] | None = None
     ) -> None:
         """Write the weights, then the result that says the stage is finished."""
         with whole_file(self.weights) as part:
@@ -228,7 +230,7 @@ class StageFiles:
         }
 
 
-def write_json(file: Path, data: Any) -> None:
+def write_json(file: Path, data: object) -> None:
     """Write readable JSON, whole or not at all.
 
     Raises:
@@ -238,7 +240,7 @@ def write_json(file: Path, data: Any) -> None:
         part.write_text(json.dumps(data, indent=1) + "\n", "utf-8")
 
 
-def _compared(settings: dict[str, Any]) -> dict[str, Any]:
+def _compared(settings: Mapping[str, object]) -> dict[str, Any]:
     return {name: value for name, value in settings.items() if name != PLACES}
 
 
