@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from numpy.typing import ArrayLike, NDArray
+if TYPE_CHECKING:  # listing backbones loads no NumPy
+    from numpy.typing import ArrayLike, NDArray
 
 Shape = tuple[int | None, ...]
 # Figures of an epoch or a batch, as callbacks get them.
