@@ -114,7 +114,7 @@ def test_public_modules_are_modules(code: str) -> None:
 
 def test_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="tlkit attribute StagedTrianer"):
-        tlkit.StagedTrianer  # noqa: B018
+        tlkit.StagedTrianer  # type: ignore[attr-defined]  # noqa: B018
     with pytest.raises(ImportError, match="nothing_of_that_name"):
         exec("from tlkit import nothing_of_that_name")
 

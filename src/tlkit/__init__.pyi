@@ -84,3 +84,4 @@ from .training.stage import Stage as Stage
 from .training.trainer import StagedTrainer as StagedTrainer
 
 __version__: str
+__all__: list[str]

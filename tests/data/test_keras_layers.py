@@ -86,7 +86,7 @@ def test_what_changes_the_shape_is_refused() -> None:
 
 def test_what_is_no_augmentation_is_refused() -> None:
     with pytest.raises(DataError, match=r"augmentation='flip'; expected tlkit\.Augmentation"):
-        tlkit.Stage("a", epochs=1, learning_rate=1, augmentation="flip")
+        tlkit.Stage("a", epochs=1, learning_rate=1, augmentation="flip")  # type: ignore[arg-type]
 
 
 def test_stage_trains_with_layers_and_two_runs_are_the_same() -> None:

@@ -269,7 +269,7 @@ def test_an_evaluation_of_other_classes_is_refused() -> None:
 
 def test_what_is_no_model_is_refused() -> None:
     with pytest.raises(EvaluationError, match="str is no model"):
-        calibrate("model.keras", noisy(2.0))
+        calibrate("model.keras", noisy(2.0))  # type: ignore[arg-type]
 
 
 @pytest.mark.slow

@@ -307,7 +307,8 @@ class FakeDataset:
     def __len__(self) -> int:
         return 5
 
-    def load(self, indices: Any, size: tuple[int, int]) -> NDArray[np.uint8]:
+    def load(self, indices: Any, size: int | tuple[int, int]) -> NDArray[np.uint8]:
+        assert isinstance(size, tuple)
         values = np.array([0, 255, 255, 255, 255], np.uint8)[indices]
         return np.tile(values[:, None, None, None], (1, *size, 3))
 

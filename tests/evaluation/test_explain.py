@@ -240,7 +240,7 @@ def test_a_model_or_image_of_another_kind_is_refused(images: NDArray[np.uint8]) 
     import keras
 
     with pytest.raises(EvaluationError, match="is no model"):
-        tlkit.explain("model", images)
+        tlkit.explain("model", images)  # type: ignore[arg-type]
     with pytest.raises(EvaluationError, match=re.escape("images have shape (16, 16, 3)")):
         tlkit.explain(flat_model(), images[0])
     dense = keras.Sequential([keras.Input((SIZE, SIZE, 3)), keras.layers.Flatten()])

@@ -182,7 +182,8 @@ def used(file: Path) -> tuple[Any, ...]:
 
 def result(folder: Path) -> Path:
     done = StageResult("head", {"loss": [0.5, 0.25]}, 1, 0.01, ("a",), 7, None, {"training": 1.5})
-    RunDirectory(folder).stage(1, "head").finish(Weights(), done)
+    model: Any = Weights()
+    RunDirectory(folder).stage(1, "head").finish(model, done)
     return folder / "stages" / "01-head" / "result.json"
 
 

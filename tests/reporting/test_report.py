@@ -23,6 +23,7 @@ import tlkit.testing
 from tlkit import Evaluation
 from tlkit.errors import EvaluationError, RunDirectoryError
 from tlkit.reporting import Gain
+from tlkit.training import read_run
 from tlkit.training.result import FrozenWork
 
 pytest.importorskip("jinja2", reason="reports are in the extra tlkit[report]")
@@ -200,7 +201,7 @@ def test_engine_its_speed_and_the_time_saved_are_those_that_the_training_measure
     cut_off: Path, tmp_path: Path
 ) -> None:
     pytest.importorskip("onnxruntime", reason="with one engine alone nothing is measured")
-    (head, _) = tlkit.training.read_run(cut_off).stages
+    (head, _) = read_run(cut_off).stages
     assert head.result is not None
     frozen = head.result.frozen
     assert frozen is not None

@@ -116,10 +116,8 @@ def train_whole_model(
     pixels = data.load(everything, model.input_shape[1:3])
     for epoch in range(stage.epochs):
         images = pixels.astype("float32")
-        if stage.augmentation is not None:
-            images = stage.augmentation(
-                pixels, everything, seed=seed, stage=stage.name, epoch=epoch
-            )
+        if stage.transform is not None:
+            images = stage.transform(pixels, everything, seed=seed, stage=stage.name, epoch=epoch)
         order = epoch_order(len(data), seed=seed, stage=stage.name, epoch=epoch)
         model.fit(
             images[order],

@@ -182,7 +182,7 @@ def test_keras_layers_as_augmentation_are_made_again() -> None:
             keras.layers.Rescaling(0.5, dtype="float16"),
         ]
     )
-    augmentation = head_stage(augmentation=given).augmentation
+    augmentation: Any = head_stage(augmentation=given).augmentation
     data = stored(augmentation)
     assert not list(only_text(data))
     again = decoded(data)

@@ -8,3 +8,5 @@ from .registry import (
     list_backbones as list_backbones,
 )
 from .spec import BackboneSpec as BackboneSpec
+
+__all__: list[str]

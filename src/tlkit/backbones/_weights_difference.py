@@ -4,19 +4,49 @@ from __future__ import annotations
 
 import io
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 
+from tlkit._keras.types import Layer, Model, Variable
+
 T = TypeVar("T")
-Shapes = tuple[tuple[int, ...], ...]
+
+
+class Dataset(Protocol):
+    """An array in an HDF5 file."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Its sides."""
+
+    def __array__(self) -> np.ndarray: ...
+
+
+class Group(Protocol):
+    """A folder in an HDF5 file."""
+
+    @property
+    def attrs(self) -> Mapping[str, Any]:
+        """What is written at it."""
+
+    def __getitem__(self, path: str, /) -> Any: ...
+
+    def get(self, path: str, /) -> Any:
+        """Return what is at a path, or None."""
+
+    def visititems(self, visit: Callable[[str, object], None], /) -> None:
+        """Call with the path and the content of everything in it."""
+
+
+Shapes = tuple[tuple[int | None, ...], ...]
 _SHOWN = 5
 
 
-def misfits(model: Any, path: Path) -> str:
+def misfits(model: Model, path: Path) -> str:
     """Return the layers of a model that a weights file has in another shape, or not at all.
 
     Args:
@@ -50,7 +80,7 @@ def misfits(model: Any, path: Path) -> str:
     return "\n  ".join([summary, *lines[:_SHOWN], *more])
 
 
-def misplaced(model: Any, path: Path) -> str:
+def misplaced(model: Model, path: Path) -> str:
     """Return what a file with more layers than a model has wrongly given it, or nothing.
 
     Keras 3 gives weights to layers by their kind and order, and what is left over in the file it
@@ -78,7 +108,7 @@ def misplaced(model: Any, path: Path) -> str:
     )
 
 
-def _has(layer: Any, arrays: tuple[np.ndarray, ...]) -> bool:
+def _has(layer: Layer, arrays: tuple[np.ndarray, ...]) -> bool:
     """Return whether a layer holds these arrays, in whatever order."""
     left = list(arrays)
     for weight in map(np.asarray, layer.variables):
@@ -89,17 +119,17 @@ def _has(layer: Any, arrays: tuple[np.ndarray, ...]) -> bool:
     return not left
 
 
-def _shape(dataset: Any) -> tuple[int, ...]:
+def _shape(dataset: Dataset) -> tuple[int, ...]:
     return tuple(dataset.shape)
 
 
-def _held(layer: Any, legacy: bool) -> list[Any]:
+def _held(layer: Layer, legacy: bool) -> Sequence[Variable]:
     """Return what a file holds of a layer: since Keras 3, also where its random numbers stand."""
-    held: list[Any] = layer.weights if legacy else layer.variables
+    held: Sequence[Variable] = layer.weights if legacy else layer.variables
     return held
 
 
-def _saved(path: Path, take: Callable[[Any], T]) -> tuple[bool, dict[str, tuple[T, ...]]]:
+def _saved(path: Path, take: Callable[[Dataset], T]) -> tuple[bool, dict[str, tuple[T, ...]]]:
     """Return whether a file is of Keras 2, and something of each array in it, by layer."""
     import h5py
 
@@ -114,7 +144,7 @@ def _saved(path: Path, take: Callable[[Any], T]) -> tuple[bool, dict[str, tuple[
         return False, _stored(file, take)
 
 
-def _stored(file: Any, take: Callable[[Any], T]) -> dict[str, tuple[T, ...]]:
+def _stored(file: Group, take: Callable[[Dataset], T]) -> dict[str, tuple[T, ...]]:
     """Read the layout of Keras 3: ``layers/KIND_NUMBER/...``, layers in it deeper down.
 
     Returns:
@@ -124,7 +154,7 @@ def _stored(file: Any, take: Callable[[Any], T]) -> dict[str, tuple[T, ...]]:
 
     found: dict[str, list[T]] = {}
 
-    def visit(path: str, item: Any) -> None:
+    def visit(path: str, item: object) -> None:
         if isinstance(item, h5py.Dataset) and path.startswith("layers/"):
             found.setdefault("/".join(path.split("/")[:2]), []).append(take(item))
 
@@ -138,7 +168,7 @@ def _stored(file: Any, take: Callable[[Any], T]) -> dict[str, tuple[T, ...]]:
     }
 
 
-def _legacy(group: Any, take: Callable[[Any], T]) -> dict[str, tuple[T, ...]]:
+def _legacy(group: Group, take: Callable[[Dataset], T]) -> dict[str, tuple[T, ...]]:
     """Read the layout of Keras 2: a group for each layer, with the names of its weights."""
     found = {
         _text(name): tuple(

@@ -7,6 +7,7 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
+from tlkit._keras.types import Model, Tensor
 from tlkit.backbones.preprocessing import preprocess
 from tlkit.backbones.registry import get_backbone
 from tlkit.backbones.spec import PREPROCESSING, BackboneSpec
@@ -14,7 +15,7 @@ from tlkit.backbones.weights import download_of, load_file, unreachable, weights
 from tlkit.errors import BackboneError, ImageSizeError, PluginError
 
 ImageSize = int | tuple[int, int]
-Backbone = str | BackboneSpec | Callable[[], Any]
+Backbone = str | BackboneSpec | Callable[[], Model]
 
 
 def build_backbone(
@@ -62,7 +63,9 @@ def build_backbone(
     import keras
 
     image = keras.Input((height, width, 3), name="image")
-    model = _run_builder(spec, preprocess(image, mode), None if file else weights)
+    model = _run_builder(
+        spec, preprocess(image, mode), None if file or weights is None else str(weights)
+    )
     _require_start_at(image, _checked(model, spec.name), spec.name)
     model = keras.Model(image, model.outputs[0], name=spec.name)
     if file:
@@ -92,7 +95,7 @@ def checked_size(spec: BackboneSpec, image_size: ImageSize | None) -> tuple[int,
     return pair[0], pair[1]
 
 
-def _own_model(build: Callable[[], Any], image_size: ImageSize | None, preprocessing: str) -> Any:
+def _own_model(build: Callable[[], Model], image_size: ImageSize | None, preprocessing: str) -> Any:
     name = getattr(build, "__name__", "function")
     model = _checked(build(), name)
     size = model.input_shape[1:3]
@@ -122,7 +125,7 @@ def _mode(spec: BackboneSpec, preprocessing: str) -> str:
     return preprocessing
 
 
-def _run_builder(spec: BackboneSpec, image: Any, weights: Any) -> Any:
+def _run_builder(spec: BackboneSpec, image: Tensor, weights: str | None) -> Any:
     try:
         return spec.build(image, weights)
     except Exception as error:
@@ -133,7 +136,7 @@ def _run_builder(spec: BackboneSpec, image: Any, weights: Any) -> Any:
         raise
 
 
-def _require_start_at(image: Any, model: Any, name: str) -> None:
+def _require_start_at(image: Tensor, model: Model, name: str) -> None:
     given = model.inputs[0]
     if given is image:
         return
@@ -157,7 +160,7 @@ def _size_in_words(size: tuple[int | None, ...]) -> str:
     return " x ".join("any" if side is None else str(side) for side in size)
 
 
-def _checked(model: Any, name: str) -> Any:
+def _checked(model: object, name: str) -> Any:
     import keras
 
     if not isinstance(model, keras.Model):

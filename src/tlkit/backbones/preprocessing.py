@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from tlkit._keras.types import Tensor
+
 # Per channel, RGB, of ImageNet in 0..1; the caffe means are BGR in 0..255. Both are those of
 # keras.applications.imagenet_utils.preprocess_input.
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -11,7 +13,7 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 CAFFE_MEAN_BGR = (103.939, 116.779, 123.68)
 
 
-def preprocess(image: Any, mode: str) -> Any:
+def preprocess(image: Tensor, mode: str) -> Any:
     """Put the input stage of a network on a symbolic image tensor.
 
     Args:

@@ -8,10 +8,10 @@ import traceback
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 from zipfile import BadZipFile
 
+from tlkit._keras.types import Model
 from tlkit.backbones._weights_difference import misfits, misplaced
 from tlkit.backbones.spec import BackboneSpec
 from tlkit.errors import WeightsError
@@ -47,7 +47,7 @@ def _why_not(path: Path) -> str:
     return "Name one of these; None gives random weights."
 
 
-def load_file(model: Any, path: Path) -> None:
+def load_file(model: Model, path: Path) -> None:
     """Load a weights file into a model.
 
     Raises:

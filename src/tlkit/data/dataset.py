@@ -17,8 +17,8 @@ from tlkit.data._positions import as_positions
 from tlkit.data._splits import split_indices
 from tlkit.data.damage import DamagedImage, DamageReport
 from tlkit.data.decoding.decode import Pixels, Size
-from tlkit.data.sources._arrays import read_arrays
-from tlkit.data.sources._dataframes import read_table
+from tlkit.data.sources._arrays import Labels, read_arrays
+from tlkit.data.sources._dataframes import Table, read_table
 from tlkit.data.sources._folders import read_folders
 from tlkit.data.sources.stores import ImageStore
 from tlkit.errors import DataError
@@ -80,7 +80,7 @@ class ImageDataset(Printed):
 
     @classmethod
     def from_dataframe(
-        cls, df: Any, *, image: str, label: str, root: str | PathLike[str]
+        cls, df: Table, *, image: str, label: str, root: str | PathLike[str]
     ) -> ImageDataset:
         """Images that a table lists.
 
@@ -101,7 +101,7 @@ class ImageDataset(Printed):
 
     @classmethod
     def from_arrays(
-        cls, images: ArrayLike, labels: Any, class_names: Sequence[str] | None = None
+        cls, images: ArrayLike, labels: Labels, class_names: Sequence[str] | None = None
     ) -> ImageDataset:
         """Images in an array, which is not copied.
 

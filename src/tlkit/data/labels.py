@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import SupportsIndex, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ Error = Callable[[str], DataError]
 
 
 def encode_labels(
-    values: Iterable[Any], *, where: Callable[[int], str], error: Error = DataError
+    values: Iterable[object], *, where: Callable[[int], str], error: Error = DataError
 ) -> tuple[NDArray[np.int64], tuple[str, ...]]:
     """Number labels by their sorted distinct values.
 
@@ -48,7 +48,7 @@ def encode_labels(
     return np.array([number[value] for value in clean], np.int64), names
 
 
-def number_labels(values: Iterable[Any], class_names: tuple[str, ...]) -> NDArray[np.int64]:
+def number_labels(values: Iterable[object], class_names: tuple[str, ...]) -> NDArray[np.int64]:
     """Number labels by a given list of classes.
 
     Args:
@@ -80,7 +80,7 @@ def number_labels(values: Iterable[Any], class_names: tuple[str, ...]) -> NDArra
     return np.array([number[value] for value in clean], np.int64)
 
 
-def check_class_names(names: Sequence[Any], error: Error = DataError) -> tuple[str, ...]:
+def check_class_names(names: Sequence[str], error: Error = DataError) -> tuple[str, ...]:
     """Check that class names are text, distinct, and at least two.
 
     Args:
@@ -111,14 +111,14 @@ def check_class_names(names: Sequence[Any], error: Error = DataError) -> tuple[s
     return tuple(names)
 
 
-def is_missing(value: Any) -> bool:
+def is_missing(value: object) -> bool:
     """Whether a table's cell is empty: None, NaN, or a missing-value mark of pandas."""
     if value is None or type(value).__name__ in ("NAType", "NaTType"):
         return True
     return isinstance(value, (float, np.floating)) and bool(np.isnan(value))
 
 
-def _clean(value: Any, index: int, where: Callable[[int], str], error: Error) -> str | int:
+def _clean(value: object, index: int, where: Callable[[int], str], error: Error) -> str | int:
     if is_missing(value) or (isinstance(value, str) and not value.strip()):
         raise error(
             f"{where(index)} has an empty label ({value!r}); expected text or a whole number. "
@@ -127,7 +127,7 @@ def _clean(value: Any, index: int, where: Callable[[int], str], error: Error) ->
     if isinstance(value, (str, bool, np.bool_)):
         return str(value)
     try:
-        return operator.index(value)
+        return operator.index(cast("SupportsIndex", value))
     except TypeError:
         raise error(
             f"{where(index)} has the label {value!r} ({type(value).__name__}); expected text or a "
@@ -135,6 +135,6 @@ def _clean(value: Any, index: int, where: Callable[[int], str], error: Error) ->
         ) from None
 
 
-def _some(names: Sequence[Any]) -> str:
+def _some(names: Sequence[object]) -> str:
     shown = ", ".join(repr(name) for name in names[:5])
     return f"{shown}, ..." if len(names) > 5 else shown

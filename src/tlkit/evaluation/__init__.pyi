@@ -20,3 +20,5 @@ from .gradcam.explanation import (
 from .gradcam.explanation import (
     explain as explain,
 )
+
+__all__: list[str]

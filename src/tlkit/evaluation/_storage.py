@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tlkit._disk.atomic import whole_file
 from tlkit.errors import EvaluationError
@@ -23,8 +24,10 @@ _DAMAGE = (
     *(zipfile.BadZipFile, MemoryError),  # a changed header can ask for any amount of memory
 )
 
+Stored = NDArray[np.generic] | Sequence[str] | None
 
-def write_arrays(path: str | PathLike[str], content: Mapping[str, Any]) -> None:
+
+def write_arrays(path: str | PathLike[str], content: Mapping[str, Stored]) -> None:
     """Write arrays and names; the file appears whole or not at all.
 
     Args:
@@ -36,7 +39,7 @@ def write_arrays(path: str | PathLike[str], content: Mapping[str, Any]) -> None:
     """
     file = Path(path)
     about = json.dumps({**_FORMAT, **{key: content[key] for key in _TEXTS}})
-    arrays = {key: content[key] for key in _ARRAYS if content[key] is not None}
+    arrays: dict[str, Any] = {key: content[key] for key in _ARRAYS if content[key] is not None}
     try:
         with whole_file(file) as part, part.open("wb") as stream:
             np.savez(stream, about=np.frombuffer(about.encode("ascii"), np.uint8), **arrays)

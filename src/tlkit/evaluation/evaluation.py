@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from tlkit._keras.types import ModelOrResult
 from tlkit._printing import Printed
+from tlkit.data.augmentation.transforms import AugmentationLike
 from tlkit.evaluation import _single_images as images
 from tlkit.evaluation._checked_input import checked_labels
 from tlkit.evaluation._scored_predictions import ScoredPredictions
@@ -25,7 +27,7 @@ from tlkit.evaluation._tables import (
 )
 from tlkit.evaluation.arrays import Floats
 from tlkit.evaluation.metrics import scores
-from tlkit.evaluation.predict import predicted_probabilities
+from tlkit.evaluation.predict import LabelledImages, predicted_probabilities
 from tlkit.evaluation.test_time_augmentation import views_of
 
 
@@ -122,12 +124,12 @@ class Evaluation(ScoredPredictions, Printed):
 
 
 def evaluate(
-    model_or_result: Any,
-    dataset: Any,
+    model_or_result: ModelOrResult,
+    dataset: LabelledImages,
     batch_size: int = 32,
     *,
     image_size: int | tuple[int, int] | None = None,
-    augmentation: Any = None,
+    augmentation: AugmentationLike = None,
     views: int | None = None,
     seed: int = 0,
 ) -> Evaluation:

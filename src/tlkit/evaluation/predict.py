@@ -2,18 +2,42 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tlkit._keras.types import Model, ModelOrResult
+from tlkit.data.decoding.decode import Size
 from tlkit.errors import EvaluationError
 from tlkit.evaluation.test_time_augmentation import Views
 
 
+class LabelledImages(Protocol):
+    """What an evaluation asks of a data set; `tlkit.ImageDataset` is one."""
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """Class number of each image, (n,)."""
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The classes, in order."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """What each image is called."""
+
+    def __len__(self) -> int: ...
+
+    def load(self, indices: NDArray[np.int64], size: Size, /) -> NDArray[np.uint8]:
+        """Return pixels (n, height, width, 3)."""
+
+
 def predicted_probabilities(
-    model_or_result: Any,
-    dataset: Any,
+    model_or_result: ModelOrResult,
+    dataset: LabelledImages,
     batch_size: int = 32,
     image_size: int | tuple[int, int] | None = None,
     views: Views | None = None,
@@ -47,8 +71,8 @@ def predicted_probabilities(
 
 
 def _batch(
-    model: Any,
-    dataset: Any,
+    model: Model,
+    dataset: LabelledImages,
     indices: NDArray[np.int64],
     size: int | tuple[int, int],
     views: Views,
@@ -58,7 +82,7 @@ def _batch(
     return outputs[0] if len(outputs) == 1 else np.asarray(np.mean(outputs, axis=0))
 
 
-def _output(model: Any, images: Any, dataset: Any) -> NDArray[Any]:
+def _output(model: Model, images: NDArray[np.number], dataset: LabelledImages) -> NDArray[Any]:
     output = np.asarray(model.predict_on_batch(images))
     expected = (len(images), len(dataset.class_names))
     if output.shape == expected:
@@ -69,22 +93,24 @@ def _output(model: Any, images: Any, dataset: Any) -> NDArray[Any]:
     )
 
 
-def model_of(model_or_result: Any) -> Any:
+def model_of(model_or_result: ModelOrResult) -> Model:
     """The model itself, or that of a result.
 
     Raises:
         EvaluationError: There is none.
     """
-    for candidate in (model_or_result, getattr(model_or_result, "model", None)):
+    candidates: tuple[Any, ...] = (model_or_result, getattr(model_or_result, "model", None))
+    for candidate in candidates:
         if hasattr(candidate, "predict_on_batch"):
-            return candidate
+            model: Model = candidate
+            return model
     raise EvaluationError(
         f"{type(model_or_result).__name__} is no model; expected a keras.Model, or an object with "
         "one as its .model, such as a TrainingResult."
     )
 
 
-def size_of(model: Any) -> tuple[int, int]:
+def size_of(model: Model) -> tuple[int, int]:
     """Height and width in pixels of the images that a model takes.
 
     Raises:

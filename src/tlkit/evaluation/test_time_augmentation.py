@@ -9,7 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tlkit.data.augmentation.transforms import Transform, as_transform, transformed
+from tlkit.data.augmentation.transforms import (
+    AugmentationLike,
+    Transform,
+    as_transform,
+    transformed,
+)
 from tlkit.errors import EvaluationError
 
 _STAGE = "test-time augmentation"  # names the stream of random numbers, as a stage's name does
@@ -29,7 +34,7 @@ class Views:
     count: int = 1
     seed: int = 0
 
-    def of(self, images: NDArray[Any], indices: NDArray[np.int64]) -> Iterator[NDArray[Any]]:
+    def of(self, images: NDArray[np.number], indices: NDArray[np.int64]) -> Iterator[NDArray[Any]]:
         """Each view of some images (n, h, w, 3), 0..255; the first are the images themselves.
 
         Args:
@@ -44,7 +49,7 @@ class Views:
             )
 
 
-def views_of(augmentation: Any, views: int | None, seed: int) -> Views:
+def views_of(augmentation: AugmentationLike, views: int | None, seed: int) -> Views:
     """The views that were asked for.
 
     Args:

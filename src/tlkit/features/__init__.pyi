@@ -9,3 +9,5 @@ from .extraction import (
     extract as extract,
 )
 from .workers.processes import processes as processes
+
+__all__: list[str]

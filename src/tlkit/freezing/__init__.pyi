@@ -22,3 +22,5 @@ from .previews import (
 from .previews import (
     preview as preview,
 )
+
+__all__: list[str]

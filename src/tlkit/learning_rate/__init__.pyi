@@ -8,3 +8,5 @@ from .selectors.share_of_fall import ShareOfFall as ShareOfFall
 from .selectors.smoothed_minimum import SmoothedMinimum as SmoothedMinimum
 from .selectors.steepest import Steepest as Steepest
 from .selectors.valley import Valley as Valley
+
+__all__: list[str]

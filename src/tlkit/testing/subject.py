@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from tlkit._keras.types import Model
 from tlkit.backbones.build import ImageSize, build_backbone
 from tlkit.backbones.spec import BackboneSpec
 from tlkit.testing.failure import BackboneCheckError, in_short
@@ -94,7 +95,7 @@ class Subject:
         free()
 
 
-def run(model: Any, inputs: np.ndarray) -> np.ndarray:
+def run(model: Model, inputs: np.ndarray) -> np.ndarray:
     """Return a model's answer at inference, as an array.
 
     It is called, not compiled: for one small batch, compiling takes longer than running. It is

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from tlkit._keras.types import Tensor
 from tlkit.backbones.spec import BackboneSpec
 from tlkit.data.dataset import ImageDataset
 
@@ -69,11 +70,11 @@ def tiny_dataset(
     return ImageDataset.from_arrays(pixels, labels, [f"class_{i}" for i in range(classes)])
 
 
-def _build(input_tensor: Any, weights: str | None) -> Any:  # noqa: ARG001
+def _build(input_tensor: Tensor, weights: str | None) -> Any:  # noqa: ARG001
     import keras
     from keras import initializers, layers
 
-    def conv(x: Any, filters: int, stride: int, name: str) -> Any:
+    def conv(x: Tensor, filters: int, stride: int, name: str) -> Any:
         kernel = initializers.HeNormal(seed=len(name) + filters)
         x = layers.Conv2D(
             filters,

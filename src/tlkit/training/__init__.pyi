@@ -12,3 +12,5 @@ from .run_dir.recorded_run import RecordedRun as RecordedRun
 from .run_dir.recorded_run import read_run as read_run
 from .stage import Stage as Stage
 from .trainer import StagedTrainer as StagedTrainer
+
+__all__: list[str]

@@ -8,6 +8,7 @@ from typing import Any
 
 from tlkit._printing import Printed, counted, html_table, one_line
 from tlkit.errors import TrainingError
+from tlkit.learning_rate.curve import LRCurve
 
 # Arrays by the place of their weight among the model's.
 Snapshot = Mapping[int, Any]
@@ -151,7 +152,7 @@ class TrainingResult(Printed):
     model: Any
     class_names: tuple[str, ...]
     stages: tuple[StageResult, ...]
-    curves: dict[str, Any] = field(default_factory=dict)
+    curves: Mapping[str, LRCurve] = field(default_factory=dict)
     snapshots: Mapping[int, Snapshot] = field(default_factory=dict)
 
     @property

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
+from tlkit._keras.types import Callback, Layer, Optimizer
 from tlkit._printing import code_of
-from tlkit.data.augmentation.transforms import as_transform
+from tlkit.data.augmentation.transforms import AugmentationLike, Transform, as_transform
 from tlkit.errors import TrainingError
 from tlkit.freezing.policies import FreezeAll, Policy
 from tlkit.learning_rate.finder import ExponentialLRFinder
@@ -92,15 +93,15 @@ class Stage:
     learning_rate: LearningRate
     policy: Policy = field(default_factory=FreezeAll)
     batch_size: int = 32
-    augmentation: Any = None
+    augmentation: AugmentationLike = None
     views: int | None = None
-    optimizer: str | Callable[[Any], Any] = "adam"
+    optimizer: str | Callable[[Any], Optimizer] = "adam"
     layer_decay: float | None = None
-    callbacks: tuple[Any, ...] = ()
+    callbacks: tuple[Callback, ...] = ()
     keep_best: str | None = "val_accuracy"
     class_weight: ClassWeight = None
     label_smoothing: float = 0.0
-    mix: Callable[[], Any] | None = None
+    mix: Callable[[], Layer] | None = None
     ema: float | None = None
     snapshots: tuple[int, ...] = ()
 
@@ -137,6 +138,11 @@ class Stage:
 
     def __repr__(self) -> str:
         return f"Stage({', '.join(code_of(self).values())})"
+
+    @property
+    def transform(self) -> Transform | None:
+        """The augmentation as it is called; Keras layers have become one."""
+        return as_transform(self.augmentation)
 
     @property
     def finder(self) -> ExponentialLRFinder | None:

@@ -15,6 +15,7 @@ _WORTH_THREADS = 2**17
 
 Ints = NDArray[np.int32]
 Floats = NDArray[np.float32]
+Numbers = NDArray[np.number]
 # For each fill mode: pixels added before and after a side of n, how numpy.pad makes them, and which
 # pixel of the longer side is at or before a position. Its neighbour is always the next one.
 _FRAMES: dict[str, tuple[Callable[[int], tuple[int, int]], Any, Callable[[Ints, int], Ints]]] = {
@@ -25,7 +26,7 @@ _FRAMES: dict[str, tuple[Callable[[int], tuple[int, int]], Any, Callable[[Ints, 
 FILL_MODES = tuple(_FRAMES)
 
 
-def affine(images: NDArray[Any], rows: NDArray[np.float32], fill_mode: str) -> Floats:
+def affine(images: Numbers, rows: NDArray[np.float32], fill_mode: str) -> Floats:
     """Show each image at transformed positions.
 
     Args:
@@ -53,7 +54,7 @@ def affine(images: NDArray[Any], rows: NDArray[np.float32], fill_mode: str) -> F
     return moved
 
 
-def _move(image: NDArray[Any], row: list[float], fill_mode: str, moved: Floats) -> None:
+def _move(image: Numbers, row: list[float], fill_mode: str, moved: Floats) -> None:
     """Fill ``moved`` with the transformed image, one channel after the other."""
     height, width, channels = image.shape
     a, b, c, d, e, f = row[:6]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -182,7 +181,7 @@ horizontal_flip=True, vertical_flip=True, fill_mode='nearest')
         return linear, (rotate @ shifts[:, :, None])[:, :, 0], size
 
 
-def _require_between(value: Any, low: float, high: float, name: str, meaning: str) -> None:
+def _require_between(value: float, low: float, high: float, name: str, meaning: str) -> None:
     number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
     if not (number and math.isfinite(value) and low <= value <= high):
         raise DataError(f"Augmentation {name}={value!r}; expected {meaning}.")

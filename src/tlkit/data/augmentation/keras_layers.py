@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeGuard
 
 import keras
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tlkit._keras.types import Layer
 from tlkit._seeds import stream_seed
 from tlkit.errors import DataError
 
@@ -26,7 +27,7 @@ _NOT_SETTINGS = ("name", "seed", "build_config")
 _BUSY = threading.Lock()
 
 
-def is_layer(value: Any) -> bool:
+def is_layer(value: object) -> TypeGuard[Layer]:
     """Return whether a value is a Keras layer or model."""
     return isinstance(value, keras.Layer)
 
@@ -54,7 +55,7 @@ class LayerAugmentation:
         (2, 8, 8, 3)
     """
 
-    def __init__(self, layer: Any) -> None:
+    def __init__(self, layer: Layer | Sequence[Layer]) -> None:
         self.layers = tuple(_flat(layer))
         for part in self.layers:
             reason = REFUSED.get(type(part).__name__)
@@ -159,7 +160,7 @@ def _with_states_at_zero(layers: tuple[Any, ...], image: NDArray[np.float32]) ->
     return np.asarray(keras.ops.convert_to_numpy(x))
 
 
-def _flat(layer: Any) -> Iterator[Any]:
+def _flat(layer: Layer | Sequence[Layer]) -> Iterator[Any]:
     if isinstance(layer, (keras.Sequential, list, tuple)):
         for inner in getattr(layer, "layers", layer):
             yield from _flat(inner)
@@ -167,13 +168,13 @@ def _flat(layer: Any) -> Iterator[Any]:
         yield layer
 
 
-def _states(layer: Any) -> list[Any]:
+def _states(layer: Layer) -> list[Any]:
     """Return the states of a layer's seed generators: its variables that are no weights."""
     weights = {id(weight) for weight in layer.weights}
     return [variable for variable in layer.variables if id(variable) not in weights]
 
 
-def _told(config: Any) -> str:
+def _told(config: object) -> str:
     if isinstance(config, Mapping) and "class_name" in config:
         return f"{config['class_name']}({_told(config.get('config') or {})})"
     if isinstance(config, Mapping):

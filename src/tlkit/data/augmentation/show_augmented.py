@@ -8,7 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tlkit._seeds import stream
-from tlkit.data.augmentation.transforms import Transform, as_transform, transformed
+from tlkit.data.augmentation.transforms import (
+    AugmentationLike,
+    Transform,
+    as_transform,
+    transformed,
+)
 from tlkit.data.dataset import ImageDataset
 from tlkit.data.decoding.decode import Size
 from tlkit.errors import DataError
@@ -20,7 +25,7 @@ _CELL = 1.6  # inches
 
 
 def show_augmented(
-    augmentation: Any,
+    augmentation: AugmentationLike,
     dataset: ImageDataset,
     *,
     samples: int = 4,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tlkit._keras.types import Layer
 from tlkit.data.augmentation.geometric import Augmentation
 from tlkit.errors import DataError
 
@@ -20,7 +21,7 @@ class Transform(Protocol):
 
     def __call__(
         self,
-        images: NDArray[Any],
+        images: NDArray[np.number],
         indices: NDArray[np.int64],
         *,
         seed: int,
@@ -31,7 +32,11 @@ class Transform(Protocol):
         ...
 
 
-def as_transform(given: Any) -> Transform | None:
+# What a person may give as an augmentation; a ``keras.Sequential`` is a layer too.
+AugmentationLike = Transform | Layer | None
+
+
+def as_transform(given: AugmentationLike) -> Transform | None:
     """Return what was given as a transform; Keras layers become one.
 
     Args:
@@ -58,13 +63,12 @@ def as_transform(given: Any) -> Transform | None:
     # Keras is loaded here and not above, so that settings are made without it.
     from tlkit.data.augmentation.keras_layers import LayerAugmentation, is_layer
 
-    transform: Transform = LayerAugmentation(given) if is_layer(given) else given
-    return transform
+    return LayerAugmentation(given) if is_layer(given) else cast("Transform", given)
 
 
 def transformed(
     transform: Transform,
-    images: NDArray[Any],
+    images: NDArray[np.number],
     indices: NDArray[np.int64],
     *,
     seed: int,

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from tlkit.data.labels import check_class_names, encode_labels, number_labels
 from tlkit.data.sources.stores import ArrayStore
 from tlkit.errors import DataError
 
+# Class names or numbers: a list, an array, a column of a table.
+Labels = Sequence[str | int] | NDArray[np.generic]
+
 
 def read_arrays(
-    images: Any, labels: Any, class_names: Sequence[str] | None
+    images: ArrayLike, labels: Labels, class_names: Sequence[str] | None
 ) -> tuple[ArrayStore, NDArray[np.int64], tuple[str, ...]]:
     """Check arrays of images and labels.
 
@@ -44,9 +46,9 @@ def read_arrays(
     return ArrayStore(pixels), numbers, names
 
 
-def _checked_images(images: Any) -> NDArray[np.uint8]:
+def _checked_images(images: ArrayLike) -> NDArray[np.uint8]:
     try:
-        array: NDArray[Any] = np.asanyarray(images)
+        array: NDArray[np.generic] = np.asanyarray(images)
     except ValueError as error:
         raise DataError(
             "The images have different shapes; expected one array (n, h, w, 3). "
@@ -62,7 +64,7 @@ def _checked_images(images: Any) -> NDArray[np.uint8]:
     return array.view(np.uint8)
 
 
-def _wrong_dtype(array: NDArray[Any]) -> str:
+def _wrong_dtype(array: NDArray[np.generic]) -> str:
     received = f"Received images of type {array.dtype}"
     hint = "Convert them with images.astype('uint8')."
     if array.dtype.kind == "f" and array.size:
@@ -87,7 +89,7 @@ def _shape_hint(shape: tuple[int, ...]) -> str:
     return "Stack the images along a first axis, channels last."
 
 
-def _checked_labels(labels: Any, count: int) -> list[Any]:
+def _checked_labels(labels: Labels, count: int) -> list[object]:
     shape = np.shape(labels)
     if len(shape) == 2:
         raise DataError(

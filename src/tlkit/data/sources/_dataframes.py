@@ -5,10 +5,10 @@ from __future__ import annotations
 import difflib
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +20,18 @@ from tlkit.errors import TableError
 _SHOWN = 5
 
 
+class Table(Protocol):
+    """A pandas DataFrame, or a mapping of column names to sequences."""
+
+    def __getitem__(self, name: str, /) -> Iterable[object]:
+        """Return a column."""
+
+    def __iter__(self) -> Iterator[object]:
+        """Yield the names of the columns."""
+
+
 def read_table(
-    table: Any, *, image: str, label: str, root: str | PathLike[str]
+    table: Table, *, image: str, label: str, root: str | PathLike[str]
 ) -> tuple[FileStore, NDArray[np.int64], tuple[str, ...]]:
     """Read image paths and labels from a table and check every row.
 
@@ -55,7 +65,7 @@ def read_table(
     return _files(paths, Path(root)), labels, class_names
 
 
-def column(table: Any, name: str) -> list[Any]:
+def column(table: Table, name: str) -> list[object]:
     """One column of a table as a list.
 
     Args:
@@ -80,7 +90,7 @@ def column(table: Any, name: str) -> list[Any]:
     return list(table[name])
 
 
-def missing_column(name: str, received: Sequence[Any]) -> str:
+def missing_column(name: str, received: Sequence[object]) -> str:
     """The message for a column that a table does not have, with near misses.
 
     Args:
@@ -104,8 +114,8 @@ def missing_column(name: str, received: Sequence[Any]) -> str:
     )
 
 
-def _column_names(table: Any) -> list[Any]:
-    names = table.columns if hasattr(table, "columns") else table
+def _column_names(table: Table) -> list[object]:
+    names: Any = table.columns if hasattr(table, "columns") else table
     if isinstance(names, (str, bytes)) or not hasattr(table, "__getitem__"):
         names = None
     try:
@@ -121,7 +131,7 @@ def _row(index: int) -> str:
     return f"Row {index} (counted from 0)"
 
 
-def _files(values: list[Any], root: Path) -> FileStore:
+def _files(values: list[object], root: Path) -> FileStore:
     if not root.is_dir():
         raise TableError(f"root={str(root)!r} is not a folder; expected the one with the images.")
     inside = _Inside(root)
@@ -138,7 +148,7 @@ def _files(values: list[Any], root: Path) -> FileStore:
     return FileStore([path for path in found if path is not None], names)
 
 
-def _relative(value: Any, row: int) -> str:
+def _relative(value: object, row: int) -> str:
     if is_missing(value) or value == "":
         raise TableError(f"{_row(row)} has no image path; expected one relative to root.")
     if isinstance(value, (str, PathLike)):

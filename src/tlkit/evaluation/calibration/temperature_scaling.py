@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from tlkit._keras.types import Model, ModelOrResult
 from tlkit._printing import Printed
 from tlkit.errors import EvaluationError
 from tlkit.evaluation.arrays import Floats, Ints
 from tlkit.evaluation.evaluation import Evaluation, evaluate
 from tlkit.evaluation.metrics.per_image import true_probability
-from tlkit.evaluation.predict import model_of
+from tlkit.evaluation.predict import LabelledImages, model_of
 
 # float32 gives zero below about 1e-38: what was lost there is taken for this much.
 SMALLEST = float(np.finfo(np.float32).tiny)
@@ -75,8 +76,8 @@ class Calibration(Printed):
 
 
 def calibrate(
-    model_or_result: Any,
-    dataset_or_evaluation: Any,
+    model_or_result: ModelOrResult | None,
+    dataset_or_evaluation: LabelledImages | Evaluation,
     batch_size: int = 32,
     *,
     image_size: int | tuple[int, int] | None = None,
@@ -118,7 +119,7 @@ def calibrate(
         >>> calibration.after.probabilities[0].round(2)
         array([0.75, 0.25])
     """
-    model = None if model_or_result is None else model_of(model_or_result)
+    model: Any = None if model_or_result is None else model_of(model_or_result)
     if model is not None:
         from tlkit.evaluation.calibration.calibrated_model import check_softmax, with_temperature
 
@@ -206,7 +207,7 @@ def _scaled(found: Evaluation, temperature: float) -> Evaluation:
     )
 
 
-def _check_classes(model: Any, found: Evaluation) -> None:
+def _check_classes(model: Model, found: Evaluation) -> None:
     classes = model.output_shape[-1]
     if classes != len(found.class_names):
         raise EvaluationError(

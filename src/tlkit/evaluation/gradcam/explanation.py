@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
+from tlkit._keras.types import Model, ModelOrResult
 from tlkit._printing import Printed, one_line
 from tlkit.errors import EvaluationError
 from tlkit.evaluation.gradcam._gradients import Gradients
 from tlkit.evaluation.gradcam.feature_map import Cut, cut_at_features
-from tlkit.evaluation.predict import model_of, size_of
+from tlkit.evaluation.predict import LabelledImages, model_of, size_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -107,8 +108,8 @@ class Explanation(Printed):
 
 
 def explain(
-    model_or_result: Any,
-    images: Any,
+    model_or_result: ModelOrResult,
+    images: ArrayLike | LabelledImages,
     classes: ArrayLike | None = None,
     *,
     layer: str | None = None,
@@ -177,7 +178,7 @@ def explain(
 
 
 def _explained(
-    cut: Cut, gradients: Gradients, images: NDArray[Any], wanted: NDArray[np.int64] | None
+    cut: Cut, gradients: Gradients, images: NDArray[np.number], wanted: NDArray[np.int64] | None
 ) -> tuple[Heat, NDArray[np.int64], Heat]:
     """Small heatmaps of one batch, the classes they are about, and those classes' scores."""
     features = cut.features(images)
@@ -194,10 +195,11 @@ def _explained(
     return heat, chosen.astype(np.int64), scores[np.arange(len(chosen)), chosen]
 
 
-def _pixels(model: Any, images: Any) -> NDArray[Any]:
-    if hasattr(images, "load") and hasattr(images, "class_names"):
-        images = images.load(np.arange(len(images)), size_of(model))
-    pixels = np.asarray(images)
+def _pixels(model: Model, images: ArrayLike | LabelledImages) -> NDArray[np.number]:
+    given: Any = images
+    if hasattr(given, "load") and hasattr(given, "class_names"):
+        given = given.load(np.arange(len(given)), size_of(model))
+    pixels: NDArray[np.number] = np.asarray(given)
     if pixels.ndim != 4 or pixels.shape[-1] != 3 or not len(pixels):
         raise EvaluationError(
             f"images have shape {pixels.shape}; expected (n, height, width, 3) with n of 1 or more."

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from tlkit._keras.graph import CutPoint, cut_points, split
+from tlkit._keras.types import Model, Operation
 from tlkit.errors import CutError
 from tlkit.testing.agreement import expect_same
 from tlkit.testing.failure import BackboneCheckError, expect, in_short
@@ -78,7 +79,7 @@ def evenly_spaced(points: Sequence[CutPoint], count: int) -> list[CutPoint]:
     return [points[index] for index in chosen]
 
 
-def _cut_points(model: Any) -> Sequence[CutPoint]:
+def _cut_points(model: Model) -> Sequence[CutPoint]:
     try:
         points = cut_points(model)
     except CutError as error:
@@ -94,7 +95,7 @@ def _cut_points(model: Any) -> Sequence[CutPoint]:
     return points
 
 
-def _saved_and_loaded(model: Any, file: Path) -> Any:
+def _saved_and_loaded(model: Model, file: Path) -> Any:
     import keras
 
     try:
@@ -108,7 +109,7 @@ def _saved_and_loaded(model: Any, file: Path) -> Any:
         ) from error
 
 
-def _operations(model: Any) -> Iterator[Any]:
+def _operations(model: Model) -> Iterator[Operation]:
     """Yield layers and operations, those inside models and wrappers too."""
     import keras
 
@@ -121,13 +122,13 @@ def _operations(model: Any) -> Iterator[Any]:
             yield operation.layer
 
 
-def _is_stock(part: Any) -> bool:
+def _is_stock(part: object) -> bool:
     import keras
 
     return _origin(part).startswith("keras.") and not isinstance(part, keras.layers.Lambda)
 
 
-def _origin(part: Any) -> str:
+def _origin(part: object) -> str:
     """Return the full name of a function, or of the class of anything else."""
     named = part if isinstance(part, FunctionType) else type(part)
     return f"{named.__module__}.{named.__qualname__}"

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tlkit._keras.graph import cut_points
+from tlkit._keras.types import Model
 from tlkit.errors import CutError
 from tlkit.testing.agreement import expect_same
 from tlkit.testing.failure import expect
@@ -68,7 +69,7 @@ def published(mode: str, images: np.ndarray) -> np.ndarray:
     return formulas[mode]
 
 
-def _input_stage(model: Any) -> Any:
+def _input_stage(model: Model) -> Any:
     """Return the part of a model that ends where the network of the plugin begins."""
     import keras
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from tlkit._keras.types import Model
 from tlkit.errors import FrozenChangedError
 from tlkit.testing.agreement import expect_same
 from tlkit.testing.failure import BackboneCheckError, expect
@@ -68,7 +69,7 @@ def frozen_stays(subject: Subject) -> None:
     expect(moved, "The head on top of it did not learn, expected it to move in every step.")
 
 
-def _with_head(model: Any) -> Any:
+def _with_head(model: Model) -> Any:
     """Put a head of two classes on it that takes features of any shape.
 
     Gradients end at the head. All below is frozen, so nobody would use them, and in a big network
@@ -85,7 +86,7 @@ def _with_head(model: Any) -> Any:
     return Parts(whole, tuple(leaf_layers(model)), head)
 
 
-def _fit(model: Any, subject: Subject) -> None:
+def _fit(model: Model, subject: Subject) -> None:
     """Train for two steps; eagerly, since tracing a big network takes longer than running it."""
     import keras
 

@@ -7,7 +7,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 from unittest.mock import patch
 
 from tlkit.testing.failure import BackboneCheckError, expect, in_short
@@ -82,10 +82,10 @@ def no_network() -> Iterator[list[str]]:
         asked.append(address)
         raise ConnectionRefusedError(f"{address}: no network in this check")
 
-    def look_up(host: Any, port: Any = None, *_: Any, **__: Any) -> NoReturn:
+    def look_up(host: object, port: object = None, *_: object, **__: object) -> NoReturn:
         refuse(f"{host}:{port}")
 
-    def connect(_: socket.socket, address: Any) -> NoReturn:
+    def connect(_: socket.socket, address: object) -> NoReturn:
         refuse(":".join(map(str, address)) if isinstance(address, tuple) else str(address))
 
     with (

@@ -14,7 +14,7 @@ from tlkit.errors import TrainingError
 ClassWeight = str | Mapping[Any, float] | None
 
 
-def check_class_weight(given: Any, stage: str) -> None:
+def check_class_weight(given: object, stage: str) -> None:
     """Raise where a setting cannot be class weights, whatever the classes are.
 
     Args:
@@ -27,13 +27,13 @@ def check_class_weight(given: Any, stage: str) -> None:
     """
     if given is None or given == "balanced":
         return
-    kinds = {type(key) for key in given} if isinstance(given, Mapping) else set()
-    if kinds not in ({str}, {int}):
+    weights = given if isinstance(given, Mapping) else {}
+    if {type(key) for key in weights} not in ({str}, {int}):
         raise TrainingError(
             f"Stage {stage!r}: class_weight={given!r}, expected None, 'balanced', or a weight for "
             "each class by its name, {'cat': 1.0, 'dog': 2.5}, or by its index, {0: 1.0, 1: 2.5}."
         )
-    for key, weight in given.items():
+    for key, weight in weights.items():
         number = isinstance(weight, (int, float, np.number)) and not isinstance(weight, bool)
         if not (number and math.isfinite(weight) and weight > 0):
             raise TrainingError(

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import keras
 import numpy as np
 
+from tlkit._keras.types import Layer
 from tlkit._seeds import stream_seed
 from tlkit.errors import TrainingError
 from tlkit.freezing.whole_model import seeds
@@ -24,7 +23,7 @@ class Mixing:
         stage: The stage's name.
     """
 
-    def __init__(self, layer: Any, *, classes: int, seed: int, stage: str) -> None:
+    def __init__(self, layer: Layer, *, classes: int, seed: int, stage: str) -> None:
         self._layer, self._classes = layer, classes
         self._seed, self._stage = seed, stage
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import keras
 import numpy as np
 
+from tlkit._keras.types import Logs
 from tlkit.training.loop.optimizers import averages
 from tlkit.training.run_dir.checkpoint import assign, values
 
@@ -24,23 +23,23 @@ class Averaging(keras.callbacks.Callback):  # type: ignore[misc]
         # What training goes on with, while the averages are in the model; kept in checkpoints.
         self.trained: list[np.ndarray] = []
 
-    def on_train_begin(self, logs: Any = None) -> None:  # noqa: ARG002
+    def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: ARG002
         """Forget the phase before, which ended with its averages."""
         self.trained = []
 
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:  # noqa: ARG002
         """Go on with the trained weights."""
         self._put_back()
 
-    def on_test_begin(self, logs: Any = None) -> None:  # noqa: ARG002
+    def on_test_begin(self, logs: Logs | None = None) -> None:  # noqa: ARG002
         """Validate the averages."""
         self._put_averages()
 
-    def on_test_end(self, logs: Any = None) -> None:  # noqa: ARG002
+    def on_test_end(self, logs: Logs | None = None) -> None:  # noqa: ARG002
         """Go on with the trained weights."""
         self._put_back()
 
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:  # noqa: ARG002
         """Show the averages to all that look at the model between epochs."""
         self._put_averages()
 

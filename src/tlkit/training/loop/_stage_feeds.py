@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from tlkit._keras.types import Callback
 from tlkit.training.feeding.feed import Feed, Inputs
 from tlkit.training.feeding.inputs import Stored, Views
 from tlkit.training.feeding.targets import Targets
@@ -33,7 +33,7 @@ class StageFeeds:
         """Steps of one epoch."""
         return -(-len(self.session.train) // self.stage.batch_size)
 
-    def steps_at_once(self, inputs: Inputs, callbacks: Sequence[Any]) -> int:
+    def steps_at_once(self, inputs: Inputs, callbacks: Sequence[Callback]) -> int:
         """Return how many steps Keras may take without coming back to Python."""
         stored = isinstance(inputs, (Stored, Views))
         return steps_at_once(self.steps, callbacks) if stored else 1

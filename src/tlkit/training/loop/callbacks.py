@@ -6,11 +6,12 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
 
+from tlkit._keras.types import Callback, Logs, Model, Variable
+from tlkit._progress import Reporter
 from tlkit.errors import LossNotFiniteError, TrainingError
 from tlkit.training.run_dir.checkpoint import (
     Progress,
@@ -52,10 +53,10 @@ class EpochKeeper(keras.callbacks.Callback):  # type: ignore[misc]
         stage: str,
         keep_best: str | None,
         progress: Progress,
-        others: Sequence[Any],
+        others: Sequence[Callback],
         saved: dict[str, list[np.ndarray]],
-        weights: Sequence[Any],
-        state: Sequence[Any],
+        weights: Sequence[Variable],
+        state: Sequence[Variable],
         best: list[np.ndarray],
         snapshots: dict[int, list[np.ndarray]],
         wanted: Sequence[int],
@@ -78,17 +79,17 @@ class EpochKeeper(keras.callbacks.Callback):  # type: ignore[misc]
         self._show = show
         self._started = 0.0
 
-    def on_train_begin(self, logs: Any = None) -> None:  # noqa: ARG002
+    def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: ARG002
         """Put the counters of the other callbacks back, which have just reset themselves."""
         for callback, state in zip(self._others, self._progress.callbacks, strict=False):
             restore_callback(callback, state)
         restore_arrays(self._others, self._saved)
 
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:  # noqa: ARG002
         """Start the clock."""
         self._started = time.perf_counter()
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Note the figures, keep the best weights, write the checkpoint."""
         figures = {name: float(value) for name, value in (logs or {}).items()}
         if not math.isfinite(figures["loss"]):
@@ -152,24 +153,24 @@ class SearchReport(keras.callbacks.Callback):  # type: ignore[misc]
         rates: How many there are.
     """
 
-    def __init__(self, reporter: Any, rates: int) -> None:
+    def __init__(self, reporter: Reporter, rates: int) -> None:
         super().__init__()
         self._reporter, self._rates = reporter, rates
 
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Show the loss of one rate."""
         figures = f"loss {(logs or {}).get('loss', float('nan')):.4f}"
         self._reporter.step("rates", epoch + 1, self._rates, figures)
 
 
-def append_to_logs(callbacks: Sequence[Any]) -> None:
+def append_to_logs(callbacks: Sequence[Callback]) -> None:
     """Let loggers that would begin their file anew go on with it: it is still the same stage."""
     for callback in callbacks:
         if isinstance(callback, keras.callbacks.CSVLogger):
             callback.append = True
 
 
-def end_training(tail: Any, callbacks: list[Any]) -> None:
+def end_training(tail: Model, callbacks: Sequence[Callback]) -> None:
     """Let callbacks do again what they do at the end, which an interruption may have cut off."""
     told = keras.callbacks.CallbackList(callbacks, model=tail)
     told.on_train_begin()
@@ -181,7 +182,7 @@ def snapshot_group(epochs: int) -> str:
     return f"snapshot {epochs}"
 
 
-def steps_at_once(steps: int, callbacks: Sequence[Any]) -> int:
+def steps_at_once(steps: int, callbacks: Sequence[Callback]) -> int:
     """Return how many steps may be taken without Python between them (steps_per_execution).
 
     1 where a callback looks at batches, and on backends where it gains nothing or is not offered.
@@ -197,7 +198,7 @@ def steps_at_once(steps: int, callbacks: Sequence[Any]) -> int:
     return max(n for n in range(1, min(steps, AT_ONCE) + 1) if steps % n == 0)
 
 
-def _watches_batches(callback: Any) -> bool:
+def _watches_batches(callback: Callback) -> bool:
     stock = keras.callbacks.Callback
     hooks = [name for name in vars(stock) if name.startswith("on_") and "_batch_" in name]
     # A LambdaCallback has them as attributes of its own.
@@ -207,10 +208,11 @@ def _watches_batches(callback: Any) -> bool:
     )
 
 
-def restored_epoch(callbacks: Sequence[Any], otherwise: int) -> int:
+def restored_epoch(callbacks: Sequence[Callback], otherwise: int) -> int:
     """Return the epoch whose weights an EarlyStopping put back at the end of training."""
     for callback in callbacks:
-        if getattr(callback, "restore_best_weights", False) and callback.best_weights is not None:
-            epoch: int = callback.best_epoch
-            return epoch
+        if not getattr(callback, "restore_best_weights", False):
+            continue
+        if getattr(callback, "best_weights", None) is not None:
+            return int(getattr(callback, "best_epoch", otherwise))
     return otherwise

@@ -152,7 +152,7 @@ class StageRun:
         passes = min(passes, stage.views or passes)
         ahead = len(session.train) * passes + len(session.validation or ())
         trunk = session.trunk(phase, ahead)
-        changes = (stage.augmentation, self._mixing, stage.views)
+        changes = (stage.transform, self._mixing, stage.views)
         inputs = session.inputs(trunk, session.train, stage.name, *changes)
         validation = None
         if session.validation is not None:

@@ -23,7 +23,7 @@ _MADE_LATER = ("optimizers", "layers")
 _NOT_SETTINGS = ("name", "seed", "trainable", "dtype", "build_config")
 
 
-def keras_settings(value: Any) -> tuple[str, dict[str, Any]] | None:
+def keras_settings(value: object) -> tuple[str, dict[str, Any]] | None:
     """Return a Keras object as its public name and plain arguments.
 
     Args:
@@ -49,7 +49,7 @@ def keras_settings(value: Any) -> tuple[str, dict[str, Any]] | None:
     return found
 
 
-def keras_object(name: str, settings: Mapping[str, Any]) -> Any:
+def keras_object(name: str, settings: Mapping[str, object]) -> Any:
     """Return what `keras_settings` described.
 
     Raises:
@@ -65,7 +65,7 @@ def keras_object(name: str, settings: Mapping[str, Any]) -> Any:
     return made(**settings)
 
 
-def _maker(kind: Any, settings: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | None:
+def _maker(kind: object, settings: Mapping[str, object]) -> tuple[str, dict[str, Any]] | None:
     if _PREPROCESSING.fullmatch(getattr(kind, "__name__", "")):
         return None  # the class, where a layer is expected
     found = (_named(space, kind, settings) for space in _MADE_LATER)
@@ -97,14 +97,16 @@ def _may_be_built(space: str, name: str) -> bool:
     return space != "callbacks" or name in _CALLBACKS
 
 
-def _named(space: str, kind: Any, settings: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | None:
+def _named(
+    space: str, kind: object, settings: Mapping[str, object]
+) -> tuple[str, dict[str, Any]] | None:
     name = getattr(kind, "__name__", "")
     if _classes(space).get(name) is not kind or not all(map(_is_plain, settings.values())):
         return None
     return f"keras.{space}.{name}", dict(settings)
 
 
-def _callback(value: Any) -> tuple[str, dict[str, Any]] | None:
+def _callback(value: object) -> tuple[str, dict[str, Any]] | None:
     """Callbacks have no ``get_config``; those on the list keep arguments under their own names."""
     names = list(inspect.signature(type(value)).parameters)
     settings = {name: getattr(value, name) for name in names if hasattr(value, name)}
@@ -122,7 +124,7 @@ def _preprocessing(value: Any) -> tuple[str, dict[str, Any]] | None:
     return None if type(value).__name__ in _MIXING else found
 
 
-def _is_plain(value: Any) -> bool:
+def _is_plain(value: object) -> bool:
     if isinstance(value, (list, tuple)):
         return all(map(_is_plain, value))
     return isinstance(value, _PLAIN)

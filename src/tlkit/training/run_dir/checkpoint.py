@@ -14,6 +14,7 @@ import numpy as np
 from numpy.lib import format as npy
 
 from tlkit._disk.digests import digest_of
+from tlkit._keras.types import Callback, Variable
 from tlkit.errors import RunDirectoryError
 from tlkit.training.run_dir.files import written
 
@@ -52,13 +53,13 @@ class Progress:
         self.ends = {int(epochs): end for epochs, end in self.ends.items()}  # JSON knows no such
 
 
-def values(variables: Sequence[Any]) -> list[np.ndarray]:
+def values(variables: Sequence[Variable]) -> list[np.ndarray]:
     """Return copies of the values of Keras variables."""
     # asarray first: Keras variables do not know the copy argument with which NumPy 2 calls them.
     return [np.array(np.asarray(variable)) for variable in variables]
 
 
-def assign(variables: Sequence[Any], arrays: Sequence[np.ndarray]) -> None:
+def assign(variables: Sequence[Variable], arrays: Sequence[np.ndarray]) -> None:
     """Give Keras variables the values of arrays."""
     for variable, array in zip(variables, arrays, strict=True):
         variable.assign(array)
@@ -170,7 +171,7 @@ def _checksum(arrays: Mapping[str, np.ndarray]) -> bytes:
     )
 
 
-def callback_state(callback: Any) -> dict[str, Any]:
+def callback_state(callback: Callback) -> dict[str, Any]:
     """Return the plain attributes of a callback: counters, best values, cooldowns."""
     # A Keras callback that watches a figure turns the sign of min_delta at its first look, and
     # looks for the first time again after a resumption. CSVLogger looks into its file for the
@@ -183,7 +184,7 @@ def callback_state(callback: Any) -> dict[str, Any]:
     }
 
 
-def callback_arrays(callbacks: Sequence[Any]) -> dict[str, list[np.ndarray]]:
+def callback_arrays(callbacks: Sequence[Callback]) -> dict[str, list[np.ndarray]]:
     """Return the lists of arrays that callbacks hold, such as the best weights of EarlyStopping."""
     return {
         f"callback {number} {name}": value
@@ -193,13 +194,13 @@ def callback_arrays(callbacks: Sequence[Any]) -> dict[str, list[np.ndarray]]:
     }
 
 
-def restore_callback(callback: Any, state: dict[str, Any]) -> None:
+def restore_callback(callback: Callback, state: dict[str, Any]) -> None:
     """Put the attributes of `callback_state` back."""
     for name, value in state.items():
         setattr(callback, name, value)
 
 
-def restore_arrays(callbacks: Sequence[Any], groups: dict[str, list[np.ndarray]]) -> None:
+def restore_arrays(callbacks: Sequence[Callback], groups: dict[str, list[np.ndarray]]) -> None:
     """Put the lists of `callback_arrays` back; other groups are passed over."""
     for group, arrays in groups.items():
         kind, _, rest = group.partition(" ")

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from tlkit._keras.describe import described
+from tlkit._keras.types import Layer
 from tlkit.data.augmentation.geometric import Augmentation
 from tlkit.freezing.head import Head
 from tlkit.freezing.policies import (
@@ -53,7 +54,7 @@ _PLAIN = (int, float, bool, str, type(None))
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
-def encoded(value: Any) -> Any:
+def encoded(value: object) -> Any:
     """Return a setting as JSON data.
 
     Settings of tlkit become ``{"class": "tlkit.UnfreezeTop", "layers": 8, ...}``, Keras objects
@@ -79,15 +80,16 @@ def encoded(value: Any) -> Any:
     name = f"tlkit.{type(value).__name__}"
     if _OWN.get(name) is type(value):
         return {_CLASS: name, **{f.name: encoded(getattr(value, f.name)) for f in fields(value)}}
-    if name == _LAYERS and all(keras_settings(layer) for layer in value.layers):
-        return {_CLASS: name, "layers": encoded(value.layers)}
+    layers = getattr(value, "layers", ())
+    if name == _LAYERS and all(keras_settings(layer) for layer in layers):
+        return {_CLASS: name, "layers": encoded(layers)}
     found = keras_settings(value)
     if found is None:
         return {"text": described(value)}
     return {_CLASS: found[0], **{key: encoded(item) for key, item in found[1].items()}}
 
 
-def decoded(data: Any) -> Any:
+def decoded(data: object) -> Any:
     """Return the setting that `encoded` described; lists become tuples.
 
     Args:
@@ -112,13 +114,13 @@ def decoded(data: Any) -> Any:
         raise ValueError(f"{name} cannot be made from {settings}: {error!r}") from error
 
 
-def _layer_augmentation(layers: Sequence[Any]) -> Any:
+def _layer_augmentation(layers: Sequence[Layer]) -> Any:
     from tlkit.data.augmentation.keras_layers import LayerAugmentation  # loads Keras
 
     return LayerAugmentation(layers)
 
 
-def only_text(data: Any, path: str = "") -> Iterator[tuple[str, str]]:
+def only_text(data: object, path: str = "") -> Iterator[tuple[str, str]]:
     """Yield (path, text) of each setting that `decoded` cannot build again."""
     if isinstance(data, list):
         for label, item in _items(data):
@@ -130,7 +132,7 @@ def only_text(data: Any, path: str = "") -> Iterator[tuple[str, str]]:
             yield from only_text(item, f"{path}.{name}" if path else name)
 
 
-def shown(data: Any) -> str:
+def shown(data: object) -> str:
     """Return encoded settings as the code that makes them; of digests, the first digits."""
     if isinstance(data, list):
         return f"({', '.join(map(shown, data))}{',' * (len(data) == 1)})"
@@ -146,7 +148,7 @@ def shown(data: Any) -> str:
     return f"{data.get(_CLASS, '').rpartition('.')[2]}({', '.join(settings)})"
 
 
-def differences(known: Any, given: Any, path: str = "") -> Iterator[str]:
+def differences(known: object, given: object, path: str = "") -> Iterator[str]:
     """Yield a line for each setting in which two encoded settings differ.
 
     Args:
@@ -167,15 +169,15 @@ def differences(known: Any, given: Any, path: str = "") -> Iterator[str]:
         yield f"{path}: {shown(known)} in the run, {shown(given)} given"
 
 
-def _alike(known: Mapping[str, Any], given: Mapping[str, Any]) -> bool:
+def _alike(known: Mapping[str, object], given: Mapping[str, object]) -> bool:
     return "text" not in known and known.get(_CLASS) == given.get(_CLASS)
 
 
-def _items(data: Sequence[Any]) -> list[tuple[str, Any]]:
+def _items(data: Sequence[object]) -> list[tuple[str, object]]:
     return list(zip(_labels(data), data, strict=True))
 
 
-def _labels(data: Sequence[Any]) -> list[str]:
+def _labels(data: Sequence[object]) -> list[str]:
     """Return what to call each item of a list: its name where it has one, else its number."""
     names = [item.get("name") if isinstance(item, Mapping) else None for item in data]
     return [repr(name or number) for number, name in enumerate(names)]

@@ -14,6 +14,7 @@ import numpy as np
 from tlkit._disk.atomic import remove_parts
 from tlkit._disk.digests import file_digest
 from tlkit._disk.records import Record
+from tlkit._keras.types import Model
 from tlkit.errors import LearningRateError, RunDirectoryError
 from tlkit.learning_rate.curve import LRCurve
 from tlkit.learning_rate.finder import ExponentialLRFinder
@@ -82,7 +83,7 @@ class RunDirectory:
         except (OSError, ValueError) as error:
             raise _unusable(self.root, f"settings.json cannot be read: {error}") from error
 
-    def open(self, settings: dict[str, Any], *, resume: bool) -> None:
+    def open(self, settings: Mapping[str, object], *, resume: bool) -> None:
         """Write the settings, or compare them with those of the run that is to be resumed.
 
         Raises:
@@ -132,7 +133,7 @@ class RunDirectory:
         safe = safe[:_LONGEST_NAME]
         return StageFiles(self.root / "stages" / f"{number:02d}-{safe}")
 
-    def save_model(self, model: Any) -> None:
+    def save_model(self, model: Model) -> None:
         """Write ``model.keras``, once: the model of a finished run does not change any more."""
         if not self.model.is_file():
             with written(self.model) as part:
@@ -205,7 +206,7 @@ class StageFiles:
         return dict(found)
 
     def finish(
-        self, model: Any, result: StageResult, snapshots: Mapping[int, Snapshot] | None = None
+        self, model: Model, result: StageResult, snapshots: Mapping[int, Snapshot] | None = None
     ) -> None:
         """Write the weights, then the result that says the stage is finished."""
         with written(self.weights) as part:
@@ -226,7 +227,7 @@ class StageFiles:
         return {file.name: file_digest(file) for file in files if file.is_file()}
 
 
-def _compared(settings: dict[str, Any]) -> dict[str, Any]:
+def _compared(settings: Mapping[str, object]) -> dict[str, Any]:
     return {name: value for name, value in settings.items() if name != PLACES}
 
 

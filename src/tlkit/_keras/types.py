@@ -1,0 +1,172 @@
+"""What tlkit uses of Keras's objects, as protocols: Keras ships no types of its own.
+
+Only what the code asks for is named, so that anything that behaves like it will do, and a checker
+finds where tlkit asks for more. Arguments are positional where Keras calls them differently from
+class to class.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:  # listing backbones loads no NumPy
+    from numpy.typing import ArrayLike, NDArray
+
+Shape = tuple[int | None, ...]
+# Figures of an epoch or a batch, as callbacks get them.
+Logs = Mapping[str, float]
+
+
+class Tensor(Protocol):
+    """A symbolic tensor, or one of the backend."""
+
+    @property
+    def shape(self) -> Shape:
+        """Sides; None for those that are not fixed."""
+
+    @property
+    def dtype(self) -> Any:
+        """Type of its numbers: text in Keras, an object in some backends."""
+
+
+class Variable(Tensor, Protocol):
+    """A weight, or a state such as a generator of random numbers."""
+
+    @property
+    def path(self) -> str:
+        """Where it stands in its model."""
+
+    def assign(self, value: ArrayLike, /) -> object:
+        """Give it a value."""
+
+    def __array__(self) -> NDArray[Any]: ...
+
+
+class Operation(Protocol):
+    """A node of a model's graph: a layer, or a function of ``keras.ops``."""
+
+    @property
+    def name(self) -> str:
+        """Its name in the model."""
+
+    @property
+    def input(self) -> Tensor | Sequence[Tensor]:
+        """What goes in, in the first graph that it stands in."""
+
+    @property
+    def output(self) -> Tensor | Sequence[Tensor]:
+        """What comes out there."""
+
+
+class Layer(Operation, Protocol):
+    """A layer; every model is one too."""
+
+    trainable: bool
+
+    @property
+    def weights(self) -> Sequence[Variable]:
+        """All weights."""
+
+    @property
+    def trainable_weights(self) -> Sequence[Variable]:
+        """Those that training changes."""
+
+    @property
+    def variables(self) -> Sequence[Variable]:
+        """All weights, and the states of random numbers."""
+
+    def __call__(self, given: Any, /, *, training: bool | None = None) -> Any:
+        """Run it on tensors, in whatever structure it takes."""
+
+    def get_config(self) -> dict[str, Any]:
+        """Return its settings."""
+
+    def get_weights(self) -> list[NDArray[Any]]:
+        """Return the values of its weights."""
+
+
+class Predictor(Protocol):
+    """What can be asked about a batch of images; every model can."""
+
+    def predict_on_batch(self, batch: Any, /) -> Any:
+        """Return the outputs for one batch."""
+
+
+class Model(Layer, Predictor, Protocol):
+    """A ``keras.Model`` of one input and one output."""
+
+    @property
+    def layers(self) -> Sequence[Layer]:
+        """Its layers, not those of the models in it."""
+
+    @property
+    def inputs(self) -> Sequence[Tensor]:
+        """Symbolic tensors that go in."""
+
+    @property
+    def outputs(self) -> Sequence[Tensor]:
+        """Symbolic tensors that come out."""
+
+    @property
+    def input_shape(self) -> Shape:
+        """Of a batch."""
+
+    @property
+    def output_shape(self) -> Shape:
+        """Of a batch."""
+
+    def set_weights(self, weights: Sequence[NDArray[Any]], /) -> None:
+        """Put values into its weights."""
+
+    def load_weights(self, file: Path, /) -> None:
+        """Read its weights from a file."""
+
+    @property
+    def operations(self) -> Sequence[Operation]:
+        """Its layers and the functions between them, in the order of the graph."""
+
+    def save_weights(self, file: Path, /) -> None:
+        """Write its weights into a file."""
+
+    def save(self, file: Path, /) -> None:
+        """Write it into a file."""
+
+    def compile(self, *settings: object, **named: object) -> None:
+        """Say how it is trained."""
+
+    def fit(self, *data: object, **settings: object) -> Any:
+        """Train it."""
+
+
+class Optimizer(Protocol):
+    """A ``keras.optimizers.Optimizer``."""
+
+    learning_rate: Any
+
+    @property
+    def variables(self) -> Sequence[Variable]:
+        """Its moments and counters."""
+
+
+class Callback(Protocol):
+    """A ``keras.callbacks.Callback``: what a training asks at its marks."""
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        """Called before the first epoch."""
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Called after each epoch."""
+
+
+class HasModel(Protocol):
+    """What holds a model, as a `TrainingResult` does."""
+
+    @property
+    def model(self) -> Predictor:
+        """The model."""
+
+
+# What is asked about may be a model, or what training gave.
+ModelOrResult = Predictor | HasModel
