@@ -144,7 +144,7 @@ def exports_at_once(exported: tuple[str, Path], monkeypatch: pytest.MonkeyPatch)
             zipfile.ZipFile(whole).extractall(file.parent)
 
     for module in ("onnx", "openvino"):
-        monkeypatch.setattr(f"tlkit.features.{module}.write_export", export)
+        monkeypatch.setattr(f"tlkit.features.engines.{module}.write_export", export)
     return asked
 
 
