@@ -322,7 +322,7 @@ def test_run_of_another_version_is_not_resumed(
     data: tlkit.ImageDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun(trainer(head_stage(), run_dir=tmp_path), data)
-    monkeypatch.setattr(tlkit, "__version__", "9.0")
+    monkeypatch.setattr("tlkit.training.run_dir.run_settings.version", lambda _: "9.0")
     with pytest.raises(RunDirectoryError, match=r"\n  tlkit: '.*' in the run, '9.0' given\n"):
         trainer(head_stage(), run_dir=tmp_path).fit(data, resume=True, verbose=0)
 
