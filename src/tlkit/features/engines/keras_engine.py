@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tlkit._keras.types import Model, Tensor
 from tlkit._plugins.hooks import hookimpl
 from tlkit.features.engines.engine import EngineSpec
 
@@ -15,7 +16,11 @@ PAD_TO = 8
 
 
 class KerasEngine:
-    """The trunk run by Keras itself; always there.
+    """The trunk run by Keras itself, one image after the other inside one compiled function.
+
+    In a batch, a row depends by a rounding error on its place, differently on each processor: a
+    convolution's kernels treat the last rows otherwise than the first. Alone, it is a function of
+    its image; and alone its activations stay in the cache, so that it takes no longer.
 
     Args:
         trunk: A built keras.Model.
@@ -23,8 +28,8 @@ class KerasEngine:
 
     name = "keras"
 
-    def __init__(self, trunk: Any) -> None:
-        self._trunk = trunk
+    def __init__(self, trunk: Model) -> None:
+        self._one_by_one = _one_by_one(trunk)
 
     def run(self, images: np.ndarray) -> np.ndarray:
         """Return the trunk's float32 output for images, in batches of a few sizes."""
@@ -36,11 +41,33 @@ class KerasEngine:
         full_size = -(-len(images) // PAD_TO) * PAD_TO
         padding = [(0, full_size - len(images))] + [(0, 0)] * (images.ndim - 1)
         full = np.pad(images, padding).astype("float32", copy=False)
-        output: np.ndarray = np.asarray(self._trunk.predict_on_batch(full), "float32")
+        output: np.ndarray = np.asarray(self._one_by_one.predict_on_batch(full), "float32")
         return output[: len(images)]
 
 
-def _made(trunk: Any, stem: Path) -> KerasEngine:  # noqa: ARG001 - Keras keeps no file
+def _one_by_one(trunk: Model) -> Model:
+    """Return a model of batches that runs a trunk on each image alone."""
+    import keras
+
+    class OneByOne(keras.Model):  # type: ignore[misc]
+        def __init__(self) -> None:
+            # float32, or Keras would round the images to the precision of a global policy.
+            super().__init__(name=f"{trunk.name}_one_by_one", dtype="float32")
+            self.trunk = trunk
+
+        def call(self, images: Tensor) -> Tensor:
+            def alone(image: Any) -> Tensor:
+                output: Tensor = self.trunk(image[None], training=False)[0]
+                return output
+
+            outputs: Tensor = keras.ops.map(alone, images)
+            return outputs
+
+    model: Model = OneByOne()
+    return model
+
+
+def _made(trunk: Model, stem: Path) -> KerasEngine:  # noqa: ARG001 - Keras keeps no file
     return KerasEngine(trunk)
 
 
