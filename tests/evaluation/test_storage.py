@@ -96,6 +96,24 @@ def test_what_is_no_evaluation_is_refused(full: Evaluation, tmp_path: Path, kind
         Evaluation.load(file)
 
 
+def test_a_flipped_byte_is_found_or_does_no_harm(tmp_path: Path) -> None:
+    file = tmp_path / "validation.npz"
+    digests = np.arange(64, dtype=np.uint8).reshape(2, 32)
+    Evaluation.from_predictions(
+        [0, 1], np.eye(2), image_names=["a", "b"], image_digests=digests
+    ).save(file)
+    whole, known = file.read_bytes(), Evaluation.load(file)
+    for place, byte in enumerate(whole):
+        file.write_bytes(whole[:place] + bytes([byte ^ 1 << place % 8]) + whole[place + 1 :])
+        try:
+            read = Evaluation.load(file)
+        except EvaluationError:
+            continue
+        for name in ("y_true", "probabilities", "image_digests", "image_names", "class_names"):
+            same = np.array_equal(getattr(read, name), getattr(known, name))
+            assert same, f"the flip of byte {place} changed {name}"
+
+
 def test_a_file_with_labels_of_other_classes_is_refused_by_its_name(tmp_path: Path) -> None:
     file = tmp_path / "validation.npz"
     Evaluation.from_predictions([0, 1], np.eye(2)).save(file)

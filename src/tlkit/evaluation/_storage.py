@@ -21,7 +21,8 @@ _TEXTS = ("class_names", "image_names")
 # What reading a file that is cut, changed or something else ends in.
 _DAMAGE = (
     *(OSError, EOFError, ValueError, LookupError, TypeError, AttributeError),
-    *(zipfile.BadZipFile, MemoryError),  # a changed header can ask for any amount of memory
+    # A changed header can ask for any amount of memory, a password, or a compression of its own.
+    *(zipfile.BadZipFile, MemoryError, RuntimeError),
 )
 
 Stored = NDArray[np.generic] | Sequence[str] | None
@@ -38,8 +39,9 @@ def write_arrays(path: str | PathLike[str], content: Mapping[str, Stored]) -> No
         EvaluationError: It cannot be written.
     """
     file = Path(path)
-    about = json.dumps({**_FORMAT, **{key: content[key] for key in _TEXTS}})
     arrays: dict[str, Any] = {key: content[key] for key in _ARRAYS if content[key] is not None}
+    texts = {key: content[key] for key in _TEXTS}
+    about = json.dumps({**_FORMAT, "arrays": list(arrays), **texts})
     try:
         with whole_file(file) as part, part.open("wb") as stream:
             np.savez(stream, about=np.frombuffer(about.encode("ascii"), np.uint8), **arrays)
@@ -61,11 +63,10 @@ def read_arrays(path: str | PathLike[str]) -> dict[str, Any]:
             about = json.loads(found["about"].tobytes())
             if {key: about[key] for key in _FORMAT} != _FORMAT:
                 raise ValueError(f"it says {about['format']!r}, version {about['version']!r}")
-            # A damaged name would else make an array one that was never known.
-            unknown = set(found.files) - {"about", *_ARRAYS}
-            if unknown:
-                raise ValueError(f"it holds {sorted(unknown)} besides")
             arrays = {key: found[key] for key in _ARRAYS if key in found.files}
+            # In a damaged archive a name can be lost, and its array would be one never known.
+            if list(arrays) != about.get("arrays", list(arrays)):
+                raise ValueError(f"it says that it holds {about['arrays']}")
             return {**arrays, **{key: about[key] for key in _TEXTS}}
     except FileNotFoundError as error:
         raise EvaluationError(
