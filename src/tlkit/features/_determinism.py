@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from tlkit._keras.random_states import random_states
 from tlkit.errors import EngineError
 
 
@@ -23,7 +24,7 @@ def check_steady(trunk: Any, sample: Callable[[], np.ndarray]) -> None:
     Raises:
         EngineError: Names the first layer whose output differs.
     """
-    drawing = list(_drawing(trunk))
+    drawing = [layer for layer in trunk.layers if random_states(layer)]
     if not drawing:
         return
     images = sample().astype("float32")
@@ -39,14 +40,6 @@ def check_steady(trunk: Any, sample: Callable[[], np.ndarray]) -> None:
                 "computed once and kept. Let it draw in training only, or unfreeze it: then it "
                 "runs anew in every epoch."
             )
-
-
-def _drawing(trunk: Any) -> Iterator[Any]:
-    """Yield the layers that hold random states: variables that are no weights."""
-    for layer in trunk.layers:
-        known = {id(weight) for weight in layer.weights}
-        if any(id(variable) not in known for variable in layer.variables):
-            yield layer
 
 
 def _differs(model: Any, images: np.ndarray) -> bool:

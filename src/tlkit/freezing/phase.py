@@ -12,9 +12,10 @@ import numpy as np
 
 from tlkit._keras.graph import CutPoint, cut_points, split
 from tlkit._keras.layers import inner_layers, leaf_layers
+from tlkit._keras.random_states import random_states
 from tlkit.errors import CutError, FrozenChangedError, PolicyError, TrainingError
 from tlkit.freezing.policies import Policy, is_batch_norm
-from tlkit.freezing.whole_model import Parts, seeds
+from tlkit.freezing.whole_model import Parts
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,7 @@ def _still_inside(layers: Iterable[Any]) -> tuple[Any, ...]:
 
 def _cut_below(model: Any, live: Collection[Any]) -> tuple[CutPoint | None, str]:
     """Return the last cut point before anything that trains or draws random numbers."""
-    moving = {id(layer) for layer in live if layer.trainable_weights or seeds(layer)}
+    moving = {id(layer) for layer in live if layer.trainable_weights or random_states(layer)}
     try:
         points = cut_points(model)
     except CutError as error:
@@ -163,7 +164,7 @@ def _without_noise(tail: Any, frozen: Collection[Any]) -> Any:
     Keras leaves no way to say so for a single layer: ``trainable=False`` does not stop dropout,
     and ``training=False`` in the call of a Functional model is overruled by ``fit``.
     """
-    noisy = {id(layer) for layer in frozen if seeds(layer)}
+    noisy = {id(layer) for layer in frozen if random_states(layer)}
     if not any(id(layer) in noisy for layer in leaf_layers(tail)):
         return tail
 

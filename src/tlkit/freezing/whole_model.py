@@ -11,6 +11,7 @@ from typing import Any
 import keras
 
 from tlkit._keras.layers import leaf_layers
+from tlkit._keras.random_states import random_states
 from tlkit._seeds import stream_seed
 from tlkit.backbones.build import Backbone, ImageSize, build_backbone
 from tlkit.errors import ImageSizeError
@@ -65,16 +66,10 @@ def assemble(
     return Parts(model, below, above)
 
 
-def seeds(layer: Any) -> list[Any]:
-    """Return the variables from which a layer draws random numbers in training, as dropout does."""
-    known = {id(weight) for weight in layer.weights}
-    return [variable for variable in layer.variables if id(variable) not in known]
-
-
 def seed_noise(layers: Iterable[Any], seed: int, stage: str) -> None:
     """Let all that layers draw in a stage follow from (seed, stage) and not from stages before."""
     for layer in layers:
-        for number, variable in enumerate(seeds(layer)):
+        for number, variable in enumerate(random_states(layer)):
             start = stream_seed(seed, f"noise of {layer.name} in {stage}", sample=number) % 2**31
             variable.assign([start, 0])
 
