@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from tlkit._keras.layers import inner_layers
+from tlkit._keras.layers import inner_layers, operations_of
 
 PLAIN = (int, float, bool, str, type(None))
 _EMPTY = CellType()  # of a name that has no value yet
@@ -112,7 +112,7 @@ def _all(parts: Iterable[Any]) -> Iterator[Any]:
 
     for part in parts:
         if isinstance(part, keras.Model) and not _is_own(type(part)):
-            yield from _all(getattr(part, "operations", part.layers))
+            yield from _all(operations_of(part))
         elif hasattr(part, "__dict__"):
             yield part
             if _is_own(type(part)):

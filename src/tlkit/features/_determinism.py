@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tlkit._keras.graph import Graph
 from tlkit._keras.random_states import random_states
 from tlkit.errors import EngineError
 
@@ -24,16 +25,17 @@ def check_steady(trunk: Any, sample: Callable[[], np.ndarray]) -> None:
     Raises:
         EngineError: Names the first layer whose output differs.
     """
-    drawing = [layer for layer in trunk.layers if random_states(layer)]
-    if not drawing:
+    if not any(random_states(layer) for layer in trunk.layers):
         return
     images = sample().astype("float32")
     if not _differs(trunk, images):
         return
     import keras
 
-    for layer in drawing:
-        if _differs(keras.Model(trunk.inputs[0], layer.output), images):
+    graph = Graph.of(trunk)
+    for step in graph.steps:
+        layer = step.operation
+        if random_states(layer) and _differs(keras.Model(graph.source, step.output), images):
             raise EngineError(
                 f"The layer {layer.name!r} ({type(layer).__name__}) of the frozen part "
                 f"{trunk.name!r} draws random numbers at inference, so its output cannot be "

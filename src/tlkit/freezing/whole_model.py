@@ -5,11 +5,13 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import keras
 
+from tlkit._keras.graph import Graph
 from tlkit._keras.layers import leaf_layers
 from tlkit._keras.random_states import random_states
 from tlkit._seeds import stream_seed
@@ -31,6 +33,18 @@ class Parts:
     model: Any
     backbone: tuple[Any, ...]
     head: tuple[Any, ...]
+    # Phases cut again and again at a few places. What cutting adds to the layers' memory of calls
+    # stays there, so each tail is cut off once.
+    tails: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    @cached_property
+    def graph(self) -> Graph:
+        """The model as a flat list of steps, models inside it laid open.
+
+        Raises:
+            CutError: It is not one that can be read so.
+        """
+        return Graph.of(self.model)
 
     @property
     def layers(self) -> tuple[Any, ...]:
