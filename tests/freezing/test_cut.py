@@ -112,7 +112,7 @@ def two_levels_deep() -> Any:
     image = keras.Input((16, 16, 3), name="outermost")
     middle = as_one_layer()
     middle = keras.Model([middle.input], [middle.output])
-    return keras.Model([image], layers.ReLU(name="end")(middle([image * 1.0 - 0.0])))
+    return keras.Model(image, layers.ReLU(name="end")(middle([image * 1.0 - 0.0])))
 
 
 def in_a_sequential() -> Any:
