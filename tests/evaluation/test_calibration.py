@@ -16,12 +16,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
+from scipy.special import softmax as softmax_along
 
 import tlkit
 import tlkit.testing
 from tlkit import Calibration, Evaluation, calibrate
 from tlkit.errors import EvaluationError
-from tlkit.evaluation.calibration.temperature_scaling import fitted_temperature, softmax
+from tlkit.evaluation.calibration.temperature_scaling import fitted_temperature
+
+
+def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of each row."""
+    return np.asarray(softmax_along(logits, axis=1))
 
 
 def noisy(temperature: float, images: int = 3000, classes: int = 4) -> Evaluation:
@@ -56,6 +62,14 @@ def test_the_temperature_is_that_of_a_plain_search() -> None:
     ours = fitted_temperature(given_.probabilities, given_.y_true)
     assert ours == pytest.approx(best, rel=1e-5)
     assert loss(ours) <= loss(best) + 1e-15
+
+
+@pytest.mark.parametrize("times", [0.4, 1.0, 2.0, 3.0])
+def test_the_temperature_is_exact_to_eight_digits(times: float) -> None:
+    # What Newton's method found; and logits times k are best at k times the temperature.
+    given_ = noisy(times)
+    found = fitted_temperature(given_.probabilities, given_.y_true)
+    assert found == pytest.approx(times * 1.0160371393287266, rel=1e-8)
 
 
 @settings(deadline=None)

@@ -90,6 +90,27 @@ def softmax_as_layer(model: Any) -> Any:
     return keras.Model(model.inputs[0], keras.layers.Softmax()(logits))
 
 
+def layers_called_again_with_a_new_end(model: Any) -> Any:
+    """Its layers behind another, one by one: each layer has been in a model before."""
+    import keras
+
+    def again(x: Any, *names: str) -> Any:
+        for name in names:
+            x = model.get_layer(name)(x)
+        return x
+
+    image = keras.Input((SIZE, SIZE, 3))
+    x = again(keras.layers.RandomFlip()(image), "preprocess", "stem_conv", "stem_bn", "stem_relu")
+    x = again(x, "down_conv", "down_bn", "down_relu")
+    y = again(x, "block_conv", "block_bn", "block_relu", "block_drop")
+    x = model.get_layer("block_add")([x, y])
+    x = again(x, "top_conv", "top_bn", "top_relu", "head_pool", "head_dense_1", "head_dropout_1")
+    dense = keras.layers.Dense(3, "softmax")
+    outputs = dense(x)
+    dense.set_weights(model.get_layer("probabilities").get_weights())
+    return keras.Model(image, outputs)
+
+
 def test_heat_is_the_formula_of_the_paper(images: NDArray[np.uint8]) -> None:
     """Worked out by hand for pooling and one Dense layer, where the gradient is its kernel."""
     import keras
@@ -151,6 +172,7 @@ def own_gradient(backend: str, cut: Any, features: Any, chosen: Any) -> Any:
         stem_as_sequential,
         trunk_and_head_as_layers,
         softmax_as_layer,
+        layers_called_again_with_a_new_end,
     ],
 )
 def test_heat_is_the_same_however_the_model_is_put_together(

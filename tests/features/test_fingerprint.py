@@ -224,7 +224,7 @@ def test_every_process_finds_the_same_code(tmp_path: Path) -> None:
         "    def call(self, x):\n        return x if str(x) in {'a', 'b', 'c'} else x + 1\n"
     )
     program = (
-        "import keras; from own import Own; from tlkit._keras.layer_code import own_code\n"
+        "import keras; from own import Own; from tlkit._keras.user_code import own_code\n"
         "image = keras.Input((4, 4, 3)); model = keras.Model(image, Own()(image))\n"
         "print(*own_code(model.operations))"
     )

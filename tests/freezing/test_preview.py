@@ -200,4 +200,8 @@ def test_nested_model_is_previewed_layer_by_layer() -> None:
     shown = tlkit.UnfreezeTop(layers=3).preview(outer)
     assert shown.layer_count == len(list(leaf_layers(inner)))
     assert shown.phases[0].trained_layers == ("three_conv",)
-    assert "no trunk: 'outer' holds the model 'small' as a layer" in str(shown)
+    assert shown.phases[0].cut is not None
+    assert shown.phases[0].cut.name == "join"
+    assert "cut: behind 'join'" in str(shown)
+    flat = tlkit.UnfreezeTop(layers=3).preview(small_network())
+    assert flat.phases[0] == shown.phases[0]

@@ -123,12 +123,20 @@ def rewrites_itself() -> Any:
 
 
 def nested(image: Any, weights: str | None) -> Any:
-    """Use the network as one layer of another."""
+    """Use the network as one layer of another, which is no fault."""
     import keras
 
     inner = keras.Input(image.shape[1:])
     network = tiny_backbone().build(inner, weights)
     return keras.Model(keras.utils.get_source_inputs(image), network(image))
+
+
+def used_twice(image: Any, weights: str | None) -> Any:
+    """Use one layer in two places."""
+    import keras
+
+    network, again = tiny_backbone().build(image, weights), keras.layers.ReLU(name="again")
+    return keras.Model(network.inputs[0], again(again(network.outputs[0])))
 
 
 def two_streams(image: Any, weights: str | None) -> Any:
@@ -171,11 +179,11 @@ def nameless_initializer() -> Any:
     return keras.layers.Conv2D(12, 1, use_bias=False, kernel_initializer=_small)
 
 
-def nested_and_nameless(image: Any, weights: str | None) -> Any:
+def used_twice_and_nameless(image: Any, weights: str | None) -> Any:
     """Two faults in one."""
     import keras
 
-    network = nested(image, weights)
+    network = used_twice(image, weights)
     return keras.Model(network.inputs[0], nameless_initializer()(network.outputs[0]))
 
 

@@ -83,10 +83,10 @@ MORE_FAULTS: dict[str, tuple[str, BackboneSpec, str]] = {
         broken.ends_with(broken.root),
         "At its smallest size, 8, and with random weights some features are not finite numbers",
     ),
-    "a nested model": (
+    "a layer used twice": (
         "trunk_and_tail",
-        broken.spoilt(broken.nested),
-        "holds the model .* as a layer, so its inside cannot be cut",
+        broken.spoilt(broken.used_twice),
+        "uses the layer 'again' in more than one place, so it cannot be cut",
     ),
     "a layer of its own inside others": (
         "stock_layers",

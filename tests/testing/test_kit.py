@@ -42,7 +42,7 @@ NAMES = (
     "input_range",
     "spec_figures",
 )
-REASON = "the network is published as one block"
+REASON = "the network is published with one layer in two places"
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def error() -> BackboneCheckError:
         raise RuntimeError("no facts today")
 
     waived = {"stock_layers": "all are our own", "trunk_and_tail": REASON}
-    spec = broken.spoilt(broken.nested_and_nameless)
+    spec = broken.spoilt(broken.used_twice_and_nameless)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("tlkit.testing._checks.figures._wrong_facts", no_facts)
         with pytest.raises(BackboneCheckError) as caught:
@@ -65,6 +65,11 @@ def report_of(error: BackboneCheckError) -> CheckReport:
     """The report that comes with an error."""
     assert error.report is not None
     return error.report
+
+
+def test_network_that_is_one_layer_of_the_backbone_passes_every_check() -> None:
+    report = check_backbone(broken.spoilt(broken.nested))
+    assert {result.outcome for result in report.results} == {"passed"}
 
 
 def test_tiny_backbone_passes_every_check() -> None:

@@ -38,6 +38,21 @@ def small_network(size: int = SIZE, dropout: float | None = None) -> Any:
     return keras.Model(image, _block(x, 8, 2, "three"), name="small")
 
 
+def nested_network() -> Any:
+    """The small network as one layer, two levels deep, called as Keras's guide calls it."""
+    image, inner = keras.Input((SIZE, SIZE, 3), name="photo"), keras.Input((SIZE, SIZE, 3))
+    middle = keras.Model(inner, small_network()(inner, training=False), name="middle")
+    return keras.Model(image, middle(image * 1.0, training=False), name="outer")
+
+
+def every_layer(model: Any) -> list[Any]:
+    """The layers of a model, those of models inside it in their place."""
+    found = []
+    for layer in model.layers:
+        found += every_layer(layer) if isinstance(layer, keras.Model) else [layer]
+    return found
+
+
 def _block(x: Any, filters: int, strides: int, name: str) -> Any:
     kernel = keras.initializers.HeNormal(seed=len(name))
     x = layers.Conv2D(
@@ -103,11 +118,11 @@ def train_whole_model(
 ) -> None:
     """Train a whole model as the Keras guide does it: ``fit`` over images, all layers run.
 
-    Nothing of tlkit is in it but what is drawn at random: the order of the images, the augmented
+    Models inside it stay what they are: layers. Nothing of tlkit is in it but what is drawn at random: the order of the images, the augmented
     pixels, and where dropout starts.
     """
-    seed_noise(model.layers, seed, stage.name)
-    for layer in model.layers:
+    seed_noise(every_layer(model), seed, stage.name)
+    for layer in every_layer(model):
         layer.trainable = layer.name in trained or layer.name in HEAD
     given: Any = stage.optimizer
     optimizer = keras.optimizers.Adam if given == "adam" else given

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -11,11 +12,13 @@ import pytest
 
 import tlkit
 from tests.training.conftest import (
+    SIZE,
     AtEpoch,
     AtStart,
     assembled,
     head_stage,
     layer_weights,
+    nested_network,
     small_network,
     top_stage,
     trainer,
@@ -23,6 +26,7 @@ from tests.training.conftest import (
 )
 from tlkit.errors import FrozenChangedError
 from tlkit.freezing.head import Head
+from tlkit.freezing.phase import prepare
 from tlkit.testing import tiny_backbone
 
 BATCH_NORMS = ("stem_bn", "down_bn", "block_bn", "top_bn")
@@ -92,7 +96,7 @@ def test_dropout_that_is_unfrozen_acts(data: tlkit.ImageDataset) -> None:
     assert noise > 0
 
 
-def nested_network() -> Any:
+def noisy_nested_network() -> Any:
     """A network with dropout, used as one layer of another."""
     image = keras.Input((16, 16, 3))
     return keras.Model(image, small_network(dropout=0.5)(image), name="outer")
@@ -101,19 +105,76 @@ def nested_network() -> Any:
 def test_dropout_that_is_frozen_inside_a_nested_model_does_not_act(
     data: tlkit.ImageDataset,
 ) -> None:
-    noise, result = noise_of(nested_network, only("one_conv"), data)
+    noise, result = noise_of(noisy_nested_network, only("one_conv"), data)
     assert result.stages[0].cut is None
     assert noise == 0
+    noise, result = noise_of(noisy_nested_network, only("two_conv"), data)
+    assert result.stages[0].cut == "one_relu"
+    assert noise == 0
+    noise, _ = noise_of(noisy_nested_network, only("two_conv", "two_drop"), data)
+    assert noise > 0
 
 
-def test_nested_model_is_trained_without_a_trunk_and_says_why(data: tlkit.ImageDataset) -> None:
-    start = weights_of(assembled(nested_network, Head(), None).model)
-    stage = head_stage(policy=only("three_conv"))
-    result = trainer(stage, backbone=nested_network).fit(data, verbose=0)
+def test_nested_model_gets_a_trunk_and_stays_what_the_user_built(
+    data: tlkit.ImageDataset, tmp_path: Path
+) -> None:
+    start = weights_of(assembled(noisy_nested_network, Head(), None).model)
+    stages = (head_stage(), head_stage(name="top", policy=only("three_conv")))
+    result = trainer(*stages, backbone=noisy_nested_network).fit(data, verbose=0)
     end = weights_of(result.model)
     moved = {path.split("/")[-2] for path in start if not np.array_equal(start[path], end[path])}
     assert moved == {"three_conv", "probabilities"}
-    assert any("holds the model 'small' as a layer" in note for note in result.stages[0].notes)
+    assert [stage.cut for stage in result.stages] == ["head_pool", "join"]
+    assert not any("no trunk" in note for stage in result.stages for note in stage.notes)
+    result.model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert [layer.name for layer in loaded.layers][1:] == [
+        "small",
+        "head_pool",
+        "head_dropout",
+        "probabilities",
+    ]
+    images = data.load(range(4), SIZE)
+    assert np.array_equal(loaded.predict_on_batch(images), result.model.predict_on_batch(images))
+
+
+def test_nested_model_with_a_call_of_its_own_is_trained_without_a_trunk_and_says_why(
+    data: tlkit.ImageDataset,
+) -> None:
+    def doubling() -> Any:
+        class Doubling(keras.Model):  # type: ignore[misc]
+            def call(self, x: Any, training: Any = None, mask: Any = None) -> Any:
+                return 2 * super().call(x, training=training, mask=mask)
+
+        image, small = keras.Input((SIZE, SIZE, 3)), small_network()
+        return keras.Model(image, Doubling(small.input, small.output, name="own")(image))
+
+    start = weights_of(assembled(doubling, Head(), None).model)
+    result = trainer(head_stage(policy=only("three_conv")), backbone=doubling).fit(data, verbose=0)
+    end = weights_of(result.model)
+    moved = {path.split("/")[-2] for path in start if not np.array_equal(start[path], end[path])}
+    assert moved == {"three_conv", "probabilities"}
+    assert result.stages[0].cut is None
+    assert any("holds the model 'own' as a layer" in note for note in result.stages[0].notes)
+
+
+@pytest.mark.parametrize("backbone", [small_network, nested_network])
+def test_layers_do_not_gather_calls_from_phase_to_phase(backbone: Any) -> None:
+    parts = assembled(backbone, Head(), None)
+
+    def calls() -> int:
+        # Keras tells a layer's calls in no public way, and they are what would fill the memory.
+        return sum(len(layer._inbound_nodes) for layer in parts.layers)
+
+    def all_phases() -> None:
+        for epoch in range(4):
+            policy = tlkit.GradualUnfreeze(groups=3)
+            prepare(parts, policy(parts.backbone, epoch), policy)
+
+    all_phases()
+    after_one = calls()
+    all_phases()
+    assert calls() == after_one
 
 
 def attentive_network() -> Any:

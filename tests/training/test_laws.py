@@ -17,6 +17,7 @@ import tlkit
 from tests.training.conftest import (
     assembled,
     largest_difference,
+    nested_network,
     same_weights,
     small_network,
     train_whole_model,
@@ -129,16 +130,17 @@ def test_what_must_be_frozen_is_frozen_to_the_bit(
     ),
     seed=st.integers(0, 2**31),
     augmented=st.booleans(),
+    backbone=st.sampled_from([small_network, nested_network]),
 )
 def test_trunk_and_tail_train_what_the_whole_model_would(
-    policy: Any, seed: int, augmented: bool
+    policy: Any, seed: int, augmented: bool, backbone: Any
 ) -> None:
     (stage,) = stages([(policy, 2, augmented)])
     stage = dataclasses.replace(stage, keep_best=None)
     data, head = tiny_dataset(24), Head(dropout=0.2)
-    result = trainer(stage, backbone=small_network, engine="keras", head=head, seed=seed).fit(
+    result = trainer(stage, backbone=backbone, engine="keras", head=head, seed=seed).fit(
         data, verbose=0
     )
-    plain = assembled(small_network, head, None, seed=seed).model
+    plain = assembled(backbone, head, None, seed=seed).model
     train_whole_model(plain, result.stages[0].trained_layers, data, stage, seed=seed)
     assert largest_difference(plain, result.model) <= ROUNDING

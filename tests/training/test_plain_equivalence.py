@@ -14,7 +14,9 @@ from tests.training.conftest import (
     HEAD,
     SIZE,
     assembled,
+    every_layer,
     largest_difference,
+    nested_network,
     small_network,
     train_whole_model,
     trainer,
@@ -47,7 +49,8 @@ def difference(
     result = run.fit(data, verbose=0)
     assert result.stages[0].cut is not None, "nothing was cut off, so nothing is proved"
     change = max(float(np.abs(start[path] - w).max()) for path, w in weights_of(plain).items())
-    expected = {name for name in (*trained, *HEAD) if plain.get_layer(name).trainable_weights}
+    inside = {layer.name: layer for layer in every_layer(plain)}
+    expected = {name for name in (*trained, *HEAD) if inside[name].trainable_weights}
     assert set(result.stages[0].trained_layers) == expected
     return largest_difference(plain, result.model), change
 
@@ -58,6 +61,7 @@ def stage(policy: Any = None, **settings: Any) -> tlkit.Stage:
     return tlkit.Stage("proof", policy=policy or tlkit.FreezeAll(), **given)
 
 
+@pytest.mark.parametrize("backbone", [small_network, nested_network])
 @pytest.mark.parametrize(
     ("policy", "trained", "augmentation"),
     [
@@ -74,9 +78,9 @@ def stage(policy: Any = None, **settings: Any) -> tlkit.Stage:
     ids=["frozen", "frozen-augmented", "partly", "partly-augmented", "partly-batch-norm"],
 )
 def test_trunk_and_tail_train_what_the_whole_model_trains(
-    policy: Any, trained: tuple[str, ...], augmentation: tlkit.Augmentation | None
+    policy: Any, trained: tuple[str, ...], augmentation: tlkit.Augmentation | None, backbone: Any
 ) -> None:
-    apart, changed = difference(small_network, trained, stage(policy, augmentation=augmentation))
+    apart, changed = difference(backbone, trained, stage(policy, augmentation=augmentation))
     assert changed > 0.01, "nothing was trained"
     assert apart <= ROUNDING, f"largest difference of a weight {apart:.1e}"
 

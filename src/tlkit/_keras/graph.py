@@ -1,11 +1,19 @@
-"""Cut points of a model, and a model cut in two: trunk and tail."""
+"""A model's graph, inner models laid open: its cut points, and the model cut in two at one.
+
+What can be laid open can be cut: a network that is one layer of the model, as in Keras's own guide
+to transfer learning, is cut inside. Trunk and tail hold the model's own layers.
+"""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
+from tlkit._keras._steps import Step as Step
+from tlkit._keras._steps import can_be_read, flat_steps
+from tlkit._keras.layers import leaf_layers
 from tlkit.errors import CutError
 
 
@@ -15,7 +23,7 @@ class CutPoint:
 
     Args:
         name: The layer whose output that tensor is.
-        index: Position of that layer in ``model.operations``, which is in topological order.
+        index: Position of that layer's call in ``Graph.steps``, which is in topological order.
         shape: Shape of the tensor without its batch axis; None where it is not fixed.
     """
 
@@ -30,19 +38,141 @@ class CutPoint:
         return math.prod(sides) if len(sides) == len(self.shape) else None
 
 
-def cut_points(model: Any) -> tuple[CutPoint, ...]:
-    """Return every cut point of a Functional model, from the input to the output.
-
-    In topological order, an operation is a cut point where no edge jumps over it: then every
-    path from input to output passes through it (it dominates the output). The input and the output
-    themselves are none, as there would be nothing before or behind them.
+@dataclass(frozen=True)
+class Graph:
+    """A model as a flat list of steps between one input tensor and one output tensor.
 
     Args:
-        model: A built keras.Model with one input and one output. A keras.Sequential in it stays
-            whole; other nested models are refused.
+        name: The model's.
+        source: The symbolic input tensor; the model's own where nothing had to be laid open.
+        steps: The calls of layers and operations in topological order.
+        output: The symbolic output tensor.
+    """
 
-    Raises:
-        CutError: The model's graph is not one that can be cut; says why.
+    name: str
+    source: Any
+    steps: tuple[Step, ...]
+    output: Any
+
+    @classmethod
+    def of(cls, model: Any, *, inner: bool = True) -> Graph:
+        """Read a model's graph.
+
+        Args:
+            model: A built keras.Model, Functional or Sequential, with one input and one output.
+            inner: Whether models that it holds as layers are laid open, those in them too. One
+                stays whole where it has several inputs or outputs, a ``call`` of its own, or a
+                layer whose name occurs elsewhere in the model.
+
+        Raises:
+            CutError: The model is of another kind.
+        """
+        if not can_be_read(model):
+            raise CutError(
+                f"{model.name!r} is not a Functional or Sequential model with one input and one "
+                "output, so it cannot be cut into trunk and tail."
+            )
+        return cls(model.name, *flat_steps(model, inner=inner))
+
+    @cached_property
+    def bottlenecks(self) -> tuple[int, ...]:
+        """Positions of the steps through whose single output everything flows, but for the last.
+
+        In topological order these are the steps that no edge jumps over: then every path from
+        input to output passes through them (they dominate the output).
+        """
+        import keras
+
+        furthest = {id(x): index for index, step in enumerate(self.steps) for x in step.inputs}
+        reach = furthest.get(id(self.source), 0)
+        found = []
+        for index, step in enumerate(self.steps[:-1]):
+            if index >= reach and not isinstance(step.output, (list, tuple, dict)):
+                found.append(index)
+            outputs = keras.tree.flatten(step.output)
+            reach = max(reach, *(furthest.get(id(x), index) for x in outputs))
+        return tuple(found)
+
+    @cached_property
+    def cut_points(self) -> tuple[CutPoint, ...]:
+        """Every cut point, from the input to the output.
+
+        The input and the output themselves are none, as there would be nothing before or behind
+        them.
+
+        Raises:
+            CutError: A layer is used twice, or a model inside has a ``call`` of its own.
+        """
+        self._check()
+        steps = [(index, self.steps[index]) for index in self.bottlenecks]
+        return tuple(
+            CutPoint(step.operation.name, index, tuple(step.output.shape[1:]))
+            for index, step in steps
+        )
+
+    def trunk(self, at: str) -> Any:
+        """Return the model from the input to a cut point.
+
+        Args:
+            at: Name of the layer after which to cut; one of `cut_points`.
+
+        Raises:
+            CutError: There is no cut point of that name.
+        """
+        import keras
+
+        return keras.Model(self.source, self._tensor(at), name=f"{self.name}_trunk")
+
+    def tail(self, at: str) -> Any:
+        """Return the model from a cut point to the output.
+
+        Keras adds the calls from there on to the layers' memory, each time anew.
+
+        Args:
+            at: As for `trunk`.
+
+        Raises:
+            CutError: There is no cut point of that name.
+        """
+        import keras
+
+        return keras.Model(self._tensor(at), self.output, name=f"{self.name}_tail")
+
+    def _tensor(self, at: str) -> Any:
+        points = {point.name: point for point in self.cut_points}
+        if at not in points:
+            names = list(points)
+            known = f"run from {names[0]!r} to {names[-1]!r}" if names else "are none at all"
+            raise CutError(
+                f"{self.name!r} has no cut point {at!r}. Its {len(names)} cut points {known}; "
+                "tlkit._keras.graph.cut_points(model) lists them."
+            )
+        return self.steps[points[at].index].output
+
+    def _check(self) -> None:
+        import keras
+
+        seen: set[int] = set()
+        for step in self.steps:
+            operation = step.operation
+            if isinstance(operation, keras.Model) and not can_be_read(operation):
+                raise CutError(
+                    f"{self.name!r} holds the model {operation.name!r} as a layer, and that is not "
+                    "a Functional or Sequential model with one input and one output, so it cannot "
+                    "be cut. Build it of Keras layers, as keras.Model(inputs, outputs)."
+                )
+            for leaf in leaves(operation):
+                if id(leaf) in seen:
+                    raise CutError(
+                        f"{self.name!r} uses the layer {leaf.name!r} in more than one place, so it "
+                        "cannot be cut into trunk and tail. Build it afresh, with a layer for each "
+                        "place."
+                    )
+                seen.add(id(leaf))
+
+
+def cut_points(model: Any) -> tuple[CutPoint, ...]:
+    """Return every cut point of a model; see `Graph.cut_points`.
 
     Example:
         >>> import tlkit.testing
@@ -50,22 +180,14 @@ def cut_points(model: Any) -> tuple[CutPoint, ...]:
         >>> [point.name for point in cut_points(tlkit.testing.tiny_model())][:3]
         ['preprocess', 'stem_conv', 'stem_bn']
     """
-    operations = _operations(model)
-    furthest = _furthest_consumers(model, operations)
-    points = []
-    reach = 0
-    for index, operation in enumerate(operations[:-1]):
-        if 0 < index >= reach and not isinstance(operation.output, (list, tuple, dict)):
-            points.append(CutPoint(operation.name, index, tuple(operation.output.shape[1:])))
-        reach = max(reach, furthest[index])
-    return tuple(points)
+    return Graph.of(model).cut_points
 
 
 def split(model: Any, at: str) -> tuple[Any, Any]:
     """Cut a model in two that share its layers: ``tail(trunk(x))`` equals ``model(x)``.
 
     Args:
-        model: A built Functional keras.Model.
+        model: As for `Graph.of`.
         at: Name of the layer after which to cut; one of `cut_points`.
 
     Returns:
@@ -75,67 +197,12 @@ def split(model: Any, at: str) -> tuple[Any, Any]:
     Raises:
         CutError: There is no cut point of that name.
     """
+    graph = Graph.of(model)
+    return graph.trunk(at), graph.tail(at)
+
+
+def leaves(operation: Any) -> list[Any]:
+    """Return the layers in a step: those of a model that stays whole, or the step's own."""
     import keras
 
-    points = cut_points(model)
-    names = [point.name for point in points]
-    if at not in names:
-        known = f"run from {names[0]!r} to {names[-1]!r}" if names else "are none at all"
-        raise CutError(
-            f"{model.name!r} has no cut point {at!r}. Its {len(names)} cut points {known}; "
-            "tlkit._keras.graph.cut_points(model) lists them."
-        )
-    tensor = model.operations[points[names.index(at)].index].output
-    trunk = keras.Model(model.inputs[0], tensor, name=f"{model.name}_trunk")
-    return trunk, keras.Model(tensor, model.outputs[0], name=f"{model.name}_tail")
-
-
-def _operations(model: Any) -> list[Any]:
-    import keras
-
-    if not hasattr(model, "operations") or len(model.inputs) != 1 or len(model.outputs) != 1:
-        raise CutError(
-            f"{model.name!r} is not a Functional model with one input and one output, so it "
-            "cannot be cut into trunk and tail."
-        )
-    # A Sequential, of which ConvNeXt's stem is one, is cut around: it stays whole.
-    nested = [
-        op.name
-        for op in model.operations
-        if isinstance(op, keras.Model) and not isinstance(op, keras.Sequential)
-    ]
-    if nested:
-        raise CutError(
-            f"{model.name!r} holds the model {nested[0]!r} as a layer, so its inside cannot be "
-            "cut. Build it on the outer input instead, for example with "
-            "keras.applications.Xception(input_tensor=x)."
-        )
-    return list(model.operations)
-
-
-def _furthest_consumers(model: Any, operations: list[Any]) -> list[int]:
-    """Return for each operation the position of the last one that reads its output."""
-    import keras
-
-    position = {
-        id(tensor): index
-        for index, operation in enumerate(operations)
-        for tensor in keras.tree.flatten(operation.output)
-    }
-    if id(model.outputs[0]) not in position:
-        raise _used_twice(model, operations[-1])
-    furthest = list(range(len(operations)))
-    for index, operation in enumerate(operations):
-        for tensor in [] if index == 0 else keras.tree.flatten(operation.input):
-            if id(tensor) not in position:
-                raise _used_twice(model, operation)
-            furthest[position[id(tensor)]] = index
-    return furthest
-
-
-def _used_twice(model: Any, operation: Any) -> CutError:
-    """A layer's second use is where Keras shows a tensor that is not its first output."""
-    return CutError(
-        f"{model.name!r} uses a layer in more than one place or model, seen at {operation.name!r}, "
-        "so it cannot be cut into trunk and tail. Build it afresh, with a layer for each place."
-    )
+    return list(leaf_layers(operation)) if isinstance(operation, keras.Model) else [operation]

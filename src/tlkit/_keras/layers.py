@@ -32,3 +32,11 @@ def inner_layers(layer: Any) -> Iterator[Any]:
             seen.add(id(value))
             yield value
             waiting += vars(value).values()
+
+
+def operations_of(model: Any) -> list[Any]:
+    """Return the layers of a model, and where it knows them the functions of keras.ops between.
+
+    A Sequential model knows only its layers.
+    """
+    return list(getattr(model, "operations", None) or model.layers)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from tlkit._keras.graph import Graph
+from tlkit._keras.random_states import random_states
 from tlkit.errors import EngineError
 
 
@@ -23,30 +25,23 @@ def check_steady(trunk: Any, sample: Callable[[], np.ndarray]) -> None:
     Raises:
         EngineError: Names the first layer whose output differs.
     """
-    drawing = list(_drawing(trunk))
-    if not drawing:
+    if not any(random_states(layer) for layer in trunk.layers):
         return
     images = sample().astype("float32")
     if not _differs(trunk, images):
         return
     import keras
 
-    for layer in drawing:
-        if _differs(keras.Model(trunk.inputs[0], layer.output), images):
+    graph = Graph.of(trunk)
+    for step in graph.steps:
+        layer = step.operation
+        if random_states(layer) and _differs(keras.Model(graph.source, step.output), images):
             raise EngineError(
                 f"The layer {layer.name!r} ({type(layer).__name__}) of the frozen part "
                 f"{trunk.name!r} draws random numbers at inference, so its output cannot be "
                 "computed once and kept. Let it draw in training only, or unfreeze it: then it "
                 "runs anew in every epoch."
             )
-
-
-def _drawing(trunk: Any) -> Iterator[Any]:
-    """Yield the layers that hold random states: variables that are no weights."""
-    for layer in trunk.layers:
-        known = {id(weight) for weight in layer.weights}
-        if any(id(variable) not in known for variable in layer.variables):
-            yield layer
 
 
 def _differs(model: Any, images: np.ndarray) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tlkit._keras.layer_code import own_code
+from tlkit._keras.user_code import own_code
 
 _NO_EFFECT = ("name", "seed", "trainable", "activity_regularizer")
 _NO_EFFECT_ENDINGS = ("_initializer", "_regularizer", "_constraint")

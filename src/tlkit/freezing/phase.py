@@ -10,11 +10,12 @@ from typing import Any
 import keras
 import numpy as np
 
-from tlkit._keras.graph import CutPoint, cut_points, split
+from tlkit._keras.graph import CutPoint, leaves
 from tlkit._keras.layers import inner_layers, leaf_layers
+from tlkit._keras.random_states import random_states
 from tlkit.errors import CutError, FrozenChangedError, PolicyError, TrainingError
 from tlkit.freezing.policies import Policy, is_batch_norm
-from tlkit.freezing.whole_model import Parts, seeds
+from tlkit.freezing.whole_model import Parts
 
 
 @dataclass(frozen=True)
@@ -75,9 +76,9 @@ def prepare(parts: Parts, chosen: Collection[Any], policy: Policy) -> Phase:
         layer.trainable = id(layer) in picked
     if getattr(policy, "batch_norm", "train") == "frozen":
         frozen += _still_inside(layer for layer in chosen if not is_batch_norm(layer))
-    cut, note = _cut_below(parts.model, live)
-    trunk, tail = split(parts.model, cut.name) if cut else (None, _twin(parts.model))
-    phase = Phase(_without_noise(tail, frozen), trunk, cut, note, live, frozen)
+    cut, note = _cut_below(parts, live)
+    trunk, tail = _trunk_and_tail(parts, cut, frozen)
+    phase = Phase(tail, trunk, cut, note, live, frozen)
     _check_trainable(phase)
     return phase
 
@@ -128,42 +129,45 @@ def _still_inside(layers: Iterable[Any]) -> tuple[Any, ...]:
     return norms
 
 
-def _cut_below(model: Any, live: Collection[Any]) -> tuple[CutPoint | None, str]:
+def _cut_below(parts: Parts, live: Collection[Any]) -> tuple[CutPoint | None, str]:
     """Return the last cut point before anything that trains or draws random numbers."""
-    moving = {id(layer) for layer in live if layer.trainable_weights or seeds(layer)}
+    moving = {id(layer) for layer in live if layer.trainable_weights or random_states(layer)}
     try:
-        points = cut_points(model)
+        points = parts.graph.cut_points
     except CutError as error:
         return None, f"no trunk: {error}"
-    operations = model.operations
-    end = min(
-        i for i, operation in enumerate(operations) if moving & set(map(id, _leaves(operation)))
-    )
+    operations = [step.operation for step in parts.graph.steps]
+    end = min(i for i, x in enumerate(operations) if moving & set(map(id, leaves(x))))
     # A trunk without weights is preprocessing only: running it again costs less than reading it.
     start = next((i for i, x in enumerate(operations) if getattr(x, "weights", None)), end)
     below = [point for point in points if start <= point.index < end and point.floats]
     return (below[-1] if below else None), ""
 
 
-def _twin(model: Any) -> Any:
-    """Return a model of the same layers, so that compiling it leaves the whole model as it is.
+def _trunk_and_tail(
+    parts: Parts, cut: CutPoint | None, frozen: Collection[Any]
+) -> tuple[Any | None, Any]:
+    """Return the trunk, if there is a cut, and a new model of what follows, without noise.
 
-    The whole model would otherwise be saved with an optimizer that plain Keras may not know.
+    It is new although it is the same for all phases of a cut, so that compiling it leaves others
+    as they are: the whole model would be saved with an optimizer that plain Keras may not know.
     """
-    return keras.Model(model.inputs[0], model.outputs[0], name=model.name)
+    noisy = frozenset(id(layer) for layer in frozen if random_states(layer))
+    place = (cut, noisy)
+    if place not in parts.tails:
+        tail = parts.graph.tail(cut.name) if cut else parts.model
+        parts.tails[place] = _without_noise(tail, noisy)
+    tail = parts.tails[place]
+    trunk = parts.graph.trunk(cut.name) if cut else None
+    return trunk, keras.Model(tail.inputs[0], tail.outputs[0], name=tail.name)
 
 
-def _leaves(operation: Any) -> list[Any]:
-    return list(leaf_layers(operation)) if isinstance(operation, keras.Model) else [operation]
-
-
-def _without_noise(tail: Any, frozen: Collection[Any]) -> Any:
+def _without_noise(tail: Any, noisy: Collection[int]) -> Any:
     """Return the tail with its frozen dropout held still: frozen means inference.
 
     Keras leaves no way to say so for a single layer: ``trainable=False`` does not stop dropout,
     and ``training=False`` in the call of a Functional model is overruled by ``fit``.
     """
-    noisy = {id(layer) for layer in frozen if seeds(layer)}
     if not any(id(layer) in noisy for layer in leaf_layers(tail)):
         return tail
 

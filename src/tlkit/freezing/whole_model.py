@@ -5,12 +5,15 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import keras
 
+from tlkit._keras.graph import Graph
 from tlkit._keras.layers import leaf_layers
+from tlkit._keras.random_states import random_states
 from tlkit._seeds import stream_seed
 from tlkit.backbones.build import Backbone, ImageSize, build_backbone
 from tlkit.errors import ImageSizeError
@@ -30,6 +33,18 @@ class Parts:
     model: Any
     backbone: tuple[Any, ...]
     head: tuple[Any, ...]
+    # Phases cut again and again at a few places. What cutting adds to the layers' memory of calls
+    # stays there, so each tail is cut off once.
+    tails: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    @cached_property
+    def graph(self) -> Graph:
+        """The model as a flat list of steps, models inside it laid open.
+
+        Raises:
+            CutError: It is not one that can be read so.
+        """
+        return Graph.of(self.model)
 
     @property
     def layers(self) -> tuple[Any, ...]:
@@ -65,16 +80,10 @@ def assemble(
     return Parts(model, below, above)
 
 
-def seeds(layer: Any) -> list[Any]:
-    """Return the variables from which a layer draws random numbers in training, as dropout does."""
-    known = {id(weight) for weight in layer.weights}
-    return [variable for variable in layer.variables if id(variable) not in known]
-
-
 def seed_noise(layers: Iterable[Any], seed: int, stage: str) -> None:
     """Let all that layers draw in a stage follow from (seed, stage) and not from stages before."""
     for layer in layers:
-        for number, variable in enumerate(seeds(layer)):
+        for number, variable in enumerate(random_states(layer)):
             start = stream_seed(seed, f"noise of {layer.name} in {stage}", sample=number) % 2**31
             variable.assign([start, 0])
 

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tlkit._keras.random_states import random_states
 from tlkit._keras.types import Layer
 from tlkit._seeds import stream_seed
 from tlkit.errors import DataError
@@ -124,7 +125,7 @@ class _Seeded(keras.Model):  # type: ignore[misc]
         for layer in layers:
             layer(image)  # builds it
         self._parts = layers
-        self._count = sum(len(_states(layer)) for layer in layers)
+        self._count = sum(len(random_states(layer)) for layer in layers)
 
     def run(self, image: NDArray[np.float32], start: int) -> NDArray[np.float32]:
         """Return the changed image, whose random states are drawn from ``start``."""
@@ -136,7 +137,7 @@ class _Seeded(keras.Model):  # type: ignore[misc]
     def call(self, inputs: tuple[Any, Any]) -> Any:
         """Return the changed image, drawn anew although Keras calls this at inference."""
         x, states = inputs
-        drawn = [state for layer in self._parts for state in _states(layer)]
+        drawn = [state for layer in self._parts for state in random_states(layer)]
         fixed = [
             (state, keras.ops.cast(states[0, number], state.dtype))
             for number, state in enumerate(drawn)
@@ -152,7 +153,7 @@ def _with_states_at_zero(layers: tuple[Any, ...], image: NDArray[np.float32]) ->
 
     Not compiled: a compiled draw from elsewhere would be the same each time, and pass unseen.
     """
-    for state in (state for layer in layers for state in _states(layer)):
+    for state in (state for layer in layers for state in random_states(layer)):
         state.assign(np.zeros(state.shape, state.dtype))
     x: Any = image
     for layer in layers:
@@ -166,12 +167,6 @@ def _flat(layer: Layer | Sequence[Layer]) -> Iterator[Any]:
             yield from _flat(inner)
     else:
         yield layer
-
-
-def _states(layer: Layer) -> list[Any]:
-    """Return the states of a layer's seed generators: its variables that are no weights."""
-    weights = {id(weight) for weight in layer.weights}
-    return [variable for variable in layer.variables if id(variable) not in weights]
 
 
 def _told(config: object) -> str:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import keras
+import numpy as np
 
-from tlkit.errors import EvaluationError
-from tlkit.evaluation.calibration.temperature_scaling import SMALLEST
+from tlkit._keras.graph import Graph
+from tlkit._keras.layers import operations_of
+from tlkit.errors import CutError, EvaluationError
+
+# float32 gives zero below about 1e-38: what was lost there is taken for this much.
+SMALLEST = float(np.finfo(np.float32).tiny)
 
 
 def check_softmax(model: Any) -> None:
@@ -47,51 +51,57 @@ def with_temperature(model: Any, temperature: float) -> Any:
     Returns:
         A ``keras.Model`` with the same inputs, float32 probabilities.
     """
-    given = _logits(model)
-    if given is None:
+    import keras
+
+    graph = _own_graph(model)
+    logits = _logits(graph)
+    if graph is None or logits is None:
         given = keras.Input(batch_shape=model.input_shape, dtype=model.inputs[0].dtype)
         inputs, probabilities = given, model(given)
         known = keras.ops.maximum(keras.ops.cast(probabilities, "float32"), SMALLEST)
         logits = keras.ops.log(known)
     else:
-        inputs, logits = model.inputs, given
+        inputs = graph.source
     # float32 also under mixed precision: a softmax in float16 loses small probabilities.
     scaled = keras.layers.Rescaling(1 / temperature, name="temperature", dtype="float32")(logits)
     output = keras.layers.Softmax(name="calibrated_probabilities", dtype="float32")(scaled)
     return keras.Model(inputs, output, name=f"{model.name}_calibrated")
 
 
-def _logits(model: Any) -> Any:
+def _logits(graph: Graph | None) -> Any:
     """The tensor before the model's softmax, or None where it is not in the model's own graph."""
-    last = _operations(model)[-1]
-    try:
-        own = model.outputs[0] is last.output
-        given = last.input
-    except (AttributeError, ValueError):  # a subclassed model, or a layer that is called twice
+    last = graph.steps[-1] if graph is not None and graph.steps else None
+    if last is None or len(last.inputs) != 1 or _ending(last.operation) != "softmax":
         return None
-    if not own or _ending(last) != "softmax" or isinstance(given, (list, tuple, dict)):
-        return None
-    if isinstance(last, keras.layers.Dense):
+    import keras
+
+    operation, (given,) = last.operation, last.inputs
+    if isinstance(operation, keras.layers.Dense):
         # The same layer without its softmax, as a copy: the model must stay as it is.
-        plain = keras.layers.Dense.from_config({**last.get_config(), "activation": "linear"})
+        plain = keras.layers.Dense.from_config({**operation.get_config(), "activation": "linear"})
         logits = plain(given)
-        plain.set_weights(last.get_weights())
+        plain.set_weights(operation.get_weights())
         return logits
-    over_classes = getattr(last, "axis", -1) in (-1, 1)
-    simple = type(last).__name__ in ("Softmax", "Activation")  # a layer, or keras.ops.softmax
+    over_classes = getattr(operation, "axis", -1) in (-1, 1)
+    simple = type(operation).__name__ in ("Softmax", "Activation")  # a layer, or keras.ops.softmax
     return given if simple and over_classes else None
 
 
-def _operations(model: Any) -> Any:
-    """The layers of a model, and where it knows them the functions of keras.ops between them."""
-    return getattr(model, "operations", None) or model.layers
+def _own_graph(model: Any) -> Graph | None:
+    """The model's graph, models inside it left whole: they are saved as they were built."""
+    try:
+        return Graph.of(model, inner=False)
+    except CutError:
+        return None
 
 
 def _last(model: Any) -> Any:
     """What a model ends with, also of a model that ends in a model."""
+    import keras
+
     last = model
-    while isinstance(last, keras.Model) and _operations(last):
-        last = _operations(last)[-1]
+    while isinstance(last, keras.Model) and operations_of(last):
+        last = operations_of(last)[-1]
     return last
 
 
@@ -99,6 +109,8 @@ def _ending(operation: Any) -> str | None:
     """Name of the activation, or None where there is none that is known."""
     if type(operation).__name__ == "Softmax":
         return "softmax"
+    import keras
+
     activation = getattr(operation, "activation", None)
     name = None if activation is None else keras.activations.serialize(activation)
     return name if isinstance(name, str) else None

@@ -11,12 +11,15 @@ from tlkit._keras.types import Model, ModelOrResult
 from tlkit._printing import Printed
 from tlkit.errors import EvaluationError
 from tlkit.evaluation.arrays import Floats, Ints
+from tlkit.evaluation.calibration.calibrated_model import (
+    SMALLEST,
+    check_softmax,
+    with_temperature,
+)
 from tlkit.evaluation.evaluation import Evaluation, evaluate
 from tlkit.evaluation.metrics.per_image import true_probability
 from tlkit.evaluation.predict import LabelledImages, model_of
 
-# float32 gives zero below about 1e-38: what was lost there is taken for this much.
-SMALLEST = float(np.finfo(np.float32).tiny)
 _RANGE = (1e-2, 1e2)  # of temperatures; beyond, the data do not tell one
 
 
@@ -121,8 +124,6 @@ def calibrate(
     """
     model: Any = None if model_or_result is None else model_of(model_or_result)
     if model is not None:
-        from tlkit.evaluation.calibration.calibrated_model import check_softmax, with_temperature
-
         check_softmax(model)
     if isinstance(dataset_or_evaluation, Evaluation):
         before = dataset_or_evaluation
@@ -139,9 +140,9 @@ def calibrate(
 def fitted_temperature(probabilities: Floats, labels: Ints) -> float:
     """The temperature with the lowest mean log loss.
 
-    The loss is convex in ``b = 1 / T``. Newton's method in ``log b`` finds where its slope,
-    ``mean over images of sum_c p_c z_c - z_true``, is zero; a step that would leave what is known
-    to hold the zero is halved into it.
+    The loss is convex in ``b = 1 / T``. Where it is lowest its slope is zero,
+    ``mean over images of sum_c p_c z_c - z_true``; Brent's method finds that in ``log b``, to the
+    last digits, which a search for the lowest loss does not: about it the loss is flat.
 
     Args:
         probabilities: Shape (n, classes), rows sum to one.
@@ -150,28 +151,19 @@ def fitted_temperature(probabilities: Floats, labels: Ints) -> float:
     Raises:
         EvaluationError: If the lowest loss is not between 0.01 and 100.
     """
+    from scipy.optimize import brentq
+    from scipy.special import softmax
+
     logits = np.log(np.maximum(probabilities, SMALLEST))
     wanted = float(true_probability(logits, labels).mean())
+
+    def slope(log_inverse: float) -> float:
+        rows = softmax(logits * np.exp(log_inverse), axis=1)
+        return float(np.einsum("nc,nc->n", rows, logits).mean()) - wanted
+
     high, low = (-float(np.log(temperature)) for temperature in _RANGE)
-    _check_range(_slope(logits, wanted, low)[0], _slope(logits, wanted, high)[0], len(labels))
-    at = 0.0
-    for _ in range(100):
-        slope, bend = _slope(logits, wanted, at)
-        low, high = (at, high) if slope < 0 else (low, at)
-        step = at - slope / bend if bend > 0 else low
-        before, at = at, step if low < step < high else (low + high) / 2
-        if abs(at - before) < 1e-12:
-            break
-    return float(np.exp(-at))
-
-
-def _slope(logits: Floats, wanted: float, log_inverse: float) -> tuple[float, float]:
-    """Slope of the loss in ``b``, and how it changes with ``log b``: b times the variance of z."""
-    inverse = float(np.exp(log_inverse))
-    rows = softmax(logits * inverse)
-    means = np.einsum("nc,nc->n", rows, logits)
-    squares = np.einsum("nc,nc,nc->n", rows, logits, logits)
-    return float(means.mean()) - wanted, inverse * float((squares - means**2).mean())
+    _check_range(slope(low), slope(high), len(labels))
+    return float(np.exp(-brentq(slope, low, high, xtol=1e-12)))
 
 
 def _check_range(at_hottest: float, at_coldest: float, images: int) -> None:
@@ -190,17 +182,13 @@ def _check_range(at_hottest: float, at_coldest: float, images: int) -> None:
         )
 
 
-def softmax(logits: Floats) -> Floats:
-    """``exp(z) / sum exp(z)`` of each row, shape (n, classes)."""
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
-
-
 def _scaled(found: Evaluation, temperature: float) -> Evaluation:
+    from scipy.special import softmax
+
     logits = np.log(np.maximum(found.probabilities, SMALLEST))
     return Evaluation.from_predictions(
         found.y_true,
-        softmax(logits / temperature),
+        softmax(logits / temperature, axis=1),
         found.class_names,
         image_names=found.image_names,
         image_digests=found.image_digests,

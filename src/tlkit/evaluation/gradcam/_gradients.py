@@ -8,14 +8,13 @@ leaves exactly the negative gradient in them.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from tlkit.evaluation.gradcam.feature_map import Cut
+from tlkit.evaluation.gradcam.feature_map import Cut
 
 
 class Gradients:

@@ -10,7 +10,8 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from tlkit.errors import EvaluationError
+from tlkit._keras.graph import Graph, Step
+from tlkit.errors import CutError, EvaluationError
 
 # Of what a model can end with, these turn scores into probabilities.
 _PROBABILITIES: dict[str, Callable[[Any], Any]] = {
@@ -51,15 +52,6 @@ class Cut:
         return self.after(features, training=False)
 
 
-@dataclass(frozen=True)
-class _Step:
-    """One operation of a model: what went in first, and what came out, as symbolic tensors."""
-
-    operation: Any
-    given: Any
-    output: Any
-
-
 def cut_at_features(model: Any, image: NDArray[Any], layer: str | None = None) -> Cut:
     """Cut a model at a feature map.
 
@@ -72,89 +64,44 @@ def cut_at_features(model: Any, image: NDArray[Any], layer: str | None = None) -
     Raises:
         EvaluationError: There is no such layer or feature map, or the model cannot be cut.
     """
-    source, steps = _steps(model)
-    scores, ending = _scores(steps[-1])
-    for step in reversed(steps):
-        if layer not in (None, step.operation.name) or not _is_map(step.output):
-            continue
-        try:
-            after = keras.Model(step.output, scores)
-        except ValueError:  # a path runs past it: not everything flows through this tensor
-            continue
-        height, width, channels = _fixed(step.output, image, source)
-        before = keras.Model(source, step.output)
-        cut = Cut(step.operation.name, (height, width, channels), before, after, ending)
-        _check(cut, model, image)
-        return cut
-    raise _no_map(model, steps, layer)
+    graph = _graph(model)
+    flowing = [graph.steps[index] for index in reversed(graph.bottlenecks)]
+    maps = [step for step in flowing if _is_map(step.output)]
+    step = next((step for step in maps if layer in (None, step.operation.name)), None)
+    if step is None:
+        raise _no_map(graph, layer)
+    scores, ending = _scores(graph.steps[-1])
+    height, width, channels = _fixed(step.output, image, graph.source)
+    before, after = keras.Model(graph.source, step.output), keras.Model(step.output, scores)
+    cut = Cut(step.operation.name, (height, width, channels), before, after, ending)
+    _check(cut, model, image)
+    return cut
 
 
-def _steps(model: Any) -> tuple[Any, list[_Step]]:
-    """The model's input and its operations in topological order, those of inner models too."""
-    if not model.built or len(model.inputs or ()) != 1 or len(model.outputs or ()) != 1:
+def _graph(model: Any) -> Graph:
+    try:
+        return Graph.of(model)
+    except CutError as error:
         raise EvaluationError(
             f"{model.name!r} is not a built Functional or Sequential model with one input and one "
             "output, so it cannot be cut at a feature map."
-        )
-    operations = list(getattr(model, "operations", ()))
-    inner = any(isinstance(operation, keras.Model) for operation in operations)
-    if operations and not inner and operations[-1].output is model.outputs[0]:
-        # Nothing is called anew: the model's own tensors will do.
-        return model.inputs[0], [_Step(op, op.input, op.output) for op in operations[1:]]
-    return _laid_open(model)
+        ) from error
 
 
-def _laid_open(model: Any) -> tuple[Any, list[_Step]]:
-    """The same as one flat graph, in which every layer is called once more on new tensors."""
-    steps: list[_Step] = []
-
-    def call(layer: Any, *given: Any, **more: Any) -> Any:
-        tensors = keras.tree.flatten(given)
-        single = len(tensors) == 1 and keras.backend.is_keras_tensor(tensors[0])
-        if isinstance(layer, keras.Sequential) and single:
-            (output,) = tensors
-            for inner in layer.layers:
-                if not isinstance(inner, keras.layers.InputLayer):
-                    output = call(inner, output)
-            return output
-        if isinstance(layer, keras.Model) and hasattr(layer, "operations") and single:
-            # Only its calls are of use: the clone itself is on tensors of its own.
-            keras.models.clone_model(
-                layer,
-                _as_input(layer, tensors[0]),
-                clone_function=lambda same: same,
-                call_function=call,
-            )
-            return steps[-1].output
-        output = layer(*given, **more)
-        steps.append(_Step(layer, given[0] if given else None, output))
-        return output
-
-    shape = model.inputs[0].shape
-    source = keras.Input(batch_shape=shape, dtype=model.inputs[0].dtype)
-    call(model, source)
-    return source, steps
-
-
-def _as_input(model: Any, tensor: Any) -> Any:
-    """A tensor in the structure that a model wants: one of ``inputs=[x]`` wants a list."""
-    return keras.tree.pack_sequence_as(getattr(model, "input", tensor), [tensor])
-
-
-def _scores(last: _Step) -> tuple[Any, str]:
+def _scores(last: Step) -> tuple[Any, str]:
     """The tensor before the softmax, and the softmax's name."""
     operation = last.operation
     if type(operation).__name__ in ("Softmax", "Sigmoid"):  # a layer, or keras.ops
-        return last.given, type(operation).__name__.lower()
+        return last.inputs[0], type(operation).__name__.lower()
     activation = getattr(operation, "activation", None)
     ending = keras.activations.serialize(activation) if activation is not None else "linear"
     if ending not in _PROBABILITIES:
         return last.output, "linear"
     if isinstance(operation, keras.layers.Activation):
-        return last.given, ending
+        return last.inputs[0], ending
     # The same layer without its activation, as a copy: the model must stay as it is.
     plain = type(operation).from_config({**operation.get_config(), "activation": "linear"})
-    scores = plain(last.given)
+    scores = plain(last.inputs[0])
     plain.set_weights(operation.get_weights())
     return scores, ending
 
@@ -178,7 +125,9 @@ def _check(cut: Cut, model: Any, image: NDArray[Any]) -> None:
     scores = cut.scores(cut.features(image))
     turn = _PROBABILITIES.get(cut.ending)
     parts = scores if turn is None else _array(turn(keras.ops.convert_to_tensor(scores)))
-    whole = _array(keras.tree.flatten(model(_as_input(model, image), training=False))[0])
+    # One of ``inputs=[x]`` wants a list.
+    given = keras.tree.pack_sequence_as(getattr(model, "input", image), [image])
+    whole = _array(keras.tree.flatten(model(given, training=False))[0])
     if not np.allclose(parts, whole, rtol=_TOLERANCE, atol=_TOLERANCE):
         raise EvaluationError(
             f"{model.name!r} cut at {cut.layer!r} gives {parts.ravel()[:3]}, and the whole model "
@@ -187,16 +136,16 @@ def _check(cut: Cut, model: Any, image: NDArray[Any]) -> None:
         )
 
 
-def _no_map(model: Any, steps: list[_Step], layer: str | None) -> EvaluationError:
-    known = [step.operation.name for step in steps if _is_map(step.output)]
+def _no_map(graph: Graph, layer: str | None) -> EvaluationError:
+    known = [step.operation.name for step in graph.steps if _is_map(step.output)]
     listed = f"{', '.join(known[-5:])} (the last of {len(known)})" if known else "none"
     if layer is None:
         return EvaluationError(
-            f"{model.name!r} has no feature map of shape (n, h, w, channels) through which "
+            f"{graph.name!r} has no feature map of shape (n, h, w, channels) through which "
             f"everything flows; layers with a feature map: {listed}."
         )
     return EvaluationError(
-        f"layer={layer!r} gives no feature map of {model.name!r} through which everything flows; "
+        f"layer={layer!r} gives no feature map of {graph.name!r} through which everything flows; "
         f"layers with one: {listed}."
     )
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 
+from tlkit._keras.optimizers import inner_optimizers
 from tlkit.errors import LearningRateError
 
 
@@ -23,26 +24,19 @@ class RateDial:
     """
 
     def __init__(self, optimizer: Any) -> None:
-        rates = [_settable_rate(group) for group in _groups(optimizer)]
+        rates = [_settable_rate(group) for group in inner_optimizers(optimizer)]
         top = max(rates)
         self.shares = [rate / top for rate in rates] if top > 0 else [1.0] * len(rates)
 
     def turn(self, optimizer: Any, rate: float) -> None:
         """Sets the rate; takes the optimizer anew because Keras may hand out another reference."""
-        for group, share in zip(_groups(optimizer), self.shares, strict=True):
+        for group, share in zip(inner_optimizers(optimizer), self.shares, strict=True):
             group.learning_rate = rate * share
 
 
 def steps_per_update(optimizer: Any) -> int:
     """Training steps that an optimizer takes for one update: its gradient accumulation, or 1."""
-    return max(group.gradient_accumulation_steps or 1 for group in _groups(optimizer))
-
-
-def _groups(optimizer: Any) -> list[Any]:
-    # Under mixed precision Keras wraps the optimizer to scale the loss.
-    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
-    inner = getattr(optimizer, "optimizers", None)
-    return list(inner) if inner else [optimizer]
+    return max(group.gradient_accumulation_steps or 1 for group in inner_optimizers(optimizer))
 
 
 def _settable_rate(optimizer: Any) -> float:

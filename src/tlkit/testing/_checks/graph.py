@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from tlkit._keras.graph import CutPoint, cut_points, split
+from tlkit._keras.graph import CutPoint, Graph
+from tlkit._keras.layers import operations_of
 from tlkit._keras.types import Model, Operation
 from tlkit.errors import CutError
 from tlkit.testing.agreement import expect_same
@@ -26,11 +27,10 @@ SAVED_TOLERANCE = 1e-6
 
 def trunk_and_tail(subject: Subject) -> str:
     """Cut in two at places from bottom to top, it gives what it gives as a whole."""
-    model = subject.model
-    points = _cut_points(model)
+    graph, points = _graph(subject.model)
     chosen = evenly_spaced(points, CUTS)
     for point in chosen:
-        trunk, tail = split(model, point.name)
+        trunk, tail = graph.trunk(point.name), graph.tail(point.name)
         expect_same(
             run(tail, run(trunk, subject.images)),
             subject.features,
@@ -79,9 +79,10 @@ def evenly_spaced(points: Sequence[CutPoint], count: int) -> list[CutPoint]:
     return [points[index] for index in chosen]
 
 
-def _cut_points(model: Model) -> Sequence[CutPoint]:
+def _graph(model: Model) -> tuple[Graph, Sequence[CutPoint]]:
     try:
-        points = cut_points(model)
+        graph = Graph.of(model)
+        points = graph.cut_points
     except CutError as error:
         raise BackboneCheckError(
             f"{error}\nWithout a cut, frozen work is done anew in every epoch."
@@ -92,7 +93,7 @@ def _cut_points(model: Model) -> Sequence[CutPoint]:
         "everything, expected at least one. Without it, frozen work is done anew in every epoch. "
         "Look for a connection that runs from the input past all layers.",
     )
-    return points
+    return graph, points
 
 
 def _saved_and_loaded(model: Model, file: Path) -> Any:
@@ -113,8 +114,7 @@ def _operations(model: Model) -> Iterator[Operation]:
     """Yield layers and operations, those inside models and wrappers too."""
     import keras
 
-    # A Sequential model knows only its layers.
-    for operation in getattr(model, "operations", model.layers):
+    for operation in operations_of(model):
         yield operation
         if isinstance(operation, keras.Model):
             yield from _operations(operation)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tlkit._keras.graph import cut_points
+from tlkit._keras.graph import Graph
 from tlkit._keras.types import Model
 from tlkit.errors import CutError
 from tlkit.testing.agreement import expect_same
@@ -73,14 +73,15 @@ def _input_stage(model: Model) -> Any:
     """Return the part of a model that ends where the network of the plugin begins."""
     import keras
 
-    stages = {operation.name: operation for operation in model.operations}
+    graph = Graph.of(model)
+    stages = {step.operation.name: step for step in graph.steps}
     points = {"preprocess"}
     with suppress(CutError):  # What cannot be cut fails a check of its own.
-        points = {point.name for point in cut_points(model)}
+        points = {point.name for point in graph.cut_points}
     expect(
         "preprocess" in stages and "preprocess" in points,
         "The network reads the raw image around the layer 'preprocess', expected everything to "
         "come through it. Build on input_tensor itself, and take its source only as the input "
         "of the keras.Model that is returned.",
     )
-    return keras.Model(model.inputs[0], stages["preprocess"].output)
+    return keras.Model(graph.source, stages["preprocess"].output)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tlkit._keras.describe import described
-from tlkit._keras.layer_code import own_code
+from tlkit._keras.user_code import own_code
 from tlkit.data.augmentation.transforms import Transform, transformed
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import keras
 import numpy as np
 
+from tlkit._keras.random_states import random_states
 from tlkit._keras.types import Layer
 from tlkit._seeds import stream_seed
 from tlkit.errors import TrainingError
-from tlkit.freezing.whole_model import seeds
 from tlkit.training.stage import Stage
 
 
@@ -59,7 +59,7 @@ class Mixing:
             float32 images and shares of the classes ``(n, classes)``.
         """
         start = stream_seed(self._seed, f"mix in {self._stage}", epoch, int(indices[0]))
-        for number, variable in enumerate(seeds(self._layer)):
+        for number, variable in enumerate(random_states(self._layer)):
             variable.assign([(start + number) % 2**31, 0])
         batch = {
             "images": pixels.astype("float32"),

@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 
+from tlkit._keras.optimizers import inner_optimizers
 from tlkit.errors import TrainingError
 from tlkit.freezing.policies import is_batch_norm
 from tlkit.freezing.whole_model import Parts
@@ -73,8 +74,7 @@ def layer_depths(parts: Parts) -> list[tuple[Any, int]]:
 
 def averages(optimizer: Any) -> bool:
     """Return whether an optimizer keeps an exponential moving average of the weights."""
-    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
-    return any(x.use_ema for x in getattr(optimizer, "optimizers", [optimizer]))
+    return any(inner.use_ema for inner in inner_optimizers(optimizer))
 
 
 def _new(stage: Stage, rate: PhaseRate) -> Any:

@@ -1,0 +1,27 @@
+"""What an optimizer is made of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def inner_optimizers(optimizer: Any) -> list[Any]:
+    """Return the optimizers that take the steps, each with a rate and settings of its own.
+
+    Under mixed precision Keras wraps an optimizer in another that scales the loss, and a
+    ``keras.optimizers.MultiOptimizer`` holds one for each group of variables.
+
+    Args:
+        optimizer: A Keras optimizer.
+
+    Returns:
+        The optimizer itself, where it is a plain one.
+
+    Example:
+        >>> import keras
+        >>> scaled = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(name="inner"))
+        >>> [found.name for found in inner_optimizers(scaled)]
+        ['inner']
+    """
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+    return list(getattr(optimizer, "optimizers", None) or [optimizer])

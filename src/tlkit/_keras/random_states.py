@@ -1,0 +1,26 @@
+"""What layers draw random numbers from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def random_states(layer: Any) -> list[Any]:
+    """Return the variables from which a layer draws random numbers, as dropout does.
+
+    They are the states of its ``keras.random.SeedGenerator``s and of those inside it: of all
+    its variables those that are no weights.
+
+    Args:
+        layer: A keras.Layer or keras.Model; anything else, such as a function of keras.ops, draws
+            from nothing that is known.
+
+    Example:
+        >>> import keras
+        >>> [state.shape for state in random_states(keras.layers.Dropout(0.5, seed=1))]
+        [(2,)]
+        >>> random_states(keras.layers.Dense(3))
+        []
+    """
+    weights = {id(weight) for weight in getattr(layer, "weights", ())}
+    return [state for state in getattr(layer, "variables", ()) if id(state) not in weights]
