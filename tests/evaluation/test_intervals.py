@@ -75,7 +75,7 @@ def test_the_f1_of_each_class_has_such_intervals_too(
 ) -> None:
     inner, outer = (f1_intervals(found, level) for level in sorted(levels))
     f1 = np.array([row.f1 for row in found.per_class])
-    assert (0 <= outer).all()
+    assert (outer >= 0).all()
     assert (outer <= 1).all()
     assert (outer[:, 0] <= inner[:, 0]).all()
     assert (inner[:, 0] <= f1 + 1e-12).all()

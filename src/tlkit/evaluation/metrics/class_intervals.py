@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 def f1_intervals(evaluation: Evaluation, level: float = 0.95) -> Floats:
     """Exact interval of each class's F1: it holds the true one at least as often as asked.
 
-    Of the images that are of a class or predicted as it, ``h`` are both, and their share ``J`` (the
-    Jaccard index) has Clopper and Pearson's interval; F1 is ``2 J / (1 + J)``, at the ends too. So a
-    class with all of its 5 images right reaches from 0.65 to 1. A class that occurs nowhere can be
-    anything from 0 to 1.
+    Of the images that are of a class or predicted as it, some are both, and their share ``J`` (the
+    Jaccard index) has Clopper and Pearson's interval. F1 is ``2 J / (1 + J)``, at the ends too. So
+    a class with all of its 5 images right reaches from 0.65 to 1, and one that occurs nowhere can
+    be anything from 0 to 1.
 
     Args:
         evaluation: The predictions.

@@ -25,7 +25,7 @@ _DRAWN_AT_ONCE = 4_000_000  # numbers; bounds the memory
 
 
 def of_shares(hits: Ints | Floats, images: Ints | Floats, level: float) -> tuple[Floats, Floats]:
-    """Clopper and Pearson's exact interval of ``hits`` of ``images``, which never covers too little.
+    """Clopper and Pearson's exact interval of ``hits`` of ``images``; it covers no less than asked.
 
     Lower and upper end are the quantiles ``(1 - level) / 2`` of Beta(hits, images - hits + 1) and
     ``(1 + level) / 2`` of Beta(hits + 1, images - hits); 0 and 1 where a parameter would be 0.
