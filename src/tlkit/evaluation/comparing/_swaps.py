@@ -91,6 +91,6 @@ def _parts(swaps: int, numbers: int) -> Iterator[slice]:
 
 
 def _moved(counts: Counts, hits: Ints, predicted: Ints) -> Counts:
-    truth = np.broadcast_to(counts.truth, hits.shape)
+    truth = np.broadcast_to(counts.truth, hits.shape).astype(np.int64)
     moved = (np.add(counts.hits, hits), np.add(counts.predicted, predicted))
     return Counts(np.asarray(moved[0], np.float64), truth, np.asarray(moved[1], np.float64))
