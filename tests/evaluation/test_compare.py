@@ -6,7 +6,7 @@ import math
 import re
 from dataclasses import replace
 from fractions import Fraction
-from itertools import combinations
+from itertools import combinations, product
 
 import numpy as np
 import pytest
@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from tlkit import Comparison, Evaluation, compare
 from tlkit.errors import EvaluationError
+from tlkit.evaluation.comparing._swaps import swapped_means, swapped_scores
 from tlkit.evaluation.comparing.significance import (
     average_ranks,
     further_images,
@@ -22,6 +23,7 @@ from tlkit.evaluation.comparing.significance import (
     mcnemar_exact,
     two_sided,
 )
+from tlkit.evaluation.metrics.scores import SCORES
 
 
 def test_a_clear_difference_is_claimed_with_its_interval(
@@ -249,9 +251,68 @@ def test_holms_correction_is_the_textbooks() -> None:
     assert holm([]) == []
 
 
-def test_a_bootstrap_p_value_is_never_zero() -> None:
-    assert two_sided(np.ones(999)) == pytest.approx(2 / 1000)
-    assert two_sided(np.array([-1.0, 1.0])) == 1.0
+def test_a_p_value_of_swaps_is_never_zero() -> None:
+    assert two_sided(0.5, np.zeros(999)) == pytest.approx(2 / 1000)
+    assert two_sided(0.5, np.array([-1.0, 1.0])) == 1.0
+    assert two_sided(0.0, np.zeros(999)) == 1.0
+
+
+def equal_models(
+    images: int, classes: int, right: float, random: np.random.Generator
+) -> tuple[Evaluation, Evaluation]:
+    """Two that are right with the same probability, and often on the same images."""
+    truth, wrong = np.arange(images) % classes, random.integers(1, classes, (2, images))
+    alike = random.random(images) < 0.4
+    luck = np.where(alike, random.random(images), random.random((2, images)))
+    guesses = np.where(luck < right, truth, (truth + wrong) % classes)
+    first, second = (Evaluation.from_predictions(truth, np.eye(classes)[row]) for row in guesses)
+    return first, second
+
+
+@pytest.mark.parametrize("metric", ["macro_f1", "accuracy", "brier_score"])
+@pytest.mark.parametrize(("images", "classes"), [(10, 10), (30, 10), (12, 2), (200, 2)])
+def test_no_difference_is_claimed_of_equal_models_with_however_few_images_in_a_class(
+    metric: str, images: int, classes: int
+) -> None:
+    random = np.random.default_rng(0)
+    claims, intervals_without_zero = 0, 0
+    for _ in range(100):
+        (pair,) = compare(equal_models(images, classes, 0.7, random), metric, resamples=200).pairs
+        claims += pair.claimed
+        intervals_without_zero += pair.interval[0] > 0
+    assert claims <= 11  # of 100 at 5 %, 11 or fewer in 99 of 100 runs
+    assert intervals_without_zero <= 11
+
+
+@settings(deadline=None, max_examples=40)
+@given(seed=st.integers(0, 1000), metric=st.sampled_from(["accuracy", "macro_f1", "log_loss"]))
+def test_swapped_answers_differ_as_those_that_are_swapped_one_by_one(
+    seed: int, metric: str
+) -> None:
+    """Of three images all eight swaps are known: their differences, and no others, come out."""
+    random = np.random.default_rng(seed)
+    truth, rows = random.integers(0, 3, 3), random.dirichlet(np.ones(3), size=(2, 3))
+    expected = set()
+    for swaps in product((False, True), repeat=3):
+        one, other = (
+            Evaluation.from_predictions(truth, np.where(np.array(swaps)[:, None], *pair))
+            for pair in (rows, rows[::-1])
+        )
+        expected.add(round(one.score(metric) - other.score(metric), 9))
+    first, second = (Evaluation.from_predictions(truth, row) for row in rows)
+    if metric == "log_loss":
+        losses = [-np.log(row[np.arange(3), truth]) for row in rows]
+        found = swapped_means((losses[0], losses[1]), 400, seed)
+    else:
+        guesses = (first.predictions, second.predictions)
+        found = swapped_scores(SCORES[metric], truth, guesses, 3, 400, seed)
+    assert set(np.round(found, 9)) == expected
+
+
+def test_for_accuracy_the_p_value_is_mcnemars() -> None:
+    random = np.random.default_rng(0)
+    pair = compare(equal_models(300, 2, 0.7, random), "accuracy", resamples=20_000).pairs[0]
+    assert pair.p_value == pytest.approx(pair.mcnemar_p, abs=0.015)
 
 
 def test_no_difference_is_claimed_about_as_rarely_as_promised() -> None:

@@ -118,8 +118,8 @@ def train_whole_model(
 ) -> None:
     """Train a whole model as the Keras guide does it: ``fit`` over images, all layers run.
 
-    Models inside it stay what they are: layers. Nothing of tlkit is in it but what is drawn at random: the order of the images, the augmented
-    pixels, and where dropout starts.
+    Models inside it stay what they are: layers. Nothing of tlkit is in it but what is drawn at
+    random: the order of the images, the augmented pixels, and where dropout starts.
     """
     seed_noise(every_layer(model), seed, stage.name)
     for layer in every_layer(model):

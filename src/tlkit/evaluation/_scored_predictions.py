@@ -10,8 +10,8 @@ import numpy as np
 
 from tlkit.errors import EvaluationError
 from tlkit.evaluation.arrays import Floats
-from tlkit.evaluation.metrics import _one_vs_rest, scores
-from tlkit.evaluation.metrics.bootstrap import check_settings, means, percentiles, resampled
+from tlkit.evaluation.metrics import _one_vs_rest, intervals, scores
+from tlkit.evaluation.metrics.bootstrap import check_settings
 from tlkit.evaluation.metrics.per_image import calibration_error
 from tlkit.evaluation.predictions import Predictions
 
@@ -143,28 +143,61 @@ class ScoredPredictions(Predictions):
     def interval(
         self, metric: str, level: float = 0.95, resamples: int = 2000, seed: int = 0
     ) -> tuple[float, float]:
-        """Bootstrap percentile interval of a metric, with images resampled within their class.
+        """Interval of a metric: between which values this model's true score lies.
+
+        What ``level=0.95`` means: of all the test sets that could have been drawn, 95 % give an
+        interval that holds the score that endless images of the same kind would give this very
+        model; for macro F1 and balanced accuracy, over the classes that occur in the test set.
+        Training the model again is not in it. Simulated coverage, from 30 images and 2 to 27
+        classes on, is at least 0.93; `nox -s slow` prints the table.
+
+        * accuracy and top-k: Clopper and Pearson's exact interval of a share;
+        * F1, balanced accuracy, kappa: the delta method on counts to which a few right and wrong
+          images are added (Price and Bonett 2004, Takahashi 2022), with the bias of F1;
+        * log loss and Brier score, means over images: a Bayesian bootstrap with one image more, at
+          the bound of the Brier score (Gaffke 2005), or for the log loss worse by ``log(classes)``
+          than the worst that was seen.
+
+        So 20 right ones of 20 are no certainty: the accuracy is then 0.83 .. 1. Formulas and
+        sources stand in :mod:`tlkit.evaluation.metrics.intervals`. The score itself always lies
+        inside.
 
         Args:
             metric: "weighted_f1", "macro_f1", "accuracy", "balanced_accuracy", "cohen_kappa",
                 "log_loss", "brier_score", or "top_5" and the like.
-            level: Share of the resamples inside, between 0 and 1.
-            resamples: Number of resamples, at least 100.
-            seed: Start of the random numbers.
+            level: How often the interval is right, between 0 and 1.
+            resamples: Number of resamples, at least 100, for the two losses; the others need none.
+            seed: Start of their random numbers.
 
         Returns:
-            Lower and upper end.
+            Lower and upper end; NaN where the score is undefined.
 
         Raises:
             EvaluationError: If an argument is out of its range.
+
+        Example:
+            >>> from tlkit import Evaluation
+            >>> all_right = Evaluation.from_predictions([0, 1] * 10, [[0.9, 0.1], [0.2, 0.8]] * 10)
+            >>> low, high = all_right.interval("accuracy")
+            >>> round(low, 3), high
+            (0.832, 1.0)
         """
         asked = scores.metric_named(metric, len(self.class_names))
         check_settings(level, resamples)
+        if asked.is_share:
+            hits = round(self.score(metric) * len(self))
+            low, high = intervals.of_shares(np.array(hits), np.array(len(self)), level)
+            return float(low), float(high)
         if asked.of_images is not None:
             values = asked.of_images(self.probabilities, self.y_true)
-            return percentiles(means(self.y_true, [values], resamples, seed)[0], level)
+            worse = values.max() + np.log(len(self.class_names))
+            highest = float(worse if asked.highest is None else asked.highest)
+            return intervals.of_mean(values, highest, level, resamples, seed)
         assert asked.of_counts is not None
-        return percentiles(asked.of_counts(resampled(self.confusion, resamples, seed)), level)
+        classes = len(self.class_names)
+        return intervals.of_counts(
+            metric, asked.of_counts, self.y_true, self.predictions, classes, level
+        )
 
     @cached_property
     def _areas(self) -> Floats:

@@ -9,6 +9,7 @@ import numpy as np
 
 from tlkit.errors import EvaluationError
 from tlkit.evaluation.arrays import Floats
+from tlkit.evaluation.comparing._swaps import swapped_means, swapped_scores
 from tlkit.evaluation.comparing.comparison import Comparison, PairResult
 from tlkit.evaluation.comparing.significance import average_ranks, holm, mcnemar_exact, two_sided
 from tlkit.evaluation.evaluation import Evaluation
@@ -33,20 +34,24 @@ def compare(
 ) -> Comparison:
     """Compares models that were evaluated on the same images.
 
-    Images are resampled within their class, the same ones for all models (paired, stratified
-    bootstrap). For each pair, the interval holds the central ``level`` of the differences, and
-    their p value, after Holm's correction for all pairs, decides whether a difference is claimed.
-    McNemar's exact test stands beside it; it compares only how often each model is right.
+    For each pair, the p value says how often a difference of this size comes about by chance, when
+    a coin decides for each image which model gave which answer. After Holm's correction for all
+    pairs it decides whether a difference is claimed: of equal models at most 1 - level are told
+    apart, with few images too. For the interval, images are resampled within their class, the same
+    ones for all models (paired, stratified bootstrap); it holds the central ``level`` of the
+    differences, and 0 where the p value alone would not claim one. McNemar's exact test stands
+    beside it; it compares only how often each model is right.
 
-    Source: B. Efron and R. Tibshirani, "An Introduction to the Bootstrap", 1993, chapters 8 and 13;
-    :mod:`tlkit.evaluation.comparing.significance` gives the formulas of the p values.
+    Source: A. Yeh, "More accurate tests for the statistical significance of result differences",
+    COLING 2000; B. Efron and R. Tibshirani, "An Introduction to the Bootstrap", 1993, chapters 8
+    and 13; :mod:`tlkit.evaluation.comparing.significance` gives the formulas of the p values.
 
     Args:
         evaluations: Two or more, by name; those of a sequence are called "model 1", "model 2", ...
         metric: "weighted_f1", "macro_f1", "accuracy", "balanced_accuracy", "cohen_kappa",
             "log_loss", "brier_score" (of these two the lower is better), or "top_5" and the like.
         level: Level of the intervals; 1 - level is the error allowed over all pairs together.
-        resamples: Bootstrap resamples, at least 100, and more for many pairs: the
+        resamples: Number of resamples, and of swaps, at least 100, and more for many pairs: the
             smallest p value that can come out is ``2 * pairs / (resamples + 1)``.
         seed: Start of the random numbers.
 
@@ -79,26 +84,32 @@ def compare(
     drawn = {name: sign * row for name, row in _drawn(named, metric, resamples, seed).items()}
     _check_defined(drawn, metric)
     draws = [drawn[a] - drawn[b] for a, b in couples]
-    p_values = [two_sided(row) for row in draws]
+    gaps = [abs(scores[a] - scores[b]) for a, b in couples]
+    chance = [_swapped(named[a], named[b], metric, resamples, seed) for a, b in couples]
+    p_values = [two_sided(gap, row) for gap, row in zip(gaps, chance, strict=True)]
     mcnemar = [mcnemar_exact(_right(named[a]), _right(named[b])) for a, b in couples]
-    columns = zip(couples, draws, p_values, holm(p_values), mcnemar, holm(mcnemar), strict=True)
+    errors = [_error(row, swapped) for row, swapped in zip(draws, chance, strict=True)]
+    columns = zip(
+        *(couples, gaps, draws, errors, p_values, holm(p_values), mcnemar, holm(mcnemar)),
+        strict=True,
+    )
     results = tuple(
         PairResult(
             better=a,
             worse=b,
             metric=metric,
-            difference=abs(scores[a] - scores[b]),
-            interval=percentiles(row, level),
+            difference=gap,
+            interval=_interval(row, gap, p, level),
             p_value=p,
             p_adjusted=p_adjusted,
             mcnemar_p=exact,
             mcnemar_adjusted=exact_adjusted,
             level=level,
-            standard_error=float(row.std(ddof=1)),
+            standard_error=error,
             images=len(first),
             pairs=pairs,
         )
-        for (a, b), row, p, p_adjusted, exact, exact_adjusted in columns
+        for (a, b), gap, row, error, p, p_adjusted, exact, exact_adjusted in columns
     )
     ranked = tuple((name, scores[name]) for name in ranking)
     ranks = average_ranks(np.stack([drawn[name] for name in ranking]))
@@ -164,6 +175,29 @@ def _check_precision(pairs: int, level: float, resamples: int) -> None:
 def _right(found: Evaluation) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     right: np.ndarray[tuple[int], np.dtype[np.bool_]] = found.predictions == found.y_true
     return right
+
+
+def _interval(row: Floats, gap: float, p_value: float, level: float) -> tuple[float, float]:
+    """Of the resamples, and no surer than the p value: in small classes they hardly scatter."""
+    low, high = percentiles(row, level)
+    low = low if p_value < 1 - level else min(low, 0.0)
+    return min(low, gap), max(high, gap)
+
+
+def _error(row: Floats, swapped: Floats) -> float:
+    return float(max(row.std(ddof=1), swapped.std(ddof=1)))
+
+
+def _swapped(first: Evaluation, second: Evaluation, metric: str, swaps: int, seed: int) -> Floats:
+    """Differences of the two where answers are swapped by chance, (swaps,)."""
+    classes = len(first.class_names)
+    asked = metric_named(metric, classes)
+    if asked.of_images is not None:
+        one, other = (asked.of_images(f.probabilities, f.y_true) for f in (first, second))
+        return swapped_means((one, other), swaps, seed)
+    assert asked.of_counts is not None
+    guesses = (first.predictions, second.predictions)
+    return swapped_scores(asked.of_counts, first.y_true, guesses, classes, swaps, seed)
 
 
 def _drawn(

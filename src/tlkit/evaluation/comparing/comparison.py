@@ -17,13 +17,14 @@ class PairResult(Printed):
         worse: Name of the other.
         metric: What is compared.
         difference: How much better ``better`` is, 0 or more; for a loss, how much lower.
-        interval: Bootstrap interval of the difference, lower and upper end.
-        p_value: Two-sided bootstrap p of "no difference" in the metric.
+        interval: Bootstrap interval of the difference, lower and upper end; it holds 0 where
+            ``p_value`` is not below 1 - level.
+        p_value: Two-sided p of "no difference" in the metric, by swaps of the two answers.
         p_adjusted: The same after Holm's correction for all pairs compared.
         mcnemar_p: Exact McNemar p of "both are right equally often".
         mcnemar_adjusted: The same after Holm's correction.
         level: Level of the interval; a difference is claimed if ``p_adjusted < 1 - level``.
-        standard_error: Bootstrap standard error of the difference.
+        standard_error: Of the difference: that of resamples or of swaps, whichever is larger.
         images: Number of images compared on.
         pairs: Number of pairs compared together.
     """
@@ -133,7 +134,7 @@ class Comparison(Printed):
         Classifiers over Multiple Data Sets", JMLR 7, 2006. There the ranks come from many data
         sets, and Nemenyi's test on them gives one critical difference. Here is one data set: the
         ranks come from its resamples, whose number is arbitrary and gives no such test, so two
-        models are told apart by their paired bootstrap p after Holm's correction.
+        models are told apart by their p of swapped answers after Holm's correction.
         """
         apart = {(pair.better, pair.worse) for pair in self.pairs if pair.claimed}
         groups: list[tuple[str, ...]] = []

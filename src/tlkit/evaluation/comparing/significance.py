@@ -1,4 +1,4 @@
-"""Could this difference be chance: exact and bootstrap p values, and their correction."""
+"""Could this difference be chance: exact p values, and their correction."""
 
 from __future__ import annotations
 
@@ -31,14 +31,21 @@ def mcnemar_exact(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float:
     return float(binomtest(min(ones), sum(ones)).pvalue) if any(ones) else 1.0
 
 
-def two_sided(differences: Floats) -> float:
-    """Bootstrap p of "no difference", from the differences of the resamples.
+def two_sided(difference: float, swapped: Floats) -> float:
+    """P of "no difference": how often swapped answers differ as much, in either direction.
 
-    ``min(1, 2 * (1 + resamples on the rarer side of 0) / (resamples + 1))``; the 1 keeps a p value
-    from being 0. Source: A. C. Davison and D. V. Hinkley, "Bootstrap Methods", 1997, section 4.2.
+    ``min(1, 2 * (1 + swaps that differ by the difference or more) / (swaps + 1))``; the 1 keeps a p
+    value from being 0, and the test exact. Source: A. C. Davison and D. V. Hinkley, "Bootstrap
+    Methods", 1997, section 4.3.
+
+    Args:
+        difference: As observed, 0 or more.
+        swapped: Differences after swaps, of shape (swaps,); they scatter evenly around 0.
     """
-    rarer = min(int((differences <= 0).sum()), int((differences >= 0).sum()))
-    return min(1.0, 2 * (1 + rarer) / (len(differences) + 1))
+    if difference < _ROUNDING:
+        return 1.0
+    as_much = int((swapped >= difference - _ROUNDING).sum())
+    return min(1.0, 2 * (1 + as_much) / (len(swapped) + 1))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -1,4 +1,4 @@
-"""Bootstrap resamples of predictions, drawn as counts.
+"""Bootstrap resamples of the predictions of several models, drawn as counts.
 
 Images are resampled with replacement within their true class (stratified), so that every resample
 has the same class sizes. Source: B. Efron and R. Tibshirani, "An Introduction to the Bootstrap",
@@ -19,34 +19,12 @@ from tlkit.evaluation.metrics.scores import Counts
 _CHUNK = 4_000_000  # images drawn at once; bounds the memory
 
 
-def check_settings(level: float, resamples: int) -> None:
+def check_settings(level: float, resamples: int = 2000) -> None:
     """Refuses a level outside (0, 1) and fewer than 100 resamples."""
     if not 0 < level < 1:
         raise EvaluationError(f"level={level!r}: expected a share between 0 and 1, such as 0.95.")
     if resamples < 100:
         raise EvaluationError(f"resamples={resamples!r}: expected 100 or more, such as 2000.")
-
-
-def resampled(confusion: Ints, resamples: int, seed: int) -> Counts:
-    """Counts of resamples of one model, each of shape (resamples, classes).
-
-    Which images of a class are drawn does not matter to a score, only what they were predicted as;
-    so a resample of a class is one multinomial draw from its row of the confusion matrix.
-
-    Args:
-        confusion: Truth in rows, shape (classes, classes).
-        resamples: Number of resamples.
-        seed: Start of the random numbers.
-    """
-    random = np.random.default_rng(seed)
-    predicted, hits = np.zeros((2, resamples, len(confusion)), np.int64)
-    for label in np.flatnonzero(confusion.sum(axis=1)):
-        row = confusion[label]
-        found = np.flatnonzero(row)
-        drawn = random.multinomial(row.sum(), row[found] / row.sum(), resamples)
-        predicted[:, found] += drawn
-        hits[:, label] = drawn[:, found == label].sum(axis=1)
-    return _counts(hits, confusion.sum(axis=1), predicted)
 
 
 def resampled_together(

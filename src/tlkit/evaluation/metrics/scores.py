@@ -23,7 +23,7 @@ from tlkit.evaluation.metrics import per_image
 
 @dataclass(frozen=True)
 class Counts:
-    """What the scores need of a confusion matrix.
+    """What the scores need of a confusion matrix; smoothed counts need not be whole.
 
     Args:
         hits: Rightly predicted images of each class, shape (..., k).
@@ -31,9 +31,9 @@ class Counts:
         predicted: Predictions of each class, shape (..., k).
     """
 
-    hits: Ints
-    truth: Ints
-    predicted: Ints
+    hits: Ints | Floats
+    truth: Ints | Floats
+    predicted: Ints | Floats
 
     @classmethod
     def of(cls, confusion: Ints) -> Counts:
@@ -50,19 +50,23 @@ class Counts:
 
 @dataclass(frozen=True)
 class Metric:
-    """A score that a bootstrap can be made of; it has one of the two functions.
+    """A score that has an interval; it has one of the two functions.
 
     Args:
         name: As in ``interval(name)``.
         of_counts: From counts (..., k) to the score (...).
         of_images: From probabilities (n, k) and labels (n,) to values (n,), whose mean it is.
         lower_is_better: Whether it is a loss.
+        is_share: Whether it is the share of images for which something holds.
+        highest: The largest value that an image can have; None where it is out of all proportion.
     """
 
     name: str
     of_counts: Callable[[Counts], Floats] | None = None
     of_images: Callable[[Floats, Ints], Floats] | None = None
     lower_is_better: bool = False
+    is_share: bool = False
+    highest: float | None = None
 
     @property
     def words(self) -> str:
@@ -139,12 +143,14 @@ def metric_named(name: str, classes: int) -> Metric:
         EvaluationError: If there is none.
     """
     if name in SCORES:
-        return Metric(name, of_counts=SCORES[name])
+        return Metric(name, of_counts=SCORES[name], is_share=name == "accuracy")
     if name in LOSSES:
-        return Metric(name, of_images=LOSSES[name], lower_is_better=True)
+        # A log loss goes up to 36, where the truth has no probability at all.
+        highest = {"brier_score": 1.0 if classes == 2 else 2.0}.get(name)
+        return Metric(name, of_images=LOSSES[name], lower_is_better=True, highest=highest)
     k = re.fullmatch(r"top_(\d+)", str(name))
     if k is not None:
-        return Metric(name, of_images=_top_k(checked_k(int(k[1]), classes)))
+        return Metric(name, of_images=_top_k(checked_k(int(k[1]), classes)), is_share=True)
     raise EvaluationError(
         f"metric={name!r} is not known; expected one of {', '.join([*SCORES, *LOSSES])}, or top_1 "
         f".. top_{classes}. A calibration error or ROC AUC has no interval: resamples shift the "
@@ -170,5 +176,5 @@ def _top_k(k: int) -> Callable[[Floats, Ints], Floats]:
     return hits
 
 
-def _ratio(top: Ints, bottom: Ints) -> Floats:
+def _ratio(top: Ints | Floats, bottom: Ints | Floats) -> Floats:
     return np.divide(top, bottom, out=np.zeros(np.shape(top), np.float64), where=bottom > 0)

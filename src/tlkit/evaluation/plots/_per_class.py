@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def plot_per_class(
     evaluation: Evaluation, ax: Axes | None = None, benchmark: float | None = None
 ) -> Axes:
-    """F1 of each class as bars, best first, with its 95 % bootstrap interval.
+    """F1 of each class as bars, best first, with its exact 95 % interval.
 
     Args:
         evaluation: What to draw.
@@ -39,7 +39,6 @@ def plot_per_class(
     scores = np.array([rows[place].f1 for place in shown])
     axes.barh(range(len(shown)), scores, color=FIRST, height=0.7, alpha=0.75)
     low, high = f1_intervals(evaluation)[shown].T
-    # The interval is the resamples' own, and may lie beside the score where a class is small.
     axes.hlines(range(len(shown)), low, high, color="black", lw=1.6)
     axes.set_yticks(range(len(shown)), [short(rows[place].name) for place in shown], fontsize=8)
     for height, place in enumerate(shown):
