@@ -13,13 +13,13 @@ import pytest
 from tlkit.data.batches import PixelCache
 from tlkit.errors import EngineError
 from tlkit.features import trunk as extract_module
+from tlkit.features.engines import _decision as decision_module
 from tlkit.features.engines import choice as choice_module
 from tlkit.features.engines import comparison as weighing
 from tlkit.features.engines.choice import choose_engine
 from tlkit.features.engines.comparison import Choice
 from tlkit.features.engines.engine import KerasEngine
 from tlkit.features.engines.registry import EngineRegistry
-from tlkit.features.engines.registry import _decision as decision_module
 from tlkit.features.engines.spec import EngineSpec
 from tlkit.features.store.store import FeatureStore
 from tlkit.features.trunk import Trunk

@@ -241,7 +241,9 @@ def test_forked_workers_are_refused_at_once(model: Any, tmp_path: Path) -> None:
     context = multiprocessing.get_context("fork")
     with (
         ProcessPoolExecutor(1, mp_context=context) as executor,
-        pytest.raises(FeatureError, match=r"forked copies .* Give executor=tlkit.processes\(2\)"),
+        pytest.raises(
+            FeatureError, match=r"forked copies .* Give executor=tlkit.ProcessExecutor\(2\)"
+        ),
     ):
         features(spread(model, tmp_path, executor), tiny_dataset(8))
 
@@ -280,15 +282,15 @@ def test_ctrl_c_leaves_no_task_waiting(model: Any, tmp_path: Path) -> None:
     assert not workers_module._AT_HOME
 
 
-@pytest.mark.parametrize("settings", [{"workers": 0}, {"workers": 1.5}, {"tasks_each": 0}])
+@pytest.mark.parametrize("settings", [{"workers": 0}, {"workers": 1.5}, {"max_tasks_per_child": 0}])
 def test_number_of_processes_is_checked(settings: dict[str, Any]) -> None:
     with pytest.raises(FeatureError, match="expected a whole number, at least 1"):
-        tlkit.processes(**settings)
+        tlkit.ProcessExecutor(**settings)
 
 
 # What workers are given here comes from packages: they do not know this file.
 def test_processes_are_replaced_and_one_that_is_killed_fails_alone() -> None:
-    with tlkit.processes(1, tasks_each=2) as executor:
+    with tlkit.ProcessExecutor(1, max_tasks_per_child=2) as executor:
         first = [executor.submit(os.getpid).result() for _ in range(3)]
         lost = executor.submit(signal.raise_signal, signal.SIGKILL)
         last = executor.submit(os.getpid)
@@ -301,7 +303,7 @@ def test_processes_are_replaced_and_one_that_is_killed_fails_alone() -> None:
 
 
 def test_processes_share_the_cores() -> None:
-    with tlkit.processes(10_000) as executor:
+    with tlkit.ProcessExecutor(10_000) as executor:
         assert executor.submit(usable_cores).result() == 1
         assert executor.submit(os.getenv, "TF_NUM_INTRAOP_THREADS").result() == "1"
 
@@ -327,7 +329,7 @@ class Deadly(Executor):
 def test_two_processes_share_the_work_and_one_is_killed(
     model: Any, alone: np.ndarray, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with tlkit.processes(2) as executor:
+    with tlkit.ProcessExecutor(2) as executor:
         trunk = spread(model, tmp_path, Deadly(executor))
         assert np.array_equal(features(trunk, tiny_dataset(COUNT)), alone)
     assert "workers of Deadly failed (BrokenProcessPool: A process in the process" in caplog.text

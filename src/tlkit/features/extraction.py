@@ -92,7 +92,7 @@ def extract(
         engine: What runs the frozen part.
         cache: Where features are kept; False keeps them as long as what is returned.
         feature_dtype: As what they are stored.
-        executor: Whose workers share the work: `tlkit.processes`, any other
+        executor: Whose workers share the work: `tlkit.ProcessExecutor`, any other
             ``concurrent.futures.Executor``, or ``Client.get_executor()`` of Dask. They need the
             same files and the same cache folder. What a worker fails to do is done here.
         seed: Random weights, where ``weights`` is None, follow from it.

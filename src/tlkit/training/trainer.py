@@ -143,7 +143,7 @@ class StagedTrainer:
             resume: Go on with the run in ``run_dir`` from the last finished epoch.
             verbose: 0 shows nothing, 1 a progress bar and a line for each stage.
             executor: Whose workers share the frozen work that is done once, as for `extract`:
-                `tlkit.processes` or any other ``concurrent.futures.Executor``. Augmented views
+                `tlkit.ProcessExecutor` or any other ``concurrent.futures.Executor``. Augmented views
                 are computed by this process.
 
         Returns:

@@ -153,6 +153,6 @@ def _trunk(task: Task) -> Trunk:
 def _forked() -> FeatureError:
     return FeatureError(
         "The workers of this executor are forked copies of this process, in which Keras hangs. "
-        "Give executor=tlkit.processes(2), or a ProcessPoolExecutor with "
+        "Give executor=tlkit.ProcessExecutor(2), or a ProcessPoolExecutor with "
         "mp_context=multiprocessing.get_context('spawn')."
     )
