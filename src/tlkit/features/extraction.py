@@ -20,7 +20,7 @@ from tlkit.errors import CutError
 from tlkit.features.passes import extracted
 from tlkit.features.settings import FrozenSettings
 from tlkit.features.store.rows import FeatureRows
-from tlkit.features.store.store import open_store
+from tlkit.features.store.store import FeatureStore, open_store
 from tlkit.freezing.head import Head
 from tlkit.freezing.phase import Phase, prepare, selections
 from tlkit.freezing.policies import FreezeAll, Policy
@@ -131,11 +131,21 @@ def extract(
     with ExitStack() as stack:
         store = stack.enter_context(open_store(cache))
         trunk = frozen.trunk(phase.trunk, store)
+        _take_digests(dataset, store)
         pixels = Images(dataset, trunk.size).pixels
         found = extracted(trunk, pixels, dataset.image_digests, plan)
         weakref.finalize(found.rows, stack.pop_all().close)
     assert phase.cut is not None
     return Features(found.rows, dataset.labels, dataset.class_names, phase.cut.name, found.notes)
+
+
+def _take_digests(dataset: ImageDataset, store: FeatureStore) -> None:
+    """Find what identifies each image; whether it is whole will be seen where it is decoded."""
+    scans = store.scans()
+    try:
+        dataset.scan(scans, decoded=False).raise_if_any()
+    finally:
+        scans.save()
 
 
 def _first_phase(frozen: FrozenSettings, policy: Policy) -> Phase:

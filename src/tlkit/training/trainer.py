@@ -20,7 +20,7 @@ from tlkit.features.store.store import FeatureStore, open_store
 from tlkit.freezing.head import Head
 from tlkit.learning_rate.curve import LRCurve
 from tlkit.learning_rate.finder import ExponentialLRFinder
-from tlkit.training._checks import check_data, check_stages, check_weights
+from tlkit.training._checks import check_data, check_images, check_stages, check_weights
 from tlkit.training.loop._stages import run_stages
 from tlkit.training.loop.session import Session
 from tlkit.training.loop.stage_run import StageRun
@@ -185,6 +185,7 @@ class StagedTrainer:
         check_weights(self.stages, train)
         reporter: Reporter = Console() if verbose else Silent()
         with open_store(self.settings.cache) as store:
+            check_images(store, train, validation)
             with self._run(train, validation, resume=resume) as run:
                 engines = run.engines() if run else EngineNotes()
                 session = replace(
@@ -213,6 +214,7 @@ class StagedTrainer:
         check_data(train, None)
         reporter: Reporter = Console() if verbose else Silent()
         with open_store(self.settings.cache) as store:
+            check_images(store, train)
             session = self._session(store, train, None, reporter)
             return StageRun(session, self.stages[0]).search(finder)
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from tlkit.errors import CacheError
 from tlkit.features.store._contents import ABOUT, StoreInfo, size_of, sizes_in, table_info, used_at
+from tlkit.features.store.scans import RememberedScans
 from tlkit.features.store.shards import SUFFIX
 from tlkit.features.store.table import FeatureTable
 
@@ -94,6 +95,10 @@ class FeatureStore:
         """Return what the exports of a trunk are called, but for their suffixes."""
         return self.root / f"trunk-{fingerprint[:32]}"
 
+    def scans(self) -> RememberedScans:
+        """Return what is known of image files, as it is on disk now."""
+        return RememberedScans(self.root / "scans")
+
     def note_use(self, fingerprint: str) -> None:
         """Keep the exports of a trunk from being removed before others."""
         for file in self.root.glob(f"{self.trunk_stem(fingerprint).name}.*"):
@@ -130,7 +135,7 @@ class FeatureStore:
 
         The shards of a table and the exports of its trunk stay.
         """
-        for left in (*self.root.glob(".trunk-*"), *self.root.glob("*/.*.part")):
+        for left in (*self.root.glob(".trunk-*"), *self.root.glob("**/.*.part")):
             if left.is_file() and not _in_writing(left):
                 with suppress(OSError):
                     left.unlink()
