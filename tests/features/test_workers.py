@@ -31,8 +31,8 @@ from tlkit.features import passes
 from tlkit.features.passes import Extracted, Plan
 from tlkit.features.store.store import FeatureStore
 from tlkit.features.trunk import EXTRACT_BATCH, Trunk
-from tlkit.features.workers import tasks as workers_module
-from tlkit.features.workers.tasks import trunk_file
+from tlkit.features.workers import _tasks as workers_module
+from tlkit.features.workers._tasks import trunk_file
 from tlkit.testing import tiny_dataset, tiny_model
 
 COUNT = 4 * EXTRACT_BATCH + 6

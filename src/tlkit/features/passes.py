@@ -17,7 +17,7 @@ from tlkit.features.engines.engine import Engine
 from tlkit.features.engines.registry import installed_engines
 from tlkit.features.store.rows import FeatureRows
 from tlkit.features.trunk import EXTRACT_BATCH, Pixels, Trunk
-from tlkit.features.workers.dispatch import Spread
+from tlkit.features.workers._dispatch import Spread
 
 # A data set makes about so many shards: a process that is killed loses one of them.
 SHARDS = 64

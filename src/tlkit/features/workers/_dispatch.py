@@ -17,7 +17,7 @@ import numpy as np
 from tlkit.data.batches import PixelCache
 from tlkit.errors import CacheError, EngineError, TlkitError
 from tlkit.features.trunk import Trunk
-from tlkit.features.workers.tasks import Task, at_home, compute, refuse_fork, trunk_file
+from tlkit.features.workers._tasks import Task, at_home, compute, refuse_fork, trunk_file
 
 _log = logging.getLogger("tlkit")
 
