@@ -14,12 +14,12 @@ from plain_keras import FINE_RATE, Clock
 from protocol import HEAD
 from setting import Setting
 
+from tlkit.data.images import Images
 from tlkit.features.store.store import FeatureStore
 from tlkit.features.trunk import Trunk
 from tlkit.freezing.phase import prepare, selections
 from tlkit.freezing.policies import FreezeAll
 from tlkit.freezing.whole_model import assemble
-from tlkit.training.loop.session import Images
 
 
 class Bare:
@@ -75,9 +75,9 @@ class Bare:
         setting = self._setting
         pixels = Images(setting.train, (setting.size, setting.size)).pixels
         with tempfile.TemporaryDirectory() as cache:
-            trunk = Trunk(phase.trunk, FeatureStore(Path(cache)), "auto", images_ahead=10**6)
-            engine = trunk.ready(pixels)
-            print(f"  {trunk.notes[-1]}", flush=True)
+            choice = Trunk(phase.trunk, FeatureStore(Path(cache))).choice(pixels, "auto", 10**6)
+            engine = choice.engine
+            print(f"  engine: {choice.why}", flush=True)
             every = setting.everything
             batches = [every[i : i + 32] for i in range(0, len(every), 32)]
             engine.run(batches[0])

@@ -25,6 +25,7 @@ import numpy as np
 
 import tlkit
 from tlkit.data.batches import PixelCache, batch_slices
+from tlkit.features.passes import Plan, extracted
 from tlkit.features.store.store import FeatureStore
 from tlkit.features.trunk import EXTRACT_BATCH, Trunk
 
@@ -54,12 +55,12 @@ def bare(engine: Any, pixels: PixelCache) -> np.ndarray:
     return np.concatenate(outputs)
 
 
-def stored(trunk: Trunk, pixels: PixelCache, data: Any) -> np.ndarray:
+def stored(trunk: Trunk, engine: str, pixels: PixelCache, data: Any) -> np.ndarray:
     """Extract into an empty store on the same engine, and read everything."""
     with tempfile.TemporaryDirectory() as folder:
-        fresh = Trunk(trunk.model, FeatureStore(Path(folder)), trunk.engine)
-        fresh._choice = trunk._choice  # choosing the engine is no part of this
-        return np.asarray(fresh.features(pixels, data.image_digests))
+        fresh = Trunk(trunk.model, FeatureStore(Path(folder)))
+        fresh._choices.update(trunk._choices)  # choosing the engine is no part of this
+        return np.asarray(extracted(fresh, pixels, data.image_digests, Plan(engine)).rows)
 
 
 def timed(work: Callable[[], np.ndarray]) -> tuple[float, float, np.ndarray]:
@@ -69,11 +70,11 @@ def timed(work: Callable[[], np.ndarray]) -> tuple[float, float, np.ndarray]:
     return time.perf_counter() - start, time.process_time() - used, result
 
 
-def compare(trunk: Trunk, data: Any, rounds: int, *, decoded: bool) -> np.ndarray:
+def compare(trunk: Trunk, asked: str, data: Any, rounds: int, *, decoded: bool) -> np.ndarray:
     """Return the seconds and processor seconds of the bare loop and the store, (rounds, 2, 2)."""
     limit = 2**40 if decoded else 0
     pixels = PixelCache(data, trunk.size, limit=limit)
-    engine = trunk.ready(pixels)
+    engine = Plan(asked).choice(trunk, pixels).engine
     if decoded:
         pixels[np.arange(len(data))]  # decode everything, once
     engine.run(pixels[np.arange(EXTRACT_BATCH)])
@@ -83,7 +84,7 @@ def compare(trunk: Trunk, data: Any, rounds: int, *, decoded: bool) -> np.ndarra
         fresh = pickle.loads(pickle.dumps(data))  # noqa: S301 - it was written a moment ago
         sides = {
             "bare": lambda: bare(engine, pixels),
-            "store": lambda fresh=fresh: stored(trunk, pixels, fresh),
+            "store": lambda fresh=fresh: stored(trunk, asked, pixels, fresh),
         }
         # In turn, so that what slows the machine down for a while meets both.
         order = ("bare", "store") if number % 2 else ("store", "bare")
@@ -111,9 +112,9 @@ def main() -> None:
     for name, size, weights in CASES:
         with tempfile.TemporaryDirectory() as folder:
             model = pooled(name, size, weights)
-            trunk = Trunk(model, FeatureStore(Path(folder)), options.engine)
+            trunk = Trunk(model, FeatureStore(Path(folder)))
             for decoded in (True, False):
-                times = compare(trunk, data, options.rounds, decoded=decoded)
+                times = compare(trunk, options.engine, data, options.rounds, decoded=decoded)
                 ratios, of_processor = (times[:, 1] / times[:, 0]).T
                 loop, store = np.median(times[:, :, 0], axis=0)
                 told = f"  above {LIMIT}" if decoded and np.median(ratios) > LIMIT else ""

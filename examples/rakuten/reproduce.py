@@ -199,7 +199,7 @@ def _executor(workers: int) -> Iterator[Executor | None]:
         yield None
         return
     # Each uses all cores: with fewer, sums would be rounded in another order.
-    with tlkit.processes(workers, tasks_each=4, share_cores=False) as executor:
+    with tlkit.ProcessExecutor(workers, max_tasks_per_child=4, share_cores=False) as executor:
         try:
             yield executor
         except BaseException:

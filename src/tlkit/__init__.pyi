@@ -46,7 +46,7 @@ from .features.extraction import (
 from .features.extraction import (
     extract as extract,
 )
-from .features.workers.processes import processes as processes
+from .features.workers.processes import ProcessExecutor as ProcessExecutor
 from .freezing.head import Head as Head
 from .freezing.policies import (
     BatchNormOnly as BatchNormOnly,

@@ -44,7 +44,7 @@ class World:
         """Share of each class."""
         steps = np.arange(self.classes) / (self.classes - 1)
         sizes = np.ones(self.classes) if self.balanced else 20.0**-steps
-        return sizes / sizes.sum()
+        return np.asarray(sizes / sizes.sum())
 
     @cached_property
     def matrix(self) -> Floats:

@@ -223,7 +223,7 @@ def test_workers_give_what_one_process_gives_and_say_it_in_the_same_order(
     unbroken: list[float],
 ) -> None:
     executor = AtOnce(lost=(1, 4))  # a candidate of stage 1, and stages 2 to 5
-    monkeypatch.setattr(tlkit, "processes", lambda *_, **__: executor)
+    monkeypatch.setattr(tlkit, "ProcessExecutor", lambda *_, **__: executor)
     assert run(example, challenge_folder, tmp_path / "out", "--workers", "2") == 0
     assert executor.tasks == 4, "two candidates, one again, and the stages of the one that is kept"
     assert scores(tmp_path / "out") == unbroken
@@ -249,7 +249,7 @@ def test_a_worker_goes_on_where_a_study_was_stopped(
         press_ctrl_c(patch, 5)
         assert run(example, challenge_folder, tmp_path / "out") == 130
     executor = AtOnce()
-    monkeypatch.setattr(tlkit, "processes", lambda *_, **__: executor)
+    monkeypatch.setattr(tlkit, "ProcessExecutor", lambda *_, **__: executor)
     assert run(example, challenge_folder, tmp_path / "out", "--resume", "--workers", "2") == 0
     assert executor.tasks == 1
     assert scores(tmp_path / "out") == unbroken

@@ -11,6 +11,8 @@ import pytest
 
 from tlkit.data.batches import PixelCache
 from tlkit.errors import EngineError
+from tlkit.features import passes
+from tlkit.features.passes import Plan
 from tlkit.features.store.store import FeatureStore
 from tlkit.features.trunk import Trunk
 from tlkit.testing import tiny_dataset
@@ -37,10 +39,8 @@ def trunk(noise: Any) -> Any:
 
 def extracted(model: Any, folder: Path) -> np.ndarray:
     data = tiny_dataset(12)
-    found = Trunk(model, FeatureStore(folder), "keras").features(
-        PixelCache(data, 16), data.image_digests
-    )
-    return np.asarray(found)
+    trunk, pixels = Trunk(model, FeatureStore(folder)), PixelCache(data, 16)
+    return np.asarray(passes.extracted(trunk, pixels, data.image_digests, Plan("keras")).rows)
 
 
 def test_layer_that_draws_at_inference_is_named(tmp_path: Path) -> None:

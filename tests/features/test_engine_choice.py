@@ -13,7 +13,7 @@ import pytest
 from tlkit._plugins.discovery import Discovery
 from tlkit.data.batches import PixelCache
 from tlkit.errors import EngineError
-from tlkit.features import trunk as extract_module
+from tlkit.features import passes
 from tlkit.features.engines import _decision as decision_module
 from tlkit.features.engines import choice as choice_module
 from tlkit.features.engines import comparison as weighing
@@ -23,6 +23,7 @@ from tlkit.features.engines.comparison import Choice
 from tlkit.features.engines.engine import EngineSpec
 from tlkit.features.engines.keras_engine import KerasEngine
 from tlkit.features.engines.registry import EngineRegistry
+from tlkit.features.passes import Plan
 from tlkit.features.store.store import FeatureStore
 from tlkit.features.trunk import Trunk
 from tlkit.testing import tiny_dataset, tiny_model
@@ -305,7 +306,7 @@ def test_without_another_engine_keras_is_taken_and_how_to_get_one_is_said(
         "keras; pip install 'tlkit[onnx]' or pip install 'tlkit[openvino]' may be several times "
         "faster"
     )
-    assert not choice.measured
+    assert choice.ms == {}
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(EngineError, match=r"engine='onnx' needs .*pip install 'tlkit\[onnx\]'"):
         choose(trunk, tmp_path, *away, asked="onnx")
@@ -427,7 +428,7 @@ def test_damaged_decision_is_made_again(
 def installed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let Keras and one fast engine be all that is installed."""
     found = registry(engine("swift"))
-    for module in (choice_module, extract_module):
+    for module in (choice_module, passes):
         monkeypatch.setattr(module, "installed_engines", lambda: found)
 
 
@@ -437,30 +438,29 @@ def test_trunk_takes_a_plugin_s_engine_and_other_processes_read_its_features(
 ) -> None:
     store, data = FeatureStore(tmp_path), tiny_dataset(12)
     pixels = PixelCache(data, 16)
-    first = Trunk(trunk, store, images_ahead=MUCH)
-    features = np.asarray(first.features(pixels, data.image_digests)[np.arange(12)])
-    assert first.notes == ["engine: swift; ms an image: swift 1.0, keras 4.0"]
-    again = Trunk(trunk, store)
-    np.testing.assert_array_equal(
-        again.features(pixels, data.image_digests)[np.arange(12)], features
-    )
-    assert again.notes == ["features of 12 images read from the store"]
-    third = Trunk(trunk, store)
-    assert third.ready(pixels).name == "swift"
-    assert third.notes == ["engine: swift; ms an image: swift 1.0, keras 4.0; as measured before"]
+    digests, ms = data.image_digests, {"keras": 4.0, "swift": 1.0}
+    first = passes.extracted(Trunk(trunk, store), pixels, digests, Plan(images_ahead=MUCH))
+    assert first.notes == ("engine: swift; ms an image: swift 1.0, keras 4.0",)
+    assert (first.engine, first.passes, first.ms) == ("swift", 12, ms)
+    again = passes.extracted(Trunk(trunk, store), pixels, digests)
+    np.testing.assert_array_equal(again.rows, first.rows)
+    assert again.notes == ("features of 12 images read from the store",)
+    assert (again.engine, again.passes, again.ms) == ("swift", 0, ms)
+    third = Plan().choice(Trunk(trunk, store), pixels)
+    assert (third.engine.name, third.ms) == ("swift", ms)
+    assert third.why == "swift; ms an image: swift 1.0, keras 4.0; as measured before"
 
 
 @pytest.mark.usefixtures("installed")
 def test_choice_made_for_little_work_is_made_again_for_more(trunk: Any, tmp_path: Path) -> None:
     store, pixels = FeatureStore(tmp_path), PixelCache(tiny_dataset(12), 16)
-    running = Trunk(trunk, store, images_ahead=100)
-    assert running.ready(pixels).name == "keras"
-    running.images_ahead = MUCH
-    assert running.ready(pixels).name == "swift"
-    assert Trunk(trunk, store).ready(pixels).name == "swift", "this one lasts"
+    running = Trunk(trunk, store)
+    assert running.choice(pixels, "auto", 100).engine.name == "keras"
+    assert running.choice(pixels, "auto", MUCH).engine.name == "swift"
+    assert Trunk(trunk, store).choice(pixels, "auto").engine.name == "swift", "this one lasts"
 
 
 @pytest.mark.usefixtures("installed")
-def test_wrong_name_is_told_before_any_work(trunk: Any, tmp_path: Path) -> None:
+def test_wrong_name_is_told_before_any_work() -> None:
     with pytest.raises(EngineError, match=r"engine='swfit', expected .* Did you mean 'swift'\?"):
-        Trunk(trunk, FeatureStore(tmp_path), "swfit")
+        Plan("swfit")

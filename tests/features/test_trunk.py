@@ -14,8 +14,9 @@ import tlkit
 from tests.conftest import skip_without_onnx_export
 from tlkit.data.batches import PixelCache
 from tlkit.errors import DamagedImageError
-from tlkit.features import trunk as extract_module
+from tlkit.features import passes
 from tlkit.features.engines.keras_engine import KerasEngine
+from tlkit.features.passes import Extracted, Plan
 from tlkit.features.store.store import FeatureStore
 from tlkit.features.trunk import EXTRACT_BATCH, Trunk
 from tlkit.testing import tiny_dataset, tiny_model
@@ -51,14 +52,22 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return seen
 
 
-def features(trunk: Trunk, data: tlkit.ImageDataset) -> np.ndarray:
+KERAS = Plan("keras")
+
+
+def extracted(trunk: Trunk, data: tlkit.ImageDataset, plan: Plan = KERAS) -> Extracted:
+    """What a data set gives."""
+    return passes.extracted(trunk, PixelCache(data, trunk.size), data.image_digests, plan)
+
+
+def features(trunk: Trunk, data: tlkit.ImageDataset, plan: Plan = KERAS) -> np.ndarray:
     """All features of a data set."""
-    return np.asarray(trunk.features(PixelCache(data, trunk.size), data.image_digests))
+    return np.asarray(extracted(trunk, data, plan).rows)
 
 
 def test_features_are_the_models_outputs(model: Any, store: FeatureStore) -> None:
     data = tiny_dataset(COUNT)
-    found = features(Trunk(model, store, "keras"), data)
+    found = features(Trunk(model, store), data)
     images = data.load(np.arange(COUNT), 16).astype("float32")
     np.testing.assert_allclose(found, np.asarray(model(images, training=False)), atol=1e-6)
 
@@ -67,22 +76,23 @@ def test_second_extraction_reads_the_store_and_never_runs_the_model(
     model: Any, store: FeatureStore, runs: list[int]
 ) -> None:
     data = tiny_dataset(COUNT)
-    first = features(Trunk(model, store, "keras"), data)
+    first = features(Trunk(model, store), data)
     assert sum(runs) == FILLED
     runs.clear()
-    again = Trunk(tiny_model(), FeatureStore(store.root.parent), "keras")
-    assert np.array_equal(features(again, tiny_dataset(COUNT)), first)
+    again = extracted(Trunk(tiny_model(), FeatureStore(store.root.parent)), tiny_dataset(COUNT))
+    assert np.array_equal(again.rows, first)
     assert runs == []
-    assert again.notes == [f"features of {COUNT} images read from the store"]
+    assert again.notes == (f"features of {COUNT} images read from the store",)
+    assert (again.engine, again.passes) == ("keras", 0)
 
 
 def test_auto_reads_what_any_engine_stored(
     model: Any, store: FeatureStore, runs: list[int]
 ) -> None:
     data = tiny_dataset(12)
-    first = features(Trunk(model, store, "keras"), data)
+    first = features(Trunk(model, store), data)
     runs.clear()
-    assert np.array_equal(features(Trunk(model, store, "auto"), data), first)
+    assert np.array_equal(features(Trunk(model, store), data, Plan()), first)
     assert runs == []
 
 
@@ -91,13 +101,13 @@ def test_another_engine_does_not_read_what_keras_stored(
 ) -> None:
     skip_without_onnx_export()
     data = tiny_dataset(12)
-    first = features(Trunk(model, store, "keras"), data)
-    other = Trunk(model, store, "onnxruntime")
+    first = features(Trunk(model, store), data)
     runs.clear()
-    second = features(other, data)
+    other = extracted(Trunk(model, store), data, Plan("onnxruntime"))
+    second = np.asarray(other.rows)
     assert sum(runs) == 12, "Keras ran once more, to compare"
     assert np.abs(second - first).max() <= 1e-4 * np.abs(first).max()
-    assert other.notes == ["engine: onnxruntime, as asked"]
+    assert other.notes == ("engine: onnxruntime, as asked",)
 
 
 def variant(data: tlkit.ImageDataset, **changed: Any) -> tlkit.ImageDataset:
@@ -111,7 +121,7 @@ def test_changed_image_alone_is_computed_anew(
     model: Any, store: FeatureStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = tiny_dataset(COUNT)
-    first = features(Trunk(model, store, "keras"), data)
+    first = features(Trunk(model, store), data)
     images = data.load(np.arange(COUNT), 16).copy()
     images[7] = 255 - images[7]
     changed = variant(data, images=images)
@@ -123,7 +133,7 @@ def test_changed_image_alone_is_computed_anew(
         return load(indices, size)
 
     monkeypatch.setattr(changed, "load", noting)
-    second = features(Trunk(model, store, "keras"), changed)
+    second = features(Trunk(model, store), changed)
     assert asked == [0, 1, 7], "two are looked at first, since the trunk has dropout"
     assert np.flatnonzero((first != second).any(axis=(1, 2, 3))).tolist() == [7]
 
@@ -136,17 +146,13 @@ def test_an_image_file_replaced_under_its_name_is_computed_anew(
         file = tmp_path / "images" / f"class {number % 2}" / f"{number}.bmp"
         file.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(image).save(file)
-    first = features(
-        Trunk(model, store, "keras"), tlkit.ImageDataset.from_directory(tmp_path / "images")
-    )
+    first = features(Trunk(model, store), tlkit.ImageDataset.from_directory(tmp_path / "images"))
     before = file.stat()
     Image.fromarray(255 - pixels[3]).save(file)
     os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
     assert file.stat().st_size == before.st_size, "neither its time nor its size tells"
     runs.clear()
-    second = features(
-        Trunk(model, store, "keras"), tlkit.ImageDataset.from_directory(tmp_path / "images")
-    )
+    second = features(Trunk(model, store), tlkit.ImageDataset.from_directory(tmp_path / "images"))
     assert sum(runs) == EXTRACT_BATCH
     assert np.flatnonzero((first != second).any(axis=(1, 2, 3))).tolist() == [3]
 
@@ -155,12 +161,12 @@ def test_another_split_and_order_and_repeated_images_read_the_store(
     model: Any, store: FeatureStore, runs: list[int]
 ) -> None:
     data = tiny_dataset(COUNT)
-    first = features(Trunk(model, store, "keras"), data)
+    first = features(Trunk(model, store), data)
     runs.clear()
     order = np.random.default_rng(0).permutation(COUNT)
     positions = np.arange(COUNT)
     for chosen in (positions[::-1], order[:40], order[40:]):
-        again = features(Trunk(model, store, "keras"), data.subset(chosen))
+        again = features(Trunk(model, store), data.subset(chosen))
         assert np.array_equal(again, first[chosen])
     assert runs == []
 
@@ -172,7 +178,7 @@ def test_an_image_that_is_there_twice_is_run_once(
     twice = tlkit.ImageDataset.from_arrays(
         np.concatenate([images, images]), np.arange(2 * EXTRACT_BATCH) % 2
     )
-    found = features(Trunk(model, store, "keras"), twice)
+    found = features(Trunk(model, store), twice)
     assert sum(runs) == EXTRACT_BATCH
     assert np.array_equal(found[:EXTRACT_BATCH], found[EXTRACT_BATCH:])
 
@@ -184,39 +190,40 @@ def test_a_row_depends_on_no_other_image(
     if engine != "keras":
         pytest.importorskip("onnxruntime", reason="the engine is in the extra tlkit[onnx]")
     data = tiny_dataset(COUNT)
-    together = features(Trunk(model, store, engine), data)
+    plan = Plan(engine)
+    together = features(Trunk(model, store), data, plan)
     for number, chosen in enumerate(([5], [60, 5, 12], range(69, 20, -1))):
-        alone = Trunk(model, FeatureStore(tmp_path / str(number)), engine)
-        assert np.array_equal(features(alone, data.subset(list(chosen))), together[list(chosen)])
+        alone = Trunk(model, FeatureStore(tmp_path / str(number)))
+        found = features(alone, data.subset(list(chosen)), plan)
+        assert np.array_equal(found, together[list(chosen)])
 
 
 def test_killed_extraction_goes_on_where_it_stopped(
     model: Any, store: FeatureStore, runs: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(extract_module, "SMALLEST_SHARD", EXTRACT_BATCH)
+    monkeypatch.setattr(passes, "SMALLEST_SHARD", EXTRACT_BATCH)
     data = tiny_dataset(COUNT)
-    stopping = Trunk(model, store, "keras")
 
     def stop(_: str, done: int, total: int) -> None:
         if done == total:
             raise KeyboardInterrupt
 
-    stopping.progress = stop
     with pytest.raises(KeyboardInterrupt):
-        features(stopping, data)
+        features(Trunk(model, store), data, Plan("keras", progress=stop))
     assert sum(runs) == FILLED
     runs.clear()
     shown: list[tuple[str, int, int]] = []
-    again = Trunk(model, store, "keras", progress=lambda *step: shown.append(step))
-    features(again, data)
+    plan = Plan("keras", progress=lambda *step: shown.append(step))
+    again = extracted(Trunk(model, store), data, plan)
+    assert again.passes == COUNT - 2 * EXTRACT_BATCH
     assert sum(runs) == EXTRACT_BATCH
     assert shown == [("features", COUNT, COUNT)]
 
 
 def test_half_precision_takes_half_the_room(model: Any, store: FeatureStore) -> None:
     data = tiny_dataset(COUNT)
-    whole = features(Trunk(model, store, "keras"), data)
-    small = Trunk(model, store, "keras", dtype="float16")
+    whole = features(Trunk(model, store), data)
+    small = Trunk(model, store, "float16")
     half = features(small, data)
     assert half.dtype == np.dtype("float16")
     assert small.bytes == 2 * small.floats
@@ -229,23 +236,23 @@ def test_changed_label_is_not_computed_anew(
     model: Any, store: FeatureStore, runs: list[int]
 ) -> None:
     data = tiny_dataset(12)
-    features(Trunk(model, store, "keras"), data)
+    features(Trunk(model, store), data)
     runs.clear()
-    features(Trunk(model, store, "keras"), variant(data, labels=data.labels[::-1]))
-    features(Trunk(model, store, "keras"), variant(data, class_names=["x", "y", "z"]))
+    features(Trunk(model, store), variant(data, labels=data.labels[::-1]))
+    features(Trunk(model, store), variant(data, class_names=["x", "y", "z"]))
     assert runs == []
 
 
 def test_other_size_or_weights_are_computed_anew(store: FeatureStore, runs: list[int]) -> None:
     data = tiny_dataset(12)
     model = tiny_model()
-    features(Trunk(model, store, "keras"), data)
+    features(Trunk(model, store), data)
     runs.clear()
-    features(Trunk(tiny_model(8), store, "keras"), data)
+    features(Trunk(tiny_model(8), store), data)
     assert sum(runs) == EXTRACT_BATCH
     model.get_layer("top_bn").beta.assign(np.ones(12))
     runs.clear()
-    features(Trunk(model, store, "keras"), data)
+    features(Trunk(model, store), data)
     assert sum(runs) == EXTRACT_BATCH
 
 
@@ -253,11 +260,11 @@ def test_damaged_features_are_computed_again(
     model: Any, store: FeatureStore, runs: list[int], caplog: pytest.LogCaptureFixture
 ) -> None:
     data = tiny_dataset(12)
-    first = np.array(features(Trunk(model, store, "keras"), data))
+    first = np.array(features(Trunk(model, store), data))
     (file,) = store.root.glob("*/*.shard")
     file.write_bytes(file.read_bytes()[:-1] + b"?")
     runs.clear()
-    assert np.array_equal(features(Trunk(model, store, "keras"), data), first)
+    assert np.array_equal(features(Trunk(model, store), data), first)
     assert sum(runs) == EXTRACT_BATCH
     assert "damaged" in caplog.text
 
@@ -276,12 +283,12 @@ def test_nothing_is_kept_where_an_image_cannot_be_read(
 
     monkeypatch.setattr(data, "load", failing)
     with pytest.raises(DamagedImageError, match="image 69 is truncated"):
-        Trunk(model, store, "keras").features(pixels, data.image_digests)
+        passes.extracted(Trunk(model, store), pixels, data.image_digests, KERAS)
     assert [file.name for file in store.root.rglob("*") if file.is_file()] == ["about.json"]
 
 
 def test_progress_is_shown(model: Any, store: FeatureStore) -> None:
     shown: list[tuple[str, int, int]] = []
-    trunk = Trunk(model, store, "keras", progress=lambda *step: shown.append(step))
-    features(trunk, tiny_dataset(COUNT))
+    plan = Plan("keras", progress=lambda *step: shown.append(step))
+    features(Trunk(model, store), tiny_dataset(COUNT), plan)
     assert [done for _, done, _ in shown] == [EXTRACT_BATCH, 2 * EXTRACT_BATCH, COUNT]

@@ -15,6 +15,7 @@ from concurrent.futures import (
     ThreadPoolExecutor,
 )
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,15 +23,16 @@ import numpy as np
 import pytest
 
 import tlkit
-from tests.features.test_trunk import features
+from tests.features.test_trunk import KERAS, extracted, features
 from tlkit._threads import usable_cores
 from tlkit.data.batches import PixelCache
 from tlkit.errors import DamagedImageError, DataError, FeatureError
-from tlkit.features import trunk as extract_module
+from tlkit.features import passes
+from tlkit.features.passes import Extracted, Plan
 from tlkit.features.store.store import FeatureStore
 from tlkit.features.trunk import EXTRACT_BATCH, Trunk
-from tlkit.features.workers import tasks as workers_module
-from tlkit.features.workers.tasks import trunk_file
+from tlkit.features.workers import _tasks as workers_module
+from tlkit.features.workers._tasks import trunk_file
 from tlkit.testing import tiny_dataset, tiny_model
 
 COUNT = 4 * EXTRACT_BATCH + 6
@@ -45,13 +47,13 @@ def model() -> Any:
 @pytest.fixture(scope="module")
 def alone(model: Any, tmp_path_factory: pytest.TempPathFactory) -> np.ndarray:
     """What one process gives."""
-    trunk = Trunk(model, FeatureStore(tmp_path_factory.mktemp("alone")), "keras")
+    trunk = Trunk(model, FeatureStore(tmp_path_factory.mktemp("alone")))
     return features(trunk, tiny_dataset(COUNT))
 
 
 @pytest.fixture(autouse=True)
 def _small_shards(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(extract_module, "SMALLEST_SHARD", EXTRACT_BATCH)
+    monkeypatch.setattr(passes, "SMALLEST_SHARD", EXTRACT_BATCH)
     yield
     workers_module._built.clear()
 
@@ -87,9 +89,18 @@ class Inline(Executor):
         return future
 
 
-def spread(model: Any, folder: Path, executor: Executor, **settings: Any) -> Trunk:
-    """A trunk whose work is spread."""
-    return Trunk(model, FeatureStore(folder), "keras", executor=executor, **settings)
+def spread(
+    model: Any, folder: Path, executor: Executor, count: int = COUNT, **plan: Any
+) -> Extracted:
+    """What images give where the work is spread."""
+    given = Plan("keras", executor=executor, **plan)
+    return extracted(Trunk(model, FeatureStore(folder)), tiny_dataset(count), given)
+
+
+def left_for_workers(model: Any, folder: Path) -> Path:
+    """Where a trunk is left for them."""
+    trunk = Trunk(model, FeatureStore(folder))
+    return trunk_file(trunk.store, trunk.fingerprint)
 
 
 @pytest.mark.parametrize("make", [Inline, lambda: ThreadPoolExecutor(2)])
@@ -98,33 +109,32 @@ def test_workers_give_what_one_process_gives(
 ) -> None:
     shown: list[tuple[str, int, int]] = []
     with make() as executor:
-        trunk = spread(model, tmp_path, executor, progress=lambda *step: shown.append(step))
-        assert np.array_equal(features(trunk, tiny_dataset(COUNT)), alone)
+        found = spread(model, tmp_path, executor, progress=lambda *step: shown.append(step))
+    assert np.array_equal(found.rows, alone)
+    assert found.passes == COUNT
     assert len(list(tmp_path.rglob("*.shard"))) == 5
     assert [done for _, done, _ in shown][-1] == COUNT
     assert len(shown) == 5
-    assert trunk.notes == ["engine: keras, as asked"]
-    again = Trunk(model, FeatureStore(tmp_path), "keras")
-    features(again, tiny_dataset(COUNT))
-    assert again.notes == [f"features of {COUNT} images read from the store"]
+    assert found.notes == ("engine: keras, as asked",)
+    again = extracted(Trunk(model, FeatureStore(tmp_path)), tiny_dataset(COUNT))
+    assert again.notes == (f"features of {COUNT} images read from the store",)
 
 
 def test_threads_share_the_trunk_and_need_no_file_of_it(model: Any, tmp_path: Path) -> None:
     with ThreadPoolExecutor(2) as executor:
-        trunk = spread(model, tmp_path, executor)
-        features(trunk, tiny_dataset(COUNT))
-    assert not trunk_file(trunk.store, trunk.fingerprint).exists()
+        spread(model, tmp_path, executor)
+    assert not left_for_workers(model, tmp_path).exists()
     assert not workers_module._built
     assert not workers_module._AT_HOME
 
 
 def test_a_worker_builds_a_trunk_once_and_keeps_one(model: Any, tmp_path: Path) -> None:
     executor = Inline()
-    features(spread(model, tmp_path, executor), tiny_dataset(COUNT))
+    spread(model, tmp_path, executor)
     (first,) = workers_module._built.values()
-    features(spread(model, tmp_path, executor), tiny_dataset(COUNT + 80))
+    spread(model, tmp_path, executor, COUNT + 80)
     assert list(workers_module._built.values()) == [first]
-    features(spread(tiny_model(8), tmp_path, executor), tiny_dataset(COUNT))
+    spread(tiny_model(8), tmp_path, executor)
     (second,) = workers_module._built.values()
     assert second.size == (8, 8)
 
@@ -162,13 +172,14 @@ def test_paths_of_images_hold_in_another_working_directory(
 def test_what_workers_leave_is_done_by_the_process_that_asks(
     model: Any, alone: np.ndarray, tmp_path: Path, error: Exception, caplog: Any
 ) -> None:
-    trunk = spread(model, tmp_path, Inline({1: error, 3: error}))
     with caplog.at_level(logging.WARNING, "tlkit"):
-        assert np.array_equal(features(trunk, tiny_dataset(COUNT)), alone)
+        found = spread(model, tmp_path, Inline({1: error, 3: error}))
+    assert np.array_equal(found.rows, alone)
+    assert found.passes == COUNT
     first = str(error).splitlines()[0]
     expected = f"workers of Inline failed ({type(error).__name__}: {first}); what they left was "
     assert [record.message for record in caplog.records] == [expected + "computed here"]
-    assert trunk.notes[-1] == expected + "computed here"
+    assert found.notes[-1] == expected + "computed here"
 
 
 def test_an_executor_that_is_shut_down_is_told(
@@ -176,44 +187,43 @@ def test_an_executor_that_is_shut_down_is_told(
 ) -> None:
     executor = ThreadPoolExecutor(1)
     executor.shutdown()
-    trunk = spread(model, tmp_path, executor)
-    assert np.array_equal(features(trunk, tiny_dataset(COUNT)), alone)
+    assert np.array_equal(spread(model, tmp_path, executor).rows, alone)
     assert "cannot schedule new futures after shutdown" in caplog.text
 
 
 def test_a_trunk_that_a_worker_cannot_build_is_run_here(
     model: Any, alone: np.ndarray, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    trunk = spread(model, tmp_path, Inline())
-    trunk_file(trunk.store, trunk.fingerprint).write_bytes(b"no model")
-    assert np.array_equal(features(trunk, tiny_dataset(COUNT)), alone)
+    left_for_workers(model, tmp_path).write_bytes(b"no model")
+    assert np.array_equal(spread(model, tmp_path, Inline()).rows, alone)
     assert "a worker cannot build the trunk" in caplog.text
 
 
 def test_another_trunk_under_the_same_name_is_not_run(
     model: Any, alone: np.ndarray, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    trunk = spread(model, tmp_path, Inline())
     other = tiny_model()
     other.get_layer("top_bn").beta.assign(np.ones(12))
-    other.save(trunk_file(trunk.store, trunk.fingerprint))
-    assert np.array_equal(features(trunk, tiny_dataset(COUNT)), alone)
+    other.save(left_for_workers(model, tmp_path))
+    assert np.array_equal(spread(model, tmp_path, Inline()).rows, alone)
     assert "the trunk that a worker has built is another one" in caplog.text
 
 
 def test_damaged_image_is_an_error_and_what_is_finished_stays(model: Any, tmp_path: Path) -> None:
     executor = Inline({4: DamagedImageError("image 130 is truncated")})
     with pytest.raises(DamagedImageError, match="image 130 is truncated"):
-        features(spread(model, tmp_path, executor), tiny_dataset(COUNT))
+        spread(model, tmp_path, executor)
     assert len(list(tmp_path.rglob("*.shard"))) == 4
 
 
 def test_a_file_that_is_another_one_where_a_worker_runs_is_told(model: Any, tmp_path: Path) -> None:
-    data, trunk = tiny_dataset(8), spread(model, tmp_path, Inline())
+    data, trunk = tiny_dataset(8), Trunk(model, FeatureStore(tmp_path))
     wrong = data.image_digests.copy()
     wrong[3] = 0
     with pytest.raises(DataError, match=r"image 3 is not the same file on .*, where a worker runs"):
-        trunk.features(PixelCache(data, trunk.size), wrong)
+        passes.extracted(
+            trunk, PixelCache(data, trunk.size), wrong, replace(KERAS, executor=Inline())
+        )
     assert not list(tmp_path.rglob("*.shard"))
 
 
@@ -230,8 +240,7 @@ def test_another_keras_backend_in_a_worker_is_told(
                 patch.setattr("keras.backend.backend", lambda: "abacus")
                 return super().submit(fn, *args)
 
-    trunk = spread(model, tmp_path, Elsewhere())
-    assert np.array_equal(features(trunk, tiny_dataset(COUNT)), alone)
+    assert np.array_equal(spread(model, tmp_path, Elsewhere()).rows, alone)
     assert "Keras runs on abacus in a worker and on" in caplog.text
 
 
@@ -241,9 +250,11 @@ def test_forked_workers_are_refused_at_once(model: Any, tmp_path: Path) -> None:
     context = multiprocessing.get_context("fork")
     with (
         ProcessPoolExecutor(1, mp_context=context) as executor,
-        pytest.raises(FeatureError, match=r"forked copies .* Give executor=tlkit.processes\(2\)"),
+        pytest.raises(
+            FeatureError, match=r"forked copies .* Give executor=tlkit.ProcessExecutor\(2\)"
+        ),
     ):
-        features(spread(model, tmp_path, executor), tiny_dataset(8))
+        spread(model, tmp_path, executor, 8)
 
 
 def test_a_worker_sees_that_it_was_forked(
@@ -261,7 +272,7 @@ def test_a_worker_sees_that_it_was_forked(
                 return future
 
     with Forked(1) as executor, pytest.raises(FeatureError, match="forked copies"):
-        features(spread(model, tmp_path, executor), tiny_dataset(8))
+        spread(model, tmp_path, executor, 8)
 
 
 def test_ctrl_c_leaves_no_task_waiting(model: Any, tmp_path: Path) -> None:
@@ -275,20 +286,20 @@ def test_ctrl_c_leaves_no_task_waiting(model: Any, tmp_path: Path) -> None:
 
     executor = Stopping()
     with pytest.raises(KeyboardInterrupt):
-        features(spread(model, tmp_path, executor), tiny_dataset(COUNT))
+        spread(model, tmp_path, executor)
     assert executor.waiting.cancelled()
     assert not workers_module._AT_HOME
 
 
-@pytest.mark.parametrize("settings", [{"workers": 0}, {"workers": 1.5}, {"tasks_each": 0}])
+@pytest.mark.parametrize("settings", [{"workers": 0}, {"workers": 1.5}, {"max_tasks_per_child": 0}])
 def test_number_of_processes_is_checked(settings: dict[str, Any]) -> None:
     with pytest.raises(FeatureError, match="expected a whole number, at least 1"):
-        tlkit.processes(**settings)
+        tlkit.ProcessExecutor(**settings)
 
 
 # What workers are given here comes from packages: they do not know this file.
 def test_processes_are_replaced_and_one_that_is_killed_fails_alone() -> None:
-    with tlkit.processes(1, tasks_each=2) as executor:
+    with tlkit.ProcessExecutor(1, max_tasks_per_child=2) as executor:
         first = [executor.submit(os.getpid).result() for _ in range(3)]
         lost = executor.submit(signal.raise_signal, signal.SIGKILL)
         last = executor.submit(os.getpid)
@@ -301,7 +312,7 @@ def test_processes_are_replaced_and_one_that_is_killed_fails_alone() -> None:
 
 
 def test_processes_share_the_cores() -> None:
-    with tlkit.processes(10_000) as executor:
+    with tlkit.ProcessExecutor(10_000) as executor:
         assert executor.submit(usable_cores).result() == 1
         assert executor.submit(os.getenv, "TF_NUM_INTRAOP_THREADS").result() == "1"
 
@@ -327,9 +338,8 @@ class Deadly(Executor):
 def test_two_processes_share_the_work_and_one_is_killed(
     model: Any, alone: np.ndarray, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with tlkit.processes(2) as executor:
-        trunk = spread(model, tmp_path, Deadly(executor))
-        assert np.array_equal(features(trunk, tiny_dataset(COUNT)), alone)
+    with tlkit.ProcessExecutor(2) as executor:
+        assert np.array_equal(spread(model, tmp_path, Deadly(executor)).rows, alone)
     assert "workers of Deadly failed (BrokenProcessPool: A process in the process" in caplog.text
     assert len(list(tmp_path.rglob("*.shard"))) == 5
 
@@ -346,9 +356,9 @@ def test_dask_shares_the_work_and_a_worker_is_killed(
         distributed.Client(cluster) as client,
     ):
         executor = client.get_executor()
-        trunk = spread(model, tmp_path / "whole", executor)
-        assert np.array_equal(features(trunk, tiny_dataset(COUNT)), alone)
-        assert trunk.notes == ["engine: keras, as asked"], "no task was left to this process"
-        trunk = spread(model, tmp_path / "killed", Deadly(executor))
-        assert np.array_equal(features(trunk, tiny_dataset(COUNT)), alone)
-        assert trunk.notes[-1].startswith("workers of Deadly failed (KilledWorker: ")
+        found = spread(model, tmp_path / "whole", executor)
+        assert np.array_equal(found.rows, alone)
+        assert found.notes == ("engine: keras, as asked",), "no task was left to this process"
+        found = spread(model, tmp_path / "killed", Deadly(executor))
+        assert np.array_equal(found.rows, alone)
+        assert found.notes[-1].startswith("workers of Deadly failed (KilledWorker: ")

@@ -23,7 +23,7 @@ from tlkit.features.engines._decision import DECISION, Decision, Decisions
 from tlkit.features.store.store import FeatureStore
 from tlkit.learning_rate._curve_file import CURVE
 from tlkit.training.result import StageResult
-from tlkit.training.run_dir.engines_used import ENGINES, EngineNotes
+from tlkit.training.run_dir.engines_used import ENGINES, EngineNotes, Ran
 from tlkit.training.run_dir.run_directory import RESULT, SETTINGS, RunDirectory
 
 NOTES = Record("notes", 3)
@@ -171,13 +171,15 @@ def settings(folder: Path) -> Path:
 
 
 def engines(folder: Path) -> Path:
-    EngineNotes(folder / "engines.json").note("head", "train", "abc", "keras")
+    EngineNotes(folder / "engines.json").note(
+        Ran("head", "train", "abc", 0, 2, "keras", once=48, ms={"keras": 1.5})
+    )
     return folder / "engines.json"
 
 
 def used(file: Path) -> tuple[Any, ...]:
     """What engine ran what, asked in every way in which damage could have changed the answer."""
-    return EngineNotes(file).get("head", "train", "abc"), EngineNotes(file)._names
+    return EngineNotes(file).get("head", "train", "abc"), EngineNotes(file).work("head", 48, 2)
 
 
 def result(folder: Path) -> Path:

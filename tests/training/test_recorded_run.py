@@ -202,7 +202,8 @@ def test_settings_of_another_version_are_refused(name: str, parts: Data, tmp_pat
     from tlkit.training.run_dir.run_directory import RunDirectory
     from tlkit.training.run_dir.run_settings import run_settings
 
-    settings = run_settings(trainer(head_stage()), *parts)
+    made = trainer(head_stage())
+    settings = run_settings(made.settings, made.head, made.stages, None, *parts)
     for wrong in ({**settings, name: 3.5}, {k: v for k, v in settings.items() if k != name}):
         folder = tmp_path / str(len(json.dumps(wrong)))
         folder.mkdir()

@@ -13,7 +13,7 @@ from tests.training.conftest import head_stage, same_weights, top_stage, trainer
 from tests.training.test_resume import Data, Interrupt
 from tlkit._plugins.discovery import Discovery
 from tlkit.errors import EngineError, RunDirectoryError
-from tlkit.features import trunk as extract
+from tlkit.features import passes
 from tlkit.features.engines import choice
 from tlkit.features.engines import comparison as weighing
 from tlkit.features.engines.engine import EngineSpec
@@ -46,7 +46,7 @@ class Machine:
         self.broken = False
         other = EngineSpec(name="other", make=self._make, export_s=0.0)
         registry = EngineRegistry(Discovery([*tlkit_engines(), other]))
-        for module in (choice, extract):
+        for module in (choice, passes):
             monkeypatch.setattr(module, "installed_engines", lambda: registry)
         monkeypatch.setattr(
             weighing, "_timed", lambda engines, _: {e.name: self.ms[e.name] for e in engines}

@@ -29,12 +29,17 @@ def stored(setting: Any) -> Any:
     return json.loads(json.dumps(encoded(setting)))
 
 
+def kept(made: tlkit.StagedTrainer, data: tlkit.ImageDataset) -> dict[str, Any]:
+    """What a run directory keeps about a training."""
+    return run_settings(made.settings, made.head, made.stages, made.start_from, data, None)
+
+
 def begun(made: tlkit.StagedTrainer, data: tlkit.ImageDataset) -> Path:
     """The run directory of a trainer whose training was begun and at once interrupted."""
     assert made.run_dir is not None
     run = RunDirectory(made.run_dir)
     with run.held():
-        run.open(run_settings(made, data, None), resume=False)
+        run.open(kept(made, data), resume=False)
     return made.run_dir
 
 
@@ -248,7 +253,7 @@ def test_trainer_is_made_again_from_its_run(data: tlkit.ImageDataset, tmp_path: 
         seed=7,
     )
     again = tlkit.StagedTrainer.from_run(begun(made, data))
-    assert run_settings(again, data, None) == run_settings(made, data, None)
+    assert kept(again, data) == kept(made, data)
     assert again.run_dir == made.run_dir
     assert again.image_size == (64, 96)
     assert again.backbone == made.backbone

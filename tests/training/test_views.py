@@ -15,7 +15,6 @@ from tlkit.data.images import Images
 from tlkit.errors import TrainingError
 from tlkit.features.engines.keras_engine import KerasEngine
 from tlkit.training.feeding.inputs import ViewPixels
-from tlkit.training.loop.session import Session
 
 TURNED = tlkit.Augmentation()
 # Views go through the trunk in batches of another size than fresh images do.
@@ -92,7 +91,7 @@ def test_views_that_do_not_fit_on_disk_are_computed_anew(
 ) -> None:
     stage = head_stage(epochs=4, augmentation=TURNED, views=2)
     kept = trainer(stage).fit(*parts, verbose=0)
-    monkeypatch.setattr(Session, "_fits", lambda *_: False)
+    monkeypatch.setattr("tlkit.training.loop.session.STORE_LIMIT", 0)
     anew = trainer(stage).fit(*parts, verbose=0)
     assert largest_difference(kept.model, anew.model) < ROUNDING
 

@@ -17,6 +17,7 @@ from tlkit.data._positions import as_positions
 from tlkit.data._splits import split_indices
 from tlkit.data.damage import DamagedImage, DamageReport
 from tlkit.data.decoding.decode import Pixels, Size
+from tlkit.data.scans import ScanMemory
 from tlkit.data.sources._arrays import Labels, read_arrays
 from tlkit.data.sources._dataframes import Table, read_table
 from tlkit.data.sources._folders import read_folders
@@ -254,7 +255,24 @@ class ImageDataset(Printed):
             >>> print(data.check())
             2 images checked, none is damaged.
         """
-        reasons = in_threads(self._store.damage, self._indices.tolist(), workers)
+        return self._report(in_threads(self._store.damage, self._indices.tolist(), workers))
+
+    def scan(self, memory: ScanMemory, *, decoded: bool = True) -> DamageReport:
+        """Find the digest of every image and whether it is damaged, with one read of its file.
+
+        A file that did not change since a memory was given its scan is not even read. Use
+        :meth:`check` to look at every file whatever is remembered of it.
+
+        Args:
+            memory: Where scans are kept, such as a feature store's.
+            decoded: Whether to find damage; else only files that cannot be read are reported.
+
+        Returns:
+            The report; it is true when no image is found to be damaged.
+        """
+        return self._report(self._store.scan(self._indices, memory, decoded=decoded))
+
+    def _report(self, reasons: Sequence[str | None]) -> DamageReport:
         damaged = tuple(
             DamagedImage(index, self.names[index], reason)
             for index, reason in enumerate(reasons)

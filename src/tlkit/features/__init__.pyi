@@ -8,6 +8,6 @@ from .extraction import (
 from .extraction import (
     extract as extract,
 )
-from .workers.processes import processes as processes
+from .workers.processes import ProcessExecutor as ProcessExecutor
 
 __all__: list[str]

@@ -17,14 +17,14 @@ from tlkit._progress import reporter_for
 from tlkit.backbones.build import Backbone, ImageSize
 from tlkit.data.dataset import ImageDataset
 from tlkit.data.images import Images
-from tlkit.errors import CutError, TrainingError
+from tlkit.errors import CutError
+from tlkit.features.passes import extracted
+from tlkit.features.settings import FrozenSettings
 from tlkit.features.store.rows import FeatureRows
-from tlkit.features.store.store import open_store
-from tlkit.features.trunk import Trunk
+from tlkit.features.store.store import FeatureStore, open_store
 from tlkit.freezing.head import Head
 from tlkit.freezing.phase import Phase, prepare, selections
 from tlkit.freezing.policies import FreezeAll, Policy
-from tlkit.freezing.whole_model import assemble
 
 
 @dataclass(frozen=True, repr=False)
@@ -104,7 +104,7 @@ def extract(
         engine: What runs the frozen part.
         cache: Where features are kept; False keeps them as long as what is returned.
         feature_dtype: As what they are stored.
-        executor: Whose workers share the work: `tlkit.processes`, any other
+        executor: Whose workers share the work: `tlkit.ProcessExecutor`, any other
             ``concurrent.futures.Executor``, or ``Client.get_executor()`` of Dask. They need the
             same files and the same cache folder. What a worker fails to do is done here.
         seed: Random weights, where ``weights`` is None, follow from it.
@@ -127,38 +127,42 @@ def extract(
         >>> features.shape, features.labels.shape
         ((48, 12), (48,))
     """
-    if feature_dtype not in ("float32", "float16"):
-        raise TrainingError(f"feature_dtype={feature_dtype!r}, expected 'float32' or 'float16'.")
-    phase = _phase(backbone, policy or FreezeAll(), image_size, weights, preprocessing, seed)
-    reporter = reporter_for(verbose)
-    with ExitStack() as stack:
-        store = stack.enter_context(open_store(cache))
-        trunk = Trunk(phase.trunk, store, engine, reporter.step, len(dataset), feature_dtype)
-        trunk.executor = executor
-        rows = trunk.features(Images(dataset, trunk.size).pixels, dataset.image_digests)
-        weakref.finalize(rows, stack.pop_all().close)
-    assert phase.cut is not None
-    return Features(rows, dataset.labels, dataset.class_names, phase.cut.name, tuple(trunk.notes))
-
-
-def _phase(
-    backbone: Backbone,
-    policy: Policy,
-    image_size: ImageSize | None,
-    weights: str | Path | None,
-    preprocessing: str,
-    seed: int,
-) -> Phase:
-    """Return the first phase of a stage of that policy, which has a trunk."""
-    parts = assemble(
+    frozen = FrozenSettings(
         backbone,
-        Head(),
-        2,  # the trunk ends below the first layer to which it matters
         image_size=image_size,
         weights=weights,
         preprocessing=preprocessing,
+        engine=engine,
+        cache=cache,
+        feature_dtype=feature_dtype,
         seed=seed,
     )
+    phase = _first_phase(frozen, policy or FreezeAll())
+    reporter = reporter_for(verbose)
+    plan = frozen.plan(reporter.step, images_ahead=len(dataset), executor=executor)
+    with ExitStack() as stack:
+        store = stack.enter_context(open_store(cache))
+        trunk = frozen.trunk(phase.trunk, store)
+        _take_digests(dataset, store)
+        pixels = Images(dataset, trunk.size).pixels
+        found = extracted(trunk, pixels, dataset.image_digests, plan)
+        weakref.finalize(found.rows, stack.pop_all().close)
+    assert phase.cut is not None
+    return Features(found.rows, dataset.labels, dataset.class_names, phase.cut.name, found.notes)
+
+
+def _take_digests(dataset: ImageDataset, store: FeatureStore) -> None:
+    """Find what identifies each image; whether it is whole will be seen where it is decoded."""
+    scans = store.scans()
+    try:
+        dataset.scan(scans, decoded=False).raise_if_any()
+    finally:
+        scans.save()
+
+
+def _first_phase(frozen: FrozenSettings, policy: Policy) -> Phase:
+    """Return the first phase of a stage of that policy, which has a trunk."""
+    parts = frozen.assembled(Head(), 2)  # the trunk ends below the first layer to which it matters
     (_, _, chosen), *_ = selections(policy, parts, 1)
     phase = prepare(parts, chosen, policy)
     if phase.trunk is None:

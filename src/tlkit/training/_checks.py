@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from tlkit.data.dataset import ImageDataset
 from tlkit.errors import DataError, TrainingError
+from tlkit.features.store.store import FeatureStore
 from tlkit.training.feeding.class_weights import class_weights
 from tlkit.training.stage import Stage
 
@@ -48,11 +49,10 @@ def check_weights(stages: Sequence[Stage], train: ImageDataset) -> None:
 
 
 def check_data(train: ImageDataset, validation: ImageDataset | None) -> None:
-    """Raise where images cannot be trained on.
+    """Raise where labels cannot be trained on.
 
     Raises:
         DataError: One class, or validation images that do not fit the training images.
-        DamagedImageError: An image cannot be read.
     """
     present = {name for name, count in train.class_counts.items() if count}
     if len(present) < 2:
@@ -60,7 +60,6 @@ def check_data(train: ImageDataset, validation: ImageDataset | None) -> None:
             f"The training images are all of one class, {', '.join(present) or 'none'}; expected "
             "at least two classes."
         )
-    train.check().raise_if_any()
     if validation is None:
         return
     if validation.class_names != train.class_names:
@@ -74,4 +73,18 @@ def check_data(train: ImageDataset, validation: ImageDataset | None) -> None:
             f"Validation images are of classes without a training image: {sorted(unseen)}. "
             "Split one data set with dataset.split()."
         )
-    validation.check().raise_if_any()
+
+
+def check_images(store: FeatureStore, *sets: ImageDataset | None) -> None:
+    """Raise where an image is damaged, after one read of each file that the store does not know.
+
+    Raises:
+        DamagedImageError: Names the damaged images of the first set that has any.
+    """
+    scans = store.scans()
+    try:
+        for data in sets:
+            if data is not None:
+                data.scan(scans).raise_if_any()
+    finally:
+        scans.save()  # those that are whole need no other look once the others are mended

@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from tlkit._printing import Printed, code_of, one_line
 from tlkit._progress import Reporter, reporter_for
 from tlkit.backbones.build import Backbone, ImageSize
-from tlkit.backbones.registry import get_backbone
 from tlkit.backbones.spec import BackboneSpec
 from tlkit.backbones.weights import load_file
 from tlkit.data.dataset import ImageDataset
 from tlkit.data.images import Images
 from tlkit.errors import TrainingError
-from tlkit.features.store.store import open_store
+from tlkit.features.settings import FrozenSettings
+from tlkit.features.store.store import FeatureStore, open_store
 from tlkit.freezing.head import Head
-from tlkit.freezing.whole_model import assemble
 from tlkit.learning_rate.curve import LRCurve
 from tlkit.learning_rate.finder import ExponentialLRFinder
-from tlkit.training._checks import check_data, check_stages, check_weights
+from tlkit.training._checks import check_data, check_images, check_stages, check_weights
+from tlkit.training.loop._stages import run_stages
 from tlkit.training.loop.session import Session
 from tlkit.training.loop.stage_run import StageRun
-from tlkit.training.result import Snapshot, StageResult, TrainingResult
+from tlkit.training.result import TrainingResult
+from tlkit.training.run_dir.engines_used import EngineNotes
 from tlkit.training.run_dir.run_directory import RunDirectory
 from tlkit.training.run_dir.run_settings import run_settings, trainer_arguments
 from tlkit.training.stage import Stage
@@ -84,23 +86,41 @@ class StagedTrainer(Printed):
         run_dir: str | Path | None = None,
         seed: int = 0,
     ) -> None:
-        self.backbone = get_backbone(backbone) if isinstance(backbone, str) else backbone
+        self.settings = FrozenSettings(
+            backbone,
+            image_size=image_size,
+            weights=weights,
+            preprocessing=preprocessing,
+            engine=engine,
+            cache=cache,
+            feature_dtype=feature_dtype,
+            seed=seed,
+        )
         self.stages = tuple(stages)
         self.head = head or Head()
-        self.image_size = image_size
-        self.weights = weights
-        self.preprocessing = preprocessing
         self.start_from = Path(start_from) if start_from is not None else None
-        self.engine = engine
-        self.cache = cache
-        self.feature_dtype = feature_dtype
         self.run_dir = Path(run_dir) if run_dir is not None else None
-        self.seed = seed
         check_stages(self.stages)
-        if feature_dtype not in ("float32", "float16"):
-            raise TrainingError(
-                f"feature_dtype={feature_dtype!r}, expected 'float32' or 'float16'."
-            )
+
+    @property
+    def backbone(self) -> Backbone:
+        """What is trained on: a `BackboneSpec` or a function."""
+        return self.settings.backbone
+
+    @property
+    def image_size(self) -> ImageSize | None:
+        """What was asked for; None for the backbone's default."""
+        return self.settings.image_size
+
+    @property
+    def weights(self) -> str | Path | None:
+        """Of the backbone."""
+        return self.settings.weights
+
+    @property
+    def seed(self) -> int:
+        """What every random choice follows from."""
+        return self.settings.seed
 
     @classmethod
     def from_run(cls, run: str | Path, /, **replaced: Any) -> StagedTrainer:
@@ -147,8 +167,8 @@ class StagedTrainer(Printed):
             resume: Go on with the run in ``run_dir`` from the last finished epoch.
             verbose: 0 shows nothing, 1 a progress bar and a line for each stage.
             executor: Whose workers share the frozen work that is done once, as for `extract`:
-                `tlkit.processes` or any other ``concurrent.futures.Executor``. Augmented views
-                are computed by this process.
+                `tlkit.ProcessExecutor` or any other ``concurrent.futures.Executor``. Augmented
+                views are computed by this process.
 
         Returns:
             The trained model and what each stage did.
@@ -168,16 +188,19 @@ class StagedTrainer(Printed):
         check_data(train, validation)
         check_weights(self.stages, train)
         reporter = reporter_for(verbose)
-        with (
-            self._run(train, validation, resume=resume) as run,
-            self._session(train, validation, reporter, executor) as session,
-        ):
-            if run is not None:
-                session.engines = run.engines()
-            result = self._run_stages(session, run)
-            if run is not None:
-                run.save_model(result.model)
-            return result
+        with open_store(self.settings.cache) as store:
+            check_images(store, train, validation)
+            with self._run(train, validation, resume=resume) as run:
+                engines = run.engines() if run else EngineNotes()
+                session = replace(
+                    self._session(store, train, validation, reporter),
+                    executor=executor,
+                    engines=engines,
+                )
+                result = run_stages(session, self.stages, run)
+                if run is not None:
+                    run.save_model(result.model)
+                return result
 
     def find_learning_rate(
         self, train: ImageDataset, finder: ExponentialLRFinder, *, verbose: int = 1
@@ -194,7 +217,9 @@ class StagedTrainer(Printed):
         """
         check_data(train, None)
         reporter = reporter_for(verbose)
-        with self._session(train, None, reporter) as session:
+        with open_store(self.settings.cache) as store:
+            check_images(store, train)
+            session = self._session(store, train, None, reporter)
             return StageRun(session, self.stages[0]).search(finder)
 
     def __repr__(self) -> str:
@@ -218,62 +243,27 @@ class StagedTrainer(Printed):
             yield None
             return
         run = RunDirectory(self.run_dir)
+        settings = (self.settings, self.head, self.stages, self.start_from)
         with run.held():
-            run.open(run_settings(self, train, validation), resume=resume)
+            run.open(run_settings(*settings, train, validation), resume=resume)
             yield run
 
-    @contextmanager
     def _session(
         self,
+        store: FeatureStore,
         train: ImageDataset,
         validation: ImageDataset | None,
         reporter: Reporter,
-        executor: Executor | None = None,
-    ) -> Iterator[Session]:
-        parts = assemble(
-            self.backbone,
-            self.head,
-            len(train.class_names),
-            image_size=self.image_size,
-            weights=self.weights,
-            preprocessing=self.preprocessing,
-            seed=self.seed,
-        )
+    ) -> Session:
+        parts = self.settings.assembled(self.head, len(train.class_names))
         if self.start_from is not None:
             load_file(parts.model, self.start_from)
         height, width = parts.model.input_shape[1:3]
-        with open_store(self.cache) as store:
-            yield Session(
-                parts=parts,
-                train=Images(train, (height, width)),
-                validation=Images(validation, (height, width)) if validation else None,
-                store=store,
-                engine=self.engine,
-                seed=self.seed,
-                reporter=reporter,
-                feature_dtype=self.feature_dtype,
-                executor=executor,
-            )
-
-    def _run_stages(self, session: Session, run: RunDirectory | None) -> TrainingResult:
-        results: list[StageResult] = []
-        curves: dict[str, LRCurve] = {}
-        snapshots: Mapping[int, Snapshot] = {}
-        for number, stage in enumerate(self.stages, 1):
-            files = run.stage(number, stage.name) if run else None
-            result = files.finished() if files else None
-            if files is not None and result is not None:
-                load_file(session.parts.model, files.weights)
-                curve, snapshots = files.searched(stage.finder), files.snapshots()
-            else:
-                running = StageRun(session, stage, files)
-                result, curve = running.run(), running.curve
-                snapshots = running.snapshots_by_place()
-                if files is not None:
-                    files.finish(session.parts.model, result, snapshots)
-                session.reporter.line(str(result))
-            results.append(result)
-            if curve is not None:
-                curves[stage.name] = curve
-        names = session.train.dataset.class_names
-        return TrainingResult(session.parts.model, names, tuple(results), curves, snapshots)
+        return Session(
+            parts=parts,
+            train=Images(train, (height, width)),
+            validation=Images(validation, (height, width)) if validation else None,
+            store=store,
+            settings=self.settings,
+            reporter=reporter,
+        )

@@ -68,7 +68,7 @@ def read_pixels(source: ImageSource, size: tuple[int, int]) -> Pixels:
             ...
         tlkit.data.decoding._pillow.Unusable: is empty (0 bytes)
     """
-    content = source if isinstance(source, bytes) else _content(source)
+    content = source if isinstance(source, bytes) else read_content(source)
     if not content:
         raise Unusable("is empty (0 bytes)")
     try:
@@ -83,7 +83,12 @@ def read_pixels(source: ImageSource, size: tuple[int, int]) -> Pixels:
         raise Unusable(f"cannot be decoded: {str(error) or type(error).__name__}") from error
 
 
-def _content(path: str | PathLike[str]) -> bytes:
+def read_content(path: str | PathLike[str]) -> bytes:
+    """Read a file.
+
+    Raises:
+        Unusable: It cannot be read; the text says why.
+    """
     try:
         return Path(path).read_bytes()
     except (OSError, ValueError) as error:

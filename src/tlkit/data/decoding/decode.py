@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -15,6 +17,7 @@ from tlkit.data.decoding._pillow import (
     ImageSource,
     Pixels,
     Unusable,
+    read_content,
     read_pixels,
     resized,
 )
@@ -34,6 +37,7 @@ __all__ = [
     "decode_many",
     "decode_settings",
     "find_damage",
+    "read_once",
     "resize_array",
 ]
 
@@ -186,6 +190,27 @@ def find_damage(source: ImageSource) -> str | None:
     except Unusable as reason:
         return str(reason)
     return None
+
+
+def read_once(path: Path, *, decoded: bool = True) -> tuple[bytes, str | None]:
+    """Read a file once, for the digest of its content and for what is wrong with it.
+
+    Args:
+        path: The file.
+        decoded: Whether to decode it; else all that can be wrong is that it cannot be read.
+
+    Returns:
+        SHA-256, of nothing where the file cannot be read; and the reason in words, or None.
+
+    Example:
+        >>> read_once(Path("no such file"))[1]
+        'cannot be read: No such file or directory'
+    """
+    try:
+        content = read_content(path)
+    except Unusable as reason:
+        return b"", str(reason)
+    return hashlib.sha256(content).digest(), find_damage(content) if decoded else None
 
 
 def resize_array(image: Pixels, size: Size) -> Pixels:

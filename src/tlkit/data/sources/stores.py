@@ -18,8 +18,10 @@ from tlkit.data.decoding.decode import (
     as_size,
     decode_many,
     find_damage,
+    read_once,
     resize_array,
 )
+from tlkit.data.scans import Scan, ScanMemory, file_key
 from tlkit.errors import DamagedImageError
 
 _DIGEST_BYTES = 32
@@ -56,6 +58,23 @@ class ImageStore(ABC):
     def digest(self, index: int) -> bytes:
         """SHA-256 of an image's content."""
 
+    def scan(
+        self,
+        indices: NDArray[np.int64],
+        memory: ScanMemory,  # noqa: ARG002 - of files
+        *,
+        decoded: bool,  # noqa: ARG002 - an image that is in no file is whole by nature
+    ) -> list[str | None]:
+        """Take in each image's digest, and return why it cannot be read, or None.
+
+        Args:
+            indices: Which images.
+            memory: What is known of files already, and is to be known the next time.
+            decoded: Whether to find damage; else only what cannot be read at all.
+        """
+        self.digests(indices)
+        return [None] * len(indices)
+
     @abstractmethod
     def part(self, indices: NDArray[np.int64]) -> ImageStore:
         """Some of the images, without the others, for another process; hashed there anew."""
@@ -64,11 +83,14 @@ class ImageStore(ABC):
         """SHA-256 of each image's content: (n, 32), uint8; computed once, in threads."""
         missing = np.unique(indices[~self._known[indices]])
         for start in range(0, len(missing), _AT_ONCE):
-            part = missing[start : start + _AT_ONCE]
-            for index, digest in zip(part, in_threads(self.digest, part.tolist()), strict=True):
-                self._digests[index] = np.frombuffer(digest, np.uint8)
-                self._known[index] = True
+            part = missing[start : start + _AT_ONCE].tolist()
+            for index, digest in zip(part, in_threads(self.digest, part), strict=True):
+                self._keep(index, digest)
         return self._digests[indices]
+
+    def _keep(self, index: int, digest: bytes) -> None:
+        self._digests[index] = np.frombuffer(digest, np.uint8)
+        self._known[index] = True
 
 
 class FileStore(ImageStore):
@@ -88,6 +110,24 @@ class FileStore(ImageStore):
 
     def damage(self, index: int) -> str | None:
         return find_damage(self.paths[index])
+
+    def scan(
+        self, indices: NDArray[np.int64], memory: ScanMemory, *, decoded: bool
+    ) -> list[str | None]:
+        def look(index: int) -> str | None:
+            key = file_key(self.paths[index])  # before it is read: it may change meanwhile
+            known = memory.get(key) if key else None
+            if known is None or (decoded and not known.whole):
+                digest, reason = read_once(self.paths[index], decoded=decoded)
+                if reason is not None:
+                    return reason
+                known = Scan(digest, whole=decoded)
+                if key:
+                    memory.add(key, known)
+            self._keep(index, known.digest)
+            return None
+
+        return in_threads(look, indices.tolist())
 
     def part(self, indices: NDArray[np.int64]) -> FileStore:
         # The other process may have another working directory.

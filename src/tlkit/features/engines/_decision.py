@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -29,12 +29,14 @@ class Decision:
         why: One line with the figures.
         proof: SHA-256 of the exported model that was compared with Keras; empty without one.
         images: For how many images at most it holds: with more, another may be worth its export.
+        ms: Milliseconds for an image by the engine's name, as measured.
     """
 
     engine: str
     why: str
     proof: str = ""
     images: float = float("inf")
+    ms: Mapping[str, float] = field(default_factory=dict)
 
 
 class Decisions:
@@ -60,10 +62,11 @@ class Decisions:
             told = DECISION.read(self.file)
             engine, why, proof = (told[name] for name in ("engine", "why", "proof"))
             images = float(told["images"])
-        except (OSError, ValueError, LookupError, TypeError):
+            ms = {str(name): float(each) for name, each in told["ms"].items()}
+        except (OSError, ValueError, LookupError, TypeError, AttributeError):
             return None  # then it is measured again, and written whole
         whole = all(isinstance(text, str) for text in (engine, why, proof))
-        return Decision(engine, why, proof, images) if whole else None
+        return Decision(engine, why, proof, images, ms) if whole else None
 
     def write(self, decision: Decision) -> None:
         """Remember a decision."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,19 @@ def choose_engine(
     registry = registry or installed_engines()
     if asked == "auto":
         return _automatic(trunk, sample, images_ahead, stem, before, registry)
-    return Choice(_named(asked, trunk, sample, stem, registry), f"{asked}, as asked")
+    engine = _named(asked, trunk, sample, stem, registry)
+    return Choice(engine, f"{asked}, as asked", ms=measured_ms(stem, registry))
+
+
+def measured_ms(stem: Path, registry: EngineRegistry | None = None) -> Mapping[str, float]:
+    """Return the milliseconds an image that were measured for a trunk on this machine, if any.
+
+    Args:
+        stem: As for `choose_engine`.
+        registry: The engines; those that are installed where None.
+    """
+    decided = Decisions(stem, (registry or installed_engines()).specs).read()
+    return {} if decided is None else decided.ms
 
 
 def _named(
@@ -89,19 +102,22 @@ def _automatic(
         try:
             engine = _as_decided(decided, trunk, sample, stem, registry)
             if engine is not None:
-                return Choice(engine, f"{decided.why}; as measured before", decided.images)
+                return Choice(
+                    engine, f"{decided.why}; as measured before", decided.images, decided.ms
+                )
         except Exception as error:  # noqa: BLE001 - said in the notice; all are weighed again
             lost = f"; no longer {one_line(decided.engine, error)}"
     if before and not lost:
         try:
             engine = _named(before, trunk, sample, stem, registry)
-            return Choice(engine, f"{before}, as before in this run", images=0)
+            ms = {} if decided is None else decided.ms
+            return Choice(engine, f"{before}, as before in this run", images=0, ms=ms)
         except EngineError as error:
             lost = f"; no longer {one_line(before, error)}"
     choice = fastest(trunk, sample, images_ahead, stem, registry.rivals())
-    if choice.measured:
+    if choice.ms:
         proof = _proof(choice, stem, registry)
-        decisions.write(Decision(choice.engine.name, choice.why, proof, choice.images))
+        decisions.write(Decision(choice.engine.name, choice.why, proof, choice.images, choice.ms))
     return replace(choice, why=choice.why + lost)
 
 

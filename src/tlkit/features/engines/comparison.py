@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,13 +34,13 @@ class Choice:
         engine: What runs it.
         why: One line.
         images: For how many images at most it would be chosen again.
-        measured: Whether there was something to measure.
+        ms: Milliseconds for an image by the engine's name; empty where nothing was measured.
     """
 
     engine: Engine
     why: str
     images: float = float("inf")
-    measured: bool = True
+    ms: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass
@@ -80,7 +80,7 @@ class _Weighing:
             parts.append(f"{untried} not tried for the {self.ahead_s:.0f} s of work that are left")
         enough_s = min(self.untried.values(), default=float("inf"))
         images = 1000 * enough_s / self.ms[self.fastest.name]
-        return Choice(self.fastest, "; ".join(parts), images)
+        return Choice(self.fastest, "; ".join(parts), images, dict(self.ms))
 
 
 def fastest(
@@ -98,7 +98,7 @@ def fastest(
     keras_engine = KerasEngine(trunk)
     waiting = [spec for spec in rivals if not missing_for(spec)]
     if not waiting:
-        return Choice(keras_engine, f"keras{_hint(rivals)}", images_ahead, measured=False)
+        return Choice(keras_engine, f"keras{_hint(rivals)}", images_ahead)
     expected = keras_engine.run(sample)
     found = _Weighing(keras_engine, _timed([keras_engine], sample), images_ahead)
     while waiting:

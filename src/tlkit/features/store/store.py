@@ -17,6 +17,7 @@ from platformdirs import user_cache_path
 from tlkit._disk.atomic import remove_parts, whole_file
 from tlkit.errors import CacheError
 from tlkit.features.store._contents import ABOUT, StoreInfo, size_of, sizes_in, table_info, used_at
+from tlkit.features.store.scans import RememberedScans
 from tlkit.features.store.shards import SUFFIX
 from tlkit.features.store.table import FeatureTable
 
@@ -97,6 +98,10 @@ class FeatureStore:
     def trunk_stem(self, fingerprint: str) -> Path:
         """Return what the exports of a trunk are called, but for their suffixes."""
         return self.root / f"trunk-{fingerprint[:32]}"
+
+    def scans(self) -> RememberedScans:
+        """Return what is known of image files, as it is on disk now."""
+        return RememberedScans(self.root / "scans")
 
     def note_use(self, fingerprint: str) -> None:
         """Keep the exports of a trunk from being removed before others."""

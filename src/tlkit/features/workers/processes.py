@@ -13,20 +13,19 @@ from concurrent.futures import (
     ProcessPoolExecutor,
     ThreadPoolExecutor,
 )
+from functools import partial
 from typing import Any, TypeVar
 
 from tlkit._threads import limit_cores, usable_cores
 from tlkit.errors import FeatureError
 
 # Keras keeps a little of each model that it has run; a new process has nothing of it.
-TASKS_EACH = 32
+TASKS_PER_CHILD = 32
 Result = TypeVar("Result")
 
 
-def processes(
-    workers: int = 2, *, tasks_each: int | None = TASKS_EACH, share_cores: bool = True
-) -> Executor:
-    """Return an executor for `extract` and ``StagedTrainer.fit(executor=...)``: worker processes.
+class ProcessExecutor(Executor):
+    """Worker processes for `extract` and ``StagedTrainer.fit(executor=...)``.
 
     They are started afresh, since Keras hangs in forked copies of a process, are replaced after
     some tasks, since Keras keeps a little of each model, and share the cores between them. One that
@@ -35,50 +34,42 @@ def processes(
 
     Args:
         workers: How many processes.
-        tasks_each: After how many tasks a process is replaced; None for never.
+        max_tasks_per_child: After how many tasks a process is replaced; None for never.
         share_cores: Whether each uses its share of the cores only. Where the last bits of a
             training must be those that this process would give, say False.
-
-    Returns:
-        A `concurrent.futures.Executor`; use it in a ``with`` block.
 
     Raises:
         FeatureError: Not a whole number of processes or tasks, at least 1.
 
     Example:
         >>> import tlkit
-        >>> with tlkit.processes(2) as executor:
+        >>> with tlkit.ProcessExecutor(2) as executor:
         ...     executor.submit(abs, -3).result()
         3
     """
-    for name, value in (("workers", workers), ("tasks_each", tasks_each)):
-        if value is not None and (not isinstance(value, int) or value < 1):
-            raise FeatureError(f"{name}={value!r}, expected a whole number, at least 1.")
-    cores = max(1, usable_cores() // workers) if share_cores else 0
-    return Processes(workers, tasks_each, cores)
 
-
-class Processes(Executor):
-    """A thread for each worker process, which starts it, hands it tasks and replaces it.
-
-    One `ProcessPoolExecutor` with ``max_tasks_per_child`` would do, but it may hang when it comes
-    to replace a process (python/cpython#115634), and ends as a whole when one is killed.
-
-    Args:
-        workers: How many processes.
-        tasks_each: After how many tasks a process is replaced; None for never.
-        cores: How many each uses; 0 for all.
-    """
-
-    def __init__(self, workers: int, tasks_each: int | None, cores: int) -> None:
-        self._tasks_each, self._cores = tasks_each, cores
+    # A thread for each process starts it, hands it tasks and replaces it. ProcessPoolExecutor has
+    # max_tasks_per_child too, but may hang when it comes to replace a process
+    # (python/cpython#115634), and ends as a whole when one is killed.
+    def __init__(
+        self,
+        workers: int = 2,
+        *,
+        max_tasks_per_child: int | None = TASKS_PER_CHILD,
+        share_cores: bool = True,
+    ) -> None:
+        for name, value in (("workers", workers), ("max_tasks_per_child", max_tasks_per_child)):
+            if value is not None and (not isinstance(value, int) or value < 1):
+                raise FeatureError(f"{name}={value!r}, expected a whole number, at least 1.")
+        self._cores = max(1, usable_cores() // workers) if share_cores else 0
+        self._tasks_per_child = max_tasks_per_child
         self._threads = ThreadPoolExecutor(workers)
         self._own = threading.local()
         self._started: set[ProcessPoolExecutor] = set()
 
     def submit(self, fn: Callable[..., Result], /, *args: Any, **kwargs: Any) -> Future[Result]:
         """Have a worker call a function, which both must travel by pickle."""
-        return self._threads.submit(self._run, fn, args, kwargs)
+        return self._threads.submit(self._run, partial(fn, *args, **kwargs))
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """End the processes after the tasks that were submitted."""
@@ -87,11 +78,11 @@ class Processes(Executor):
             process.shutdown(wait)
             self._started.discard(process)
 
-    def _run(self, fn: Callable[..., Result], args: Any, kwargs: Any) -> Result:
+    def _run(self, call: Callable[[], Result]) -> Result:
         process = self._process()
         self._own.left -= 1
         try:
-            return process.submit(fn, *args, **kwargs).result()
+            return process.submit(call).result()
         except BrokenExecutor:
             self._own.left = 0
             raise
@@ -107,7 +98,7 @@ class Processes(Executor):
             context = multiprocessing.get_context("spawn")
             process = ProcessPoolExecutor(1, context, initializer=_use, initargs=(self._cores,))
             self._started.add(process)
-            self._own.process, self._own.left = process, self._tasks_each or -1
+            self._own.process, self._own.left = process, self._tasks_per_child or -1
         return process
 
 

@@ -1,16 +1,65 @@
-"""What gives a tail its input without running its trunk: features of images or of views."""
+"""What gives a tail its input: stored features of images or of views, or the trunk run anew."""
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tlkit._keras.describe import described
 from tlkit._keras.user_code import own_code
 from tlkit.data.augmentation.transforms import Transform, transformed
+from tlkit.data.images import Images
+from tlkit.features.store.rows import FeatureRows
+from tlkit.training.feeding.feed import Inputs
+from tlkit.training.feeding.mixing import Mixing
+
+
+@dataclass(frozen=True)
+class Change:
+    """How the images of a stage change from epoch to epoch; not at all by default.
+
+    Args:
+        augmentation: Of each image, or None.
+        mixing: Of the images of a batch, or None.
+        views: How many augmented views of each image there are; as many as epochs where None.
+    """
+
+    augmentation: Transform | None = None
+    mixing: Mixing | None = None
+    views: int | None = None
+
+    @property
+    def inputs(self) -> int | None:
+        """How many inputs each image makes in any number of epochs; None for one in each epoch."""
+        if self.mixing is not None:
+            return None
+        return 1 if self.augmentation is None else self.views
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What gives a tail its input, and what of the trunk that takes.
+
+    Args:
+        inputs: Gives it.
+        engine: Name of the engine whose features it gives; empty where there is no trunk.
+        once: How many images went through the trunk to prepare it.
+        each: How many go through in every epoch.
+        ms: Milliseconds for an image by the engine's name; empty where none were measured.
+        notes: What there is to say, for people.
+    """
+
+    inputs: Inputs
+    engine: str = ""
+    once: int = 0
+    each: int = 0
+    ms: Mapping[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -21,12 +70,11 @@ class Stored:
         features: One row for each image, float32 or float16.
     """
 
-    features: Any
+    features: FeatureRows
 
     def __call__(self, indices: np.ndarray, epoch: int) -> np.ndarray:  # noqa: ARG002
         """Return float32 features of some images."""
-        rows: np.ndarray = self.features[indices]
-        return rows.astype("float32", copy=False)
+        return self.features[indices].astype("float32", copy=False)
 
 
 @dataclass(frozen=True)
@@ -39,14 +87,61 @@ class Views:
         views: How many views of each.
     """
 
-    features: Any
+    features: FeatureRows
     images: int
     views: int
 
     def __call__(self, indices: np.ndarray, epoch: int) -> np.ndarray:
         """Return float32 features of some images in an epoch."""
-        rows: np.ndarray = self.features[indices + epoch % self.views * self.images]
+        rows = self.features[indices + epoch % self.views * self.images]
         return rows.astype("float32", copy=False)
+
+
+@dataclass(frozen=True)
+class Fresh:
+    """Gives a tail what its trunk makes of images in each epoch anew.
+
+    Args:
+        images: The images.
+        change: How they change.
+        seed: Of the training.
+        stage: Name of the stage; with the seed, the epoch and the image it decides what is drawn.
+        run: The trunk; where None the tail gets the images themselves.
+    """
+
+    images: Images
+    change: Change
+    seed: int
+    stage: str
+    run: Callable[[NDArray[Any]], NDArray[Any]] | None = None
+
+    def __call__(
+        self, indices: np.ndarray, epoch: int
+    ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
+        """Return the tail's input for some images in an epoch, and mixed labels if there are any.
+
+        Images are given as they are, uint8: a quarter of the bytes is copied on the way to a model,
+        which casts them.
+        """
+        pixels: np.ndarray = self.images.pixels[indices]
+        if self.change.augmentation is not None:
+            pixels = self._augmented(self.change.augmentation, pixels, indices, epoch)
+        if self.change.mixing is None:
+            return self._run(pixels)
+        labels = self.images.labels[indices]
+        pixels, labels = self.change.mixing(pixels, labels, indices, epoch)
+        return self._run(pixels), labels
+
+    def _augmented(
+        self, augmentation: Transform, pixels: np.ndarray, indices: np.ndarray, epoch: int
+    ) -> np.ndarray:
+        drawn = epoch if self.change.views is None else epoch % self.change.views
+        return transformed(
+            augmentation, pixels, indices, seed=self.seed, stage=self.stage, epoch=drawn
+        )
+
+    def _run(self, pixels: np.ndarray) -> np.ndarray:
+        return pixels if self.run is None else self.run(pixels)
 
 
 @dataclass(frozen=True)
@@ -54,14 +149,14 @@ class ViewPixels:
     """Augmented views of images as a sequence of images of their own, in the order of `Views`.
 
     Args:
-        images: Has ``pixels``, and a ``dataset`` with ``image_digests``.
+        images: The images.
         augmentation: How.
         views: How many views of each image.
         seed: Of the training.
         stage: Name of the stage; with the seed, the view and the image it decides what is drawn.
     """
 
-    images: Any
+    images: Images
     augmentation: Transform
     views: int
     seed: int

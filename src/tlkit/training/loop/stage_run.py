@@ -15,6 +15,7 @@ from tlkit.learning_rate.curve import LRCurve
 from tlkit.learning_rate.finder import ExponentialLRFinder
 from tlkit.learning_rate.rate import Rate
 from tlkit.training.feeding.feed import Inputs, own_errors
+from tlkit.training.feeding.inputs import Change
 from tlkit.training.feeding.mixing import Mixing
 from tlkit.training.feeding.targets import Targets
 from tlkit.training.loop._ema import Averaging
@@ -28,7 +29,7 @@ from tlkit.training.loop.callbacks import (
     snapshot_group,
 )
 from tlkit.training.loop.optimizers import make_optimizer
-from tlkit.training.loop.session import Session
+from tlkit.training.loop.session import PhaseWork, Session
 from tlkit.training.result import StageResult
 from tlkit.training.run_dir.checkpoint import Progress, assign, read_checkpoint, values
 from tlkit.training.run_dir.run_directory import StageFiles
@@ -116,8 +117,9 @@ class StageRun:
     def search(self, finder: ExponentialLRFinder) -> LRCurve:
         """Return the curve of a search on the first phase; the model is left as it was."""
         self._begin()
-        phase = prepare(self._session.parts, self._phases[0][2], self._stage.policy)
-        inputs, _ = self._prepare_inputs(phase)
+        first, end, chosen = self._phases[0]
+        phase = prepare(self._session.parts, chosen, self._stage.policy)
+        inputs, _ = self._prepare_inputs(phase, first, end)
         return self._search(phase, inputs, finder)
 
     def _done(self, end: int) -> bool:
@@ -126,7 +128,7 @@ class StageRun:
     def _run_phase(self, first: int, end: int, chosen: Any) -> Phase:
         phase = prepare(self._session.parts, chosen, self._stage.policy)
         before = frozen_digests(phase)
-        inputs, validation = self._prepare_inputs(phase)
+        inputs, validation = self._prepare_inputs(phase, first, end)
         at_once = self._feeds.steps_at_once(inputs, self._callbacks)
         self._compile(phase.tail, self._rate(phase, inputs), first, at_once)
         saved = self._saved if self._progress.epoch > first else {}
@@ -145,22 +147,21 @@ class StageRun:
         check_frozen(phase, before)
         return phase
 
-    def _prepare_inputs(self, phase: Phase) -> tuple[Inputs, Inputs | None]:
+    def _prepare_inputs(self, phase: Phase, first: int, end: int) -> tuple[Inputs, Inputs | None]:
         session, stage = self._session, self._stage
         start = time.perf_counter()
-        passes = stage.epochs if stage.augmentation or self._mixing else 1
-        passes = min(passes, stage.views or passes)
-        ahead = len(session.train) * passes + len(session.validation or ())
-        trunk = session.trunk(phase, ahead)
-        changes = (stage.transform, self._mixing, stage.views)
-        inputs = session.inputs(trunk, session.train, stage.name, *changes)
-        validation = None
+        change = Change(stage.transform, self._mixing, stage.views)
+        inputs = min(stage.epochs, change.inputs or stage.epochs)
+        ahead = len(session.train) * inputs + len(session.validation or ())
+        work = PhaseWork(stage.name, first, end, session.trunk(phase), ahead)
+        train = session.inputs(work, session.train, change)
+        held_out = None
         if session.validation is not None:
-            validation = session.inputs(trunk, session.validation, stage.name, None)
+            held_out = session.inputs(work, session.validation, Change())
         self._timings["features"] += time.perf_counter() - start
-        notes = [phase.note, *(trunk.notes if trunk else ())]
-        self._notes += [note for note in notes if note and note not in self._notes]
-        return inputs, validation
+        notes = [phase.note, *train.notes, *(held_out.notes if held_out else ())]
+        self._notes += [x for x in dict.fromkeys(notes) if x and x not in self._notes]
+        return train.inputs, held_out.inputs if held_out else None
 
     def _rate(self, phase: Phase, inputs: Inputs) -> Rate:
         finder = self._stage.finder
@@ -257,4 +258,7 @@ class StageRun:
             timings={name: round(seconds, 3) for name, seconds in self._timings.items()},
             notes=tuple(self._notes),
             ends=self._progress.ends,
+            frozen=self._session.engines.work(
+                self._stage.name, self._session.count, self._progress.epoch
+            ),
         )

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tlkit._disk.digests import file_digest
 from tlkit.backbones.build import Backbone
@@ -15,40 +15,51 @@ from tlkit.backbones.spec import BackboneSpec
 from tlkit.backbones.weights import weights_file
 from tlkit.data.dataset import ImageDataset
 from tlkit.errors import BackboneError, RunDirectoryError, TlkitError, WeightsError
+from tlkit.features.settings import FrozenSettings
+from tlkit.freezing.head import Head
 from tlkit.training.run_dir.encoding import decoded, encoded, only_text
 from tlkit.training.run_dir.run_directory import PLACES, RunDirectory
+from tlkit.training.stage import Stage
 
-if TYPE_CHECKING:
-    from tlkit.training.trainer import StagedTrainer
-
+# Settings of frozen work on which a result depends, besides the backbone.
+_FROZEN = ("image_size", "weights", "preprocessing", "engine", "feature_dtype", "seed")
 # Arguments of a trainer on which its result depends, besides the backbone and start_from.
-_ARGUMENTS = (
-    "stages",
-    "head",
-    "image_size",
-    "weights",
-    "preprocessing",
-    "engine",
-    "feature_dtype",
-    "seed",
-)
+_ARGUMENTS = ("stages", "head", *_FROZEN)
 
 
 def run_settings(
-    trainer: StagedTrainer, train: ImageDataset, validation: ImageDataset | None
+    frozen: FrozenSettings,
+    head: Head,
+    stages: Sequence[Stage],
+    start_from: Path | None,
+    train: ImageDataset,
+    validation: ImageDataset | None,
 ) -> dict[str, Any]:
-    """Return what a run directory keeps about a training, as JSON data."""
-    start, cache, weights = trainer.start_from, trainer.cache, _weights_file(trainer)
+    """Return what a run directory keeps about a training, as JSON data.
+
+    Args:
+        frozen: Settings of frozen work.
+        head: The classification head.
+        stages: What to do, in order.
+        start_from: File of the weights to begin with, or None.
+        train: Training images.
+        validation: Validation images, or None.
+    """
+    cache, weights = frozen.cache, _weights_file(frozen)
+    settings = {name: encoded(getattr(frozen, name)) for name in _FROZEN}
+    if weights is not None:
+        settings["weights"] = _digest("weights", weights)
     return {
         "tlkit": version("tlkit"),
-        "backbone": _backbone(trainer.backbone),
-        **{name: encoded(getattr(trainer, name)) for name in _ARGUMENTS if name != "weights"},
-        "weights": encoded(trainer.weights) if weights is None else _digest("weights", weights),
-        "start_from": None if start is None else _digest("start_from", start),
+        "backbone": _backbone(frozen.backbone),
+        "stages": encoded(tuple(stages)),
+        "head": encoded(head),
+        **settings,
+        "start_from": None if start_from is None else _digest("start_from", start_from),
         "train": _data(train),
         "validation": None if validation is None else _data(validation),
         PLACES: {
-            "start_from": None if start is None else str(start.resolve()),
+            "start_from": None if start_from is None else str(start_from.resolve()),
             "cache": cache if isinstance(cache, bool) else str(Path(cache).resolve()),
             **({} if weights is None else {"weights": str(weights.resolve())}),
         },
@@ -134,10 +145,10 @@ def _found(data: Mapping[str, str], root: Path) -> BackboneSpec:
         ) from error
 
 
-def _weights_file(trainer: StagedTrainer) -> Path | None:
+def _weights_file(frozen: FrozenSettings) -> Path | None:
     """Return the file that the backbone's weights come from; a function brings its own."""
-    spec = trainer.backbone
-    return weights_file(spec, trainer.weights) if isinstance(spec, BackboneSpec) else None
+    spec = frozen.backbone
+    return weights_file(spec, frozen.weights) if isinstance(spec, BackboneSpec) else None
 
 
 def _data(data: ImageDataset) -> dict[str, Any]:

@@ -15,8 +15,8 @@ import numpy as np
 from tlkit._disk.atomic import whole_file
 from tlkit.data.batches import PixelCache
 from tlkit.errors import CacheError, EngineError, TlkitError
-from tlkit.features.trunk import Progress, Trunk
-from tlkit.features.workers.tasks import Task, at_home, compute, refuse_fork, trunk_file
+from tlkit.features.trunk import Trunk
+from tlkit.features.workers._tasks import Task, at_home, compute, refuse_fork, trunk_file
 
 _log = logging.getLogger("tlkit")
 
@@ -50,8 +50,10 @@ class Spread:
         self._executor, self._trunk, self._engine = executor, trunk, engine
         self._pixels, self._ids, self._add = pixels, ids, add
 
-    def add(self, parts: Sequence[np.ndarray], done: int, show: Progress) -> bool:
-        """Have parts of the images computed, and return whether any is there now.
+    def add(
+        self, parts: Sequence[np.ndarray], done: int, show: Callable[[str, int, int], None]
+    ) -> int:
+        """Have parts of the images computed, and return how many images are there now.
 
         What could not be computed is said in ``failed`` and by a warning.
 
@@ -59,7 +61,7 @@ class Spread:
             TlkitError: An image cannot be read, or the store not be written.
         """
         waiting: dict[Future[bool], int] = {}
-        added, errors = False, []
+        added, errors = 0, []
         with at_home(self._add) as home:
             try:
                 self._leave_trunk()
@@ -70,7 +72,7 @@ class Spread:
                     if isinstance(error, TlkitError) and not isinstance(error, EngineError):
                         raise error
                     if error is None and not future.cancelled():
-                        added = future.result() or added
+                        added += waiting[future] if future.result() else 0
                         done += waiting[future]
                         show("features", done, len(self._ids))
                     else:
@@ -124,4 +126,3 @@ class Spread:
         why = f"{type(error).__name__}: {lines[0] if lines else 'no reason given'}"
         self.failed = f"workers of {what} failed ({why}); what they left was computed here"
         _log.warning("%s", self.failed)
-        self._trunk.notes.append(self.failed)

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from tlkit.data.batches import PixelCache
+from tlkit.data.dataset import ImageDataset
 from tlkit.errors import DataError, EngineError, FeatureError
 from tlkit.features.store.store import FeatureStore
 from tlkit.features.trunk import Trunk
@@ -36,7 +37,7 @@ class Task:
     """The features of some images, to be computed and stored by a worker.
 
     Args:
-        images: These images alone, an ImageDataset.
+        images: These images alone.
         chosen: Their positions in the data set of the process that asks.
         ids: SHA-256 of each one's content as that process found it.
         size: (height, width) in pixels.
@@ -49,7 +50,7 @@ class Task:
         home: By what the process that asks knows itself.
     """
 
-    images: Any
+    images: ImageDataset
     chosen: np.ndarray
     ids: np.ndarray
     size: tuple[int, int]
@@ -116,7 +117,7 @@ def compute(task: Task) -> bool:
     pixels = PixelCache(task.images, task.size)
     with _building:
         trunk = _trunk(task)
-        engine = trunk.ready(pixels)
+        engine = trunk.choice(pixels, task.engine).engine
     return trunk.add(engine, pixels, np.arange(len(task.ids)), task.ids)
 
 
@@ -143,7 +144,7 @@ def _trunk(task: Task) -> Trunk:
             model = keras.models.load_model(trunk_file(store, task.trunk), compile=False)
         except (OSError, TypeError, ValueError) as error:
             raise EngineError(f"a worker cannot build the trunk: {error}") from error
-        trunk = Trunk(model, store, task.engine, dtype=task.dtype)
+        trunk = Trunk(model, store, task.dtype)
         if trunk.fingerprint != task.trunk:
             raise EngineError("the trunk that a worker has built is another one")
         _built[key] = trunk
@@ -153,6 +154,6 @@ def _trunk(task: Task) -> Trunk:
 def _forked() -> FeatureError:
     return FeatureError(
         "The workers of this executor are forked copies of this process, in which Keras hangs. "
-        "Give executor=tlkit.processes(2), or a ProcessPoolExecutor with "
+        "Give executor=tlkit.ProcessExecutor(2), or a ProcessPoolExecutor with "
         "mp_context=multiprocessing.get_context('spawn')."
     )

@@ -1,0 +1,86 @@
+"""The settings of frozen work: what decides which features images give, and where they go."""
+
+from __future__ import annotations
+
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tlkit.backbones.build import Backbone, ImageSize
+from tlkit.backbones.registry import get_backbone
+from tlkit.errors import TrainingError
+from tlkit.features.passes import Plan, Progress
+from tlkit.features.store.store import FeatureStore
+from tlkit.features.trunk import Trunk
+from tlkit.freezing.head import Head
+from tlkit.freezing.whole_model import Parts, assemble
+
+
+@dataclass(frozen=True)
+class FrozenSettings:
+    """What `StagedTrainer` and `extract` have in common; they say what each setting means.
+
+    A name of a backbone becomes its `BackboneSpec`.
+
+    Args:
+        backbone: A name, a `BackboneSpec`, or a function that returns a keras.Model.
+        image_size: Side in pixels, or (height, width); the backbone's default where None.
+        weights: Of the backbone.
+        preprocessing: Of the images.
+        engine: What runs frozen work.
+        cache: Where it is kept.
+        feature_dtype: As what it is kept, ``"float32"`` or ``"float16"``.
+        seed: Random weights follow from it.
+
+    Raises:
+        TrainingError: An unknown ``feature_dtype``.
+        EngineError: No engine has that name.
+        UnknownBackboneError: Nothing has that name.
+    """
+
+    backbone: Backbone
+    image_size: ImageSize | None = None
+    weights: str | Path | None = "imagenet"
+    preprocessing: str = "auto"
+    engine: str = "auto"
+    cache: bool | str | Path = True
+    feature_dtype: str = "float32"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if isinstance(self.backbone, str):
+            object.__setattr__(self, "backbone", get_backbone(self.backbone))
+        if self.feature_dtype not in ("float32", "float16"):
+            raise TrainingError(
+                f"feature_dtype={self.feature_dtype!r}, expected 'float32' or 'float16'."
+            )
+        self.plan()
+
+    def assembled(self, head: Head, classes: int) -> Parts:
+        """Return the backbone with a head for so many classes."""
+        return assemble(
+            self.backbone,
+            head,
+            classes,
+            image_size=self.image_size,
+            weights=self.weights,
+            preprocessing=self.preprocessing,
+            seed=self.seed,
+        )
+
+    def trunk(self, model: Any, store: FeatureStore) -> Trunk:
+        """Return the trunk that a model is."""
+        return Trunk(model, store, self.feature_dtype)
+
+    def plan(
+        self,
+        progress: Progress | None = None,
+        *,
+        images_ahead: int = 0,
+        executor: Executor | None = None,
+        before: str = "",
+    ) -> Plan:
+        """Return how images are to go through a trunk; see `Plan`."""
+        shown = {} if progress is None else {"progress": progress}
+        return Plan(self.engine, before, images_ahead, executor, **shown)
