@@ -38,8 +38,9 @@ class Counts:
     @classmethod
     def of(cls, confusion: Ints | Floats) -> Counts:
         """Counts of a matrix of shape (..., k, k)."""
-        hits = np.diagonal(confusion, axis1=-2, axis2=-1)
-        return cls(hits, confusion.sum(axis=-1), confusion.sum(axis=-2))
+        hits: Ints | Floats = np.diagonal(confusion, axis1=-2, axis2=-1)
+        truth: Ints | Floats = confusion.sum(axis=-1)
+        return cls(hits, truth, confusion.sum(axis=-2))
 
     @classmethod
     def of_predictions(cls, truth: Ints, predictions: Ints, classes: int) -> Counts:
