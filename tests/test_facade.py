@@ -51,7 +51,10 @@ def test_settings_are_made_without_a_framework() -> None:
 
 
 ROOMS = ("data", "backbones", "freezing", "features", "learning_rate", "training", "evaluation")
-PACKAGES = ("tlkit", *(f"tlkit.{room}" for room in (*ROOMS, "reporting")))
+PACKAGES = (
+    "tlkit",
+    *(f"tlkit.{room}" for room in (*ROOMS, "reporting", "testing", "features.engines")),
+)
 
 
 def stub_of(package: str) -> dict[str, str]:

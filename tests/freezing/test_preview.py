@@ -12,7 +12,7 @@ import tlkit
 from tests.training.conftest import head_stage, small_network, trainer, weights_of
 from tlkit._keras.layers import leaf_layers
 from tlkit.errors import PolicyError
-from tlkit.freezing.previews import LayerPreview
+from tlkit.freezing.policy_preview import LayerPreview
 from tlkit.testing import tiny_backbone
 
 HEAD = ("probabilities",)

@@ -20,7 +20,7 @@ from tlkit.evaluation._single_images import ImagePrediction
 from tlkit.evaluation._tables import PerClass
 from tlkit.evaluation.comparing.comparison import PairResult
 from tlkit.features.store._contents import StoreInfo, TableInfo
-from tlkit.freezing.previews import LayerPreview, PhasePreview
+from tlkit.freezing.policy_preview import LayerPreview, PhasePreview
 from tlkit.testing import CheckReport, CheckResult, tiny_backbone, tiny_dataset
 from tlkit.training.result import StageResult
 

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from tlkit._keras._steps import Step as Step
-from tlkit._keras._steps import can_be_read, flat_steps
+from tlkit._keras._steps import Step as Step, can_be_read, flat_steps
 from tlkit._keras.layers import leaf_layers
 from tlkit.errors import CutError
 

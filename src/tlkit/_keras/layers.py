@@ -40,3 +40,10 @@ def operations_of(model: Any) -> list[Any]:
     A Sequential model knows only its layers.
     """
     return list(getattr(model, "operations", None) or model.layers)
+
+
+def is_batch_norm(layer: Any) -> bool:
+    """Return whether a layer is a BatchNormalization."""
+    import keras
+
+    return isinstance(layer, keras.layers.BatchNormalization)

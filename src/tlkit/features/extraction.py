@@ -24,7 +24,8 @@ from tlkit.features.store.rows import FeatureRows
 from tlkit.features.store.store import FeatureStore, open_store
 from tlkit.freezing.head import Head
 from tlkit.freezing.phase import Phase, prepare, selections
-from tlkit.freezing.policies import FreezeAll, Policy
+from tlkit.freezing.policies import FreezeAll
+from tlkit.freezing.policy import Policy
 
 
 @dataclass(frozen=True, repr=False)

@@ -15,7 +15,7 @@ from tlkit._printing import Printed
 from tlkit.errors import LearningRateError, SelectorError
 from tlkit.learning_rate._checked_series import check_rates, frozen, vector
 from tlkit.learning_rate._curve_file import load_curve, save_curve
-from tlkit.learning_rate.plots import plot_curve
+from tlkit.learning_rate._plots import plot_curve
 from tlkit.learning_rate.selectors.builtin import BUILT_IN
 from tlkit.learning_rate.selectors.selector import selector_name
 from tlkit.learning_rate.selectors.smoothed_minimum import SmoothedMinimum

@@ -14,7 +14,8 @@ from __future__ import annotations
 from typing import Any
 
 from tlkit.data.augmentation.geometric import Augmentation
-from tlkit.freezing.policies import GradualUnfreeze, Policy, UnfreezeAll, UnfreezeTop
+from tlkit.freezing.policies import GradualUnfreeze, UnfreezeAll, UnfreezeTop
+from tlkit.freezing.policy import Policy
 from tlkit.learning_rate.finder import ExponentialLRFinder
 from tlkit.training.stage import Stage
 

@@ -10,7 +10,8 @@ from tlkit._keras.types import Callback, Layer, Optimizer
 from tlkit._printing import code_of
 from tlkit.data.augmentation.transforms import AugmentationLike, Transform, as_transform
 from tlkit.errors import TrainingError
-from tlkit.freezing.policies import FreezeAll, Policy
+from tlkit.freezing.policies import FreezeAll
+from tlkit.freezing.policy import Policy
 from tlkit.learning_rate.finder import ExponentialLRFinder
 from tlkit.learning_rate.rate import LearningRate, Rate
 from tlkit.training.feeding.class_weights import ClassWeight, check_class_weight

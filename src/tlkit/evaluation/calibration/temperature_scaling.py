@@ -11,7 +11,7 @@ from tlkit._keras.types import Model, ModelOrResult
 from tlkit._printing import Printed
 from tlkit.errors import EvaluationError
 from tlkit.evaluation.arrays import Floats, Ints
-from tlkit.evaluation.calibration.calibrated_model import (
+from tlkit.evaluation.calibration._calibrated_model import (
     SMALLEST,
     check_softmax,
     with_temperature,

@@ -7,9 +7,9 @@ from typing import Any
 
 import keras
 
+from tlkit._keras.layers import is_batch_norm
 from tlkit._keras.optimizers import inner_optimizers
 from tlkit.errors import TrainingError
-from tlkit.freezing.policies import is_batch_norm
 from tlkit.freezing.whole_model import Parts
 from tlkit.learning_rate.rate import PhaseRate, scaled
 from tlkit.training.stage import Stage
