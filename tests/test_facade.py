@@ -77,7 +77,7 @@ def test_public_name_is_found_where_the_list_says(package: str) -> None:
         there = importlib.import_module(module)
         found = getattr(there, name, None)
         assert value is (found or importlib.import_module(f"{module}.{name}"))
-        assert value.__doc__, f"{name} says what it is"
+        assert value.__doc__ or name.isupper(), f"{name} says what it is"
 
 
 @pytest.mark.parametrize("package", PACKAGES)
