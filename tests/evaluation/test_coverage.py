@@ -44,7 +44,7 @@ class World:
         """Share of each class."""
         steps = np.arange(self.classes) / (self.classes - 1)
         sizes = np.ones(self.classes) if self.balanced else 20.0**-steps
-        return sizes / sizes.sum()
+        return np.asarray(sizes / sizes.sum())
 
     @cached_property
     def matrix(self) -> Floats:
@@ -87,6 +87,8 @@ def coverage(
     for _ in range(sets):
         found = world.draw(images, random)
         low, high = found.interval(metric)
+        if np.isnan(low):  # kappa, where one class is all there is
+            continue
         inside.append(low <= world.value(metric, found) <= high)
         width.append(high - low)
     return float(np.mean(inside)), float(np.mean(width))
