@@ -36,7 +36,7 @@ class Counts:
     predicted: Ints | Floats
 
     @classmethod
-    def of(cls, confusion: Ints | Floats) -> Counts:
+    def of(cls, confusion: Ints) -> Counts:
         """Counts of a matrix of shape (..., k, k)."""
         hits = np.diagonal(confusion, axis1=-2, axis2=-1)
         return cls(hits, confusion.sum(axis=-1), confusion.sum(axis=-2))
