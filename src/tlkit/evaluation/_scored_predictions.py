@@ -149,7 +149,7 @@ class ScoredPredictions(Predictions):
         interval that holds the score that endless images of the same kind would give this very
         model; for macro F1 and balanced accuracy, over the classes that occur in the test set.
         Training the model again is not in it. Simulated coverage, from 30 images and 2 to 27
-        classes on, is at least 0.93; `nox -s slow` prints the table.
+        classes on, is at least 0.93; ``nox -s slow`` prints the table.
 
         * accuracy and top-k: Clopper and Pearson's exact interval of a share;
         * F1, balanced accuracy, kappa: the delta method on counts to which a few right and wrong

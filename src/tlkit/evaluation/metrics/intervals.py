@@ -95,14 +95,14 @@ def of_counts(
        proportions", Computational Statistics & Data Analysis 45, 2004.
     2. The score of these counts and the observed one are the ends of the middle.
     3. The interval reaches z standard errors further on both sides, and upwards by the bias that F1
-       has where a class has few images. The errors are those of the delta method (see `_slopes`),
+       has where a class has few images. The errors are those of the delta method (see ``_slopes``),
        with each class's share of right ones drawn to the classes' mean share by two images, as one
        image, right or wrong, does not show how a class scatters.
 
     No proof is known for few images; simulated coverage is at least 0.93.
 
     Args:
-        name: In `SLOPES`.
+        name: In ``SLOPES``.
         score: The score of counts.
         truth: Class numbers, shape (n,).
         predictions: Predicted class numbers, shape (n,).
