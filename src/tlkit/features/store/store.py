@@ -15,7 +15,7 @@ from typing import Any
 
 from tlkit.errors import CacheError
 from tlkit.features.store._contents import ABOUT, StoreInfo, size_of, sizes_in, table_info, used_at
-from tlkit.features.store.scans import RememberedScans
+from tlkit.features.store._scans import RememberedScans
 from tlkit.features.store.shards import SUFFIX
 from tlkit.features.store.table import FeatureTable
 
