@@ -204,7 +204,7 @@ def test_pixels_of_a_bomb_are_never_decoded(monkeypatch: pytest.MonkeyPatch) -> 
     def load(*_: object) -> None:
         raise AssertionError("decoded a bomb")
 
-    monkeypatch.setattr(pillow, "_upright_rgb", load)
+    monkeypatch.setattr(pillow, "_upright", load)
     assert MAX_PIXELS < 8001 * 8000
     with pytest.raises(DamagedImageError, match="declares"):
         decode_image(png_that_declares(8001, 8000), 8)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tlkit._printing import Printed, counted
+from tlkit.data.duplicates import Duplicate, told
 from tlkit.errors import DamagedImageError, DataError
 
 _SHOWN = 10
@@ -29,13 +30,16 @@ class DamagedImage(NamedTuple):
 class DamageReport(Printed):
     """The result of :meth:`ImageDataset.check`; true when every image is whole.
 
-    It prints every damaged image, and of the files that are ignored how many there are of each kind
-    and the first ten; ``ignored`` holds them all.
+    It prints every damaged image, at which depth images of more than 8 bits are read, and pictures
+    that are there more than once; and of the files that are ignored how many there are of each kind
+    and the first ten. ``duplicates`` and ``ignored`` hold them all.
 
     Args:
         checked: Number of images that were decoded.
         damaged: Those that could not be, in order.
         ignored: Files in the dataset's folder that are not part of it.
+        depth: How images of more than 8 bits for each value are read; empty where there are none.
+        duplicates: Pictures that are there more than once, those of two classes first.
 
     Example:
         >>> report = DamageReport(2, (DamagedImage(1, "cat/b.jpg", "is empty (0 bytes)"),))
@@ -49,6 +53,8 @@ class DamageReport(Printed):
     checked: int
     damaged: tuple[DamagedImage, ...] = ()
     ignored: tuple[str, ...] = ()
+    depth: str = ""
+    duplicates: tuple[Duplicate, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -59,13 +65,15 @@ class DamageReport(Printed):
         return self.ok
 
     def __repr__(self) -> str:
-        ignored = f", {counted(len(self.ignored), 'file')} ignored" if self.ignored else ""
-        return f"DamageReport({self.checked:,} checked, {len(self.damaged):,} damaged{ignored})"
+        counts = {"ignored": self.ignored, "duplicated": self.duplicates}
+        more = "".join(f", {len(found):,} {what}" for what, found in counts.items() if found)
+        return f"DamageReport({self.checked:,} checked, {len(self.damaged):,} damaged{more})"
 
     def __str__(self) -> str:
         lines = [self._headline()]
         lines += [f"  {name} {reason}" for _, name, reason in self.damaged]
-        return "\n".join([*lines, *_ignored(self.ignored)])
+        lines += [self.depth] if self.depth else []
+        return "\n".join([*lines, *told(self.duplicates), *_ignored(self.ignored)])
 
     def raise_if_any(self) -> None:
         """Raise when an image is damaged.

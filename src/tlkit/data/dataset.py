@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tlkit._printing import Printed, one_line
-from tlkit._threads import in_threads
 from tlkit.data._positions import as_positions
 from tlkit.data._splits import split_indices
 from tlkit.data.damage import DamagedImage, DamageReport
 from tlkit.data.decoding.decode import Pixels, Size
-from tlkit.data.scans import ScanMemory
+from tlkit.data.duplicates import find_duplicates
+from tlkit.data.scans import NothingKnown, ScanMemory
 from tlkit.data.sources._arrays import Labels, read_arrays
 from tlkit.data.sources._dataframes import Table, read_table
 from tlkit.data.sources._folders import read_folders
@@ -61,7 +61,7 @@ class ImageDataset(Printed):
         self.ignored = ignored
 
     @classmethod
-    def from_directory(cls, root: str | PathLike[str]) -> ImageDataset:
+    def from_directory(cls, root: str | PathLike[str], *, depth: int | None = None) -> ImageDataset:
         """Images in a folder that holds one folder per class.
 
         Classes and files are sorted by name. Folders inside a class folder belong to that class.
@@ -69,6 +69,8 @@ class ImageDataset(Printed):
 
         Args:
             root: The folder.
+            depth: Bits of the values of images that have more than 8: 12 where 4,095 is white.
+                None for the least that holds the largest value of them all.
 
         Returns:
             The dataset.
@@ -76,12 +78,18 @@ class ImageDataset(Printed):
         Raises:
             DataError: No such folder, fewer than two classes, or a class folder without images.
         """
-        found = read_folders(root)
+        found = read_folders(root, depth)
         return cls(found.store, found.labels, found.class_names, ignored=found.ignored)
 
     @classmethod
     def from_dataframe(
-        cls, df: Table, *, image: str, label: str, root: str | PathLike[str]
+        cls,
+        df: Table,
+        *,
+        image: str,
+        label: str,
+        root: str | PathLike[str],
+        depth: int | None = None,
     ) -> ImageDataset:
         """Images that a table lists.
 
@@ -90,6 +98,7 @@ class ImageDataset(Printed):
             image: Name of the column of image paths, relative to ``root``.
             label: Name of the column of labels: text, or whole numbers.
             root: Folder that no image path may leave, be it by ``..``, an absolute path or a link.
+            depth: Bits of the values of images that have more than 8, as for `from_directory`.
 
         Returns:
             The dataset, in the table's order; classes are sorted, numbers by their value.
@@ -98,7 +107,7 @@ class ImageDataset(Printed):
             TableError: A column is missing, the table is empty or has one class, or a row lacks
                 its label or its image or points outside of ``root``; the message names the row.
         """
-        return cls(*read_table(df, image=image, label=label, root=root))
+        return cls(*read_table(df, image=image, label=label, root=root, depth=depth))
 
     @classmethod
     def from_arrays(
@@ -159,8 +168,16 @@ class ImageDataset(Printed):
 
     @property
     def image_digests(self) -> NDArray[np.uint8]:
-        """SHA-256 of each image's content: (n, 32), uint8; computed once, shared with splits."""
+        """SHA-256 of what gives each image's pixels: (n, 32), uint8; computed once, split or not.
+
+        That is its content, and where it has more than 8 bits, the depth at which it is read.
+        """
         return self._store.digests(self._indices)
+
+    @property
+    def depth(self) -> int | None:
+        """At which depth images of more than 8 bits are read; None where there are none."""
+        return self._store.depth(self._indices)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -242,7 +259,7 @@ class ImageDataset(Printed):
         return self.subset(train), self.subset(held_out)
 
     def check(self, *, workers: int | None = None) -> DamageReport:
-        """Decode every image completely and report those that are damaged.
+        """Decode every image completely; report the damaged, and pictures that are there twice.
 
         Args:
             workers: Number of threads; None for one per core.
@@ -255,7 +272,9 @@ class ImageDataset(Printed):
             >>> print(data.check())
             2 images checked, none is damaged.
         """
-        return self._report(in_threads(self._store.damage, self._indices.tolist(), workers))
+        return self._report(
+            self._store.scan(self._indices, NothingKnown(), decoded=True, workers=workers)
+        )
 
     def scan(self, memory: ScanMemory, *, decoded: bool = True) -> DamageReport:
         """Find the digest of every image and whether it is damaged, with one read of its file.
@@ -278,7 +297,12 @@ class ImageDataset(Printed):
             for index, reason in enumerate(reasons)
             if reason is not None
         )
-        return DamageReport(len(self), damaged, self.ignored)
+        whole = np.array([reason is None for reason in reasons], bool)
+        digests = np.zeros((len(self), 32), np.uint8)
+        digests[whole] = self._store.digests(self._indices[whole])
+        duplicates = find_duplicates(digests, self.names, self._labels, self.class_names)
+        depth = self._store.depth_note(self._indices[whole])
+        return DamageReport(len(self), damaged, self.ignored, depth, duplicates)
 
     def without_damaged(self, report: DamageReport) -> ImageDataset:
         """The images that a report found whole.

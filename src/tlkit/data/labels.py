@@ -9,6 +9,7 @@ from typing import SupportsIndex, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from tlkit.data._text import alike, printable
 from tlkit.errors import DataError
 
 Error = Callable[[str], DataError]
@@ -69,6 +70,7 @@ def number_labels(values: Iterable[object], class_names: tuple[str, ...]) -> NDA
     clean = [_clean(value, index, where, DataError) for index, value in enumerate(values)]
     number: dict[str | int, int] = {name: index for index, name in enumerate(class_names)}
     number.update({index: index for index in range(len(class_names))})
+    clean = [printable(value) if isinstance(value, str) else value for value in clean]
     unknown = [index for index, value in enumerate(clean) if value not in number]
     if unknown:
         first = unknown[0]
@@ -81,14 +83,14 @@ def number_labels(values: Iterable[object], class_names: tuple[str, ...]) -> NDA
 
 
 def check_class_names(names: Sequence[str], error: Error = DataError) -> tuple[str, ...]:
-    """Check that class names are text, distinct, and at least two.
+    """Check that class names are text, distinct also to the eye, and at least two.
 
     Args:
         names: Class names in order.
         error: Which error to raise.
 
     Returns:
-        The names.
+        The names, with what is no text in them escaped.
 
     Raises:
         DataError: They are not.
@@ -102,13 +104,18 @@ def check_class_names(names: Sequence[str], error: Error = DataError) -> tuple[s
     twice = sorted({name for name in names if list(names).count(name) > 1})
     if twice:
         raise error(f"Class names appear more than once: {_some(twice)}. Give each class its own.")
+    for group in alike(names):
+        raise error(
+            f"Class names {', '.join(map(ascii, group))} look alike; expected names that differ to "
+            "the eye. Give the images of one class one name, or tell the classes apart by theirs."
+        )
     if len(names) < 2:
         received = f"one class ({names[0]!r})" if names else "no class"
         raise error(
             f"Received {received}; a classifier needs at least two. "
             "Add images of a second class, or check which label is read."
         )
-    return tuple(names)
+    return tuple(map(printable, names))
 
 
 def is_missing(value: object) -> bool:

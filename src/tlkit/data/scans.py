@@ -12,11 +12,13 @@ class Scan(NamedTuple):
     """What is known of the content of a file: its SHA-256, and whether it was found whole.
 
     It is False where nobody has decoded it yet: what is damaged is never remembered, since a disk
-    that failed may read it the next time.
+    that failed may read it the next time. ``need`` is above 0 where it has more than 8 bits for
+    each value: how many bits that takes.
     """
 
     digest: bytes
     whole: bool
+    need: int = 0
 
 
 class ScanMemory(Protocol):
@@ -29,6 +31,16 @@ class ScanMemory(Protocol):
     def add(self, key: bytes, scan: Scan) -> None:
         """Keep what was found."""
         ...
+
+
+class NothingKnown:
+    """A memory of nothing: every file is read."""
+
+    def get(self, key: bytes) -> None:
+        """Return None."""
+
+    def add(self, key: bytes, scan: Scan) -> None:
+        """Keep nothing."""
 
 
 def file_key(path: Path) -> bytes | None:

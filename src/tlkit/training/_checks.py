@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tlkit.data.dataset import ImageDataset
+from tlkit.data.duplicates import duplicate_notes
 from tlkit.errors import DataError, TrainingError
 from tlkit.features.store.store import FeatureStore
 from tlkit.training.feeding.class_weights import class_weights
@@ -75,16 +76,35 @@ def check_data(train: ImageDataset, validation: ImageDataset | None) -> None:
         )
 
 
-def check_images(store: FeatureStore, *sets: ImageDataset | None) -> None:
+def check_images(
+    store: FeatureStore, train: ImageDataset, validation: ImageDataset | None = None
+) -> tuple[str, ...]:
     """Raise where an image is damaged, after one read of each file that the store does not know.
+
+    Returns:
+        What there is to say on pictures that are there more than once.
 
     Raises:
         DamagedImageError: Names the damaged images of the first set that has any.
+        DataError: Images of more than 8 bits are not read alike for training and validation.
     """
     scans = store.scans()
     try:
-        for data in sets:
+        for data in (train, validation):
             if data is not None:
                 data.scan(scans).raise_if_any()
     finally:
         scans.save()  # those that are whole need no other look once the others are mended
+    if validation is not None:
+        _check_depth(train.depth, validation.depth)
+    return tuple(duplicate_notes(train, validation))
+
+
+def _check_depth(train: int | None, validation: int | None) -> None:
+    if None not in (train, validation) and train != validation:
+        raise DataError(
+            f"Images of more than 8 bits are read with depth={train} for training and "
+            f"depth={validation} for validation, so that one value is two shades of grey; expected "
+            "one depth. Give both data sets the same, such as "
+            f"ImageDataset.from_directory(..., depth={max(train or 0, validation or 0)})."
+        )

@@ -189,13 +189,14 @@ class StagedTrainer(Printed):
         check_weights(self.stages, train)
         reporter = reporter_for(verbose)
         with open_store(self.settings.cache) as store:
-            check_images(store, train, validation)
+            notes = check_images(store, train, validation)
             with self._run(train, validation, resume=resume) as run:
                 engines = run.engines() if run else EngineNotes()
                 session = replace(
                     self._session(store, train, validation, reporter),
                     executor=executor,
                     engines=engines,
+                    notes=notes,
                 )
                 result = run_stages(session, self.stages, run)
                 if run is not None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import stat
 import struct
 import zlib
+from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
 from typing import TypeAlias
@@ -13,11 +15,19 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from tlkit.data.decoding._depth import Unusable, eight_bit, need_of, refusal
+
 ImageSource: TypeAlias = "str | PathLike[str] | bytes"
 Pixels: TypeAlias = NDArray[np.uint8]
 
 MAX_PIXELS = 64_000_000
 """Images that declare more pixels than this are refused before anything is decoded."""
+
+MAX_BYTES = 512 * 2**20
+"""Files of more bytes are not read: what ``MAX_PIXELS`` take at most, uncompressed."""
+
+Depth: TypeAlias = Callable[[int], int]
+"""Gives the depth at which an image of more than 8 bits is read, from what that image needs."""
 
 # A closed list: Pillow's other readers are rarely exercised, and one of them starts Ghostscript.
 _FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "PPM")
@@ -45,16 +55,13 @@ _ORIENTATIONS = {
 }
 
 
-class Unusable(Exception):  # noqa: N818 - a reason on its way to becoming an error or a report
-    """Why a file gives no pixels, in words that follow its name."""
-
-
-def read_pixels(source: ImageSource, size: tuple[int, int]) -> Pixels:
+def read_pixels(source: ImageSource, size: tuple[int, int], depth: Depth) -> Pixels:
     """Decode and resize one image.
 
     Args:
         source: Path of a file, or its content.
         size: (height, width).
+        depth: Asked where the image has more than 8 bits for each value.
 
     Returns:
         Array of shape (height, width, 3), uint8, 0..255, RGB.
@@ -63,10 +70,10 @@ def read_pixels(source: ImageSource, size: tuple[int, int]) -> Pixels:
         Unusable: The file gives no pixels; the text says why.
 
     Example:
-        >>> read_pixels(b"", (8, 8))
+        >>> read_pixels(b"", (8, 8), lambda need: 16)
         Traceback (most recent call last):
             ...
-        tlkit.data.decoding._pillow.Unusable: is empty (0 bytes)
+        tlkit.data.decoding._depth.Unusable: is empty (0 bytes)
     """
     content = source if isinstance(source, bytes) else read_content(source)
     if not content:
@@ -74,26 +81,37 @@ def read_pixels(source: ImageSource, size: tuple[int, int]) -> Pixels:
     try:
         with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
             _refuse_bomb(image)
-            return np.asarray(resized(_upright_rgb(image, size), size))
+            return np.asarray(resized(_upright(image, size, depth), size).convert("RGB"))
     except UnidentifiedImageError as error:
         raise Unusable(f"is not an image in a known format ({', '.join(_FORMATS)})") from error
     except Image.DecompressionBombError as error:
         raise Unusable(f"declares too many pixels: {error}") from error
+    except MemoryError as error:
+        raise Unusable("needs more memory to be decoded than there is") from error
     except _PILLOW_ERRORS as error:
         raise Unusable(f"cannot be decoded: {str(error) or type(error).__name__}") from error
 
 
 def read_content(path: str | PathLike[str]) -> bytes:
-    """Read a file.
+    """Read a file, unless what it is and its size show that it can be no image.
 
     Raises:
-        Unusable: It cannot be read; the text says why.
+        Unusable: It cannot be read, or is no ordinary file, or is too large; the text says why.
     """
     try:
+        found = Path(path).stat()
+        if not stat.S_ISREG(found.st_mode):  # reading from a pipe would wait for ever
+            raise Unusable("cannot be read: it is no ordinary file")
+        if found.st_size > MAX_BYTES:
+            raise Unusable(
+                f"has {found.st_size:,} bytes, more than the {MAX_BYTES:,} that an image may have"
+            )
         return Path(path).read_bytes()
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         raise Unusable(f"cannot be read: {why}") from error
+    except MemoryError as error:
+        raise Unusable("needs more memory to be read than there is") from error
 
 
 def _refuse_bomb(image: Image.Image) -> None:
@@ -104,21 +122,29 @@ def _refuse_bomb(image: Image.Image) -> None:
         )
 
 
-def _upright_rgb(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+def _upright(image: Image.Image, size: tuple[int, int], depth: Depth) -> Image.Image:
+    """Return an RGB image, or a grey one where the file has deep grey values: that takes less."""
     height, width = size
     sideways = image.getexif().get(_ORIENTATION_TAG) in (5, 6, 7, 8)
     image.draft("RGB", (height, width) if sideways else (width, height))
+    need = need_of(image)
     image.load()
     # Read again: Pillow turns TIFF files itself while loading, and then clears the tag.
     turn = _ORIENTATIONS.get(image.getexif().get(_ORIENTATION_TAG, 1))
-    return _rgb(image) if turn is None else _rgb(image).transpose(turn)
+    shallow = _shallow(image, need, depth)
+    return shallow if turn is None else shallow.transpose(turn)
 
 
-def _rgb(image: Image.Image) -> Image.Image:
+def _shallow(image: Image.Image, need: int, depth: Depth) -> Image.Image:
     if image.mode == "F":
         raise Unusable("has floating-point pixels, which have no agreed range; save it as 8 bit")
-    if image.mode.startswith("I"):
-        image = _from_16_bit(image)
+    if need:
+        asked = depth(need)
+        why_not = refusal(need, asked)
+        if why_not is not None:
+            raise Unusable(why_not)
+        if image.mode.startswith("I"):
+            return eight_bit(image, asked)
     if image.has_transparency_data:
         seen = image.convert("RGBA")
         white = Image.new("RGBA", seen.size, "white")
@@ -126,16 +152,11 @@ def _rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def _from_16_bit(image: Image.Image) -> Image.Image:
-    values = np.asarray(image).astype(np.float64)
-    return Image.fromarray((values.clip(0, 65535) / 257).round().astype(np.uint8))
-
-
 def resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     """Resize with Pillow's antialiased bilinear filter.
 
     Args:
-        image: An RGB image.
+        image: An RGB image, or a grey one.
         size: (height, width).
 
     Returns:

@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from PIL import Image
 
 from tlkit._threads import in_threads
+from tlkit.data._text import printable
 from tlkit.data.damage import DamagedImage, DamageReport
+from tlkit.data.decoding._depth import (
+    FULL,
+    Unusable,
+    bits,
+    checked_depth,
+    may_be_deep,
+    own_depth,
+    refusal,
+)
 from tlkit.data.decoding._pillow import (
+    MAX_BYTES,
     MAX_PIXELS,
+    Depth,
     ImageSource,
     Pixels,
-    Unusable,
     read_content,
     read_pixels,
     resized,
@@ -26,18 +37,28 @@ from tlkit.errors import DamagedImageError, DataError
 
 __all__ = [
     "EXTENSIONS",
+    "FULL",
+    "MAX_BYTES",
     "MAX_PIXELS",
     "RESIZE",
     "DamageReport",
     "DamagedImage",
+    "Depth",
+    "FileLook",
     "Pixels",
     "Size",
     "as_size",
+    "bits",
+    "checked_depth",
     "decode_image",
     "decode_many",
     "decode_settings",
     "find_damage",
+    "look_at",
+    "may_be_deep",
+    "read_file",
     "read_once",
+    "refusal",
     "resize_array",
 ]
 
@@ -53,6 +74,24 @@ EXTENSIONS = frozenset(
 """File name endings, in lower case, that count as images."""
 
 _PROBE_SIZE = (16, 16)
+
+
+class FileLook(NamedTuple):
+    """What one read of a file tells.
+
+    Args:
+        digest: SHA-256 of its content, or nothing where it cannot be read.
+        damage: Why it gives no pixels, in words that follow its name, or None.
+        need: What it needs to be read where it has more than 8 bits for each value, else 0.
+    """
+
+    digest: bytes
+    damage: str | None
+    need: int = 0
+
+
+def _full_depth(_: int) -> int:
+    return FULL
 
 
 def as_size(size: Size) -> tuple[int, int]:
@@ -96,7 +135,9 @@ def decode_settings(size: Size) -> dict[str, Any]:
     return {"decoder": 1, "resize": RESIZE, "background": "white", "size": list(as_size(size))}
 
 
-def decode_image(source: ImageSource, size: Size, *, name: str | None = None) -> Pixels:
+def decode_image(
+    source: ImageSource, size: Size, *, name: str | None = None, depth: Depth = _full_depth
+) -> Pixels:
     """Decode one image to RGB and resize it.
 
     The EXIF orientation is applied, transparent pixels become white, and palette, grey, CMYK and
@@ -109,6 +150,8 @@ def decode_image(source: ImageSource, size: Size, *, name: str | None = None) ->
         source: Path of a file, or its content.
         size: One side in pixels, or (height, width).
         name: What to call the image in an error; None for its path.
+        depth: Gives the depth at which an image of more than 8 bits is read; by default 65,535 is
+            white.
 
     Returns:
         Array of shape (height, width, 3), uint8, 0..255, RGB.
@@ -129,7 +172,7 @@ def decode_image(source: ImageSource, size: Size, *, name: str | None = None) ->
     height_width = as_size(size)
     try:
         with expected_pillow_warnings():
-            return read_pixels(source, height_width)
+            return read_pixels(source, height_width, depth)
     except Unusable as reason:
         raise DamagedImageError(_sentence(name or _name(source), str(reason))) from reason
 
@@ -140,6 +183,8 @@ def decode_many(
     *,
     workers: int | None = None,
     names: Sequence[str] | None = None,
+    depth: Depth = _full_depth,
+    seen: Callable[[int, bytes], None] | None = None,
 ) -> Pixels:
     """Decode many images in parallel threads; the result keeps their order.
 
@@ -148,6 +193,8 @@ def decode_many(
         size: One side in pixels, or (height, width).
         workers: Number of threads; None for one per core.
         names: What to call the images in an error; None for their paths.
+        depth: Gives the depth at which images of more than 8 bits are read.
+        seen: Called with the number of each image and the very content that is decoded.
 
     Returns:
         Array of shape (n, height, width, 3), uint8, 0..255, RGB.
@@ -163,12 +210,29 @@ def decode_many(
     images = np.empty((len(sources), *as_size(size), 3), np.uint8)
 
     def decode(index: int) -> None:
-        name = None if names is None else names[index]
-        images[index] = decode_image(sources[index], size, name=name)
+        name = _name(sources[index]) if names is None else names[index]
+        content = read_file(sources[index], name)
+        if seen is not None:
+            seen(index, content)
+        images[index] = decode_image(content, size, name=name, depth=depth)
 
     with expected_pillow_warnings():
         in_threads(decode, range(len(sources)), workers)
     return images
+
+
+def read_file(source: ImageSource, name: str | None = None) -> bytes:
+    """Read the content of a file, whatever it holds.
+
+    Raises:
+        DamagedImageError: It cannot be read, or is too large; the message names it.
+    """
+    if isinstance(source, bytes):
+        return source
+    try:
+        return read_content(source)
+    except Unusable as reason:
+        raise DamagedImageError(_sentence(name or _name(source), str(reason))) from reason
 
 
 def find_damage(source: ImageSource) -> str | None:
@@ -184,33 +248,54 @@ def find_damage(source: ImageSource) -> str | None:
         >>> find_damage(b"")
         'is empty (0 bytes)'
     """
-    try:
-        with expected_pillow_warnings():
-            read_pixels(source, _PROBE_SIZE)
-    except Unusable as reason:
-        return str(reason)
-    return None
+    return _probe(source)[0]
 
 
-def read_once(path: Path, *, decoded: bool = True) -> tuple[bytes, str | None]:
+def read_once(path: Path, *, decoded: bool = True) -> FileLook:
     """Read a file once, for the digest of its content and for what is wrong with it.
 
     Args:
         path: The file.
         decoded: Whether to decode it; else all that can be wrong is that it cannot be read.
 
-    Returns:
-        SHA-256, of nothing where the file cannot be read; and the reason in words, or None.
-
     Example:
-        >>> read_once(Path("no such file"))[1]
+        >>> read_once(Path("no such file")).damage
         'cannot be read: No such file or directory'
     """
     try:
-        content = read_content(path)
+        return look_at(read_content(path), decoded=decoded)
     except Unusable as reason:
-        return b"", str(reason)
-    return hashlib.sha256(content).digest(), find_damage(content) if decoded else None
+        return FileLook(b"", str(reason))
+
+
+def look_at(content: bytes, *, decoded: bool = True, deep: bool = True) -> FileLook:
+    """Find out what `read_once` does, of content that was read.
+
+    Args:
+        content: Of a file.
+        decoded: Whether to decode it to find damage.
+        deep: Whether to decode it too where it may have more than 8 bits for each value.
+    """
+    digest = hashlib.sha256(content).digest()
+    if not (decoded or (deep and may_be_deep(content))):
+        return FileLook(digest, None)
+    damage, need = _probe(content)
+    return FileLook(digest, damage if decoded else None, need)
+
+
+def _probe(source: ImageSource) -> tuple[str | None, int]:
+    needs = [0]
+
+    def note(need: int) -> int:
+        needs.append(need)
+        return own_depth(need)
+
+    try:
+        with expected_pillow_warnings():
+            read_pixels(source, _PROBE_SIZE, note)
+    except Unusable as reason:
+        return str(reason), needs[-1]
+    return None, needs[-1]
 
 
 def resize_array(image: Pixels, size: Size) -> Pixels:
@@ -238,4 +323,4 @@ def _sentence(name: str, reason: str) -> str:
 
 
 def _name(source: ImageSource) -> str:
-    return f"image of {len(source)} bytes" if isinstance(source, bytes) else str(source)
+    return f"image of {len(source)} bytes" if isinstance(source, bytes) else printable(str(source))

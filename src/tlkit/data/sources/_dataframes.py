@@ -31,7 +31,12 @@ class Table(Protocol):
 
 
 def read_table(
-    table: Table, *, image: str, label: str, root: str | PathLike[str]
+    table: Table,
+    *,
+    image: str,
+    label: str,
+    root: str | PathLike[str],
+    depth: int | None = None,
 ) -> tuple[FileStore, NDArray[np.int64], tuple[str, ...]]:
     """Read image paths and labels from a table and check every row.
 
@@ -40,6 +45,7 @@ def read_table(
         image: Column of image paths, relative to ``root``.
         label: Column of labels: text or whole numbers.
         root: Folder that no image path may leave.
+        depth: Of images with more than 8 bits; None to find it in them.
 
     Returns:
         The files, their class numbers (n,) int64, and the class names.
@@ -62,7 +68,7 @@ def read_table(
     if not paths:
         raise TableError("The table has no rows; expected one row per image.")
     labels, class_names = encode_labels(values, where=_row, error=TableError)
-    return _files(paths, Path(root)), labels, class_names
+    return _files(paths, Path(root), depth), labels, class_names
 
 
 def column(table: Table, name: str) -> list[object]:
@@ -131,7 +137,7 @@ def _row(index: int) -> str:
     return f"Row {index} (counted from 0)"
 
 
-def _files(values: list[object], root: Path) -> FileStore:
+def _files(values: list[object], root: Path, depth: int | None) -> FileStore:
     if not root.is_dir():
         raise TableError(f"root={str(root)!r} is not a folder; expected the one with the images.")
     inside = _Inside(root)
@@ -145,7 +151,7 @@ def _files(values: list[object], root: Path) -> FileStore:
             f"{len(missing)} of {len(names)} rows (counted from 0) name an image that is not in "
             f"{root}: {shown}{more}. Put the files there, correct root, or drop the rows."
         )
-    return FileStore([path for path in found if path is not None], names)
+    return FileStore([path for path in found if path is not None], names, depth)
 
 
 def _relative(value: object, row: int) -> str:

@@ -2,8 +2,9 @@
 
 ::
 
-    16 bytes   "tlkit scans 1   "
-    for each   16 bytes by which a file is known, 32 bytes SHA-256 of its content, 1 byte: whole?
+    16 bytes   "tlkit scans 2   "
+    for each   16 bytes by which a file is known, 32 bytes SHA-256 of its content,
+               1 byte: whole?, and twice what it needs where it has more than 8 bits for each value
     32 bytes   SHA-256 of everything before
 """
 
@@ -18,7 +19,8 @@ from pathlib import Path
 from tlkit._disk.atomic import whole_file
 from tlkit.data.scans import Scan
 
-MAGIC = b"tlkit scans 1   "
+MAGIC = b"tlkit scans 2   "
+_KIND = b"tlkit scans "
 KEY_BYTES = 16
 # 49 bytes each.
 MOST = 1_000_000
@@ -67,6 +69,8 @@ class RememberedScans:
             content = self._file.read_bytes()
         except OSError:
             return {}
+        if content.startswith(_KIND) and not content.startswith(MAGIC):
+            return {}  # of another version, which knew other things
         body, checksum = content[:-_DIGEST_BYTES], content[-_DIGEST_BYTES:]
         sound = body.startswith(MAGIC) and (len(body) - len(MAGIC)) % _EACH == 0
         if not sound or hashlib.sha256(body).digest() != checksum:
@@ -75,7 +79,7 @@ class RememberedScans:
         return dict(_entry(body, start) for start in range(len(MAGIC), len(body), _EACH))
 
     def _write(self) -> None:
-        entries = (key + x.digest + bytes([x.whole]) for key, x in self._known.items())
+        entries = (key + x.digest + bytes([x.whole + 2 * x.need]) for key, x in self._known.items())
         body = MAGIC + b"".join(entries)
         with whole_file(self._file) as part:
             part.write_bytes(body + hashlib.sha256(body).digest())
@@ -84,4 +88,4 @@ class RememberedScans:
 def _entry(body: bytes, start: int) -> tuple[bytes, Scan]:
     digest = start + KEY_BYTES
     whole = digest + _DIGEST_BYTES
-    return body[start:digest], Scan(body[digest:whole], bool(body[whole]))
+    return body[start:digest], Scan(body[digest:whole], bool(body[whole] % 2), body[whole] // 2)

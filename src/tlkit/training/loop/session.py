@@ -53,6 +53,7 @@ class Session:
         reporter: Shows progress.
         executor: Whose workers compute features; None for this process alone.
         engines: Which engine ran what, in this training so far.
+        notes: What there is to say on the images, for people.
     """
 
     parts: Parts
@@ -63,6 +64,7 @@ class Session:
     reporter: Reporter
     executor: Executor | None = None
     engines: EngineNotes = field(default_factory=EngineNotes)
+    notes: tuple[str, ...] = ()
     _trunks: dict[str, Trunk] = field(default_factory=dict, init=False, repr=False)
 
     @property

@@ -64,7 +64,7 @@ class StageRun:
         self._mixing = Mixing.of(stage, self._targets.classes, session.seed)
         self._callbacks = [Averaging(), *copy.deepcopy(stage.callbacks)]
         self._timings = {"features": 0.0, "search": 0.0, "training": 0.0}
-        self._notes: list[str] = []
+        self._notes = [*session.notes]
         self.curve: LRCurve | None = None
 
     def run(self) -> StageResult:

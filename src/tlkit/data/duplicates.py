@@ -1,0 +1,137 @@
+"""The same picture more than once in a data set, found by what the files hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tlkit._printing import counted
+
+_SHOWN = 10
+
+
+class Duplicate(NamedTuple):
+    """One picture that is there more than once: where, under which names, in which classes.
+
+    Args:
+        positions: Of its images in the data set, ascending.
+        names: Of these images.
+        classes: Of these images; more than one distinct class is a contradiction.
+    """
+
+    positions: tuple[int, ...]
+    names: tuple[str, ...]
+    classes: tuple[str, ...]
+
+    @property
+    def contradicts(self) -> bool:
+        """Whether the picture is of two classes."""
+        return len(set(self.classes)) > 1
+
+    def __str__(self) -> str:
+        if not self.contradicts:
+            return f"{' = '.join(self.names)} ({self.classes[0]})"
+        named = (f"{name} ({kind})" for name, kind in zip(self.names, self.classes, strict=True))
+        return f"{' = '.join(named)}: two classes for one picture"
+
+
+def find_duplicates(
+    digests: NDArray[np.uint8],
+    names: Sequence[str],
+    labels: NDArray[np.int64],
+    class_names: Sequence[str],
+) -> tuple[Duplicate, ...]:
+    """Find the pictures that are there more than once; contradictions come first.
+
+    Args:
+        digests: Of each image's content, (n, 32), uint8; all zeros where it is not known.
+        names: Of each image.
+        labels: Class number of each image, (n,).
+        class_names: The classes in order.
+
+    Example:
+        >>> digests = np.array([[1], [2], [1]], np.uint8)
+        >>> [str(x) for x in find_duplicates(digests, "abc", np.array([0, 0, 1]), ("cat", "dog"))]
+        ['a (cat) = c (dog): two classes for one picture']
+    """
+    found = [
+        Duplicate(
+            tuple(group),
+            tuple(names[index] for index in group),
+            tuple(class_names[labels[index]] for index in group),
+        )
+        for group in _groups(digests)
+    ]
+    return tuple(sorted(found, key=lambda x: (not x.contradicts, x.positions)))
+
+
+def in_both(digests: NDArray[np.uint8], others: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Positions of the others' images that are among the first ones too.
+
+    Example:
+        >>> in_both(np.array([[1], [2]], np.uint8), np.array([[3], [2]], np.uint8)).tolist()
+        [1]
+    """
+    known = {row.tobytes() for row in digests}
+    return np.array([place for place, x in enumerate(others) if x.tobytes() in known], np.int64)
+
+
+class Images(Protocol):
+    """What is asked of a data set."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the images."""
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """Class number of each."""
+
+    @property
+    def image_digests(self) -> NDArray[np.uint8]:
+        """Of each one's content."""
+
+    class_names: tuple[str, ...]
+
+
+def duplicate_notes(train: Images, validation: Images | None) -> Iterator[str]:
+    """Yield a line on pictures in two classes, and one on those that train and validate."""
+    among = find_duplicates(train.image_digests, train.names, train.labels, train.class_names)
+    two = [x for x in among if x.contradicts]
+    if two:
+        yield (
+            f"{counted(len(two), 'training picture')} in two classes: {two[0]}"
+            f"{' and others' if len(two) > 1 else ''}; dataset.check() lists them"
+        )
+    if validation is None:
+        return
+    both = in_both(train.image_digests, validation.image_digests)
+    if len(both):
+        yield (
+            f"{counted(len(both), 'validation image')} among the training images too, such as "
+            f"{validation.names[both[0]]}: the figures of validation are too good"
+        )
+
+
+def told(duplicates: Sequence[Duplicate]) -> Iterator[str]:
+    """Yield lines on duplicates: how many, and the first."""
+    if not duplicates:
+        return
+    two = sum(x.contradicts for x in duplicates)
+    more = f", {two} of them in two classes" if two else ""
+    is_are = "is" if len(duplicates) == 1 else "are"
+    yield f"{counted(len(duplicates), 'picture')} {is_are} there more than once{more}:"
+    yield from (f"  {x}" for x in duplicates[:_SHOWN])
+    if len(duplicates) > _SHOWN:
+        yield f"  and {len(duplicates) - _SHOWN:,} more: report.duplicates lists them"
+
+
+def _groups(digests: NDArray[np.uint8]) -> list[list[int]]:
+    places: dict[bytes, list[int]] = {}
+    for index, digest in enumerate(digests):
+        if digest.any():
+            places.setdefault(digest.tobytes(), []).append(index)
+    return [group for group in places.values() if len(group) > 1]
