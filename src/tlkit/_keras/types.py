@@ -154,10 +154,10 @@ class Callback(Protocol):
     """A ``keras.callbacks.Callback``: what a training asks at its marks."""
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        """Called before the first epoch."""
+        """Take the start of a training, before the first epoch."""
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        """Called after each epoch."""
+        """Take the figures of an epoch, after it."""
 
 
 class HasModel(Protocol):

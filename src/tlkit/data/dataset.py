@@ -28,7 +28,7 @@ from tlkit.errors import DataError
 class ImageDataset(Printed):
     """Images with labels, in a fixed order; pixels are read when asked for.
 
-    Make one with :meth:`from_directory`, :meth:`from_dataframe` or :meth:`from_arrays`. The
+    Make one with `from_directory`, `from_dataframe` or `from_arrays`. The
     images must not change while the dataset is in use: their digests are computed once.
 
     Args:
@@ -62,7 +62,7 @@ class ImageDataset(Printed):
 
     @classmethod
     def from_directory(cls, root: str | PathLike[str]) -> ImageDataset:
-        """Images in a folder that holds one folder per class.
+        """Read the images of a folder that holds one folder per class.
 
         Classes and files are sorted by name. Folders inside a class folder belong to that class.
         Hidden files are passed over; other files that are no images are listed in ``ignored``.
@@ -83,7 +83,7 @@ class ImageDataset(Printed):
     def from_dataframe(
         cls, df: Table, *, image: str, label: str, root: str | PathLike[str]
     ) -> ImageDataset:
-        """Images that a table lists.
+        """Read the images that a table lists.
 
         Args:
             df: A pandas DataFrame, or any mapping of column names to sequences.
@@ -104,7 +104,7 @@ class ImageDataset(Printed):
     def from_arrays(
         cls, images: ArrayLike, labels: Labels, class_names: Sequence[str] | None = None
     ) -> ImageDataset:
-        """Images in an array, which is not copied.
+        """Take images from an array, which is not copied.
 
         Args:
             images: Array of shape (n, h, w, 3), uint8, 0..255, RGB, not preprocessed.
@@ -126,7 +126,7 @@ class ImageDataset(Printed):
         return cls(*read_arrays(images, labels, class_names))
 
     def __getstate__(self) -> dict[str, Any]:
-        """What goes to another process: the images of this dataset, and no others of its store."""
+        """Return what goes to another process: this dataset's images, no others of its store."""
         store = self._store.part(self._indices)
         return {**vars(self), "_store": store, "_indices": np.arange(len(self))}
 
@@ -168,7 +168,7 @@ class ImageDataset(Printed):
         return hashlib.sha256(self.image_digests.tobytes()).hexdigest()
 
     def load(self, indices: ArrayLike, size: Size, *, workers: int | None = None) -> Pixels:
-        """Pixels of some images.
+        """Return pixels of some images.
 
         Args:
             indices: Positions in this dataset, in any order.
@@ -190,7 +190,7 @@ class ImageDataset(Printed):
         return self._store.load(self._indices[as_positions(indices, len(self))], size, workers)
 
     def subset(self, indices: ArrayLike) -> ImageDataset:
-        """Some of the images, with the same classes.
+        """Return some of the images, with the same classes.
 
         Args:
             indices: Positions in this dataset, in the order wanted; or one truth value per image.
@@ -261,7 +261,7 @@ class ImageDataset(Printed):
         """Find the digest of every image and whether it is damaged, with one read of its file.
 
         A file that did not change since a memory was given its scan is not even read. Use
-        :meth:`check` to look at every file whatever is remembered of it.
+        `check` to look at every file whatever is remembered of it.
 
         Args:
             memory: Where scans are kept, such as a feature store's.
@@ -281,10 +281,10 @@ class ImageDataset(Printed):
         return DamageReport(len(self), damaged, self.ignored)
 
     def without_damaged(self, report: DamageReport) -> ImageDataset:
-        """The images that a report found whole.
+        """Return the images that a report found whole.
 
         Args:
-            report: What :meth:`check` of this dataset returned.
+            report: What `check` of this dataset returned.
 
         Returns:
             A dataset without the damaged images.

@@ -53,12 +53,12 @@ class ImagePrediction(Printed):
 
 
 def top_losses(found: Predictions, n: int) -> tuple[ImagePrediction, ...]:
-    """The images with the highest loss, highest first."""
+    """Return the images with the highest loss, highest first."""
     return _rows(found, _first(found.true_probability, n))
 
 
 def most_uncertain(found: Predictions, n: int, by: str) -> tuple[ImagePrediction, ...]:
-    """The images of which the model is least sure, least sure first.
+    """Return the images of which the model is least sure, least sure first.
 
     Raises:
         EvaluationError: If ``by`` is neither "margin" nor "entropy".
@@ -71,7 +71,7 @@ def most_uncertain(found: Predictions, n: int, by: str) -> tuple[ImagePrediction
 
 
 def _first(values: Floats, n: int) -> list[int]:
-    """Positions of the n smallest, smallest first; of equals, the first."""
+    """Return the positions of the n smallest, smallest first; of equals, the first."""
     order: list[int] = np.argsort(values, kind="stable")[: max(n, 0)].tolist()
     return order
 

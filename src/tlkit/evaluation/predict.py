@@ -42,7 +42,7 @@ def predicted_probabilities(
     image_size: int | tuple[int, int] | None = None,
     views: Views | None = None,
 ) -> NDArray[Any]:
-    """What a model says about every image of a dataset, in order.
+    """Return what a model predicts for every image of a dataset, in order.
 
     Args:
         model_or_result: A ``keras.Model``, or anything with a ``model``.
@@ -94,7 +94,7 @@ def _output(model: Model, images: NDArray[np.number], dataset: LabelledImages) -
 
 
 def model_of(model_or_result: ModelOrResult) -> Model:
-    """The model itself, or that of a result.
+    """Return the model itself, or that of a result.
 
     Raises:
         EvaluationError: There is none.
@@ -111,7 +111,7 @@ def model_of(model_or_result: ModelOrResult) -> Model:
 
 
 def size_of(model: Model) -> tuple[int, int]:
-    """Height and width in pixels of the images that a model takes.
+    """Return the height and width in pixels of the images that a model takes.
 
     Raises:
         EvaluationError: It does not tell.

@@ -34,7 +34,7 @@ class StoredCurve:
 
 
 def save_curve(curve: AnsweredCurve, path: Path) -> Path:
-    """Writes ``curve`` to ``path`` whole or not at all, and returns the path.
+    """Write ``curve`` to ``path`` whole or not at all, and return the path.
 
     Raises:
         LearningRateError: If the file cannot be written.
@@ -52,7 +52,7 @@ def save_curve(curve: AnsweredCurve, path: Path) -> Path:
 def load_curve(
     path: Path, selector: Callable[..., float] | None = None, *, as_recorded: bool = False
 ) -> StoredCurve:
-    """Reads a curve that :func:`save_curve` wrote.
+    """Read a curve that `save_curve` wrote.
 
     Args:
         path: The file.

@@ -33,7 +33,7 @@ class ExponentialLRFinder:
         max_lr: Last rate, above ``min_lr``.
         steps: Number of rates, at least 3.
         unit: "epoch" trains one epoch per rate, "batch" one step.
-        selector: Chooses the rate: any callable that takes an :class:`LRCurve`.
+        selector: Chooses the rate: any callable that takes an `LRCurve`.
         stop_factor: Stops where the loss has risen above the best by more than this many times the
             larger of what was gained since the first loss and the range of the losses of the first
             tenth; 4 is a good value. Meaningful for losses below zero too. None stops only
@@ -87,7 +87,7 @@ class ExponentialLRFinder:
         stop_factor: float | None = None,
         fresh_start: bool = False,
     ) -> ExponentialLRFinder:
-        """The Rakuten study's own sequence, ``1e-5 * 100 ** (epoch / 37)`` for ``steps`` epochs.
+        """Make the Rakuten study's sequence, ``1e-5 * 100 ** (epoch / 37)`` for ``steps`` epochs.
 
         Args:
             steps: Number of epochs; the study used 100, which end at 2.2457.
@@ -121,7 +121,7 @@ class ExponentialLRFinder:
         fresh_start: bool | None = None,
         verbose: int = 0,
     ) -> LRCurve:
-        """Trains ``model`` through all rates, puts it back bit for bit, and returns the curve.
+        """Train ``model`` through all rates, put it back bit for bit, and return the curve.
 
         Put back, also after an exception or Ctrl-C: weights, BatchNormalization statistics, random
         seeds, metrics, the optimizer's slots, iterations and learning rate, ``stop_training``,

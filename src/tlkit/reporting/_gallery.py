@@ -40,7 +40,7 @@ class Mistake:
 
 
 def surest_mistakes(found: Evaluation, count: int = SHOWN) -> Ints:
-    """Positions of the wrong predictions with the largest probability, largest first."""
+    """Return the positions of the wrong predictions of largest probability, largest first."""
     wrong = np.flatnonzero(found.predictions != found.y_true)
     sure = found.probabilities[wrong, found.predictions[wrong]]
     return np.asarray(wrong[np.argsort(-sure, kind="stable")][:count], np.int64)
@@ -62,7 +62,7 @@ class Gallery:
 
 
 def gallery(found: Evaluation, dataset: ImageDataset, model: Any) -> Gallery:
-    """The surest mistakes, with where the model looked if there is a model to ask.
+    """Return the surest mistakes, with where the model looked if there is a model to ask.
 
     Args:
         found: The evaluation.
@@ -95,7 +95,7 @@ def _with_heat(found: Evaluation, dataset: ImageDataset, network: Any, places: I
 
 
 def loaded(model: Any) -> Any:
-    """A model, read from its file where it is one."""
+    """Return a model, read from its file where it is one."""
     if not isinstance(model, (str, PathLike)):
         return getattr(model, "model", model)
     import keras

@@ -15,7 +15,7 @@ _NOTHING, _MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
 
 
 def render(contents: dict[str, Any]) -> str:
-    """The page's HTML.
+    """Return the page's HTML.
 
     Everything in ``contents`` is escaped. Nothing is fetched: a content security policy allows
     pictures that are in the page, and this style and script by their hashes, and nothing else.

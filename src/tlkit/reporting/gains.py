@@ -67,7 +67,7 @@ def check_gains(gains: Sequence[Gain], evaluations: Mapping[str, Evaluation]) ->
 
 
 def gain_rows(gains: Sequence[Gain], evaluations: Mapping[str, Evaluation]) -> list[GainRow]:
-    """Each step's gain in points of weighted F1, with its paired interval."""
+    """Return each step's gain in points of weighted F1, with its paired interval."""
     return [_measured(gain, evaluations) for gain in gains]
 
 

@@ -36,15 +36,15 @@ def report(
     check: DamageReport | None = None,
     remarks: Sequence[str] = (),
 ) -> Path:
-    """Writes one HTML file that says what was trained, how well it does, and where it fails.
+    """Write one HTML file that says what was trained, how well it does, and where it fails.
 
     The file holds everything in itself: it opens from disk, without a network and without
     JavaScript, which only lets tables be sorted.
 
     Args:
-        run: The run_dir of a :class:`tlkit.StagedTrainer`, finished or not, or what its ``fit``
+        run: The run_dir of a `tlkit.StagedTrainer`, finished or not, or what its ``fit``
             returned. For a study a mapping of names to these; what is in a list belongs together,
-            and a :class:`tlkit.LRCurve` may be among it.
+            and a `tlkit.LRCurve` may be among it.
         file: Where to write; it appears whole or not at all.
         evaluations: What was evaluated, one or several by name. None evaluates the run's model on
             ``dataset``, where that is given.
@@ -55,7 +55,7 @@ def report(
         detail: Name of the evaluation to look at closely; None takes the best weighted F1.
         title: Heading of the page.
         benchmark: A score, 0..1; the page names the classes whose F1 is below it.
-        gains: Steps whose worth is shown, each a :class:`tlkit.reporting.Gain` of two evaluations.
+        gains: Steps whose worth is shown, each a `tlkit.reporting.Gain` of two evaluations.
         check: What ``dataset.check()`` returned.
         remarks: Sentences that a reader must know, put on top.
 
@@ -113,7 +113,7 @@ def _check(benchmark: float | None, remarks: Sequence[str]) -> None:
 
 
 def _model(runs: Sequence[Run]) -> Any:
-    """The model of a single run; of several nobody could say which one is meant."""
+    """Return the model of a single run; of several nobody could say which one is meant."""
     models = [part.model for run in runs for part in run.parts if part.model is not None]
     return models[-1] if len(runs) == 1 and models else None
 

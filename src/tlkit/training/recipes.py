@@ -145,7 +145,7 @@ def study(
     finder: ExponentialLRFinder | None = None,
     **settings: Any,
 ) -> Stages:
-    """The stages of the published Rakuten study, one after the other.
+    """Return the stages of the published Rakuten study, one after the other.
 
     1 trains the head at 0.001; 2 goes on with augmentation; 3 unfreezes the top at 0.00001; 5 does
     so at the rate that the search of stage 4 finds, with which it begins. The study chose the best

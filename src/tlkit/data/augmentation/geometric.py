@@ -143,7 +143,7 @@ horizontal_flip=True, vertical_flip=True, fill_mode='nearest')
 
         Args:
             images: Array of shape (n, h, w, 3), uint8 or float, 0..255.
-            matrices: What :meth:`matrices` returned, (n, 8).
+            matrices: What `matrices` returned, (n, 8).
 
         Returns:
             Array of shape (n, h, w, 3), float32, 0..255.

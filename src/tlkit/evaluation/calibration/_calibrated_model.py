@@ -38,7 +38,7 @@ def check_softmax(model: Any) -> None:
 
 
 def with_temperature(model: Any, temperature: float) -> Any:
-    """A new model, of stock Keras layers, that shares all layers but the last with the model.
+    """Return a new model, of stock Keras layers, that shares all layers but the last.
 
     Where the model ends in a softmax of its own graph, that is put behind ``Rescaling(1 / T)``.
     Anything else, such as a model nested in a model, is called as it is, and the temperature works
@@ -69,7 +69,7 @@ def with_temperature(model: Any, temperature: float) -> Any:
 
 
 def _logits(graph: Graph | None) -> Any:
-    """The tensor before the model's softmax, or None where it is not in the model's own graph."""
+    """Return the tensor before the model's softmax; None where its own graph lacks it."""
     last = graph.steps[-1] if graph is not None and graph.steps else None
     if last is None or len(last.inputs) != 1 or _ending(last.operation) != "softmax":
         return None
@@ -88,7 +88,7 @@ def _logits(graph: Graph | None) -> Any:
 
 
 def _own_graph(model: Any) -> Graph | None:
-    """The model's graph, models inside it left whole: they are saved as they were built."""
+    """Return the model's graph, models inside it left whole: they are saved as they were built."""
     try:
         return Graph.of(model, inner=False)
     except CutError:
@@ -96,7 +96,7 @@ def _own_graph(model: Any) -> Graph | None:
 
 
 def _last(model: Any) -> Any:
-    """What a model ends with, also of a model that ends in a model."""
+    """Return what a model ends with, also of a model that ends in a model."""
     import keras
 
     last = model
@@ -106,7 +106,7 @@ def _last(model: Any) -> Any:
 
 
 def _ending(operation: Any) -> str | None:
-    """Name of the activation, or None where there is none that is known."""
+    """Return the name of the activation, or None where there is none that is known."""
     if type(operation).__name__ == "Softmax":
         return "softmax"
     import keras

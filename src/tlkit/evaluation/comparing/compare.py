@@ -32,7 +32,7 @@ def compare(
     resamples: int = 2000,
     seed: int = 0,
 ) -> Comparison:
-    """Compares models that were evaluated on the same images.
+    """Compare models that were evaluated on the same images.
 
     For each pair, the p value says how often a difference of this size comes about by chance, when
     a coin decides for each image which model gave which answer. After Holm's correction for all
@@ -44,7 +44,7 @@ def compare(
 
     Source: A. Yeh, "More accurate tests for the statistical significance of result differences",
     COLING 2000; B. Efron and R. Tibshirani, "An Introduction to the Bootstrap", 1993, chapters 8
-    and 13; :mod:`tlkit.evaluation.comparing.significance` gives the formulas of the p values.
+    and 13; `tlkit.evaluation.comparing.significance` gives the formulas of the p values.
 
     Args:
         evaluations: Two or more, by name; those of a sequence are called "model 1", "model 2", ...
@@ -178,7 +178,7 @@ def _right(found: Evaluation) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
 
 
 def _interval(row: Floats, gap: float, p_value: float, level: float) -> tuple[float, float]:
-    """Of the resamples, and no surer than the p value: in small classes they hardly scatter."""
+    """Return the resamples' interval, with 0 in it unless p is small: small classes vary little."""
     low, high = percentiles(row, level)
     low = low if p_value < 1 - level else min(low, 0.0)
     return min(low, gap), max(high, gap)
@@ -189,7 +189,7 @@ def _error(row: Floats, swapped: Floats) -> float:
 
 
 def _swapped(first: Evaluation, second: Evaluation, metric: str, swaps: int, seed: int) -> Floats:
-    """Differences of the two where answers are swapped by chance, (swaps,)."""
+    """Return differences of the two where answers are swapped by chance, (swaps,)."""
     classes = len(first.class_names)
     asked = metric_named(metric, classes)
     if asked.of_images is not None:
@@ -203,7 +203,7 @@ def _swapped(first: Evaluation, second: Evaluation, metric: str, swaps: int, see
 def _drawn(
     named: Mapping[str, Evaluation], metric: str, resamples: int, seed: int
 ) -> dict[str, Floats]:
-    """Each model's scores on the same resamples, (resamples,)."""
+    """Return each model's scores on the same resamples, (resamples,)."""
     first = next(iter(named.values()))
     classes = len(first.class_names)
     asked = metric_named(metric, classes)

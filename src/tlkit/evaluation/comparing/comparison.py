@@ -53,7 +53,7 @@ class PairResult(Printed):
         """About how many more images would show this difference in 80 of 100 such comparisons.
 
         0 if it is claimed already; None if the scores are equal, where no number of images helps.
-        :func:`tlkit.evaluation.comparing.significance.further_images` gives the formula. It takes
+        `tlkit.evaluation.comparing.significance.further_images` gives the formula. It takes
         the difference seen for the true one, which is uncertain itself: read it as a size, no more.
         """
         if self.claimed:
@@ -188,5 +188,5 @@ class Comparison(Printed):
 
 
 def _rounded(number: int) -> str:
-    """Two digits, as more would promise what a guess cannot keep."""
+    """Round to two digits, as more would promise what a guess cannot keep."""
     return f"{int(float(f'{number:.1e}')):,}"

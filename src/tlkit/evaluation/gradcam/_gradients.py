@@ -37,7 +37,7 @@ class Gradients:
         )
 
     def of(self, features: NDArray[Any], chosen: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Gradient of each image's chosen score by its feature map.
+        """Return the gradient of each image's chosen score by its feature map.
 
         Args:
             features: Shape (n, h, w, k), n at most the batch.

@@ -40,15 +40,15 @@ class Cut:
     ending: str
 
     def features(self, images: NDArray[Any]) -> NDArray[np.float32]:
-        """Feature maps (n, h, w, k) of images (n, height, width, 3)."""
+        """Return feature maps (n, h, w, k) of images (n, height, width, 3)."""
         return _array(self.before(images, training=False))
 
     def scores(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Scores (n, classes) before the softmax."""
+        """Return scores (n, classes) before the softmax."""
         return _array(self.after(features, training=False))
 
     def following(self, features: Any) -> Any:
-        """The scores as the backend's tensor, so that they can be differentiated."""
+        """Return the scores as the backend's tensor, so that they can be differentiated."""
         return self.after(features, training=False)
 
 
@@ -89,7 +89,7 @@ def _graph(model: Any) -> Graph:
 
 
 def _scores(last: Step) -> tuple[Any, str]:
-    """The tensor before the softmax, and the softmax's name."""
+    """Return the tensor before the softmax, and the softmax's name."""
     operation = last.operation
     if type(operation).__name__ in ("Softmax", "Sigmoid"):  # a layer, or keras.ops
         return last.inputs[0], type(operation).__name__.lower()
@@ -112,7 +112,7 @@ def _is_map(output: Any) -> bool:
 
 
 def _fixed(output: Any, image: NDArray[Any], source: Any) -> tuple[int, int, int]:
-    """The feature map's shape, found by running the model where it follows from the image's."""
+    """Return the feature map's shape; where it depends on the image's, the model is run for it."""
     shape = output.shape[1:]
     if None in shape:
         shape = keras.Model(source, output)(image, training=False).shape[1:]
@@ -121,7 +121,7 @@ def _fixed(output: Any, image: NDArray[Any], source: Any) -> tuple[int, int, int
 
 
 def _check(cut: Cut, model: Any, image: NDArray[Any]) -> None:
-    """Both parts, one after the other, must say what the whole model says."""
+    """Refuse parts that, one after the other, do not give what the whole model gives."""
     scores = cut.scores(cut.features(image))
     turn = _PROBABILITIES.get(cut.ending)
     parts = scores if turn is None else _array(turn(keras.ops.convert_to_tensor(scores)))

@@ -51,7 +51,7 @@ class Smoothed:
         return Counts(hits, self.counts.truth, predicted)
 
     def standard_error(self, by_hits: Floats, by_truth: Floats, by_predicted: Floats) -> float:
-        """Of a score with these slopes, each of shape (k,), by the delta method.
+        """Return the standard error of a score with these slopes, each (k,), by the delta method.
 
         An image of class i that is predicted as j moves the score by ``g = truth_i + predicted_j``,
         and by ``hits_i`` more where they are equal; the variance of n such images is ``sum of
@@ -106,12 +106,12 @@ class Smoothed:
         return np.divide(1, left, out=np.zeros_like(left), where=left > 0)
 
     def _spread(self, wrong: Floats) -> Floats:
-        """What wrong images of each class are predicted as: never as their own class."""
+        """Return what wrong images of each class are predicted as: never as their own class."""
         sent = wrong * self._by_others
         return np.asarray(self._mistaken_for * (sent.sum() - sent))
 
     def _products(self, by_truth: Floats, by_predicted: Floats) -> float:
-        """Sum over the pooled matrix of ``by_truth_i * by_predicted_j``."""
+        """Sum ``by_truth_i * by_predicted_j`` over the pooled matrix."""
         scale, right, wrong = self._parts
         rows, columns = np.zeros((2, self._classes))
         rows[self.members], columns[self.members] = scale * by_truth, by_predicted

@@ -20,7 +20,7 @@ def plot_comparison(
     evaluations: Mapping[str, Evaluation],
     ax: Axes | None = None,
 ) -> Axes:
-    """Scores with their intervals, best on top; full marks are the best and its equals.
+    """Draw scores with their intervals, best on top; full marks are the best and its equals.
 
     A model has a full mark if it cannot be told from the best by ``comparison``, which looks at
     differences image by image; overlapping intervals say less.

@@ -22,7 +22,7 @@ _LEAST = 0.005  # share of the images; of fewer, "how often right" is noise
 def plot_reliability(
     evaluation: Evaluation | Mapping[str, Evaluation], ax: Axes | None = None, bins: int = 10
 ) -> Axes:
-    """How often a model is right by how sure it is; on the diagonal it is as sure as it may be.
+    """Draw how often a model is right by how sure it is; on the diagonal both are equal.
 
     Images are sorted into bins of equal width by the probability of the predicted class. Marks
     grow with the number of images; bins with less than 0.5 % of the images are left out. Source:
@@ -79,7 +79,7 @@ def plot_reliability(
 
 
 def _bins(found: Evaluation, bins: int) -> tuple[Floats, Floats, Ints]:
-    """Of each bin the mean probability, the share that is right and the number of images."""
+    """Return each bin's mean probability, the share that is right and the number of images."""
     sure = found.probabilities.max(axis=1)
     right = (found.predictions == found.y_true).astype(np.float64)
     # A bin holds its upper end, as in the paper.

@@ -34,7 +34,7 @@ class Engine(Protocol):
 
 
 def nothing_missing() -> str:
-    """Return that everything is here."""
+    """Return an empty text: nothing is missing."""
     return ""
 
 

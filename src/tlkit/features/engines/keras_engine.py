@@ -73,6 +73,6 @@ def _made(trunk: Model, stem: Path) -> KerasEngine:  # noqa: ARG001 - Keras keep
 
 @hookimpl
 def tlkit_engines() -> list[EngineSpec]:
-    """Keras itself."""
+    """Return Keras itself."""
     packages = ("keras", "tensorflow", "jax", "torch")
     return [EngineSpec(name=KerasEngine.name, make=_made, packages=packages)]

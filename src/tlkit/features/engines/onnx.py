@@ -102,7 +102,7 @@ def _missing() -> str:
 
 @hookimpl
 def tlkit_engines() -> list[EngineSpec]:
-    """ONNX Runtime."""
+    """Return ONNX Runtime."""
     return [
         EngineSpec(
             name=OnnxEngine.name,

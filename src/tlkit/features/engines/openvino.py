@@ -200,7 +200,7 @@ def _missing() -> str:
 
 @hookimpl
 def tlkit_engines() -> list[EngineSpec]:
-    """OpenVINO."""
+    """Return OpenVINO."""
     return [
         EngineSpec(
             name=OpenVinoEngine.name,

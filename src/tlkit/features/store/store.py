@@ -28,10 +28,10 @@ _ABANDONED_S = 3600.0
 
 
 def default_root() -> Path:
-    """Return where features are kept: ``$TLKIT_CACHE_DIR``, else the system's place for caches.
+    r"""Return where features are kept: ``$TLKIT_CACHE_DIR``, else the system's place for caches.
 
     That is ``~/.cache/tlkit`` on Linux (``$XDG_CACHE_HOME/tlkit`` where that is set),
-    ``~/Library/Caches/tlkit`` on macOS and ``%LOCALAPPDATA%\\tlkit\\Cache`` on Windows.
+    ``~/Library/Caches/tlkit`` on macOS and ``%LOCALAPPDATA%\tlkit\Cache`` on Windows.
     """
     named = os.environ.get("TLKIT_CACHE_DIR")
     return Path(named) if named else user_cache_path("tlkit", appauthor=False)

@@ -19,7 +19,7 @@ _ATTRIBUTES = ("stop_training", "history", *_COMPILED)
 
 @contextmanager
 def borrowed(model: Any, seed: int) -> Iterator[Callable[[], None]]:
-    """Lends a compiled, built model; on leaving, also by an exception, it is as it was.
+    """Lend a compiled, built model; on leaving, also by an exception, it is as it was.
 
     Restored are the weights, all non-trainable state (BatchNormalization statistics, random seeds),
     metrics, the optimizer's slots, iteration count, loss scale and learning rate,

@@ -20,14 +20,14 @@ _HELD_OUT = 32  # samples of a validation batch, as in fit
 
 
 def sweep_batches(model: Any, data: Any, measured: Measurements, settings: SweepSettings) -> None:
-    """One training step per rate, with the loss of that batch alone.
+    """Take one training step per rate, with the loss of that batch alone.
 
     ``train_on_batch`` resets Keras's running mean before each step, so that what it returns is the
     loss of this batch before its own update.
 
     Args:
         model: Compiled and built; left changed.
-        data: As from :func:`~tlkit.learning_rate.sweep.batches.as_fit_data`; read again when it
+        data: As from `tlkit.learning_rate.sweep.batches.as_fit_data`; read again when it
             ends.
         measured: Filled in.
         settings: How to train. Callbacks get train and train-batch events.
@@ -54,7 +54,7 @@ def sweep_batches(model: Any, data: Any, measured: Measurements, settings: Sweep
 
 
 def _with_batches(settings: SweepSettings) -> SweepSettings:
-    """The same settings, with held-out data that can be read batch by batch."""
+    """Return the same settings, with held-out data that can be read batch by batch."""
     if settings.validation_data is None:
         return settings
     held_out = as_fit_data(settings.validation_data, None, _HELD_OUT, shuffle=False, seed=0)
@@ -70,7 +70,7 @@ def _begin(model: Any, total: int, settings: SweepSettings) -> None:
 
 
 def _batches_of_points(model: Any, data: Any, settings: SweepSettings) -> Iterator[list[Batch]]:
-    """For each rate the batches to train on, the last of which gives the loss.
+    """Return for each rate the batches to train on, the last of which gives the loss.
 
     A step from the same weights shows in the loss of the batch after it, not in its own, which is
     taken before the update. So a search that begins again takes the same few batches each time.
@@ -103,7 +103,7 @@ def _train_steps(model: Any, batches: list[Batch], settings: SweepSettings) -> d
 
 
 def _validation(model: Any, data: Any) -> dict[str, float]:
-    """The mean loss by sample, as ``evaluate`` gives it; that takes longer to begin than a step."""
+    """Return the mean loss by sample; ``evaluate`` gives the same, but is slow to begin."""
     if data is None:
         return {}
     losses, sizes = [], []

@@ -31,16 +31,16 @@ class EpochSweep(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has n
         self.ended: list[int] = []
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:  # noqa: ARG002
-        """Sets the epoch's rate."""
+        """Set the epoch's rate."""
         self.ended = []
         self.dial.turn(self.model.optimizer, self.measured.rates[epoch])
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:  # noqa: ARG002
-        """Notes that a batch was trained on."""
+        """Note that a batch was trained on."""
         self.ended.append(batch)
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:  # noqa: ARG002
-        """Records the epoch, or notices that the data had nothing left for it."""
+        """Record the epoch, or notice that the data had nothing left for it."""
         # For an epoch without batches Keras reports the loss of another one, or 0.
         if max(self.ended, default=-1) + 1 >= self.steps:
             self.measured.add(logs or {})
@@ -51,11 +51,11 @@ class EpochSweep(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has n
 
 
 def sweep_epochs(model: Any, data: Any, measured: Measurements, settings: SweepSettings) -> None:
-    """One epoch per rate: in a single ``fit``, or in one for each rate that begins again.
+    """Train one epoch per rate: in a single ``fit``, or in one for each rate that begins again.
 
     Args:
         model: Compiled and built; left changed.
-        data: As from :func:`~tlkit.learning_rate.sweep.batches.as_fit_data`.
+        data: As from `tlkit.learning_rate.sweep.batches.as_fit_data`.
         measured: Filled in.
         settings: How to train. The user's callbacks come first, so that the sweep's rate holds.
 

@@ -29,13 +29,13 @@ class RateDial:
         self.shares = [rate / top for rate in rates] if top > 0 else [1.0] * len(rates)
 
     def turn(self, optimizer: Any, rate: float) -> None:
-        """Sets the rate; takes the optimizer anew because Keras may hand out another reference."""
+        """Set the rate; take the optimizer anew because Keras may hand out another reference."""
         for group, share in zip(inner_optimizers(optimizer), self.shares, strict=True):
             group.learning_rate = rate * share
 
 
 def steps_per_update(optimizer: Any) -> int:
-    """Training steps that an optimizer takes for one update: its gradient accumulation, or 1."""
+    """Return the training steps of an optimizer's one update: its gradient accumulation, or 1."""
     return max(group.gradient_accumulation_steps or 1 for group in inner_optimizers(optimizer))
 
 

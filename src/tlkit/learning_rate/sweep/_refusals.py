@@ -11,7 +11,7 @@ from tlkit.learning_rate.sweep.batches import is_endless, is_read_once
 
 
 def check_model(model: Any) -> None:
-    """Refuses what is no compiled model."""
+    """Refuse what is no compiled model."""
     if not isinstance(model, keras.Model):
         raise LearningRateError(
             f"model is a {type(model).__name__}; expected a compiled keras.Model."
@@ -23,7 +23,7 @@ def check_model(model: Any) -> None:
 
 
 def check_trainable(model: Any) -> None:
-    """Refuses a model in which nothing can learn."""
+    """Refuse a model in which nothing can learn."""
     if not model.trainable_variables:
         raise LearningRateError(
             f"the model {model.name!r} has nothing to train: all its layers are frozen or without "
@@ -32,10 +32,10 @@ def check_trainable(model: Any) -> None:
 
 
 def check_passes(data: Any, steps_per_epoch: int | None, rates: int, *, again: bool) -> None:
-    """Refuses data that has not an epoch for each rate.
+    """Refuse data that has not an epoch for each rate.
 
     Args:
-        data: As from :func:`~tlkit.learning_rate.sweep.batches.as_fit_data`.
+        data: As from `tlkit.learning_rate.sweep.batches.as_fit_data`.
         steps_per_epoch: Batches of an epoch, or None for all.
         rates: How many rates.
         again: Whether every rate begins with the same data.
@@ -60,7 +60,7 @@ def check_passes(data: Any, steps_per_epoch: int | None, rates: int, *, again: b
 
 
 def check_validation(data: Any) -> None:
-    """Refuses held-out data that cannot be read for each rate, or has no targets."""
+    """Refuse held-out data that cannot be read for each rate, or has no targets."""
     if data is None:
         return
     if isinstance(data, tuple | list):

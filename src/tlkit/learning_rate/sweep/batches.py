@@ -1,6 +1,6 @@
 """What a search trains on: anything that ``fit`` takes, in one of two forms.
 
-Arrays become a :class:`keras.utils.PyDataset` with a seeded order of its own, because Keras
+Arrays become a `keras.utils.PyDataset` with a seeded order of its own, because Keras
 shuffles arrays with generators that belong to the user. Everything else is passed on as it is.
 """
 
@@ -55,13 +55,13 @@ class ArrayBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has no
         return keras.tree.map_structure(lambda array: array[rows], self.arrays)
 
     def lasting(self, batches: int) -> ArrayBatches:
-        """Gives itself, with so many batches: as many passes as that takes."""
+        """Return itself, with so many batches: as many passes as that takes."""
         self._length = batches
         return self
 
 
 def as_fit_data(data: Any, y: Any, batch_size: int, shuffle: bool, seed: int) -> Any:
-    """Gives what ``fit`` or :func:`endless_batches` can read.
+    """Return what ``fit`` or `endless_batches` can read.
 
     Args:
         data: Arrays, ``(x, y)``, ``(x, y, sample_weight)``, a PyDataset, or an iterable of batches.
@@ -93,12 +93,12 @@ def as_fit_data(data: Any, y: Any, batch_size: int, shuffle: bool, seed: int) ->
 
 
 def is_read_once(data: Any) -> bool:
-    """Whether ``data`` is an iterator, such as a generator, that a second pass finds empty."""
+    """Return whether ``data`` is an iterator, such as a generator: a second pass finds it empty."""
     return not isinstance(data, keras.utils.PyDataset) and iter(data) is data
 
 
 def is_endless(data: Any) -> bool:
-    """Whether one pass over ``data`` would never end, as over ``tf.data.Dataset.repeat()``."""
+    """Return whether a pass over ``data`` never ends, as over ``tf.data.Dataset.repeat()``."""
     if isinstance(data, keras.utils.PyDataset):
         return data.num_batches is None
     # tf.data calls it -1; without an import, because TensorFlow need not be installed.
@@ -107,7 +107,7 @@ def is_endless(data: Any) -> bool:
 
 
 def first_batch(data: Any) -> Batch:
-    """The first batch, without using up anything.
+    """Return the first batch, without using up anything.
 
     Raises:
         LearningRateError: If ``data`` can be read only once, or holds no batch.
@@ -121,12 +121,12 @@ def first_batch(data: Any) -> Batch:
 
 
 def one_pass(data: Any) -> Iterator[Batch]:
-    """The batches of one pass, in the order of ``data``."""
+    """Yield the batches of one pass, in the order of ``data``."""
     yield from (_unpack(batch) for batch in _one_pass(data, shuffle=False, seed=[0]))
 
 
 def endless_batches(data: Any, shuffle: bool = False, seed: int = 0) -> Iterator[Batch]:
-    """Batches, pass after pass; ends only where ``data`` can be read once.
+    """Yield batches, pass after pass; end only where ``data`` can be read once.
 
     Raises:
         LearningRateError: If a pass over ``data`` holds no batch.
@@ -168,7 +168,7 @@ def _unpack(batch: Any) -> Batch:
 
 
 def _native(value: Any) -> Any:
-    """Tensors of another framework than the backend's, as from tf.data under JAX, as arrays."""
+    """Return another framework's tensors, as from tf.data under JAX, as arrays."""
     if isinstance(value, np.ndarray):
         return value
     foreign = hasattr(value, "__array__") and not keras.ops.is_tensor(value)
@@ -218,7 +218,7 @@ def _not_empty(data: Any) -> Any:
 
 
 def _replay(batches: Iterator[Any]) -> Iterator[Any]:
-    """The same batches, after a look at whether there is one."""
+    """Return the same batches, after a look at whether there is one."""
     first = next(batches, None)
     if first is None:
         raise LearningRateError(

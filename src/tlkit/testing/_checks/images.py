@@ -18,7 +18,7 @@ TOLERANCE = 1e-5
 
 
 def input_range(subject: Subject) -> str:
-    """Bytes and floats of 0..255 give the same; the network sees what ``preprocessing`` names.
+    """Require the same of bytes and floats 0..255, and what ``preprocessing`` names.
 
     What it sees is compared with the published formula on noise, black and white, whose features
     must differ.

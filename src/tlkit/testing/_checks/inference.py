@@ -17,7 +17,7 @@ TOLERANCE = 1e-5
 
 
 def batch_independence(subject: Subject) -> None:
-    """An image has the same features when asked again, and in whatever company.
+    """Require the same features of an image when asked again, and in whatever company.
 
     Batches of one size are compared. Another size takes other kernels, and a deep network with
     random weights magnifies their rounding to percents.
@@ -41,7 +41,7 @@ def batch_independence(subject: Subject) -> None:
 
 
 def frozen_stays(subject: Subject) -> None:
-    """All frozen, a head is trained, and no variable of the backbone moves by a bit.
+    """Require that training a head on it, frozen, moves no variable of it by a bit.
 
     It is frozen the way that `tlkit.FreezeAll` freezes, and the whole model is fitted, trunk
     included. The states of random-number generators may move: dropout acts under Keras's ``fit``

@@ -15,7 +15,7 @@ from tlkit.testing.subject import Subject, free
 
 
 def builds_offline(subject: Subject) -> str:
-    """With ``weights=None`` it asks for no network and downloads nothing."""
+    """Require that ``weights=None`` asks for no network and downloads nothing."""
     subject.reset()  # so that it is built here, whatever ran before
     files, error = _downloads(), None
     with no_network() as asked:
@@ -41,7 +41,7 @@ def builds_offline(subject: Subject) -> str:
 
 
 def named_weights(subject: Subject) -> str:
-    """Each of its named weights is in its package, or is asked for in the network.
+    """Require that each of its named weights is in its package, or asked for in the network.
 
     No download is made: a builder that asks for one has done its part.
     """

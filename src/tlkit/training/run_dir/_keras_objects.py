@@ -107,7 +107,7 @@ def _named(
 
 
 def _callback(value: object) -> tuple[str, dict[str, Any]] | None:
-    """Callbacks have no ``get_config``; those on the list keep arguments under their own names."""
+    """Return a callback's arguments; those on the list keep them under their own names."""
     names = list(inspect.signature(type(value)).parameters)
     settings = {name: getattr(value, name) for name in names if hasattr(value, name)}
     found = _named("callbacks", type(value), settings)
