@@ -38,7 +38,7 @@ class Counts:
     @classmethod
     def of(cls, confusion: Ints | Floats) -> Counts:
         """Counts of a matrix of shape (..., k, k)."""
-        hits: Ints | Floats = np.diagonal(confusion, axis1=-2, axis2=-1)
+        hits: Ints | Floats = confusion.diagonal(axis1=-2, axis2=-1)
         truth: Ints | Floats = confusion.sum(axis=-1)
         return cls(hits, truth, confusion.sum(axis=-2))
 
