@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
-from functools import cached_property
 from os import PathLike
-from typing import Any
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from tlkit._printing import Printed, one_line
 from tlkit._threads import in_threads
 from tlkit.data._positions import as_positions
 from tlkit.data._splits import split_indices
+from tlkit.data._stored_images import StoredImages
 from tlkit.data.damage import DamagedImage, DamageReport
-from tlkit.data.decoding.decode import Pixels, Size
 from tlkit.data.scans import ScanMemory
 from tlkit.data.sources._arrays import Labels, read_arrays
 from tlkit.data.sources._dataframes import Table, read_table
 from tlkit.data.sources._folders import read_folders
-from tlkit.data.sources.stores import ImageStore
 from tlkit.errors import DataError
 
 
-class ImageDataset(Printed):
+class ImageDataset(StoredImages, Printed):
     """Images with labels, in a fixed order; pixels are read when asked for.
 
     Make one with `from_directory`, `from_dataframe` or `from_arrays`. The
@@ -43,22 +38,6 @@ class ImageDataset(Printed):
         >>> ImageDataset.from_arrays(images, ["cat", "dog", "dog", "cat"])
         ImageDataset(4 images, 2 classes: cat 2, dog 2)
     """
-
-    def __init__(
-        self,
-        store: ImageStore,
-        labels: NDArray[np.int64],
-        class_names: tuple[str, ...],
-        *,
-        indices: NDArray[np.int64] | None = None,
-        ignored: tuple[str, ...] = (),
-    ) -> None:
-        self._store = store
-        self._indices = np.arange(len(store)) if indices is None else indices
-        self._labels = labels.copy()
-        self._labels.flags.writeable = False
-        self.class_names = class_names
-        self.ignored = ignored
 
     @classmethod
     def from_directory(cls, root: str | PathLike[str]) -> ImageDataset:
@@ -125,14 +104,6 @@ class ImageDataset(Printed):
         """
         return cls(*read_arrays(images, labels, class_names))
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Return what goes to another process: this dataset's images, no others of its store."""
-        store = self._store.part(self._indices)
-        return {**vars(self), "_store": store, "_indices": np.arange(len(self))}
-
-    def __len__(self) -> int:
-        return len(self._indices)
-
     def __repr__(self) -> str:
         counts = self.class_counts
         shown = ", ".join(f"{name} {count}" for name, count in list(counts.items())[:5])
@@ -140,54 +111,6 @@ class ImageDataset(Printed):
         ignored = f"; {len(self.ignored)} other files ignored" if self.ignored else ""
         told = f"{len(self)} images, {len(counts)} classes: {shown}{more}{ignored}"
         return one_line(f"ImageDataset({told})")
-
-    @property
-    def labels(self) -> NDArray[np.int64]:
-        """Class number of each image: (n,), int64, read-only."""
-        return self._labels
-
-    @cached_property
-    def names(self) -> tuple[str, ...]:
-        """What to call each image: its path below the root, or "image 12"."""
-        return tuple(self._store.names[index] for index in self._indices)
-
-    @property
-    def class_counts(self) -> dict[str, int]:
-        """Images per class, in the order of the classes."""
-        counts = np.bincount(self._labels, minlength=len(self.class_names))
-        return dict(zip(self.class_names, counts.tolist(), strict=True))
-
-    @property
-    def image_digests(self) -> NDArray[np.uint8]:
-        """SHA-256 of each image's content: (n, 32), uint8; computed once, shared with splits."""
-        return self._store.digests(self._indices)
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """SHA-256, in hex, of the images' contents in order; labels and names do not matter."""
-        return hashlib.sha256(self.image_digests.tobytes()).hexdigest()
-
-    def load(self, indices: ArrayLike, size: Size, *, workers: int | None = None) -> Pixels:
-        """Return pixels of some images.
-
-        Args:
-            indices: Positions in this dataset, in any order.
-            size: One side in pixels, or (height, width).
-            workers: Number of threads; None for one per core.
-
-        Returns:
-            Array of shape (n, height, width, 3), uint8, 0..255, RGB.
-
-        Raises:
-            DamagedImageError: An image cannot be read; the message names the file and the reason.
-            DataError: An index is not in the dataset.
-
-        Example:
-            >>> data = ImageDataset.from_arrays(np.zeros((2, 8, 8, 3), np.uint8), [0, 1])
-            >>> data.load([1], 4).shape
-            (1, 4, 4, 3)
-        """
-        return self._store.load(self._indices[as_positions(indices, len(self))], size, workers)
 
     def subset(self, indices: ArrayLike) -> ImageDataset:
         """Return some of the images, with the same classes.

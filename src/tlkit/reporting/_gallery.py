@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from os import PathLike
-from typing import Any
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tlkit._keras.types import Model, ModelOrResult
 from tlkit.data.dataset import ImageDataset
 from tlkit.errors import EvaluationError
 from tlkit.evaluation.arrays import Ints
@@ -16,6 +17,8 @@ from tlkit.evaluation.evaluation import Evaluation
 from tlkit.reporting._pictures import Picture, photo
 
 SHOWN = 12
+# What a report may be given: a model, what training gave, or the file of a model.
+ModelLike = ModelOrResult | str | PathLike[str]
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ class Gallery:
     why_not: str = ""
 
 
-def gallery(found: Evaluation, dataset: ImageDataset, model: Any) -> Gallery:
+def gallery(found: Evaluation, dataset: ImageDataset, model: ModelLike | None) -> Gallery:
     """Return the surest mistakes, with where the model looked if there is a model to ask.
 
     Args:
@@ -79,7 +82,7 @@ def gallery(found: Evaluation, dataset: ImageDataset, model: Any) -> Gallery:
     return _with_heat(found, dataset, loaded(model), places)
 
 
-def _with_heat(found: Evaluation, dataset: ImageDataset, network: Any, places: Ints) -> Gallery:
+def _with_heat(found: Evaluation, dataset: ImageDataset, network: Model, places: Ints) -> Gallery:
     from tlkit.evaluation.gradcam.explanation import explain
     from tlkit.evaluation.predict import size_of
 
@@ -94,19 +97,20 @@ def _with_heat(found: Evaluation, dataset: ImageDataset, network: Any, places: I
     return Gallery(_mistakes(found, places, images, *overlays), layer=heats[0].layer)
 
 
-def loaded(model: Any) -> Any:
+def loaded(model: ModelLike) -> Model:
     """Return a model, read from its file where it is one."""
     if not isinstance(model, (str, PathLike)):
-        return getattr(model, "model", model)
+        return cast(Model, getattr(model, "model", model))
     import keras
 
     try:
-        return keras.models.load_model(model, compile=False)
+        network: Model = keras.models.load_model(model, compile=False)
     except (OSError, ValueError) as error:
         raise EvaluationError(
             f"the model in {model} cannot be read: {error}. Give model=None for a report without "
             "Grad-CAM, or a .keras file that can."
         ) from error
+    return network
 
 
 def check_same(found: Evaluation, dataset: ImageDataset) -> None:

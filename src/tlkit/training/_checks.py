@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from tlkit.data.dataset import ImageDataset
 from tlkit.errors import DataError, TrainingError
@@ -36,6 +37,19 @@ def check_stages(stages: Sequence[Stage]) -> None:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise TrainingError(f"Two stages are called {twice[0]!r}. Give each a name of its own.")
+
+
+def check_resume(run_dir: Path | None, *, resume: bool) -> None:
+    """Raise where there is nothing to go on with.
+
+    Raises:
+        TrainingError: The trainer has no ``run_dir``.
+    """
+    if resume and run_dir is None:
+        raise TrainingError(
+            "resume=True, but this trainer keeps no run that could be resumed. Give it the "
+            "run_dir of the run to go on with."
+        )
 
 
 def check_weights(stages: Sequence[Stage], train: ImageDataset) -> None:

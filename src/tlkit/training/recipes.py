@@ -11,12 +11,18 @@ A recipe is data like any other stages: print it, edit it with ``dataclasses.rep
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 from tlkit.data.augmentation.geometric import Augmentation
 from tlkit.freezing.policies import GradualUnfreeze, UnfreezeAll, UnfreezeTop
 from tlkit.freezing.policy import Policy
 from tlkit.learning_rate.finder import ExponentialLRFinder
+from tlkit.learning_rate.rate import LearningRate
+from tlkit.training.arguments import (
+    AugmentedStageArguments,
+    StageArguments,
+    UndecayedStageArguments,
+)
 from tlkit.training.stage import Stage
 
 Stages = tuple[Stage, ...]
@@ -26,10 +32,10 @@ def linear_probe_then_fine_tune(
     *,
     head_epochs: int = 10,
     epochs: int = 10,
-    head_learning_rate: Any = 1e-3,
-    learning_rate: Any = 1e-5,
+    head_learning_rate: LearningRate = 1e-3,
+    learning_rate: LearningRate = 1e-5,
     policy: Policy | None = None,
-    **settings: Any,
+    **settings: Unpack[StageArguments],
 ) -> Stages:
     """Train the head on the frozen backbone, then the backbone too, at a small rate.
 
@@ -65,9 +71,9 @@ def gradual_unfreezing(
     groups: int = 4,
     every: int = 1,
     more_epochs: int = 5,
-    head_learning_rate: Any = 1e-3,
-    learning_rate: Any = 1e-5,
-    **settings: Any,
+    head_learning_rate: LearningRate = 1e-3,
+    learning_rate: LearningRate = 1e-5,
+    **settings: Unpack[StageArguments],
 ) -> Stages:
     """Train the head, then a group of layers more every so many epochs, top first.
 
@@ -103,10 +109,10 @@ def discriminative(
     *,
     head_epochs: int = 10,
     epochs: int = 10,
-    head_learning_rate: Any = 1e-3,
-    learning_rate: Any = 1e-4,
+    head_learning_rate: LearningRate = 1e-3,
+    learning_rate: LearningRate = 1e-4,
     layer_decay: float = 0.98,
-    **settings: Any,
+    **settings: Unpack[UndecayedStageArguments],
 ) -> Stages:
     """Train the head, then everything, each layer at a smaller rate than the one above it.
 
@@ -130,7 +136,7 @@ def discriminative(
         >>> tlkit.recipes.discriminative()[1].layer_decay
         0.98
     """
-    fine_tune = {"policy": UnfreezeAll(), "layer_decay": layer_decay, **settings}
+    fine_tune: dict[str, Any] = {"policy": UnfreezeAll(), "layer_decay": layer_decay, **settings}
     return (
         Stage("head", epochs=head_epochs, learning_rate=head_learning_rate, **settings),
         Stage("fine-tune", epochs=epochs, learning_rate=learning_rate, **fine_tune),
@@ -143,7 +149,7 @@ def study(
     layers: int = 8,
     augmentation: Augmentation | None = None,
     finder: ExponentialLRFinder | None = None,
-    **settings: Any,
+    **settings: Unpack[AugmentedStageArguments],
 ) -> Stages:
     """Return the stages of the published Rakuten study, one after the other.
 
@@ -168,8 +174,8 @@ def study(
         >>> [stage.name for stage in tlkit.recipes.study(epochs=10, batch_size=64)]
         ['1 frozen', '2 augmented', '3 fine-tuned', '5 final']
     """
-    augmented = {"augmentation": augmentation or Augmentation(), **settings}
-    top = {"policy": UnfreezeTop(layers=layers), **augmented}
+    augmented: dict[str, Any] = {"augmentation": augmentation or Augmentation(), **settings}
+    top: dict[str, Any] = {"policy": UnfreezeTop(layers=layers), **augmented}
     rate = finder or ExponentialLRFinder.study()
     return (
         Stage("1 frozen", epochs=epochs, learning_rate=1e-3, **settings),

@@ -2,34 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor
-from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
 from tlkit._printing import Printed, code_of, one_line
 from tlkit._progress import Reporter, reporter_for
 from tlkit.backbones.build import Backbone, ImageSize
 from tlkit.backbones.spec import BackboneSpec
-from tlkit.backbones.weights import load_file
 from tlkit.data.dataset import ImageDataset
-from tlkit.data.images import Images
-from tlkit.errors import TrainingError
 from tlkit.features.settings import FrozenSettings
 from tlkit.features.store.store import FeatureStore, open_store
 from tlkit.freezing.head import Head
 from tlkit.learning_rate.curve import LRCurve
 from tlkit.learning_rate.finder import ExponentialLRFinder
-from tlkit.training._checks import check_data, check_images, check_stages, check_weights
+from tlkit.training._checks import (
+    check_data,
+    check_images,
+    check_resume,
+    check_stages,
+    check_weights,
+)
+from tlkit.training.arguments import ReplacedArguments
 from tlkit.training.loop._stages import run_stages
-from tlkit.training.loop.session import Session
+from tlkit.training.loop.session import Session, new_session
 from tlkit.training.loop.stage_run import StageRun
 from tlkit.training.result import TrainingResult
 from tlkit.training.run_dir.engines_used import EngineNotes
-from tlkit.training.run_dir.run_directory import RunDirectory
-from tlkit.training.run_dir.run_settings import run_settings, trainer_arguments
+from tlkit.training.run_dir.run_settings import held_run, trainer_arguments
 from tlkit.training.stage import Stage
 
 
@@ -123,7 +124,7 @@ class StagedTrainer(Printed):
         return self.settings.seed
 
     @classmethod
-    def from_run(cls, run: str | Path, /, **replaced: Any) -> StagedTrainer:
+    def from_run(cls, run: str | Path, /, **replaced: Unpack[ReplacedArguments]) -> StagedTrainer:
         """Make the trainer of a run again, from the settings in its directory.
 
         Args:
@@ -180,23 +181,16 @@ class StagedTrainer(Printed):
             LossNotFiniteError: The loss became NaN; what was reached before is in ``run_dir``.
             FrozenChangedError: Something changed that was to stay frozen.
         """
-        if resume and self.run_dir is None:
-            raise TrainingError(
-                "resume=True, but this trainer keeps no run that could be resumed. Give it the "
-                "run_dir of the run to go on with."
-            )
+        check_resume(self.run_dir, resume=resume)
         check_data(train, validation)
         check_weights(self.stages, train)
         reporter = reporter_for(verbose)
         with open_store(self.settings.cache) as store:
             check_images(store, train, validation)
-            with self._run(train, validation, resume=resume) as run:
-                engines = run.engines() if run else EngineNotes()
-                session = replace(
-                    self._session(store, train, validation, reporter),
-                    executor=executor,
-                    engines=engines,
-                )
+            settings = (self.settings, self.head, self.stages, self.start_from)
+            with held_run(self.run_dir, *settings, train, validation, resume=resume) as run:
+                engines = run.engines() if run else None
+                session = self._session(store, (train, validation), reporter, executor, engines)
                 result = run_stages(session, self.stages, run)
                 if run is not None:
                     run.save_model(result.model)
@@ -219,7 +213,7 @@ class StagedTrainer(Printed):
         reporter = reporter_for(verbose)
         with open_store(self.settings.cache) as store:
             check_images(store, train)
-            session = self._session(store, train, None, reporter)
+            session = self._session(store, (train, None), reporter)
             return StageRun(session, self.stages[0]).search(finder)
 
     def __repr__(self) -> str:
@@ -235,35 +229,13 @@ class StagedTrainer(Printed):
         name = {"backbone": repr(given.name)} if isinstance(given, BackboneSpec) else {}
         return code_of(self, defaults={"head": Head()}, written=name)
 
-    @contextmanager
-    def _run(
-        self, train: ImageDataset, validation: ImageDataset | None, *, resume: bool
-    ) -> Iterator[RunDirectory | None]:
-        if self.run_dir is None:
-            yield None
-            return
-        run = RunDirectory(self.run_dir)
-        settings = (self.settings, self.head, self.stages, self.start_from)
-        with run.held():
-            run.open(run_settings(*settings, train, validation), resume=resume)
-            yield run
-
     def _session(
         self,
         store: FeatureStore,
-        train: ImageDataset,
-        validation: ImageDataset | None,
+        data: tuple[ImageDataset, ImageDataset | None],
         reporter: Reporter,
+        executor: Executor | None = None,
+        engines: EngineNotes | None = None,
     ) -> Session:
-        parts = self.settings.assembled(self.head, len(train.class_names))
-        if self.start_from is not None:
-            load_file(parts.model, self.start_from)
-        height, width = parts.model.input_shape[1:3]
-        return Session(
-            parts=parts,
-            train=Images(train, (height, width)),
-            validation=Images(validation, (height, width)) if validation else None,
-            store=store,
-            settings=self.settings,
-            reporter=reporter,
-        )
+        begun = (self.settings, self.head, self.start_from)
+        return new_session(*begun, store, data, reporter, executor=executor, engines=engines)

@@ -8,13 +8,14 @@ import numpy as np
 
 from tlkit._keras.graph import Graph
 from tlkit._keras.layers import operations_of
+from tlkit._keras.types import Model, Operation
 from tlkit.errors import CutError, EvaluationError
 
 # float32 gives zero below about 1e-38: what was lost there is taken for this much.
 SMALLEST = float(np.finfo(np.float32).tiny)
 
 
-def check_softmax(model: Any) -> None:
+def check_softmax(model: Model) -> None:
     """Refuse a model that says of itself that it does not end in a softmax.
 
     What ends in something unknown is let through: its probabilities are checked where it is run.
@@ -37,7 +38,7 @@ def check_softmax(model: Any) -> None:
         )
 
 
-def with_temperature(model: Any, temperature: float) -> Any:
+def with_temperature(model: Model, temperature: float) -> Any:
     """Return a new model, of stock Keras layers, that shares all layers but the last.
 
     Where the model ends in a softmax of its own graph, that is put behind ``Rescaling(1 / T)``.
@@ -87,7 +88,7 @@ def _logits(graph: Graph | None) -> Any:
     return given if simple and over_classes else None
 
 
-def _own_graph(model: Any) -> Graph | None:
+def _own_graph(model: Model) -> Graph | None:
     """Return the model's graph, models inside it left whole: they are saved as they were built."""
     try:
         return Graph.of(model, inner=False)
@@ -95,7 +96,7 @@ def _own_graph(model: Any) -> Graph | None:
         return None
 
 
-def _last(model: Any) -> Any:
+def _last(model: Model) -> Any:
     """Return what a model ends with, also of a model that ends in a model."""
     import keras
 
@@ -105,7 +106,7 @@ def _last(model: Any) -> Any:
     return last
 
 
-def _ending(operation: Any) -> str | None:
+def _ending(operation: Operation) -> str | None:
     """Return the name of the activation, or None where there is none that is known."""
     if type(operation).__name__ == "Softmax":
         return "softmax"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 
 import numpy as np
@@ -80,20 +80,40 @@ def compare(
     sign = -1 if metric_named(metric, len(first.class_names)).lower_is_better else 1
     scores = {name: found.score(metric) for name, found in named.items()}
     ranking = sorted(scores, key=lambda name: -sign * scores[name])
-    couples = list(combinations(ranking, 2))
     drawn = {name: sign * row for name, row in _drawn(named, metric, resamples, seed).items()}
     _check_defined(drawn, metric)
-    draws = [drawn[a] - drawn[b] for a, b in couples]
-    gaps = [abs(scores[a] - scores[b]) for a, b in couples]
+    couples = list(combinations(ranking, 2))
     chance = [_swapped(named[a], named[b], metric, resamples, seed) for a, b in couples]
-    p_values = [two_sided(gap, row) for gap, row in zip(gaps, chance, strict=True)]
-    mcnemar = [mcnemar_exact(_right(named[a]), _right(named[b])) for a, b in couples]
-    errors = [_error(row, swapped) for row, swapped in zip(draws, chance, strict=True)]
-    columns = zip(
-        *(couples, gaps, draws, errors, p_values, holm(p_values), mcnemar, holm(mcnemar)),
-        strict=True,
-    )
-    results = tuple(
+    gaps = [abs(scores[a] - scores[b]) for a, b in couples]
+    draws = [drawn[a] - drawn[b] for a, b in couples]
+    results = _results(named, metric, level, couples, gaps, draws, chance)
+    ranked = tuple((name, scores[name]) for name in ranking)
+    ranks = average_ranks(np.stack([drawn[name] for name in ranking]))
+    return Comparison(metric, ranked, results, len(first), tuple(zip(ranking, ranks, strict=True)))
+
+
+def _results(
+    named: Mapping[str, Evaluation],
+    metric: str,
+    level: float,
+    couples: Sequence[tuple[str, str]],
+    gaps: Sequence[float],
+    draws: Sequence[Floats],
+    chance: Sequence[Floats],
+) -> tuple[PairResult, ...]:
+    """Return what can be said of each pair.
+
+    Args:
+        named: The evaluations.
+        metric: By which they are compared.
+        level: Of the intervals.
+        couples: The pairs, the better one first.
+        gaps: Between their scores.
+        draws: Differences of each pair on the resamples.
+        chance: Differences of each pair where answers are swapped by chance.
+    """
+    tests = _tests(named, couples, gaps, chance)
+    return tuple(
         PairResult(
             better=a,
             worse=b,
@@ -105,15 +125,26 @@ def compare(
             mcnemar_p=exact,
             mcnemar_adjusted=exact_adjusted,
             level=level,
-            standard_error=error,
-            images=len(first),
-            pairs=pairs,
+            standard_error=_error(row, swapped),
+            images=len(named[a]),
+            pairs=len(couples),
         )
-        for (a, b), gap, row, error, p, p_adjusted, exact, exact_adjusted in columns
+        for (a, b), gap, row, swapped, (p, p_adjusted, exact, exact_adjusted) in zip(
+            couples, gaps, draws, chance, tests, strict=True
+        )
     )
-    ranked = tuple((name, scores[name]) for name in ranking)
-    ranks = average_ranks(np.stack([drawn[name] for name in ranking]))
-    return Comparison(metric, ranked, results, len(first), tuple(zip(ranking, ranks, strict=True)))
+
+
+def _tests(
+    named: Mapping[str, Evaluation],
+    couples: Sequence[tuple[str, str]],
+    gaps: Sequence[float],
+    chance: Sequence[Floats],
+) -> Iterator[tuple[float, float, float, float]]:
+    """Yield each pair's p value and that of McNemar's test, each followed by itself after Holm."""
+    p_values = [two_sided(gap, row) for gap, row in zip(gaps, chance, strict=True)]
+    mcnemar = [mcnemar_exact(_right(named[a]), _right(named[b])) for a, b in couples]
+    return zip(p_values, holm(p_values), mcnemar, holm(mcnemar), strict=True)
 
 
 def _named(evaluations: Mapping[str, Evaluation] | Sequence[Evaluation]) -> dict[str, Evaluation]:

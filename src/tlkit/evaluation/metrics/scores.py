@@ -13,7 +13,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -39,9 +38,9 @@ class Counts:
     @classmethod
     def of(cls, confusion: Ints | Floats) -> Counts:
         """Return the counts of a matrix of shape (..., k, k)."""
-        cells: Any = confusion
-        hits = np.diagonal(cells, axis1=-2, axis2=-1)
-        return cls(hits, cells.sum(axis=-1), cells.sum(axis=-2))
+        hits: Ints | Floats = confusion.diagonal(axis1=-2, axis2=-1)
+        truth: Ints | Floats = confusion.sum(axis=-1)
+        return cls(hits, truth, confusion.sum(axis=-2))
 
     @classmethod
     def of_predictions(cls, truth: Ints, predictions: Ints, classes: int) -> Counts:

@@ -50,24 +50,8 @@ def plot_reliability(
         )
     axes: Axes = axes_or_new(ax, (5, 5))
     axes.plot([0, 1], [0, 1], color=GREY, lw=1)
-    for (name, found), (color, mark, line) in zip(named.items(), _STYLES, strict=False):
-        sure, right, count = _bins(found, bins)
-        seen = count >= max(1, _LEAST * len(found))
-        gap = float((np.abs(sure - right) * count).sum() / len(found))
-        label = f"{short(name)}: " if name else ""
-        sizes = 12 + 120 * count[seen] / len(found)
-        axes.plot(sure[seen], right[seen], line, color=color, lw=1.4)
-        label += f"on average {100 * gap:.1f} points off"
-        axes.scatter(
-            sure[seen],
-            right[seen],
-            s=sizes,
-            color=color,
-            marker=mark,
-            label=label,
-            zorder=3,
-            clip_on=False,
-        )
+    for (name, found), style in zip(named.items(), _STYLES, strict=False):
+        _draw_bins(axes, name, found, bins, style)
     axes.set_xlim(0, 1)
     axes.set_ylim(0, 1)
     axes.set_aspect("equal")
@@ -76,6 +60,29 @@ def plot_reliability(
     axes.set_title("above the line too modest, below too sure", fontsize=10)
     axes.legend(fontsize=9, loc="upper left")
     return axes
+
+
+def _draw_bins(
+    axes: Axes, name: str, found: Evaluation, bins: int, style: tuple[str, str, str]
+) -> None:
+    sure, right, count = _bins(found, bins)
+    seen = count >= max(1, _LEAST * len(found))
+    gap = float((np.abs(sure - right) * count).sum() / len(found))
+    label = f"{short(name)}: " if name else ""
+    label += f"on average {100 * gap:.1f} points off"
+    sizes = 12 + 120 * count[seen] / len(found)
+    color, mark, line = style
+    axes.plot(sure[seen], right[seen], line, color=color, lw=1.4)
+    axes.scatter(
+        sure[seen],
+        right[seen],
+        s=sizes,
+        color=color,
+        marker=mark,
+        label=label,
+        zorder=3,
+        clip_on=False,
+    )
 
 
 def _bins(found: Evaluation, bins: int) -> tuple[Floats, Floats, Ints]:

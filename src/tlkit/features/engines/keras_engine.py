@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -56,7 +55,7 @@ def _one_by_one(trunk: Model) -> Model:
             self.trunk = trunk
 
         def call(self, images: Tensor) -> Tensor:
-            def alone(image: Any) -> Tensor:
+            def alone(image: Tensor) -> Tensor:
                 output: Tensor = self.trunk(image[None], training=False)[0]
                 return output
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 
+from tlkit._keras.fit_types import CompiledModel, FitBatches
 from tlkit._keras.for_fit import for_fit
 from tlkit.errors import LearningRateError
 from tlkit.learning_rate.sweep._rate_dial import RateDial
@@ -50,7 +51,9 @@ class EpochSweep(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has n
             self.model.stop_training = True
 
 
-def sweep_epochs(model: Any, data: Any, measured: Measurements, settings: SweepSettings) -> None:
+def sweep_epochs(
+    model: CompiledModel, data: FitBatches, measured: Measurements, settings: SweepSettings
+) -> None:
     """Train one epoch per rate: in a single ``fit``, or in one for each rate that begins again.
 
     Args:
@@ -84,7 +87,12 @@ def sweep_epochs(model: Any, data: Any, measured: Measurements, settings: SweepS
 
 
 def _fit(
-    model: Any, data: Any, own: EpochSweep, settings: SweepSettings, steps: int | None, span: range
+    model: CompiledModel,
+    data: FitBatches,
+    own: EpochSweep,
+    settings: SweepSettings,
+    steps: int | None,
+    span: range,
 ) -> None:
     with warnings.catch_warnings():
         # Told in stop_reason, or raised later, with the number of rates that were reached.
@@ -102,5 +110,5 @@ def _fit(
         )
 
 
-def _shuffled_by_keras(data: Any) -> bool:
+def _shuffled_by_keras(data: FitBatches) -> bool:
     return isinstance(data, keras.utils.PyDataset) and not isinstance(data, ArrayBatches)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import keras
 
+from tlkit._keras.fit_types import CompiledModel, FitBatches, FitData
 from tlkit.errors import LearningRateError
 from tlkit.learning_rate.sweep.batches import is_endless, is_read_once
 
 
-def check_model(model: Any) -> None:
+def check_model(model: CompiledModel) -> None:
     """Refuse what is no compiled model."""
     if not isinstance(model, keras.Model):
         raise LearningRateError(
@@ -22,7 +21,7 @@ def check_model(model: Any) -> None:
         )
 
 
-def check_trainable(model: Any) -> None:
+def check_trainable(model: CompiledModel) -> None:
     """Refuse a model in which nothing can learn."""
     if not model.trainable_variables:
         raise LearningRateError(
@@ -31,7 +30,7 @@ def check_trainable(model: Any) -> None:
         )
 
 
-def check_passes(data: Any, steps_per_epoch: int | None, rates: int, *, again: bool) -> None:
+def check_passes(data: FitBatches, steps_per_epoch: int | None, rates: int, *, again: bool) -> None:
     """Refuse data that has not an epoch for each rate.
 
     Args:
@@ -59,7 +58,7 @@ def check_passes(data: Any, steps_per_epoch: int | None, rates: int, *, again: b
         )
 
 
-def check_validation(data: Any) -> None:
+def check_validation(data: FitData | None) -> None:
     """Refuse held-out data that cannot be read for each rate, or has no targets."""
     if data is None:
         return

@@ -6,14 +6,15 @@ shuffles arrays with generators that belong to the user. Everything else is pass
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain, count
-from typing import Any
+from typing import Any, cast
 
 import keras
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from tlkit._keras.fit_types import FitBatches, FitData
 from tlkit.data.batches import Passes
 from tlkit.errors import LearningRateError
 
@@ -60,7 +61,9 @@ class ArrayBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has no
         return self
 
 
-def as_fit_data(data: Any, y: Any, batch_size: int, shuffle: bool, seed: int) -> Any:
+def as_fit_data(
+    data: FitData | None, y: FitData | None, batch_size: int, shuffle: bool, seed: int
+) -> FitBatches:
     """Return what ``fit`` or `endless_batches` can read.
 
     Args:
@@ -92,12 +95,14 @@ def as_fit_data(data: Any, y: Any, batch_size: int, shuffle: bool, seed: int) ->
     return ArrayBatches(arrays, batch_size, shuffle, seed)
 
 
-def is_read_once(data: Any) -> bool:
+def is_read_once(data: object) -> bool:
     """Return whether ``data`` is an iterator, such as a generator: a second pass finds it empty."""
-    return not isinstance(data, keras.utils.PyDataset) and iter(data) is data
+    return (
+        not isinstance(data, keras.utils.PyDataset) and iter(cast(Iterable[object], data)) is data
+    )
 
 
-def is_endless(data: Any) -> bool:
+def is_endless(data: object) -> bool:
     """Return whether a pass over ``data`` never ends, as over ``tf.data.Dataset.repeat()``."""
     if isinstance(data, keras.utils.PyDataset):
         return data.num_batches is None
@@ -106,7 +111,7 @@ def is_endless(data: Any) -> bool:
     return callable(cardinality) and int(cardinality()) == -1
 
 
-def first_batch(data: Any) -> Batch:
+def first_batch(data: FitBatches) -> Batch:
     """Return the first batch, without using up anything.
 
     Raises:
@@ -120,12 +125,12 @@ def first_batch(data: Any) -> Batch:
     return next(endless_batches(data))
 
 
-def one_pass(data: Any) -> Iterator[Batch]:
+def one_pass(data: FitBatches) -> Iterator[Batch]:
     """Yield the batches of one pass, in the order of ``data``."""
     yield from (_unpack(batch) for batch in _one_pass(data, shuffle=False, seed=[0]))
 
 
-def endless_batches(data: Any, shuffle: bool = False, seed: int = 0) -> Iterator[Batch]:
+def endless_batches(data: FitBatches, shuffle: bool = False, seed: int = 0) -> Iterator[Batch]:
     """Yield batches, pass after pass; end only where ``data`` can be read once.
 
     Raises:
@@ -147,9 +152,9 @@ def endless_batches(data: Any, shuffle: bool = False, seed: int = 0) -> Iterator
         passes += 1
 
 
-def _one_pass(data: Any, shuffle: bool, seed: list[int]) -> Iterator[Any]:
+def _one_pass(data: FitBatches, shuffle: bool, seed: list[int]) -> Iterator[Any]:
     if not isinstance(data, keras.utils.PyDataset):
-        yield from data
+        yield from cast(Iterable[object], data)
         return
     size = data.num_batches
     if size is None:
@@ -162,12 +167,12 @@ def _one_pass(data: Any, shuffle: bool, seed: list[int]) -> Iterator[Any]:
     data.on_epoch_end()
 
 
-def _unpack(batch: Any) -> Batch:
+def _unpack(batch: object) -> Batch:
     x, y, weight = keras.utils.unpack_x_y_sample_weight(keras.tree.map_structure(_native, batch))
     return x, y, weight
 
 
-def _native(value: Any) -> Any:
+def _native(value: object) -> Any:
     """Return another framework's tensors, as from tf.data under JAX, as arrays."""
     if isinstance(value, np.ndarray):
         return value
@@ -175,13 +180,13 @@ def _native(value: Any) -> Any:
     return np.asarray(value) if foreign else value
 
 
-def _holds_arrays(data: Any) -> bool:
+def _holds_arrays(data: object) -> bool:
     if isinstance(data, keras.utils.PyDataset):
         return False
     return isinstance(data, tuple | list | Mapping) or hasattr(data, "__array__")
 
 
-def _as_array(values: Any) -> Any:
+def _as_array(values: ArrayLike | None) -> Any:
     if values is None:
         return None
     array = values if isinstance(values, np.ndarray) else keras.ops.convert_to_numpy(values)
@@ -193,7 +198,7 @@ def _as_array(values: Any) -> Any:
     )
 
 
-def _common_length(arrays: Any) -> int:
+def _common_length(arrays: object) -> int:
     lengths = {len(array) for array in keras.tree.flatten(arrays) if array is not None}
     if len(lengths) == 1 and 0 not in lengths:
         return lengths.pop()
@@ -205,16 +210,17 @@ def _common_length(arrays: Any) -> int:
     )
 
 
-def _not_empty(data: Any) -> Any:
+def _not_empty(data: object) -> FitBatches:
     if isinstance(data, keras.utils.PyDataset):
         if data.num_batches == 0:
             raise LearningRateError("data is a PyDataset of length 0; give at least one batch.")
-        return data
+        return cast(FitBatches, data)
     if not hasattr(data, "__iter__"):
         raise LearningRateError(
             f"data is a {type(data).__name__}; expected arrays, a PyDataset or batches."
         )
-    return _replay(data) if is_read_once(data) else data
+    batches = cast(Iterable[object], data)
+    return _replay(iter(batches)) if is_read_once(data) else batches
 
 
 def _replay(batches: Iterator[Any]) -> Iterator[Any]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,43 @@ def run_settings(
             **({} if weights is None else {"weights": str(weights.resolve())}),
         },
     }
+
+
+@contextmanager
+def held_run(
+    root: Path | None,
+    frozen: FrozenSettings,
+    head: Head,
+    stages: Sequence[Stage],
+    start_from: Path | None,
+    train: ImageDataset,
+    validation: ImageDataset | None,
+    *,
+    resume: bool,
+) -> Iterator[RunDirectory | None]:
+    """Hold the directory of a run, begun or gone on with; None where there is to be none.
+
+    Args:
+        root: The directory, or None.
+        frozen: As for `run_settings`, and so are the next five.
+        head: The classification head.
+        stages: What to do, in order.
+        start_from: File of the weights to begin with, or None.
+        train: Training images.
+        validation: Validation images, or None.
+        resume: Whether to go on with the run that is there.
+
+    Raises:
+        RunDirectoryError: It cannot be written, is in use, or holds another run.
+    """
+    if root is None:
+        yield None
+        return
+    run = RunDirectory(root)
+    with run.held():
+        settings = run_settings(frozen, head, stages, start_from, train, validation)
+        run.open(settings, resume=resume)
+        yield run
 
 
 def trainer_arguments(root: Path, replaced: Mapping[str, Any]) -> dict[str, Any]:
