@@ -49,7 +49,7 @@ OBJECTS = {
 
 
 @pytest.mark.parametrize("protocol", OBJECTS, ids=lambda protocol: protocol.__name__)
-def test_a_protocol_names_what_keras_has(protocol: type) -> None:
+def test_a_protocol_names_what_keras_has(protocol: type[object]) -> None:
     wanted = named(protocol)
     assert wanted
     held = OBJECTS[protocol]()
