@@ -11,7 +11,7 @@ import numpy as np
 
 from tlkit._disk.records import Record
 from tlkit.errors import LearningRateError
-from tlkit.learning_rate.selectors._recorded import RecordedSelector
+from tlkit.learning_rate._recorded_selector import RecordedSelector
 from tlkit.learning_rate.selectors.builtin import BUILT_IN
 from tlkit.learning_rate.selectors.selector import AnsweredCurve, selector_name
 from tlkit.learning_rate.selectors.smoothing import Floats

@@ -119,6 +119,26 @@ class StagedTrainer(Printed):
         return self.settings.weights
 
     @property
+    def preprocessing(self) -> str:
+        """Of the images, inside the backbone."""
+        return self.settings.preprocessing
+
+    @property
+    def engine(self) -> str:
+        """What runs frozen work."""
+        return self.settings.engine
+
+    @property
+    def cache(self) -> bool | str | Path:
+        """Where features are kept."""
+        return self.settings.cache
+
+    @property
+    def feature_dtype(self) -> str:
+        """As what features are kept."""
+        return self.settings.feature_dtype
+
+    @property
     def seed(self) -> int:
         """What every random choice follows from."""
         return self.settings.seed

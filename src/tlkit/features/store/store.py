@@ -18,7 +18,7 @@ from tlkit._disk.atomic import remove_parts, whole_file
 from tlkit.errors import CacheError
 from tlkit.features.store._contents import ABOUT, StoreInfo, size_of, sizes_in, table_info, used_at
 from tlkit.features.store._scans import RememberedScans
-from tlkit.features.store.shards import SUFFIX
+from tlkit.features.store.shards import FINISHED
 from tlkit.features.store.table import FeatureTable
 
 FORMAT = 2
@@ -140,7 +140,7 @@ class FeatureStore:
         """
         for folder in (self.root, *self.root.glob("*/")):
             remove_parts(folder, _ABANDONED_S)
-        kept = (*self.root.glob(f"*/*{SUFFIX}"), *self.root.glob("trunk-*"))
+        kept = (*self.root.glob(f"*/{FINISHED}"), *self.root.glob("trunk-*"))
         files = sorted(kept, key=used_at, reverse=True)
         others = [x for x in files if x.parent != table and not x.name.startswith(stem.name)]
         over = sum(map(size_of, files)) + size - self.limit
