@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -33,7 +34,7 @@ def named(protocol: type) -> set[str]:
     return {name for name in names if not name.startswith("_")}
 
 
-OBJECTS = {
+OBJECTS: dict[type, Callable[[], Any]] = {
     types.Tensor: lambda: keras.ops.zeros((2, 3)),
     types.SymbolicTensor: lambda: keras.Input((4,)),
     types.Variable: lambda: keras.Variable(np.zeros(3)),
