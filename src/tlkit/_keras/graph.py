@@ -191,7 +191,7 @@ def split(model: Model, at: str) -> tuple[Any, Any]:
         at: Name of the layer after which to cut; one of `cut_points`.
 
     Returns:
-        Trunk and tail, both keras.Model. They hold the model's own layers, not copies: training
+        Trunk and tail, both keras.Model. They hold the model's own layers, not copies, so training
         the tail trains the model.
 
     Raises:

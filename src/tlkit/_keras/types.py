@@ -28,7 +28,7 @@ class Tensor(Protocol):
 
     @property
     def dtype(self) -> Any:
-        """Type of its numbers: text in Keras, an object in some backends."""
+        """Type of its numbers, text in Keras, an object in some backends."""
 
     def __getitem__(self, key: object, /) -> Any: ...
 

@@ -51,12 +51,12 @@ class StoredImages:
 
     @property
     def labels(self) -> NDArray[np.int64]:
-        """Class number of each image: (n,), int64, read-only."""
+        """Class number of each image, (n,), int64, read-only."""
         return self._labels
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """What to call each image: its path below the root, or "image 12"."""
+        """What to call each image, which is its path below the root, or "image 12"."""
         return tuple(self._store.names[index] for index in self._indices)
 
     @property
@@ -67,7 +67,7 @@ class StoredImages:
 
     @property
     def image_digests(self) -> NDArray[np.uint8]:
-        """SHA-256 of each image's content: (n, 32), uint8; computed once, shared with splits."""
+        """SHA-256 of each image's content, (n, 32), uint8; computed once, shared with splits."""
         return self._store.digests(self._indices)
 
     @cached_property

@@ -59,7 +59,7 @@ def epoch_order(n: int, *, seed: int, stage: str, epoch: int) -> NDArray[np.int6
         epoch: Epoch, from 0.
 
     Returns:
-        A permutation of 0..n-1: (n,), int64.
+        A permutation of 0..n-1 as (n,), int64.
 
     Example:
         >>> sorted(epoch_order(4, seed=0, stage="head", epoch=2).tolist())

@@ -159,7 +159,7 @@ class ScoredPredictions(Predictions):
           than the worst that was seen.
 
         So 20 right ones of 20 are no certainty: the accuracy is then 0.83 .. 1. Formulas and
-        sources stand in `tlkit.evaluation.metrics.intervals`. The score itself always lies
+        sources stand in the module ``metrics.intervals``. The score itself always lies
         inside.
 
         Args:

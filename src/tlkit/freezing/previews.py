@@ -47,7 +47,7 @@ def preview(
         image_size: As for `build_backbone`, where ``backbone`` is not a model.
 
     Returns:
-        The preview: ``print`` it, or read its ``phases``.
+        The preview, to be printed, or read by its ``phases``.
 
     Raises:
         PolicyError: The policy does not fit the backbone, or the model cannot be copied.

@@ -34,7 +34,7 @@ class LRCurve(Printed):
     Args:
         learning_rates: Shape (n,), n >= 1, positive, finite, all different, in any order.
         losses: Shape (n,). From the first NaN or infinite loss on, after sorting, every point is
-            dropped; `n_cut` says how many.
+            dropped; ``n_cut`` says how many.
         accuracies: Shape (n,) or None.
         selector: Chooses `suggestion`: any callable that takes the curve and returns a rate.
         validation_losses: Shape (n,) or None. Shown, never used for choosing.
@@ -114,7 +114,7 @@ class LRCurve(Printed):
 
     @property
     def reason(self) -> str:
-        """One line: why this rate, or why none; and where the selectors are a decade apart."""
+        """Why this rate, or why none, on one line; it says if the selectors are a decade apart."""
         try:
             _ = self.suggestion
             text = _reason(self.selector, self)

@@ -67,7 +67,7 @@ class BackboneCheck:
 
     Args:
         spec: The backbone.
-        name: The check's name in `BACKBONE_CHECKS`.
+        name: The check's name in ``BACKBONE_CHECKS``.
     """
 
     spec: BackboneSpec

@@ -1,13 +1,4 @@
-"""Well-known ways to fine-tune, each as a tuple of stages.
-
-A recipe is data like any other stages: print it, edit it with ``dataclasses.replace``, give it to a
-`StagedTrainer`. What a recipe does not name can be set for all of its stages at once, for example
-``batch_size=64`` or ``augmentation=tlkit.Augmentation()``.
-
-::
-
-    tlkit.StagedTrainer("xception", stages=tlkit.recipes.linear_probe_then_fine_tune())
-"""
+"""Published ways to fine-tune, each as a tuple of stages; `tlkit.recipes` shows them."""
 
 from __future__ import annotations
 
@@ -46,10 +37,10 @@ def linear_probe_then_fine_tune(
     Args:
         head_epochs: Of the head alone.
         epochs: Of fine-tuning.
-        head_learning_rate: Learning rate of the head alone; whatever `Stage` takes.
+        head_learning_rate: Learning rate of the head alone; whatever `tlkit.Stage` takes.
         learning_rate: Learning rate of fine-tuning.
         policy: What is fine-tuned; the paper's ``UnfreezeAll()`` where None.
-        **settings: Of both stages, as for `Stage`.
+        **settings: Of both stages, as for `tlkit.Stage`.
 
     Returns:
         The stages "head" and "fine-tune".
@@ -85,9 +76,9 @@ def gradual_unfreezing(
         groups: How many groups the backbone is divided into.
         every: Epochs of the head alone, and after which each group is joined by the next.
         more_epochs: Epochs with the whole backbone unfrozen, after the first ``every`` of them.
-        head_learning_rate: Learning rate of the head alone; whatever `Stage` takes.
+        head_learning_rate: Learning rate of the head alone; whatever `tlkit.Stage` takes.
         learning_rate: Learning rate of the unfreezing.
-        **settings: Of both stages, as for `Stage`.
+        **settings: Of both stages, as for `tlkit.Stage`.
 
     Returns:
         The stages "head" and "unfreezing".
@@ -123,10 +114,10 @@ def discriminative(
     Args:
         head_epochs: Of the head alone.
         epochs: Of fine-tuning.
-        head_learning_rate: Learning rate of the head alone; whatever `Stage` takes.
+        head_learning_rate: Learning rate of the head alone; whatever `tlkit.Stage` takes.
         learning_rate: Learning rate of the top in fine-tuning.
-        layer_decay: As for `Stage`.
-        **settings: Of both stages, as for `Stage`.
+        layer_decay: As for `tlkit.Stage`.
+        **settings: Of both stages, as for `tlkit.Stage`.
 
     Returns:
         The stages "head" and "fine-tune".
@@ -164,7 +155,7 @@ def study(
         layers: How many of the backbone's last layers are unfrozen.
         augmentation: From stage 2 on; the study's where None.
         finder: Stage 4; ``ExponentialLRFinder.study()``, 100 epochs, where None.
-        **settings: Of all stages, as for `Stage`.
+        **settings: Of all stages, as for `tlkit.Stage`.
 
     Returns:
         Four stages; the fourth holds the search.

@@ -105,7 +105,7 @@ class StagedTrainer(Printed):
 
     @property
     def backbone(self) -> Backbone:
-        """What is trained on: a `BackboneSpec` or a function."""
+        """What is trained on, a `tlkit.BackboneSpec` or a function."""
         return self.settings.backbone
 
     @property
@@ -153,7 +153,7 @@ class StagedTrainer(Printed):
                 function of your own, or what is to differ, such as ``run_dir`` and ``seed``.
 
         Returns:
-            A trainer for the same ``run_dir``: ``fit(train, validation, resume=True)`` goes on with
+            A trainer for the same ``run_dir``. ``fit(train, validation, resume=True)`` goes on with
             the run. Reading the settings runs no code but tlkit's and Keras' own.
 
         Raises:

@@ -44,7 +44,7 @@ def compare(
 
     Source: A. Yeh, "More accurate tests for the statistical significance of result differences",
     COLING 2000; B. Efron and R. Tibshirani, "An Introduction to the Bootstrap", 1993, chapters 8
-    and 13; `tlkit.evaluation.comparing.significance` gives the formulas of the p values.
+    and 13; the module ``comparing.significance`` gives the formulas of the p values.
 
     Args:
         evaluations: Two or more, by name; those of a sequence are called "model 1", "model 2", ...

@@ -53,8 +53,8 @@ class PairResult(Printed):
         """About how many more images would show this difference in 80 of 100 such comparisons.
 
         0 if it is claimed already; None if the scores are equal, where no number of images helps.
-        `tlkit.evaluation.comparing.significance.further_images` gives the formula. It takes
-        the difference seen for the true one, which is uncertain itself: read it as a size, no more.
+        The function of this name in ``comparing.significance`` gives the formula. It assumes that
+        the true difference is the observed one, which is uncertain itself: read it as a rough size.
         """
         if self.claimed:
             return 0

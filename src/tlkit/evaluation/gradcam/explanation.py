@@ -140,7 +140,7 @@ def explain(
         batch_size: Images at a time, at least 1.
 
     Returns:
-        The explanation: heatmaps, and pictures with ``overlay()`` and ``plot()``.
+        The heatmaps, and pictures of them by ``overlay()`` and ``plot()``.
 
     Raises:
         EvaluationError: If there is no model, no feature map or no such layer, or images and

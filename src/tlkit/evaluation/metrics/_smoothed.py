@@ -36,14 +36,14 @@ class Smoothed:
 
     @cached_property
     def counts(self) -> Counts:
-        """With what is lent, shape (k,): the centre of the interval."""
+        """With what is lent, shape (k,), for the centre of the interval."""
         each = np.full(len(self.members), self.lent / len(self.members))
         hits, truth, predicted = self._of_members
         return Counts(hits + each, truth + 2 * each, predicted + each + self._spread(each))
 
     @cached_property
     def pooled(self) -> Counts:
-        """Those again, each class's share of hits drawn to their mean: for the error."""
+        """Those again, each class's share of hits drawn to their mean, for the error."""
         scale, right, wrong = self._parts
         moved = np.bincount(self.predictions, self._scales[self.truth], self._classes)
         predicted = moved[self.members] + scale * right + self._spread(scale * wrong)
@@ -78,7 +78,7 @@ class Smoothed:
 
     @cached_property
     def _parts(self) -> tuple[Floats, Floats, Floats]:
-        """Of each class: its scale back to its size, and the right and wrong images lent to it."""
+        """Of each class its scale back to its size, and the right and wrong images lent to it."""
         each, truth = self.lent / len(self.members), self.counts.truth
         share = (self.counts.hits / truth).mean()
         right, wrong = each + _DRAWN_BY * share, each + _DRAWN_BY * (1 - share)

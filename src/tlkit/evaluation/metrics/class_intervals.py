@@ -28,7 +28,7 @@ def f1_intervals(evaluation: Evaluation, level: float = 0.95) -> Floats:
         level: How often the interval is right, between 0 and 1.
 
     Returns:
-        Shape (classes, 2): lower and upper end.
+        Lower and upper end, shape (classes, 2).
 
     Raises:
         EvaluationError: If the level is out of its range.

@@ -97,14 +97,13 @@ class EngineRegistry:
 
 
 def list_engines() -> EngineList:
-    """Return the engines that can run frozen work, tlkit's own first.
+    """Return the engines that can run the frozen part of a model, tlkit's own first.
 
     Loads no engine. Printing it loads Keras, since what an export needs depends on its backend.
 
     Returns:
-        A tuple of `EngineSpec` that prints as a table: whether each can run here, or what pip
-        would have to install for it. Plugins that could not be loaded, or were slow to load, stand
-        under it.
+        A tuple of `tlkit.EngineSpec`. It prints as a table, which says whether each can run here,
+        or what to install for it, and lists the plugins that could not be loaded or load slowly.
 
     Example:
         >>> import tlkit

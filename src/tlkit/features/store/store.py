@@ -169,7 +169,7 @@ def info(root: str | Path | None = None) -> StoreInfo:
     """Return what lies in the feature store: ``print(tlkit.cache.info())``.
 
     Args:
-        root: Its folder; None is where `StagedTrainer` keeps features by default.
+        root: Its folder; None is where `tlkit.StagedTrainer` keeps features by default.
 
     Example:
         >>> import tempfile, tlkit
@@ -183,7 +183,7 @@ def clear(root: str | Path | None = None, *, unused_days: float = 0.0) -> int:
     """Remove stored features and exported models; they are computed again when needed.
 
     Args:
-        root: The store's folder; None is where `StagedTrainer` keeps features by default.
+        root: The store's folder; None is where `tlkit.StagedTrainer` keeps features by default.
         unused_days: Only what was last used so many days ago.
 
     Returns:

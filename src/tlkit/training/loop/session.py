@@ -76,7 +76,7 @@ class Session:
 
     @property
     def count(self) -> int:
-        """Images of an epoch: those for training, and those for validation."""
+        """Images of an epoch, those for training and those for validation."""
         return len(self.train) + len(self.validation or ())
 
     def trunk(self, phase: Phase) -> Trunk | None:

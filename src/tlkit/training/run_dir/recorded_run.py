@@ -111,7 +111,7 @@ def read_run(root: str | Path) -> RecordedRun:
     """Read a run directory, also one whose training was cut off or is going on.
 
     Args:
-        root: The ``run_dir`` of a `StagedTrainer`.
+        root: The ``run_dir`` of a `tlkit.StagedTrainer`.
 
     Returns:
         The run. Nothing in the folder is changed, and no code but tlkit's own is run.
