@@ -17,7 +17,7 @@ def random_states(layer: object) -> list[Variable]:
 
     Example:
         >>> import keras
-        >>> [state.shape for state in random_states(keras.layers.Dropout(0.5, seed=1))]
+        >>> [tuple(state.shape) for state in random_states(keras.layers.Dropout(0.5, seed=1))]
         [(2,)]
         >>> random_states(keras.layers.Dense(3))
         []

@@ -34,6 +34,7 @@ class ImageDataset(StoredImages, Printed):
         ignored: Files that lie beside the images and are not part of the dataset.
 
     Example:
+        >>> import numpy as np
         >>> images = np.zeros((4, 8, 8, 3), np.uint8)
         >>> ImageDataset.from_arrays(images, ["cat", "dog", "dog", "cat"])
         ImageDataset(4 images, 2 classes: cat 2, dog 2)
@@ -98,6 +99,7 @@ class ImageDataset(StoredImages, Printed):
             DataError: Wrong type, range, shape or length; or fewer than two classes.
 
         Example:
+            >>> import numpy as np
             >>> images = np.zeros((2, 8, 8, 3), np.uint8)
             >>> ImageDataset.from_arrays(images, [1, 0], ["cat", "dog"]).labels
             array([1, 0])
@@ -125,6 +127,7 @@ class ImageDataset(StoredImages, Printed):
             DataError: An index is not in the dataset.
 
         Example:
+            >>> import numpy as np
             >>> data = ImageDataset.from_arrays(np.zeros((3, 8, 8, 3), np.uint8), [0, 1, 1])
             >>> data.subset(data.labels == 1)
             ImageDataset(2 images, 2 classes: 0 0, 1 2)
@@ -155,6 +158,7 @@ class ImageDataset(StoredImages, Printed):
             SplitError: Not a fraction, one class only, or a class with one image (named).
 
         Example:
+            >>> import numpy as np
             >>> data = ImageDataset.from_arrays(np.zeros((10, 8, 8, 3), np.uint8), [0, 1] * 5)
             >>> [len(part) for part in data.split(validation=0.2)]
             [8, 2]
@@ -174,6 +178,7 @@ class ImageDataset(StoredImages, Printed):
             The report; it is true when every image is whole.
 
         Example:
+            >>> import numpy as np
             >>> data = ImageDataset.from_arrays(np.zeros((2, 8, 8, 3), np.uint8), [0, 1])
             >>> print(data.check())
             2 images checked, none is damaged.
@@ -216,6 +221,7 @@ class ImageDataset(StoredImages, Printed):
             DataError: The report is of other images, or a class would lose its last image.
 
         Example:
+            >>> import numpy as np
             >>> data = ImageDataset.from_arrays(np.zeros((2, 8, 8, 3), np.uint8), [0, 1])
             >>> len(data.without_damaged(data.check()))
             2
