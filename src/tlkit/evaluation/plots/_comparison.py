@@ -62,7 +62,7 @@ def plot_comparison(
     hidden = len(comparison.scores) - len(shown)
     left_out = f"; {hidden} weaker models left out" if hidden else ""
     axes.set_title(
-        f"{comparison.images} images; full mark: cannot be told from the best{left_out}",
+        f"{comparison.images} images; full mark: no claimed difference to the best{left_out}",
         fontsize=10,
     )
     axes.grid(axis="x", color="#dddddd", lw=0.8)

@@ -105,7 +105,7 @@ def _automatic(
                 return Choice(
                     engine, f"{decided.why}; as measured before", decided.images, decided.ms
                 )
-        except Exception as error:  # noqa: BLE001 - said in the notice; all are weighed again
+        except Exception as error:  # noqa: BLE001 - said in the notice; all are compared again
             lost = f"; no longer {one_line(decided.engine, error)}"
     if before and not lost:
         try:

@@ -54,7 +54,7 @@ def check_passes(data: Any, steps_per_epoch: int | None, rates: int, *, again: b
         )
     if steps_per_epoch is None and is_endless(data):
         raise LearningRateError(
-            f"{kind} without an end, so an epoch has none. Give steps_per_epoch, or use "
+            f"{kind} without an end, so an epoch has no end either. Give steps_per_epoch, or use "
             'unit="batch".'
         )
 
