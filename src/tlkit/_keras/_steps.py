@@ -90,7 +90,7 @@ def _run_through(model: Model, *, inner: bool) -> Flat:
 
 
 class _Notes:
-    """Runs through models on new tensors and notes the steps.
+    """Run through models on new tensors and note the steps.
 
     Args:
         ambiguous: Names that occur twice: a model that holds one of them stays whole, as a flat

@@ -21,7 +21,7 @@ class ImagePrediction(Printed):
         index: Its position in the data set, from 0.
         name: What it is called; "image 12" if unknown.
         truth: Its class.
-        prediction: What it was taken for.
+        prediction: The predicted class.
         probability: Of the predicted class, 0..1.
         true_probability: Of the true class, 0..1.
         loss: ``-log(true_probability)``, clipped at the float64 epsilon.
@@ -48,7 +48,7 @@ class ImagePrediction(Printed):
         return one_line(f"ImagePrediction({self.index}, {self})")
 
     def __str__(self) -> str:
-        taken = "" if self.right else f" taken for {self.prediction}"
+        taken = "" if self.right else f" predicted as {self.prediction}"
         return f"{self.name}: {self.truth}{taken}, loss {self.loss:.4f}"
 
 

@@ -40,7 +40,7 @@ class Confusion:
 
     Args:
         truth: What the images are.
-        prediction: What they were taken for.
+        prediction: The class that they were predicted as.
         count: How many.
         share: Of all images of that class, 0..1.
     """

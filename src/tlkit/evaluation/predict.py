@@ -114,12 +114,12 @@ def size_of(model: Model) -> tuple[int, int]:
     """Return the height and width in pixels of the images that a model takes.
 
     Raises:
-        EvaluationError: It does not tell.
+        EvaluationError: It leaves the size open.
     """
     shape = getattr(model, "input_shape", None)
     if isinstance(shape, tuple) and len(shape) == 4 and all(isinstance(s, int) for s in shape[1:3]):
         return (int(shape[1]), int(shape[2]))
     raise EvaluationError(
-        f"the model's input_shape is {shape!r}, which does not tell the image size; expected "
+        f"the model's input_shape is {shape!r}, which leaves the image size open; expected "
         "(None, height, width, 3). Give image_size=(height, width)."
     )

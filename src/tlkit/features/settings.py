@@ -28,7 +28,7 @@ class FrozenSettings:
         image_size: Side in pixels, or (height, width); the backbone's default where None.
         weights: Of the backbone.
         preprocessing: Of the images.
-        engine: What runs frozen work.
+        engine: What runs the frozen part.
         cache: Where it is kept.
         feature_dtype: As what it is kept, ``"float32"`` or ``"float16"``.
         seed: Random weights follow from it.

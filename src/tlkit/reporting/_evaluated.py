@@ -100,7 +100,7 @@ class Detail:
 
     @property
     def mistakes(self) -> int:
-        """Images that were taken for something else."""
+        """How many images were predicted as another class."""
         return int((self.found.predictions != self.found.y_true).sum())
 
     @property
@@ -154,7 +154,7 @@ def compared(evaluations: Mapping[str, Evaluation]) -> Compared | None:
         return None
     comparison = compare(kept)
     best = ", ".join(comparison.best_group)
-    alt = f"Scores with intervals, best first; cannot be told from the best: {best}"
+    alt = f"Scores with intervals, best first; no claimed difference to the best: {best}"
     picture = drawn(plot_comparison(comparison, evaluations, _narrow(len(kept))), alt)
     return Compared(comparison, picture, len(ranked) - len(kept))
 
@@ -195,7 +195,7 @@ def _confusion_alt(found: Evaluation) -> str:
 
 def _reliability_alt(found: Evaluation, sure: float) -> str:
     return (
-        f"Reliability diagram: mean probability {sure:.2f}, share that is right "
+        f"Reliability diagram: mean probability {sure:.2f}, share of correct predictions "
         f"{found.accuracy:.2f}"
     )
 

@@ -23,12 +23,12 @@ ModelLike = ModelOrResult | str | PathLike[str]
 
 @dataclass(frozen=True)
 class Mistake:
-    """One image that was taken for something else.
+    """One image that was predicted as another class.
 
     Args:
         name: The image.
         truth: Its class.
-        prediction: What it was taken for.
+        prediction: The predicted class.
         sure: Probability of the prediction, 0..1.
         chance: Probability of the truth, 0..1.
         pictures: The image; and where there is heat for it, the heat of both classes.
@@ -77,7 +77,7 @@ def gallery(found: Evaluation, dataset: ImageDataset, model: ModelLike | None) -
         return Gallery(())
     if model is None:
         images = dataset.load(places, 160)
-        why_not = "Without heat: the report was given no model. Pass model=... or a run_dir."
+        why_not = "Without Grad-CAM: the report was given no model. Pass model=... or a run_dir."
         return Gallery(_mistakes(found, places, images), why_not=why_not)
     return _with_heat(found, dataset, loaded(model), places)
 
@@ -133,8 +133,8 @@ def _mistake(found: Evaluation, place: int, images: tuple[NDArray[np.uint8], ...
     name = found.image_names[place] if found.image_names else f"image {place}"
     alts = (
         f"{name}, a picture of {names[truth]}",
-        f"what speaks for {names[guess]}",
-        f"what speaks for {names[truth]}",
+        f"Grad-CAM for {names[guess]}",
+        f"Grad-CAM for {names[truth]}",
     )
     pictures = tuple(photo(pixels, alt) for pixels, alt in zip(images, alts, strict=False))
     row = found.probabilities[place]

@@ -187,4 +187,4 @@ def _how_far(run: Run, part: Part) -> str:
     if cut is None or cut.progress is None:
         return told
     of = f" of {cut.epochs}" if cut.epochs else ""
-    return f"{told}; {cut.name} came to epoch {cut.progress.epoch}{of}"
+    return f"{told}; {cut.name} reached epoch {cut.progress.epoch}{of}"

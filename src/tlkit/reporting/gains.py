@@ -20,7 +20,7 @@ class Gain:
     Args:
         before: Name of the evaluation before the step.
         after: Name of the evaluation after it.
-        question: What the step was taken for, such as "Did fine-tuning help?".
+        question: What the step was to find out, such as "Did fine-tuning help?".
 
     Example:
         >>> from tlkit.reporting import Gain

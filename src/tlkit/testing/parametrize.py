@@ -83,7 +83,7 @@ class BackboneCheck:
 
 
 class SharedSubject:
-    """Keeps one subject, which the tests of one backbone share as they run in a row."""
+    """Keep one subject, which the tests of one backbone share as they run in a row."""
 
     def __init__(self) -> None:
         self._subject: Subject | None = None

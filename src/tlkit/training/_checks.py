@@ -30,9 +30,9 @@ def check_stages(stages: Sequence[Stage]) -> None:
     early = [stage.name for stage in stages[:-1] if stage.snapshots]
     if early:
         raise TrainingError(
-            f"Stage {early[0]!r} has snapshots and is not the last, {names[-1]!r}, which would go "
-            "on from its end alone. Give each of its lengths a trainer of its own, or leave "
-            "snapshots out."
+            f"Stage {early[0]!r} has snapshots and is not the last, {names[-1]!r}; the stage after "
+            "it starts from its last epoch alone. Train each of its lengths with a trainer of its "
+            "own, or leave snapshots out."
         )
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:

@@ -35,7 +35,7 @@ from tlkit.training.stage import Stage
 
 
 class StagedTrainer(Printed):
-    """Trains a head on a backbone, stage by stage, doing frozen work once.
+    """Train a head on a backbone, stage by stage; the frozen part runs once per image.
 
     It prints as the code that makes it, without the defaults.
 
@@ -48,9 +48,9 @@ class StagedTrainer(Printed):
         preprocessing: As for `build_backbone`.
         start_from: A ``.weights.h5`` or ``.keras`` file of an earlier run of the same backbone
             and head, whose weights the first stage starts from.
-        engine: What runs frozen work: ``"auto"``, or a name of `tlkit.list_engines`.
-        cache: True keeps frozen work in the user's cache folder, a path keeps it there, False
-            keeps it for this training only.
+        engine: What runs the frozen part: ``"auto"``, or a name of `tlkit.list_engines`.
+        cache: True keeps features in the user's cache folder, a path keeps them there, False
+            keeps them for this training only.
         feature_dtype: As what features are kept, ``"float32"``, or ``"float16"`` for half the disk
             and memory; a float16 keeps 11 bits of each number.
         run_dir: A folder for settings, checkpoints and results, or None to keep nothing.
@@ -187,7 +187,7 @@ class StagedTrainer(Printed):
             validation: Validation images of the same classes, or None.
             resume: Go on with the run in ``run_dir`` from the last finished epoch.
             verbose: 0 shows nothing, 1 a progress bar and a line for each stage.
-            executor: Whose workers share the frozen work that is done once, as for `extract`:
+            executor: Runs what is computed once per image on its workers, as for `tlkit.extract`:
                 `tlkit.ProcessExecutor` or any other ``concurrent.futures.Executor``. Augmented
                 views are computed by this process.
 

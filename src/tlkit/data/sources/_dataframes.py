@@ -159,7 +159,7 @@ def _relative(value: object, row: int) -> str:
 
 
 class _Inside:
-    """Finds files below a root; resolves each folder once, as tables name thousands of files."""
+    """Find files below a root; resolve each folder once, as tables name thousands of files."""
 
     def __init__(self, root: Path) -> None:
         self._given = root

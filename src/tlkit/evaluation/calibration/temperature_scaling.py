@@ -170,14 +170,14 @@ def _check_range(at_hottest: float, at_coldest: float, images: int) -> None:
     """Refuse a loss that is lowest at an end; from hot to cold its slope must turn positive."""
     if at_coldest <= 0:
         raise EvaluationError(
-            f"no temperature fits: of {images} images (nearly) all are predicted rightly, and "
-            f"the surer the model, the lower the log loss, down to T = {_RANGE[0]:g}. Give "
-            "more validation images, among them some that the model gets wrong."
+            f"no temperature fits: of {images} images (nearly) all are predicted "
+            "correctly, so the log loss is lower the more confident the model is, down to T = "
+            f"{_RANGE[0]:g}. Give more validation images, among them some that it gets wrong."
         )
     if at_hottest >= 0:
         raise EvaluationError(
-            f"no temperature fits: on these {images} images the probabilities say no more than "
-            "chance, and the less sure the model, the lower the log loss, up to T = "
+            f"no temperature fits: on these {images} images the probabilities are no better than "
+            "chance, so the log loss is lower the less confident the model is, up to T = "
             f"{_RANGE[1]:g}. Check that labels and class order are the model's."
         )
 

@@ -190,7 +190,7 @@ def _check_defined(drawn: Mapping[str, Floats], metric: str) -> None:
     if wrong:
         raise EvaluationError(
             f"{metric} of {wrong[0]!r} is undefined where all images are of one class and are "
-            "taken for it. Compare by another metric, such as accuracy."
+            "predicted as it. Compare by another metric, such as accuracy."
         )
 
 

@@ -19,7 +19,7 @@ from tlkit.evaluation.gradcam.feature_map import Cut
 
 
 class Gradients:
-    """Differentiates what follows a cut.
+    """Differentiate what follows a cut.
 
     Args:
         cut: Where the feature map is.
@@ -55,7 +55,7 @@ class Gradients:
 
 
 class _Added(keras.layers.Layer):  # type: ignore[misc]
-    """Adds zeros that can be trained, for each image its own."""
+    """Add zeros that can be trained, for each image its own."""
 
     def __init__(self, shape: tuple[int, ...], dtype: str) -> None:
         super().__init__(dtype=dtype)

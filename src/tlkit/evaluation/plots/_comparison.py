@@ -73,7 +73,7 @@ def _draw_score(
 def _title(comparison: Comparison, shown: int) -> str:
     hidden = len(comparison.scores) - shown
     left_out = f"; {hidden} weaker models left out" if hidden else ""
-    return f"{comparison.images} images; full mark: cannot be told from the best{left_out}"
+    return f"{comparison.images} images; full mark: no claimed difference to the best{left_out}"
 
 
 def _words(metric: str) -> str:

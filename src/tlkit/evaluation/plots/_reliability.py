@@ -56,8 +56,8 @@ def plot_reliability(
     axes.set_ylim(0, 1)
     axes.set_aspect("equal")
     axes.set_xlabel("probability of the predicted class")
-    axes.set_ylabel("share that is right")
-    axes.set_title("above the line too modest, below too sure", fontsize=10)
+    axes.set_ylabel("share of correct predictions")
+    axes.set_title("above the line underconfident, below overconfident", fontsize=10)
     axes.legend(fontsize=9, loc="upper left")
     return axes
 

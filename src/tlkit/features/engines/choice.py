@@ -124,7 +124,7 @@ def _known(
             if engine is not None:
                 why = f"{decided.why}; as measured before"
                 return Choice(engine, why, decided.images, decided.ms), lost
-        except Exception as error:  # noqa: BLE001 - said in the notice; all are weighed again
+        except Exception as error:  # noqa: BLE001 - said in the notice; all are compared again
             lost = f"; no longer {one_line(decided.engine, error)}"
     if before and not lost:
         try:

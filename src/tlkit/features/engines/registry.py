@@ -26,7 +26,7 @@ class EngineList(SpecList[EngineSpec]):
         Column[EngineSpec]("here", lambda spec: _state(spec)),
         Column[EngineSpec]("distribution", lambda spec: spec.distribution),
     )
-    way_out = "Uninstall one of them where both have an engine of one name: neither is taken."
+    way_out = "Uninstall one of them where both have an engine of one name: neither is used."
 
 
 class EngineRegistry:
@@ -83,7 +83,7 @@ class EngineRegistry:
         for failure in self.failures:
             if failure.plugin == name:
                 raise EngineError(
-                    f"The engine {name!r} cannot be had: {failure}. Repair or uninstall "
+                    f"The engine {name!r} is not available: {failure}. Repair or uninstall "
                     f"{failure.distribution!r}."
                 ) from failure.error
         known = ["auto", *self.names()]

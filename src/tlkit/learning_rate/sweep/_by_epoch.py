@@ -18,7 +18,7 @@ from tlkit.learning_rate.sweep.settings import SweepSettings
 
 
 class EpochSweep(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
-    """Sets one rate per epoch and records the epoch's loss.
+    """Set one rate per epoch and record the epoch's loss.
 
     Everything goes through ``self.model``: on JAX a rate set elsewhere is ignored.
     """

@@ -10,7 +10,7 @@ from tlkit.errors import LearningRateError
 
 
 class RateDial:
-    """Sets the rate of one optimizer, or of all groups of a MultiOptimizer in proportion.
+    """Set the rate of one optimizer, or of all groups of a MultiOptimizer in proportion.
 
     The groups of a ``keras.optimizers.MultiOptimizer`` keep the ratios that they have when the dial
     is made; the rate that is set is the one of the fastest group.

@@ -53,7 +53,7 @@ def check_passes(data: FitBatches, steps_per_epoch: int | None, rates: int, *, a
         )
     if steps_per_epoch is None and is_endless(data):
         raise LearningRateError(
-            f"{kind} without an end, so an epoch has none. Give steps_per_epoch, or use "
+            f"{kind} without an end, so an epoch has no end either. Give steps_per_epoch, or use "
             'unit="batch".'
         )
 

@@ -85,12 +85,12 @@ def _graph(model: Model) -> tuple[Graph, Sequence[CutPoint]]:
         points = graph.cut_points
     except CutError as error:
         raise BackboneCheckError(
-            f"{error}\nWithout a cut, frozen work is done anew in every epoch."
+            f"{error}\nWithout a cut, the frozen part runs again in every epoch."
         ) from error
     expect(
         bool(points),
         "It has no cut point, no place between input and output where one tensor carries "
-        "everything, expected at least one. Without it, frozen work is done anew in every epoch. "
+        "everything, expected at least one. Without it, the frozen part runs again in every epoch. "
         "Look for a connection that runs from the input past all layers.",
     )
     return graph, points

@@ -62,9 +62,9 @@ def _origin(subject: Subject, name: str) -> str:
     free()
     if error is not None and not asked:
         raise BackboneCheckError(
-            f"weights={name!r}, which the spec names, cannot be had: {in_short(error)}\nExpected a "
-            "file in the package, or a download. Look whether the built wheel holds the file "
-            "(python -m zipfile -l): what version control ignores may be left out of it."
+            f"weights={name!r}, which the spec names, is not available: {in_short(error)}\n"
+            "Expected a file in the package, or a download. Look whether the built wheel holds the "
+            "file (python -m zipfile -l): what version control ignores may be left out of it."
         ) from error
     return f"from {asked[0]}" if asked else "in the package"
 

@@ -158,8 +158,9 @@ def _refuse_text(texts: Mapping[str, str], root: Path) -> None:
     listed = "\n".join(f"  {path}: {text}" for path, text in texts.items())
     names = dict.fromkeys(path.partition("[")[0].partition(".")[0] for path in texts)
     raise RunDirectoryError(
-        f"The trainer of {root} used what cannot be built from text:\n{listed}\nPass it again: "
-        f"StagedTrainer.from_run({str(root)!r}, {', '.join(f'{name}=...' for name in names)})."
+        f"The trainer of {root} has settings that cannot be rebuilt from text:\n{listed}\n"
+        f"Pass them again: StagedTrainer.from_run({str(root)!r}, "
+        f"{', '.join(f'{name}=...' for name in names)})."
     )
 
 
