@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Unpack
 
 from tlkit._printing import Printed, code_of, one_line
-from tlkit._progress import Reporter, reporter_for
+from tlkit._progress import reporter_for
 from tlkit.backbones.build import Backbone, ImageSize
 from tlkit.backbones.spec import BackboneSpec
 from tlkit.data.dataset import ImageDataset
@@ -17,13 +17,7 @@ from tlkit.features.store.store import FeatureStore, open_store
 from tlkit.freezing.head import Head
 from tlkit.learning_rate.curve import LRCurve
 from tlkit.learning_rate.finder import ExponentialLRFinder
-from tlkit.training._checks import (
-    check_data,
-    check_images,
-    check_resume,
-    check_stages,
-    check_weights,
-)
+from tlkit.training import _checks
 from tlkit.training.arguments import ReplacedArguments
 from tlkit.training.loop._stages import run_stages
 from tlkit.training.loop.session import Session, new_session
@@ -51,8 +45,7 @@ class StagedTrainer(Printed):
         engine: What runs the frozen part: ``"auto"``, or a name of `tlkit.list_engines`.
         cache: True keeps features in the user's cache folder, a path keeps them there, False
             keeps them for this training only.
-        feature_dtype: As what features are kept, ``"float32"``, or ``"float16"`` for half the disk
-            and memory; a float16 keeps 11 bits of each number.
+        feature_dtype: Features are kept as ``"float32"``, or ``"float16"``: 11 bits, half the disk.
         run_dir: A folder for settings, checkpoints and results, or None to keep nothing.
         seed: Every random choice follows from it and the stage, epoch and sample.
 
@@ -101,7 +94,7 @@ class StagedTrainer(Printed):
         self.head = head or Head()
         self.start_from = Path(start_from) if start_from is not None else None
         self.run_dir = Path(run_dir) if run_dir is not None else None
-        check_stages(self.stages)
+        _checks.check_stages(self.stages)
 
     @property
     def backbone(self) -> Backbone:
@@ -125,7 +118,7 @@ class StagedTrainer(Printed):
 
     @property
     def engine(self) -> str:
-        """What runs frozen work."""
+        """What runs the frozen part."""
         return self.settings.engine
 
     @property
@@ -150,15 +143,14 @@ class StagedTrainer(Printed):
         Args:
             run: A ``run_dir`` of an earlier trainer, perhaps of another process.
             **replaced: Arguments that are given anew: what cannot be read from a file, such as a
-                function of your own, or what is to differ, such as ``run_dir`` and ``seed``.
+                function of your own, or what is to differ, such as ``seed``.
 
         Returns:
-            A trainer for the same ``run_dir``. ``fit(train, validation, resume=True)`` goes on with
-            the run. Reading the settings runs no code but tlkit's and Keras' own.
+            A trainer for the same ``run_dir``; ``fit(..., resume=True)`` goes on with the run.
+            Reading the settings runs no code but tlkit's and Keras' own.
 
         Raises:
-            RunDirectoryError: There is no run, or it used something that cannot be built from
-                text; says what, and what to pass.
+            RunDirectoryError: There is no run, or it used what cannot be built from text.
 
         Example:
             >>> import tempfile, tlkit, tlkit.testing
@@ -187,9 +179,8 @@ class StagedTrainer(Printed):
             validation: Validation images of the same classes, or None.
             resume: Go on with the run in ``run_dir`` from the last finished epoch.
             verbose: 0 shows nothing, 1 a progress bar and a line for each stage.
-            executor: Runs what is computed once per image on its workers, as for `tlkit.extract`:
-                `tlkit.ProcessExecutor` or any other ``concurrent.futures.Executor``. Augmented
-                views are computed by this process.
+            executor: As for `tlkit.extract`, for what is computed once per image; augmented views
+                are computed by this process.
 
         Returns:
             The trained model and what each stage did.
@@ -201,16 +192,15 @@ class StagedTrainer(Printed):
             LossNotFiniteError: The loss became NaN; what was reached before is in ``run_dir``.
             FrozenChangedError: Something changed that was to stay frozen.
         """
-        check_resume(self.run_dir, resume=resume)
-        check_data(train, validation)
-        check_weights(self.stages, train)
-        reporter = reporter_for(verbose)
+        _checks.check_resume(self.run_dir, resume=resume)
+        _checks.check_data(train, validation)
+        _checks.check_weights(self.stages, train)
         with open_store(self.settings.cache) as store:
-            check_images(store, train, validation)
+            _checks.check_images(store, train, validation)
             settings = (self.settings, self.head, self.stages, self.start_from)
             with held_run(self.run_dir, *settings, train, validation, resume=resume) as run:
                 engines = run.engines() if run else None
-                session = self._session(store, (train, validation), reporter, executor, engines)
+                session = self._session(store, (train, validation), verbose, executor, engines)
                 result = run_stages(session, self.stages, run)
                 if run is not None:
                     run.save_model(result.model)
@@ -229,11 +219,10 @@ class StagedTrainer(Printed):
         Returns:
             The curve; ``curve.suggestion`` is the chosen rate.
         """
-        check_data(train, None)
-        reporter = reporter_for(verbose)
+        _checks.check_data(train, None)
         with open_store(self.settings.cache) as store:
-            check_images(store, train)
-            session = self._session(store, (train, None), reporter)
+            _checks.check_images(store, train)
+            session = self._session(store, (train, None), verbose)
             return StageRun(session, self.stages[0]).search(finder)
 
     def __repr__(self) -> str:
@@ -253,9 +242,9 @@ class StagedTrainer(Printed):
         self,
         store: FeatureStore,
         data: tuple[ImageDataset, ImageDataset | None],
-        reporter: Reporter,
+        verbose: int,
         executor: Executor | None = None,
         engines: EngineNotes | None = None,
     ) -> Session:
-        begun = (self.settings, self.head, self.start_from)
-        return new_session(*begun, store, data, reporter, executor=executor, engines=engines)
+        begun = (self.settings, self.head, self.start_from, store, data)
+        return new_session(*begun, reporter_for(verbose), executor=executor, engines=engines)
