@@ -374,3 +374,19 @@ def test_image_smaller_than_a_batch_and_odd_batches_are_trained(parts: Data) -> 
     for batch_size in (7, 500):
         result = trainer(head_stage(epochs=1, batch_size=batch_size)).fit(*parts, verbose=0)
         assert result.stages[0].epochs == 1
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="JAX traces in its own way")
+def test_the_training_step_is_traced_once() -> None:
+    """TensorFlow traces a step again that made variables: twice as long until the first epoch."""
+
+    class Counting(keras.optimizers.Adam):  # type: ignore[misc]
+        traced = 0
+
+        def apply(self, *gradients: Any, **settings: Any) -> None:
+            Counting.traced += 1
+            super().apply(*gradients, **settings)
+
+    stages = [make(optimizer=Counting, label_smoothing=0.1) for make in (head_stage, top_stage)]
+    trainer(*stages).fit(tiny_dataset(24), verbose=0)
+    assert Counting.traced == len(stages)

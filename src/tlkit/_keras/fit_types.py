@@ -31,6 +31,9 @@ class CompiledModel(Model, Protocol):
     def metrics_variables(self) -> Sequence[Variable]:
         """What its metrics count in."""
 
+    def compute_metrics(self, x: object, y: object, y_pred: object) -> Any:
+        """Count a batch in the metrics."""
+
     def reset_metrics(self) -> None:
         """Begin to count anew."""
 

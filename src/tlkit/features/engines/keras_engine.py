@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tlkit._keras.mapped import mapped
 from tlkit._keras.types import Model, Tensor
 from tlkit._plugins.hooks import hookimpl
 from tlkit.features.engines.engine import EngineSpec
@@ -67,10 +68,10 @@ def _one_by_one(trunk: Model) -> Model:
         def call(self, images: Tensor) -> Tensor:
             def alone(image: Tensor) -> Tensor:
                 output: Tensor = self.trunk(image[None], training=False)[0]
-                return output
+                row: Tensor = keras.ops.cast(output, "float32")
+                return row
 
-            outputs: Tensor = keras.ops.map(alone, images)
-            return outputs
+            return mapped(alone, images, shape=trunk.output_shape[1:])
 
     model: Model = OneByOne()
     return model

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
+from tlkit._keras.built import build_compiled
 from tlkit._keras.fit_types import CompiledModel
 from tlkit._keras.for_fit import for_fit
 from tlkit._keras.types import Callback, Model
@@ -36,7 +39,7 @@ class TailTraining:
     targets: Targets
     feeds: StageFeeds
 
-    def compile(self, tail: Model, rate: Rate, *, first: int = 0, at_once: int = 1) -> None:
+    def compile(self, tail: CompiledModel, rate: Rate, *, first: int = 0, at_once: int = 1) -> None:
         """Give a tail a new optimizer.
 
         Args:
@@ -51,6 +54,8 @@ class TailTraining:
         optimizer = make_optimizer(self.stage, taken, parts, tail.trainable_variables)
         loss, metrics = self.targets.loss, ["accuracy"]
         tail.compile(optimizer, loss, metrics=metrics, steps_per_execution=at_once)
+        (one,) = self.targets.unweighted(np.zeros(1, "int32"))
+        build_compiled(tail, one)
 
     def search(
         self, tail: CompiledModel, inputs: Inputs, finder: ExponentialLRFinder, at_once: int

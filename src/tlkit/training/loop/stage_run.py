@@ -134,7 +134,6 @@ class StageRun:
         self._training.compile(phase.tail, rate, first=first, at_once=at_once)
         saved = self._saved if self._progress.epoch > first else {}
         if saved:
-            phase.tail.optimizer.build(phase.tail.trainable_variables)
             assign(phase.tail.optimizer.variables, saved["optimizer"])
         callbacks = [*self._callbacks, self._keeper(saved)]
         if self._progress.epoch:
