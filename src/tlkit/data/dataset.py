@@ -15,8 +15,10 @@ from tlkit._printing import Printed, one_line
 from tlkit._threads import in_threads
 from tlkit.data._positions import as_positions
 from tlkit.data._splits import split_indices
+from tlkit.data.class_names import numbered_as
 from tlkit.data.damage import DamagedImage, DamageReport
 from tlkit.data.decoding.decode import Pixels, Size
+from tlkit.data.labels import check_class_names
 from tlkit.data.scans import ScanMemory
 from tlkit.data.sources._arrays import Labels, read_arrays
 from tlkit.data.sources._dataframes import Table, read_table
@@ -213,6 +215,29 @@ class ImageDataset(Printed):
             self.class_names,
             indices=self._indices[chosen],
             ignored=self.ignored,
+        )
+
+    def with_classes(self, class_names: Sequence[str]) -> ImageDataset:
+        """The same images with their classes in another order, or among more classes.
+
+        Args:
+            class_names: The classes in the order that is wanted: all that have an image.
+
+        Returns:
+            A dataset that shares images and digests with this one; labels keep their names.
+
+        Raises:
+            DataError: An image is of another class, or the names are none.
+
+        Example:
+            >>> data = ImageDataset.from_arrays(np.zeros((2, 8, 8, 3), np.uint8), ["10", "9"])
+            >>> data.with_classes(["9", "10"]).labels
+            array([1, 0])
+        """
+        names = check_class_names(list(class_names))
+        labels = numbered_as(names, self, words=("the list", "the dataset"))
+        return ImageDataset(
+            self._store, labels, names, indices=self._indices, ignored=self.ignored
         )
 
     def split(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tlkit.data.class_names import shared_classes
 from tlkit.data.dataset import ImageDataset
 from tlkit.errors import DataError, TrainingError
 from tlkit.features.store.store import FeatureStore
@@ -48,11 +49,28 @@ def check_weights(stages: Sequence[Stage], train: ImageDataset) -> None:
         class_weights(stage.class_weight, train, stage.name)
 
 
+def in_training_order(train: ImageDataset, validation: ImageDataset) -> ImageDataset:
+    """Return validation images with classes as the training images number them, by name.
+
+    Raises:
+        DataError: A validation image is of a class that the training images do not have.
+    """
+    if validation.class_names == train.class_names:
+        return validation
+    words = ("the training images", "the validation images")
+    shared_classes(train.class_names, validation.class_names, validation.labels, words=words)
+    return validation.with_classes(train.class_names)
+
+
 def check_data(train: ImageDataset, validation: ImageDataset | None) -> None:
     """Raise where labels cannot be trained on.
 
+    Args:
+        train: Training images.
+        validation: Validation images whose classes are numbered alike, or None.
+
     Raises:
-        DataError: One class, or validation images that do not fit the training images.
+        DataError: One class, or a class with validation images alone.
     """
     present = {name for name, count in train.class_counts.items() if count}
     if len(present) < 2:
@@ -62,11 +80,6 @@ def check_data(train: ImageDataset, validation: ImageDataset | None) -> None:
         )
     if validation is None:
         return
-    if validation.class_names != train.class_names:
-        raise DataError(
-            f"The validation images have the classes {validation.class_names}, the training images "
-            f"{train.class_names}. Split one data set with dataset.split()."
-        )
     unseen = {name for name, count in validation.class_counts.items() if count} - present
     if unseen:
         raise DataError(

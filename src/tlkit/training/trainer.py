@@ -13,7 +13,6 @@ from tlkit._printing import Printed, code_of, one_line
 from tlkit._progress import Reporter, reporter_for
 from tlkit.backbones.build import Backbone, ImageSize
 from tlkit.backbones.spec import BackboneSpec
-from tlkit.backbones.weights import load_file
 from tlkit.data.dataset import ImageDataset
 from tlkit.data.images import Images
 from tlkit.errors import TrainingError
@@ -22,7 +21,14 @@ from tlkit.features.store.store import FeatureStore, open_store
 from tlkit.freezing.head import Head
 from tlkit.learning_rate.curve import LRCurve
 from tlkit.learning_rate.finder import ExponentialLRFinder
-from tlkit.training._checks import check_data, check_images, check_stages, check_weights
+from tlkit.training._checks import (
+    check_data,
+    check_images,
+    check_stages,
+    check_weights,
+    in_training_order,
+)
+from tlkit.training._starting import Start, start_of
 from tlkit.training.loop._stages import run_stages
 from tlkit.training.loop.session import Session
 from tlkit.training.loop.stage_run import StageRun
@@ -46,7 +52,9 @@ class StagedTrainer(Printed):
         weights: Of the backbone, as for `build_backbone`.
         preprocessing: As for `build_backbone`.
         start_from: A ``.weights.h5`` or ``.keras`` file of an earlier run of the same backbone
-            and head, whose weights the first stage starts from.
+            and head, whose weights the first stage starts from. Classes are matched by name where
+            the file lies in its run directory; another file knows none, and its columns are taken
+            to be the classes in order.
         engine: What runs frozen work: ``"auto"``, or a name of `tlkit.list_engines`.
         cache: True keeps frozen work in the user's cache folder, a path keeps it there, False
             keeps it for this training only.
@@ -163,7 +171,8 @@ class StagedTrainer(Printed):
 
         Args:
             train: Training images.
-            validation: Validation images of the same classes, or None.
+            validation: Validation images of the same classes or some of them, matched by name, or
+                None.
             resume: Go on with the run in ``run_dir`` from the last finished epoch.
             verbose: 0 shows nothing, 1 a progress bar and a line for each stage.
             executor: Whose workers share the frozen work that is done once, as for `extract`:
@@ -174,7 +183,8 @@ class StagedTrainer(Printed):
             The trained model and what each stage did.
 
         Raises:
-            TrainingError: ``resume`` without a ``run_dir``; class weights that fit no class.
+            TrainingError: ``resume`` without a ``run_dir``; class weights that fit no class;
+                ``start_from`` a run of other classes.
             DataError: Sets that do not fit together; a damaged image is named before training.
             RunDirectoryError: The run directory cannot be written or holds another run.
             LossNotFiniteError: The loss became NaN; what was reached before is in ``run_dir``.
@@ -185,15 +195,18 @@ class StagedTrainer(Printed):
                 "resume=True, but this trainer keeps no run that could be resumed. Give it the "
                 "run_dir of the run to go on with."
             )
+        if validation is not None:
+            validation = in_training_order(train, validation)
         check_data(train, validation)
         check_weights(self.stages, train)
+        start = start_of(self.start_from, train.class_names)
         reporter = reporter_for(verbose)
         with open_store(self.settings.cache) as store:
             check_images(store, train, validation)
             with self._run(train, validation, resume=resume) as run:
                 engines = run.engines() if run else EngineNotes()
                 session = replace(
-                    self._session(store, train, validation, reporter),
+                    self._session(store, train, validation, reporter, start),
                     executor=executor,
                     engines=engines,
                 )
@@ -216,10 +229,11 @@ class StagedTrainer(Printed):
             The curve; ``curve.suggestion`` is the chosen rate.
         """
         check_data(train, None)
+        start = start_of(self.start_from, train.class_names)
         reporter = reporter_for(verbose)
         with open_store(self.settings.cache) as store:
             check_images(store, train)
-            session = self._session(store, train, None, reporter)
+            session = self._session(store, train, None, reporter, start)
             return StageRun(session, self.stages[0]).search(finder)
 
     def __repr__(self) -> str:
@@ -254,10 +268,13 @@ class StagedTrainer(Printed):
         train: ImageDataset,
         validation: ImageDataset | None,
         reporter: Reporter,
+        start: Start | None,
     ) -> Session:
         parts = self.settings.assembled(self.head, len(train.class_names))
-        if self.start_from is not None:
-            load_file(parts.model, self.start_from)
+        if start is not None:
+            start.load(parts.model)
+            if start.moved:
+                reporter.line("start_from: the head's columns were put in this order of classes")
         height, width = parts.model.input_shape[1:3]
         return Session(
             parts=parts,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
 
+from tlkit.data.class_names import positions
 from tlkit.errors import EvaluationError
 from tlkit.evaluation.arrays import Floats
 from tlkit.evaluation.comparing._swaps import swapped_means, swapped_scores
@@ -48,6 +50,7 @@ def compare(
 
     Args:
         evaluations: Two or more, by name; those of a sequence are called "model 1", "model 2", ...
+            Their classes may stand in different orders; they are matched by name.
         metric: "weighted_f1", "macro_f1", "accuracy", "balanced_accuracy", "cohen_kappa",
             "log_loss", "brier_score" (of these two the lower is better), or "top_5" and the like.
         level: Level of the intervals; 1 - level is the error allowed over all pairs together.
@@ -61,7 +64,7 @@ def compare(
 
     Raises:
         EvaluationError: If there are fewer than two, they are not about the same images (their
-            labels, names or digests differ), the metric is not known or undefined, or there are
+            labels, names or digests differ) or classes, the metric is not known or undefined, or there are
             too few resamples to claim anything about so many pairs.
 
     Example:
@@ -72,7 +75,7 @@ def compare(
         >>> compare({"good": good, "poor": poor}).ranking
         ('good', 'poor')
     """
-    named = _named(evaluations)
+    named = _in_one_order(_named(evaluations))
     _check_same_images(named)
     pairs = len(named) * (len(named) - 1) // 2
     _check_precision(pairs, level, resamples)
@@ -126,6 +129,33 @@ def _named(evaluations: Mapping[str, Evaluation] | Sequence[Evaluation]) -> dict
     return named
 
 
+def _in_one_order(named: Mapping[str, Evaluation]) -> dict[str, Evaluation]:
+    """The evaluations, with classes as the first of them numbers them."""
+    (first_name, first), *others = named.items()
+    ordered = {first_name: first}
+    for name, other in others:
+        ordered[name] = _ordered(other, first.class_names, (repr(first_name), repr(name)))
+    return ordered
+
+
+def _ordered(found: Evaluation, names: tuple[str, ...], words: tuple[str, str]) -> Evaluation:
+    if found.class_names == names:
+        return found
+    columns = positions(
+        names,
+        found.class_names,
+        words=words,
+        way_out="Models can only be compared on the same classes: evaluate both on one dataset.",
+        error=EvaluationError,
+    )
+    return replace(
+        found,
+        y_true=np.argsort(columns)[found.y_true],
+        probabilities=found.probabilities[:, columns],
+        class_names=names,
+    )
+
+
 def _check_same_images(named: Mapping[str, Evaluation]) -> None:
     (first_name, first), *others = named.items()
     for name, other in others:
@@ -140,8 +170,6 @@ def _check_same_images(named: Mapping[str, Evaluation]) -> None:
 def _what_differs(first: Evaluation, other: Evaluation) -> str | None:
     if len(first) != len(other):
         return f"numbers of images ({len(first)} and {len(other)})"
-    if first.class_names != other.class_names:
-        return "classes"
     if not np.array_equal(first.y_true, other.y_true):
         return f"y_true ({int((first.y_true != other.y_true).sum())} labels differ)"
     named = None not in (first.image_names, other.image_names)

@@ -11,6 +11,7 @@ from PIL import Image
 
 from tlkit._keras.types import Model, ModelOrResult
 from tlkit._printing import Printed, one_line
+from tlkit.data.class_names import known_names, shared_classes
 from tlkit.errors import EvaluationError
 from tlkit.evaluation.gradcam._gradients import Gradients
 from tlkit.evaluation.gradcam.feature_map import Cut, cut_at_features
@@ -37,9 +38,11 @@ class Explanation(Printed):
         heatmaps: How much each place speaks for the class, float32 of shape (n, height, width),
             0..1; the hottest place of an image is 1, unless nothing in it speaks for the class:
             then all is 0.
-        classes: Class number that each heatmap is about, int64 of shape (n,).
+        classes: Class number that each heatmap is about, int64 of shape (n,): the model's column,
+            or, where a dataset was explained, as :func:`tlkit.evaluate` numbers its classes.
         scores: Score of that class before the softmax, float32 of shape (n,).
         layer: Name of the layer whose feature map was asked.
+        class_names: What the class numbers mean; None if unknown.
     """
 
     images: Pixels
@@ -47,6 +50,7 @@ class Explanation(Printed):
     classes: NDArray[np.int64]
     scores: Heat
     layer: str
+    class_names: tuple[str, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.images)
@@ -56,10 +60,14 @@ class Explanation(Printed):
 
     def __str__(self) -> str:
         rows = (
-            f"  image {number}: class {class_}, score {score:.4g}"
-            for number, (class_, score) in enumerate(zip(self.classes, self.scores, strict=True))
+            f"  image {number}: {self._class_of(number)}, score {score:.4g}"
+            for number, score in enumerate(self.scores)
         )
         return "\n".join([f"{len(self)} images, as layer {self.layer!r} sees them", *rows])
+
+    def _class_of(self, index: int) -> str:
+        number = int(self.classes[index])
+        return f"class {number if self.class_names is None else self.class_names[number]}"
 
     def overlay(self, strength: float = 0.6) -> Pixels:
         """The images in grey with the heat over them in colour: dark is cold, bright is hot.
@@ -103,7 +111,7 @@ class Explanation(Printed):
         axes = axes_or_new(ax, (4, 4))
         axes.imshow(self.overlay()[index])
         axes.set_axis_off()
-        axes.set_title(f"class {self.classes[index]}, {self.layer}", fontsize=10)
+        axes.set_title(f"{self._class_of(index)}, {self.layer}", fontsize=10)
         return axes
 
 
@@ -136,6 +144,8 @@ def explain(
         images: Raw RGB images as the model takes them, shape (n, height, width, 3), 0..255; or a
             :class:`tlkit.ImageDataset`, of which ``dataset.subset([3, 7])`` is a part.
         classes: Class number for each image, or one for all; None takes what the model predicts.
+            With a dataset numbers are the dataset's, as in :func:`tlkit.evaluate`, so that its
+            ``labels`` and an evaluation's ``predictions`` fit; else they are the model's columns.
         layer: Whose feature map; None takes the last one with more than one place.
         batch_size: Images at a time, at least 1.
 
@@ -144,7 +154,7 @@ def explain(
 
     Raises:
         EvaluationError: If there is no model, no feature map or no such layer, or images and
-            classes do not fit.
+            classes do not fit, also by name.
 
     Example:
         >>> import keras, numpy as np, tlkit, tlkit.testing
@@ -155,11 +165,12 @@ def explain(
         (2, 16, 16)
     """
     model = model_of(model_or_result)
+    names, columns = _numbering(model_or_result, images)
     pixels = _pixels(model, images)
     if batch_size < 1:
         raise EvaluationError(f"batch_size={batch_size!r}: expected 1 or more.")
     cut = cut_at_features(model, pixels[:1], layer)
-    wanted = _wanted(classes, len(pixels))
+    wanted = _wanted(classes, len(pixels), columns)
     gradients = Gradients(cut, min(batch_size, len(pixels)))
     kept: tuple[list[Any], ...] = ([], [], [])
     for start in range(0, len(pixels), batch_size):
@@ -171,9 +182,10 @@ def explain(
     return Explanation(
         np.clip(np.rint(pixels), 0, 255).astype(np.uint8),
         _enlarged(maps, pixels.shape[1:3]),
-        chosen,
+        chosen if columns is None else np.argsort(columns)[chosen],
         scores,
         cut.layer,
+        names,
     )
 
 
@@ -208,7 +220,21 @@ def _pixels(model: Model, images: ArrayLike | LabelledImages) -> NDArray[np.numb
     return pixels
 
 
-def _wanted(classes: ArrayLike | None, images: int) -> NDArray[np.int64] | None:
+def _numbering(
+    model_or_result: ModelOrResult, images: ArrayLike | LabelledImages
+) -> tuple[tuple[str, ...] | None, NDArray[np.int64] | None]:
+    """What class numbers mean, and the model's column of each where that is another one."""
+    known, given = known_names(model_or_result), images
+    if known is None or not hasattr(given, "class_names"):
+        return known, None
+    dataset: Any = given
+    shared = shared_classes(known, dataset.class_names, dataset.labels, error=EvaluationError)
+    return shared.names, shared.columns
+
+
+def _wanted(
+    classes: ArrayLike | None, images: int, columns: NDArray[np.int64] | None
+) -> NDArray[np.int64] | None:
     if classes is None:
         return None
     wanted = np.asarray(classes)
@@ -219,6 +245,13 @@ def _wanted(classes: ArrayLike | None, images: int) -> NDArray[np.int64] | None:
         )
     if wanted.min() < 0:
         raise EvaluationError(f"classes holds {wanted.min()}; class numbers count from 0.")
+    if columns is not None:
+        if wanted.max() >= len(columns):
+            raise EvaluationError(
+                f"classes holds {wanted.max()}, and the model knows {len(columns)} classes, 0 .. "
+                f"{len(columns) - 1}."
+            )
+        wanted = columns[wanted]
     return np.broadcast_to(wanted, (images,)).astype(np.int64)
 
 
