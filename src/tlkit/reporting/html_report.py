@@ -16,7 +16,18 @@ from tlkit.evaluation.evaluation import Evaluation, evaluate
 from tlkit.reporting import _training as training
 from tlkit.reporting._curves import curves_of
 from tlkit.reporting._evaluated import compared, detail_of
-from tlkit.reporting._gallery import check_same, gallery, loaded
+from tlkit.reporting._belonging import (
+    Choice,
+    NamedModel,
+    best_first,
+    check_class_names,
+    choose,
+    columns_by_name,
+    given_model,
+    model_of_run,
+    unchecked,
+)
+from tlkit.reporting._gallery import Gallery, gallery
 from tlkit.reporting._page import render, write
 from tlkit.reporting._runs import Run, RunLike, read_runs
 from tlkit.reporting.gains import Gain, check_gains, gain_rows
@@ -51,8 +62,10 @@ def report(
         dataset: The images of the evaluation looked at closely, in order; with it the page shows
             mistakes, with a model also Grad-CAM.
         model: What ``detail`` evaluates: a keras.Model or its file. None takes that of a single
-            run.
-        detail: Name of the evaluation to look at closely; None takes the best weighted F1.
+            run, or of several that of the run called like ``detail``.
+        detail: Name of the evaluation to look at closely; None takes the best weighted F1 of those
+            that are of the model. The model is asked about some images: what it gives must be what
+            was stored. Without ``dataset`` that cannot be checked, and the page says so.
         title: Heading of the page.
         benchmark: A score, 0..1; the page names the classes whose F1 is below it.
         gains: Steps whose worth is shown, each a :class:`tlkit.reporting.Gain` of two evaluations.
@@ -79,27 +92,22 @@ def report(
     """
     _check(benchmark, remarks)
     runs = read_runs(run)
-    model = _model(runs) if model is None else model
-    if model is not None and dataset is not None:
-        model = loaded(model)
-    named = _named(evaluations, runs, dataset, model)
-    chosen = _chosen(named, detail)
-    # Before anything is drawn, which takes its time.
+    asked = given_model(model) if model is not None and dataset is not None else None
+    # All of it before anything is drawn, which takes its time.
+    named, choice = _evaluated(evaluations, runs, dataset, asked, detail)
     check_gains(gains, named)
-    found = None if chosen is None else named[chosen]
-    if found is not None and dataset is not None:
-        check_same(found, dataset)
+    found = None if choice.name is None else named[choice.name]
     contents = {
         "title": title or f"Training of {runs[0].name}",
-        "remarks": list(remarks),
+        "remarks": [*remarks, *choice.remarks],
         "written": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "version": version("tlkit"),
         "benchmark": benchmark,
         "check": check,
         "gains": gain_rows(gains, named),
         "compared": compared(named),
-        "detail": None if chosen is None else detail_of(chosen, named[chosen], benchmark),
-        "gallery": None if found is None or dataset is None else gallery(found, dataset, model),
+        "detail": None if found is None else detail_of(str(choice.name), found, benchmark),
+        "gallery": None if found is None or dataset is None else _gallery(found, dataset, choice),
         **_training(runs),
     }
     return write(Path(file), render(contents))
@@ -112,35 +120,56 @@ def _check(benchmark: float | None, remarks: Sequence[str]) -> None:
         raise EvaluationError(f"remarks={remarks!r}: expected a list of sentences, such as [...].")
 
 
-def _model(runs: Sequence[Run]) -> Any:
-    """The model of a single run; of several nobody could say which one is meant."""
-    models = [part.model for run in runs for part in run.parts if part.model is not None]
-    return models[-1] if len(runs) == 1 and models else None
-
-
-def _named(
-    evaluations: Evaluation | Mapping[str, Evaluation] | None,
+def _evaluated(
+    given: Evaluation | Mapping[str, Evaluation] | None,
     runs: Sequence[Run],
     dataset: ImageDataset | None,
-    model: Any,
-) -> dict[str, Evaluation]:
-    if isinstance(evaluations, Mapping):
-        return {str(name): found for name, found in evaluations.items()}
-    if evaluations is not None:
-        return {runs[0].name: evaluations}
-    if dataset is None or model is None:
-        return {}
-    return {runs[0].name: evaluate(model, dataset)}
+    model: NamedModel | None,
+    detail: str | None,
+) -> tuple[dict[str, Evaluation], Choice]:
+    """All evaluations by name, and the one to look at closely."""
+    if given is None:
+        return _evaluated_here(runs, dataset, model, detail)
+    several = given if isinstance(given, Mapping) else {runs[0].name: given}
+    named = {str(name): found for name, found in several.items()}
+    _check_detail(detail, named)
+    check_class_names(named, runs)
+    if not named:
+        return named, Choice()
+    if dataset is None:
+        return named, Choice(detail or best_first(named)[0], remarks=unchecked(runs))
+    return named, choose(named, detail, runs, model, dataset)
 
 
-def _chosen(named: Mapping[str, Evaluation], detail: str | None) -> str | None:
+def _evaluated_here(
+    runs: Sequence[Run],
+    dataset: ImageDataset | None,
+    model: NamedModel | None,
+    detail: str | None,
+) -> tuple[dict[str, Evaluation], Choice]:
+    """The evaluation of the model that was given or, of a single run, its own."""
+    # Of several runs nobody could say which one is meant.
+    if model is None and dataset is not None and len(runs) == 1:
+        model = model_of_run(runs[0])
+    name = runs[0].name
+    named = {} if model is None or dataset is None else {name: evaluate(model, dataset)}
+    _check_detail(detail, named)
+    if model is None or not named:
+        return named, Choice()
+    return named, Choice(name, model, columns_by_name(model, named[name]))
+
+
+def _check_detail(detail: str | None, named: Mapping[str, Evaluation]) -> None:
     if detail is not None and detail not in named:
         raise EvaluationError(
             f"detail={detail!r} is no evaluation; expected one of "
             f"{', '.join(map(repr, named)) or 'none: give evaluations=...'}."
         )
-    best = max(named, key=lambda name: named[name].weighted_f1, default=None)
-    return best if detail is None else detail
+
+
+def _gallery(found: Evaluation, dataset: ImageDataset, choice: Choice) -> Gallery:
+    model = None if choice.model is None else choice.model.model
+    return gallery(found, dataset, model, choice.columns)
 
 
 def _training(runs: Sequence[Run]) -> dict[str, Any]:

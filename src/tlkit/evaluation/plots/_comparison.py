@@ -22,7 +22,7 @@ def plot_comparison(
 ) -> Axes:
     """Scores with their intervals, best on top; full marks are the best and its equals.
 
-    A model has a full mark if it cannot be told from the best by ``comparison``, which looks at
+    The best has a full mark, and what cannot be told from it by ``comparison``, which looks at
     differences image by image; overlapping intervals say less.
 
     Args:
@@ -62,7 +62,7 @@ def plot_comparison(
     hidden = len(comparison.scores) - len(shown)
     left_out = f"; {hidden} weaker models left out" if hidden else ""
     axes.set_title(
-        f"{comparison.images} images; full mark: cannot be told from the best{left_out}",
+        f"{comparison.images} images; full mark: the best and its equals{left_out}",
         fontsize=10,
     )
     axes.grid(axis="x", color="#dddddd", lw=0.8)
