@@ -91,7 +91,7 @@ def shared_classes(
     unknown = [name for name in dataset if name in present and name not in column]
     if unknown:
         raise error(
-            f"{_sentence(*words)} do not have the same classes. {_both(words, model, dataset)} "
+            f"{_sentence(*words)} have different classes. {_both(words, model, dataset)} "
             f"Unknown to {words[0]}: {shown_names(unknown)}.{near_misses(unknown, model)} "
             "Classes are matched by name, so give the same class the same name in both, or leave "
             "its images out with dataset.subset(...)."
@@ -137,13 +137,13 @@ def positions(
         only = [name for name in wanted if name not in set(known)]
         lacking = [name for name in known if name not in set(wanted)]
         told = [
-            f"Only {who} has {shown_names(names)}."
+            f"Only in {who}: {shown_names(names)}."
             for who, names in zip(words, (only, lacking), strict=True)
             if names
         ]
         hint = near_misses(only, lacking)
         raise error(
-            f"{_sentence(*words)} do not have the same classes. {_both(words, wanted, known)} "
+            f"{_sentence(*words)} have different classes. {_both(words, wanted, known)} "
             f"{' '.join(told)}{hint} {way_out}"
         )
     place = {name: number for number, name in enumerate(known)}
@@ -201,19 +201,15 @@ def shown_names(names: Sequence[str]) -> str:
 
 def _both(words: tuple[str, str], first: Sequence[str], second: Sequence[str]) -> str:
     lists = zip(words, (first, second), strict=True)
-    return " ".join(f"{_start(who)} has {len(n)}: {shown_names(n)}." for who, n in lists)
+    return " ".join(f"In {who}: {len(names)}, {shown_names(names)}." for who, names in lists)
 
 
 def _sentence(first: str, second: str) -> str:
-    return f"{_start(first)} and {second}"
-
-
-def _start(words: str) -> str:
-    return words[:1].upper() + words[1:]
+    return f"{first[:1].upper()}{first[1:]} and {second}"
 
 
 def _plain(name: str) -> str:
-    """What is left of a name without case, accents' encoding, spaces, and zeros before numbers."""
+    """A name without case, spaces, the encoding of accents, and zeros before a number."""
     text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
     words = text.replace("_", " ").replace("-", " ").split()
     plain = "".join(words)

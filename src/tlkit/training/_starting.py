@@ -63,10 +63,10 @@ def start_of(file: Path | None, class_names: Sequence[str]) -> Start | None:
     if known is None:
         return Start(file, None)
     way_out = (
-        "start_from takes the head over too. Name the classes alike, or take the backbone alone "
-        "with weights=... of the file's model.keras."
+        f"start_from={str(file)!r} takes the head over too: name the classes alike. Or take the "
+        "backbone alone: give that run's model.keras as weights=... instead of start_from."
     )
-    words = ("the training images", f"the run that wrote start_from={str(file)!r}")
+    words = ("the training images", "the run of start_from")
     return Start(
         file, positions(class_names, known, words=words, way_out=way_out, error=TrainingError)
     )
