@@ -17,7 +17,7 @@ HUB = "examples/plugins/tlkit-keras-hub"
 # What KerasHub needs for images: with all its dependencies it brings 200 MB of tensorflow-text.
 HUB_NEEDS = ("regex", "tokenizers", "rich", "absl-py", "packaging")
 # The plugins are projects of their own, whose tests import modules that lie beside them.
-PLUGIN_TESTS = ("-o", f"pythonpath={LITE}/tests {HUB}/tests", f"{LITE}/tests", f"{HUB}/tests")
+HELPERS = ("-o", f"pythonpath={LITE}/tests {HUB}/tests")
 # Tests of one file stay together: they share models that take seconds to build.
 PARALLEL = ("-n", "2", "--dist", "loadfile")
 TORCH = "torch==2.13.0"
@@ -85,10 +85,10 @@ def tests(session: nox.Session) -> None:
     package = session.run(
         "python", "-c", "import tlkit; print(tlkit.__path__[0])", silent=True, log=False
     )
-    paths = ("tests", "docs", "README.md", str(package).strip().splitlines()[-1], *PLUGIN_TESTS)
-    session.run(
-        "pytest", "-m", "not slow", "--doctest-modules", *PARALLEL, *paths, *session.posargs
-    )
+    paths = ("tests", "docs", "README.md", str(package).strip().splitlines()[-1])
+    plugins = (*HELPERS, f"{LITE}/tests", f"{HUB}/tests/test_kit.py")
+    options = ("-m", "not slow", "--doctest-modules", *PARALLEL)
+    session.run("pytest", *options, *paths, *plugins, *session.posargs)
     if not session.posargs:
         _run_on_jax(session, JAX_TESTS)
 
@@ -179,7 +179,8 @@ def slow(session: nox.Session) -> None:
     install_wheel(session, "[dask,onnx,plots,table]")
     session.install(LITE, *group("test"), TORCH, "efficientnet-lite-pytorch==0.1.0")
     install_hub(session)
-    session.run("pytest", "-m", "slow", "-s", "tests", *PLUGIN_TESTS, *session.posargs)
+    session.run("pytest", "-m", "slow", "-s", "tests", *HELPERS, f"{LITE}/tests", *session.posargs)
+    session.run("pytest", *PARALLEL, *HELPERS, f"{HUB}/tests")
 
 
 @nox.session

@@ -6,8 +6,7 @@ import unicodedata
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from tlkit import ImageDataset
 from tlkit.data.class_names import (
@@ -63,7 +62,7 @@ def test_positions_put_one_order_into_the_other(names: list[str], draw: st.DataO
     known = draw.draw(st.permutations(names))
     found = positions(names, known, words=("this", "that"), way_out="")
     assert [known[place] for place in found] == names
-    with pytest.raises(EvaluationError, match="(?s)In this: .*In that: .*Only in that: .*Mend it"):
+    with pytest.raises(EvaluationError, match=r"(?s)In this: .*In that: .*Only in that: .*Mend it"):
         positions(
             names[1:], known, words=("this", "that"), way_out="Mend it.", error=EvaluationError
         )
@@ -114,7 +113,7 @@ def test_a_long_list_is_cut_short() -> None:
 
 def test_who_knows_names() -> None:
     class Model:
-        class_names = ["a", "b"]
+        class_names = ("a", "b")
 
     class Result:
         model = Model()

@@ -89,6 +89,23 @@ def test_keras_engine_gives_the_same_for_an_image_alone_and_anywhere_among_other
         assert np.array_equal(engine.run(IMAGES[place : place + 1])[0], together[place])
 
 
+def test_where_there_is_a_gpu_it_gets_whole_batches(
+    trunk: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keras.distribution, "list_devices", lambda: ["gpu:0"])
+    run: list[Any] = []
+    predict = keras.Model.predict_on_batch
+
+    def watched(model: Any, images: np.ndarray) -> Any:
+        run.append((model, len(images)))
+        return predict(model, images)
+
+    monkeypatch.setattr(keras.Model, "predict_on_batch", watched)
+    features = KerasEngine(trunk).run(IMAGES[:40])
+    assert run == [(trunk, BATCH), (trunk, 8)]
+    np.testing.assert_allclose(features, truth(trunk, IMAGES[:40]), atol=1e-6)
+
+
 def test_trunk_is_run_as_inference(trunk: Any) -> None:
     engine = KerasEngine(trunk)
     assert np.array_equal(engine.run(SAMPLE), engine.run(SAMPLE))

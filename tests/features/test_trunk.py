@@ -15,7 +15,6 @@ from tests.conftest import skip_without_onnx_export
 from tlkit.data.batches import PixelCache
 from tlkit.errors import DamagedImageError
 from tlkit.features import passes
-from tlkit.features.engines.keras_engine import KerasEngine
 from tlkit.features.passes import Extracted, Plan
 from tlkit.features.store.store import FeatureStore
 from tlkit.features.trunk import EXTRACT_BATCH, Trunk
@@ -36,20 +35,6 @@ def model() -> Any:
 def store(tmp_path: Path) -> FeatureStore:
     """An empty store."""
     return FeatureStore(tmp_path)
-
-
-@pytest.fixture
-def runs(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many images each call of the Keras engine got."""
-    seen: list[int] = []
-    run = KerasEngine.run
-
-    def counted(self: KerasEngine, images: np.ndarray) -> np.ndarray:
-        seen.append(len(images))
-        return run(self, images)
-
-    monkeypatch.setattr(KerasEngine, "run", counted)
-    return seen
 
 
 KERAS = Plan("keras")

@@ -43,9 +43,17 @@ class Shared:
     columns: Ints
     numbers: Ints
 
+    @property
+    def renumbered(self) -> bool:
+        """Whether a class of the data set has another number here."""
+        known = np.flatnonzero(self.numbers >= 0)
+        return not np.array_equal(self.numbers[known], known)
+
 
 def known_names(given: object) -> tuple[str, ...] | None:
-    """The class names that a result or a model knows, in the order of its columns, or None.
+    """Return the class names that a result or a model knows, in the order of its columns.
+
+    None where it knows none, as a bare ``keras.Model``.
 
     Example:
         >>> known_names(object()) is None
@@ -114,7 +122,7 @@ def positions(
     way_out: str,
     error: type[TlkitError] = DataError,
 ) -> Ints:
-    """Where each of some classes stands among others that must be the same ones, in any order.
+    """Find where each of some classes stands among others that must be the same ones, in any order.
 
     Args:
         wanted: Class names in the order that is wanted.
@@ -157,7 +165,7 @@ def numbered_as(
     words: tuple[str, str] = ("the evaluation", "the dataset"),
     error: type[TlkitError] = DataError,
 ) -> Ints:
-    """Labels of a data set, as others number the same classes.
+    """Return the labels of a data set, as others number the same classes.
 
     Args:
         names: The classes in the order that is wanted; it may have more.
@@ -176,7 +184,7 @@ def numbered_as(
 
 
 def is_numbering(names: Sequence[str]) -> bool:
-    """Whether names are only numbers from 0, as an evaluation has that was given none."""
+    """Return whether names are only numbers from 0, as an evaluation has that was given none."""
     return list(names) == [str(number) for number in range(len(names))]
 
 
@@ -194,7 +202,7 @@ def near_misses(names: Sequence[str], others: Sequence[str]) -> str:
 
 
 def shown_names(names: Sequence[str]) -> str:
-    """The first of some names, and how many there are besides."""
+    """Return the first of some names, and how many there are besides, as text."""
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return ", ".join(map(repr, names[:_SHOWN])) + more
 
@@ -209,7 +217,7 @@ def _sentence(first: str, second: str) -> str:
 
 
 def _plain(name: str) -> str:
-    """A name without case, spaces, the encoding of accents, and zeros before a number."""
+    """Return a name without case, spaces, the encoding of accents, and zeros before a number."""
     text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
     words = text.replace("_", " ").replace("-", " ").split()
     plain = "".join(words)
@@ -220,6 +228,6 @@ def _plain(name: str) -> str:
 
 
 def _written(name: str, other: str) -> str:
-    """A name so that it can be told from the other, also where the two look the same."""
+    """Return a name so that it can be told from the other, also where the two look the same."""
     same = unicodedata.normalize("NFKC", name) == unicodedata.normalize("NFKC", other)
     return ascii(name) if same else repr(name)

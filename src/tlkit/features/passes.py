@@ -126,7 +126,7 @@ def extracted(
 
 
 class _Missing:
-    """Has the images run that are missing, together with others who are at it too."""
+    """Have the images run that are missing, together with others who are at it too."""
 
     def __init__(
         self, trunk: Trunk, engine: Engine, pixels: Pixels, ids: NDArray[np.uint8], plan: Plan

@@ -12,22 +12,13 @@ from typing import Any
 from tlkit.data.damage import DamageReport
 from tlkit.data.dataset import ImageDataset
 from tlkit.errors import EvaluationError
-from tlkit.evaluation.evaluation import Evaluation, evaluate
+from tlkit.evaluation.evaluation import Evaluation
 from tlkit.reporting import _training as training
+from tlkit.reporting._belonging import Choice, evaluated
 from tlkit.reporting._curves import curves_of
 from tlkit.reporting._evaluated import compared, detail_of
-from tlkit.reporting._belonging import (
-    Choice,
-    NamedModel,
-    best_first,
-    check_class_names,
-    choose,
-    columns_by_name,
-    given_model,
-    model_of_run,
-    unchecked,
-)
-from tlkit.reporting._gallery import Gallery, gallery
+from tlkit.reporting._gallery import ModelLike, gallery
+from tlkit.reporting._named_models import given_model
 from tlkit.reporting._page import render, write
 from tlkit.reporting._runs import Run, RunLike, read_runs
 from tlkit.reporting.gains import Gain, check_gains, gain_rows
@@ -39,7 +30,7 @@ def report(
     *,
     evaluations: Evaluation | Mapping[str, Evaluation] | None = None,
     dataset: ImageDataset | None = None,
-    model: Any = None,
+    model: ModelLike | None = None,
     detail: str | None = None,
     title: str | None = None,
     benchmark: float | None = None,
@@ -47,15 +38,15 @@ def report(
     check: DamageReport | None = None,
     remarks: Sequence[str] = (),
 ) -> Path:
-    """Writes one HTML file that says what was trained, how well it does, and where it fails.
+    """Write one HTML file that says what was trained, how well it does, and where it fails.
 
     The file holds everything in itself: it opens from disk, without a network and without
     JavaScript, which only lets tables be sorted.
 
     Args:
-        run: The run_dir of a :class:`tlkit.StagedTrainer`, finished or not, or what its ``fit``
+        run: The run_dir of a `tlkit.StagedTrainer`, finished or not, or what its ``fit``
             returned. For a study a mapping of names to these; what is in a list belongs together,
-            and a :class:`tlkit.LRCurve` may be among it.
+            and a `tlkit.LRCurve` may be among it.
         file: Where to write; it appears whole or not at all.
         evaluations: What was evaluated, one or several by name. None evaluates the run's model on
             ``dataset``, where that is given.
@@ -68,7 +59,7 @@ def report(
             was stored. Without ``dataset`` that cannot be checked, and the page says so.
         title: Heading of the page.
         benchmark: A score, 0..1; the page names the classes whose F1 is below it.
-        gains: Steps whose worth is shown, each a :class:`tlkit.reporting.Gain` of two evaluations.
+        gains: Steps whose worth is shown, each a `tlkit.reporting.Gain` of two evaluations.
         check: What ``dataset.check()`` returned.
         remarks: Sentences that a reader must know, put on top.
 
@@ -92,11 +83,10 @@ def report(
     """
     _check(benchmark, remarks)
     runs = read_runs(run)
-    asked = given_model(model) if model is not None and dataset is not None else None
+    asked = None if model is None or dataset is None else given_model(model)
     # All of it before anything is drawn, which takes its time.
-    named, choice = _evaluated(evaluations, runs, dataset, asked, detail)
+    named, choice = evaluated(evaluations, detail, runs, asked, dataset)
     check_gains(gains, named)
-    found = None if choice.name is None else named[choice.name]
     contents = {
         "title": title or f"Training of {runs[0].name}",
         "remarks": [*remarks, *choice.remarks],
@@ -106,8 +96,7 @@ def report(
         "check": check,
         "gains": gain_rows(gains, named),
         "compared": compared(named),
-        "detail": None if found is None else detail_of(str(choice.name), found, benchmark),
-        "gallery": None if found is None or dataset is None else _gallery(found, dataset, choice),
+        **_looked_at(named, choice, benchmark, dataset),
         **_training(runs),
     }
     return write(Path(file), render(contents))
@@ -120,56 +109,17 @@ def _check(benchmark: float | None, remarks: Sequence[str]) -> None:
         raise EvaluationError(f"remarks={remarks!r}: expected a list of sentences, such as [...].")
 
 
-def _evaluated(
-    given: Evaluation | Mapping[str, Evaluation] | None,
-    runs: Sequence[Run],
+def _looked_at(
+    named: Mapping[str, Evaluation],
+    choice: Choice,
+    benchmark: float | None,
     dataset: ImageDataset | None,
-    model: NamedModel | None,
-    detail: str | None,
-) -> tuple[dict[str, Evaluation], Choice]:
-    """All evaluations by name, and the one to look at closely."""
-    if given is None:
-        return _evaluated_here(runs, dataset, model, detail)
-    several = given if isinstance(given, Mapping) else {runs[0].name: given}
-    named = {str(name): found for name, found in several.items()}
-    _check_detail(detail, named)
-    check_class_names(named, runs)
-    if not named:
-        return named, Choice()
-    if dataset is None:
-        return named, Choice(detail or best_first(named)[0], remarks=unchecked(runs))
-    return named, choose(named, detail, runs, model, dataset)
-
-
-def _evaluated_here(
-    runs: Sequence[Run],
-    dataset: ImageDataset | None,
-    model: NamedModel | None,
-    detail: str | None,
-) -> tuple[dict[str, Evaluation], Choice]:
-    """The evaluation of the model that was given or, of a single run, its own."""
-    # Of several runs nobody could say which one is meant.
-    if model is None and dataset is not None and len(runs) == 1:
-        model = model_of_run(runs[0])
-    name = runs[0].name
-    named = {} if model is None or dataset is None else {name: evaluate(model, dataset)}
-    _check_detail(detail, named)
-    if model is None or not named:
-        return named, Choice()
-    return named, Choice(name, model, columns_by_name(model, named[name]))
-
-
-def _check_detail(detail: str | None, named: Mapping[str, Evaluation]) -> None:
-    if detail is not None and detail not in named:
-        raise EvaluationError(
-            f"detail={detail!r} is no evaluation; expected one of "
-            f"{', '.join(map(repr, named)) or 'none: give evaluations=...'}."
-        )
-
-
-def _gallery(found: Evaluation, dataset: ImageDataset, choice: Choice) -> Gallery:
-    model = None if choice.model is None else choice.model.model
-    return gallery(found, dataset, model, choice.columns)
+) -> dict[str, Any]:
+    if choice.name is None:
+        return {"detail": None, "gallery": None}
+    found, model = named[choice.name], None if choice.model is None else choice.model.model
+    pictures = None if dataset is None else gallery(found, dataset, model, choice.columns)
+    return {"detail": detail_of(choice.name, found, benchmark), "gallery": pictures}
 
 
 def _training(runs: Sequence[Run]) -> dict[str, Any]:

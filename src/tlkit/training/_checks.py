@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from tlkit.data.class_names import shared_classes
 from tlkit.data.dataset import ImageDataset
@@ -30,13 +31,26 @@ def check_stages(stages: Sequence[Stage]) -> None:
     early = [stage.name for stage in stages[:-1] if stage.snapshots]
     if early:
         raise TrainingError(
-            f"Stage {early[0]!r} has snapshots and is not the last, {names[-1]!r}, which would go "
-            "on from its end alone. Give each of its lengths a trainer of its own, or leave "
-            "snapshots out."
+            f"Stage {early[0]!r} has snapshots and is not the last, {names[-1]!r}; the stage after "
+            "it starts from its last epoch alone. Train each of its lengths with a trainer of its "
+            "own, or leave snapshots out."
         )
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise TrainingError(f"Two stages are called {twice[0]!r}. Give each a name of its own.")
+
+
+def check_resume(run_dir: Path | None, *, resume: bool) -> None:
+    """Raise where there is nothing to go on with.
+
+    Raises:
+        TrainingError: The trainer has no ``run_dir``.
+    """
+    if resume and run_dir is None:
+        raise TrainingError(
+            "resume=True, but this trainer keeps no run that could be resumed. Give it the "
+            "run_dir of the run to go on with."
+        )
 
 
 def check_weights(stages: Sequence[Stage], train: ImageDataset) -> None:
@@ -49,43 +63,40 @@ def check_weights(stages: Sequence[Stage], train: ImageDataset) -> None:
         class_weights(stage.class_weight, train, stage.name)
 
 
-def in_training_order(train: ImageDataset, validation: ImageDataset) -> ImageDataset:
-    """Return validation images with classes as the training images number them, by name.
-
-    Raises:
-        DataError: A validation image is of a class that the training images do not have.
-    """
-    if validation.class_names == train.class_names:
-        return validation
-    words = ("the training images", "the validation images")
-    shared_classes(train.class_names, validation.class_names, validation.labels, words=words)
-    return validation.with_classes(train.class_names)
-
-
-def check_data(train: ImageDataset, validation: ImageDataset | None) -> None:
+def check_data(train: ImageDataset) -> None:
     """Raise where labels cannot be trained on.
 
-    Args:
-        train: Training images.
-        validation: Validation images whose classes are numbered alike, or None.
-
     Raises:
-        DataError: One class, or a class with validation images alone.
+        DataError: All images are of one class.
     """
-    present = {name for name, count in train.class_counts.items() if count}
+    present = [name for name, count in train.class_counts.items() if count]
     if len(present) < 2:
         raise DataError(
             f"The training images are all of one class, {', '.join(present) or 'none'}; expected "
             "at least two classes."
         )
+
+
+def in_training_order(train: ImageDataset, validation: ImageDataset | None) -> ImageDataset | None:
+    """Return validation images with classes as the training images number them, by name.
+
+    Raises:
+        DataError: A validation image is of a class that no training image is of.
+    """
     if validation is None:
-        return
+        return None
+    if validation.class_names != train.class_names:
+        words = ("the training images", "the validation images")
+        shared_classes(train.class_names, validation.class_names, validation.labels, words=words)
+        validation = validation.with_classes(train.class_names)
+    present = {name for name, count in train.class_counts.items() if count}
     unseen = {name for name, count in validation.class_counts.items() if count} - present
     if unseen:
         raise DataError(
             f"Validation images are of classes without a training image: {sorted(unseen)}. "
             "Split one data set with dataset.split()."
         )
+    return validation
 
 
 def check_images(store: FeatureStore, *sets: ImageDataset | None) -> None:

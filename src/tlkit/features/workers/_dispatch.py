@@ -22,7 +22,7 @@ _log = logging.getLogger("tlkit")
 
 
 class Spread:
-    """Has the shards of one data set computed by an executor.
+    """Have the shards of one data set computed by an executor.
 
     Args:
         executor: Any; its workers see the same files.
@@ -124,5 +124,5 @@ class Spread:
         what = type(self._executor).__name__
         lines = str(error).strip().splitlines() if error else []
         why = f"{type(error).__name__}: {lines[0] if lines else 'no reason given'}"
-        self.failed = f"workers of {what} failed ({why}); what they left was computed here"
+        self.failed = f"workers of {what} failed ({why}); the rest was computed in this process"
         _log.warning("%s", self.failed)

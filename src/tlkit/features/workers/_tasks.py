@@ -146,7 +146,7 @@ def _trunk(task: Task) -> Trunk:
             raise EngineError(f"a worker cannot build the trunk: {error}") from error
         trunk = Trunk(model, store, task.dtype)
         if trunk.fingerprint != task.trunk:
-            raise EngineError("the trunk that a worker has built is another one")
+            raise EngineError("a worker has built another trunk")
         _built[key] = trunk
     return _built[key]
 

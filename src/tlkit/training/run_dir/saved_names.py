@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from os import PathLike
 from pathlib import Path
 
 from tlkit.errors import RunDirectoryError
 from tlkit.training.run_dir.run_directory import RunDirectory
 
 
-def names_of_file(file: str | Path) -> tuple[str, ...] | None:
+def names_of_file(file: str | PathLike[str]) -> tuple[str, ...] | None:
     """Return the classes of a weights file or a model that a run wrote, or None.
 
     Neither kind of file knows them itself. One that was moved out of its run directory, or was
@@ -23,7 +24,7 @@ def names_of_file(file: str | Path) -> tuple[str, ...] | None:
     path = Path(file).resolve()
     folder = path.parent
     root = folder.parent.parent if folder.parent.name == "stages" else folder
-    known = RunDirectory(root).settings()
+    known = RunDirectory(root).settings() if (root / "stages").is_dir() else None
     if known is None:
         return None
     try:
