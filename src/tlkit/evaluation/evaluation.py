@@ -156,8 +156,9 @@ def evaluate(
 
     Classes are matched by name where the model's are known, as those of a training result are: the
     dataset may have them in another order, or only some of them. The evaluation numbers them as the
-    dataset does, and behind these come classes that the model alone knows. A bare ``keras.Model``
-    knows no names: its columns are taken to be the dataset's classes in their order.
+    dataset does, without those that the model does not know and no image is of; behind these come
+    classes that the model alone knows. A bare ``keras.Model`` knows no names: its columns are taken
+    to be the dataset's classes in their order.
 
     Args:
         model_or_result: A ``keras.Model`` that takes RGB images of values 0..255, shape
