@@ -210,7 +210,7 @@ def test_validation_class_without_training_images_is_named(data: tlkit.ImageData
 
 
 def test_validation_of_other_classes_is_an_error(data: tlkit.ImageDataset) -> None:
-    with pytest.raises(DataError, match=r"have the classes \(.*'class_3'\), the training"):
+    with pytest.raises(DataError, match=r"In the validation images: 4, .*Unknown .*'class_3'"):
         trainer(head_stage()).fit(data, tiny_dataset(classes=4), verbose=0)
 
 

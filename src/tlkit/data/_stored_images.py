@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tlkit._threads import in_threads
 from tlkit.data._positions import as_positions
+from tlkit.data.damage import DamagedImage, DamageReport
 from tlkit.data.decoding.decode import Pixels, Size
+from tlkit.data.scans import ScanMemory
 from tlkit.data.sources.stores import ImageStore
 
 
@@ -97,3 +101,43 @@ class StoredImages:
             (1, 4, 4, 3)
         """
         return self._store.load(self._indices[as_positions(indices, len(self))], size, workers)
+
+    def check(self, *, workers: int | None = None) -> DamageReport:
+        """Decode every image completely and report those that are damaged.
+
+        Args:
+            workers: Number of threads; None for one per core.
+
+        Returns:
+            The report; it is true when every image is whole.
+
+        Example:
+            >>> from tlkit import ImageDataset
+            >>> data = ImageDataset.from_arrays(np.zeros((2, 8, 8, 3), np.uint8), [0, 1])
+            >>> print(data.check())
+            2 images checked, none is damaged.
+        """
+        return self._report(in_threads(self._store.damage, self._indices.tolist(), workers))
+
+    def scan(self, memory: ScanMemory, *, decoded: bool = True) -> DamageReport:
+        """Find the digest of every image and whether it is damaged, with one read of its file.
+
+        A file that did not change since a memory was given its scan is not even read. Use
+        `check` to look at every file whatever is remembered of it.
+
+        Args:
+            memory: Where scans are kept, such as a feature store's.
+            decoded: Whether to find damage; else only files that cannot be read are reported.
+
+        Returns:
+            The report; it is true when no image is found to be damaged.
+        """
+        return self._report(self._store.scan(self._indices, memory, decoded=decoded))
+
+    def _report(self, reasons: Sequence[str | None]) -> DamageReport:
+        damaged = tuple(
+            DamagedImage(index, self.names[index], reason)
+            for index, reason in enumerate(reasons)
+            if reason is not None
+        )
+        return DamageReport(len(self), damaged, self.ignored)

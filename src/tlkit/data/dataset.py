@@ -8,12 +8,12 @@ from os import PathLike
 from numpy.typing import ArrayLike
 
 from tlkit._printing import Printed, one_line
-from tlkit._threads import in_threads
 from tlkit.data._positions import as_positions
 from tlkit.data._splits import split_indices
 from tlkit.data._stored_images import StoredImages
-from tlkit.data.damage import DamagedImage, DamageReport
-from tlkit.data.scans import ScanMemory
+from tlkit.data.class_names import numbered_as
+from tlkit.data.damage import DamageReport
+from tlkit.data.labels import check_class_names
 from tlkit.data.sources._arrays import Labels, read_arrays
 from tlkit.data.sources._dataframes import Table, read_table
 from tlkit.data.sources._folders import read_folders
@@ -141,6 +141,28 @@ class ImageDataset(StoredImages, Printed):
             ignored=self.ignored,
         )
 
+    def with_classes(self, class_names: Sequence[str]) -> ImageDataset:
+        """Return the same images with their classes in another order, or among more classes.
+
+        Args:
+            class_names: The classes in order; every class that has an image is among them.
+
+        Returns:
+            A dataset that shares images and digests with this one; labels keep their names.
+
+        Raises:
+            DataError: An image is of another class, or these cannot be class names.
+
+        Example:
+            >>> import numpy as np
+            >>> data = ImageDataset.from_arrays(np.zeros((2, 8, 8, 3), np.uint8), ["10", "9"])
+            >>> data.with_classes(["9", "10"]).labels
+            array([1, 0])
+        """
+        names = check_class_names(list(class_names))
+        labels = numbered_as(names, self, words=("the list", "the dataset"))
+        return ImageDataset(self._store, labels, names, indices=self._indices, ignored=self.ignored)
+
     def split(
         self, validation: float = 0.2, seed: int = 0, stratify: bool = True
     ) -> tuple[ImageDataset, ImageDataset]:
@@ -167,46 +189,6 @@ class ImageDataset(StoredImages, Printed):
             self._labels, self.class_names, validation=validation, seed=seed, stratify=stratify
         )
         return self.subset(train), self.subset(held_out)
-
-    def check(self, *, workers: int | None = None) -> DamageReport:
-        """Decode every image completely and report those that are damaged.
-
-        Args:
-            workers: Number of threads; None for one per core.
-
-        Returns:
-            The report; it is true when every image is whole.
-
-        Example:
-            >>> import numpy as np
-            >>> data = ImageDataset.from_arrays(np.zeros((2, 8, 8, 3), np.uint8), [0, 1])
-            >>> print(data.check())
-            2 images checked, none is damaged.
-        """
-        return self._report(in_threads(self._store.damage, self._indices.tolist(), workers))
-
-    def scan(self, memory: ScanMemory, *, decoded: bool = True) -> DamageReport:
-        """Find the digest of every image and whether it is damaged, with one read of its file.
-
-        A file that did not change since a memory was given its scan is not even read. Use
-        `check` to look at every file whatever is remembered of it.
-
-        Args:
-            memory: Where scans are kept, such as a feature store's.
-            decoded: Whether to find damage; else only files that cannot be read are reported.
-
-        Returns:
-            The report; it is true when no image is found to be damaged.
-        """
-        return self._report(self._store.scan(self._indices, memory, decoded=decoded))
-
-    def _report(self, reasons: Sequence[str | None]) -> DamageReport:
-        damaged = tuple(
-            DamagedImage(index, self.names[index], reason)
-            for index, reason in enumerate(reasons)
-            if reason is not None
-        )
-        return DamageReport(len(self), damaged, self.ignored)
 
     def without_damaged(self, report: DamageReport) -> ImageDataset:
         """Return the images that a report found whole.

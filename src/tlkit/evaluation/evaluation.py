@@ -13,6 +13,8 @@ from numpy.typing import ArrayLike
 from tlkit._keras.types import ModelOrResult
 from tlkit._printing import Printed
 from tlkit.data.augmentation.transforms import AugmentationLike
+from tlkit.data.class_names import known_names, numbered_as, shared_classes
+from tlkit.errors import EvaluationError
 from tlkit.evaluation import _single_images as images
 from tlkit.evaluation._checked_input import checked_labels
 from tlkit.evaluation._scored_predictions import ScoredPredictions
@@ -83,18 +85,26 @@ class Evaluation(ScoredPredictions, Printed):
         """
         return images.most_uncertain(self, n, by)
 
-    def baseline(self, training_labels: ArrayLike | None = None) -> Evaluation:
+    def baseline(self, training_labels: ArrayLike | LabelledImages | None = None) -> Evaluation:
         """Return what always answering the most frequent class would score on these images.
 
         Args:
-            training_labels: Class numbers to count; None counts the labels of these images.
+            training_labels: What to count: the data set of the training, whose classes are matched
+                by name; or class numbers as this evaluation counts them. None counts the labels of
+                these images.
 
         Returns:
             An evaluation with probability 1 for that class; of equals, the first.
+
+        Raises:
+            EvaluationError: A label is no class of this evaluation.
         """
         classes, labels = len(self.class_names), self.y_true
-        if training_labels is not None:
-            labels = checked_labels(training_labels, np.size(training_labels), classes)
+        given: Any = training_labels
+        if hasattr(given, "class_names"):
+            labels = numbered_as(self.class_names, given, error=EvaluationError)
+        elif given is not None:
+            labels = checked_labels(given, np.size(given), classes)
         answer = np.zeros(classes)
         answer[np.bincount(labels, minlength=classes).argmax()] = 1
         rows = np.tile(answer, (len(self), 1))
@@ -144,6 +154,12 @@ def evaluate(
             "8 views": tlkit.evaluate(model, data, augmentation=tlkit.Augmentation(rotation=10)),
         })
 
+    Classes are matched by name where the model's are known, as those of a training result are: the
+    dataset may have them in another order, or only some of them. The evaluation numbers them as the
+    dataset does, without those that the model does not know and no image is of; behind these come
+    classes that the model alone knows. A bare ``keras.Model`` knows no names: its columns are taken
+    to be the dataset's classes in their order.
+
     Args:
         model_or_result: A ``keras.Model`` that takes RGB images of values 0..255, shape
             (n, height, width, 3), and gives probabilities (n, classes); or anything with such a
@@ -160,15 +176,19 @@ def evaluate(
 
     Raises:
         EvaluationError: If there is no model, the size is unknown, the dataset is empty, what
-            comes out are not probabilities of the dataset's classes, or ``views`` does not fit.
+            comes out are not probabilities of the dataset's classes, an image is of a class that
+            the model does not know, or ``views`` does not fit.
         DataError: If the augmentation is none.
     """
+    names = known_names(model_or_result)
+    shared = shared_classes(names, dataset.class_names, dataset.labels, error=EvaluationError)
+    probabilities = predicted_probabilities(
+        model_or_result, dataset, batch_size, image_size, views_of(augmentation, views, seed)
+    )
     return Evaluation.from_predictions(
-        dataset.labels,
-        predicted_probabilities(
-            model_or_result, dataset, batch_size, image_size, views_of(augmentation, views, seed)
-        ),
-        dataset.class_names,
+        shared.numbers[dataset.labels],
+        probabilities[:, shared.columns],
+        shared.names,
         image_names=dataset.names,
         image_digests=getattr(dataset, "image_digests", None),
     )

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tlkit._keras.types import Model, ModelOrResult
+from tlkit.data.class_names import known_names
 from tlkit.data.decoding.decode import Size
 from tlkit.errors import EvaluationError
 from tlkit.evaluation.test_time_augmentation import Views
@@ -56,7 +57,8 @@ def predicted_probabilities(
 
     Raises:
         EvaluationError: If there is no model, the size is unknown, the dataset is empty, or the
-            model does not give one number per class.
+            model does not give one number per class that it or, where it knows none, the dataset
+            names.
     """
     model = model_of(model_or_result)
     size = size_of(model) if image_size is None else image_size
@@ -65,9 +67,13 @@ def predicted_probabilities(
     if not len(dataset):
         raise EvaluationError("the dataset holds no image; give at least one to evaluate.")
     seen = views or Views()
+    names = known_names(model_or_result)
+    classes = len(dataset.class_names if names is None else names)
     starts = range(0, len(dataset), batch_size)
     ranges = (np.arange(start, min(start + batch_size, len(dataset))) for start in starts)
-    return np.concatenate([_batch(model, dataset, indices, size, seen) for indices in ranges])
+    return np.concatenate(
+        [_batch(model, dataset, indices, size, seen, classes) for indices in ranges]
+    )
 
 
 def _batch(
@@ -76,20 +82,23 @@ def _batch(
     indices: NDArray[np.int64],
     size: int | tuple[int, int],
     views: Views,
+    classes: int,
 ) -> NDArray[Any]:
     images = dataset.load(indices, size)
-    outputs = [_output(model, seen, dataset) for seen in views.of(images, indices)]
+    outputs = [_output(model, seen, classes) for seen in views.of(images, indices)]
     return outputs[0] if len(outputs) == 1 else np.asarray(np.mean(outputs, axis=0))
 
 
-def _output(model: Model, images: NDArray[np.number], dataset: LabelledImages) -> NDArray[Any]:
+def _output(model: Model, images: NDArray[np.number], classes: int) -> NDArray[Any]:
     output = np.asarray(model.predict_on_batch(images))
-    expected = (len(images), len(dataset.class_names))
+    expected = (len(images), classes)
     if output.shape == expected:
         return output
     raise EvaluationError(
         f"the model gave an output of shape {output.shape} for {len(images)} images; expected "
-        f"{expected}, one probability for each of the dataset's classes."
+        f"{expected}, one probability for each of the {classes} classes. A keras.Model knows no "
+        "class names, so its columns must be the dataset's classes in their order; give what fit() "
+        "returned, which knows them, to have them matched by name."
     )
 
 

@@ -123,6 +123,15 @@ class Compared:
     picture: Picture
     left_out: int
 
+    @property
+    def verdict(self) -> str:
+        """Which is the best, and which others may be as good."""
+        best, *equals = self.comparison.best_group
+        if equals:
+            return f"Best: {best}. No difference to it can be claimed for: {', '.join(equals)}."
+        others = "the other" if len(self.comparison.ranking) == 2 else "each of the others"
+        return f"Best: {best}, with a claimed difference to {others}."
+
 
 def detail_of(name: str, found: Evaluation, benchmark: float | None) -> Detail:
     """Look at an evaluation closely.
@@ -153,8 +162,9 @@ def compared(evaluations: Mapping[str, Evaluation]) -> Compared | None:
     if len(kept) < 2:
         return None
     comparison = compare(kept)
-    best = ", ".join(comparison.best_group)
-    alt = f"Scores with intervals, best first; no claimed difference to the best: {best}"
+    best, *equals = comparison.best_group
+    alike = f"no claimed difference to it: {', '.join(equals)}" if equals else "it has no equal"
+    alt = f"Scores with intervals, best first: {best}; {alike}"
     picture = drawn(plot_comparison(comparison, evaluations, _narrow(len(kept))), alt)
     return Compared(comparison, picture, len(ranked) - len(kept))
 

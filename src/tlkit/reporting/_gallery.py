@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tlkit._keras.types import Model, ModelOrResult
+from tlkit.data.class_names import is_numbering, numbered_as
 from tlkit.data.dataset import ImageDataset
 from tlkit.errors import EvaluationError
 from tlkit.evaluation.arrays import Ints
@@ -64,13 +65,16 @@ class Gallery:
     why_not: str = ""
 
 
-def gallery(found: Evaluation, dataset: ImageDataset, model: ModelLike | None) -> Gallery:
+def gallery(
+    found: Evaluation, dataset: ImageDataset, model: Model | None, columns: Ints | None = None
+) -> Gallery:
     """Return the surest mistakes, with where the model looked if there is a model to ask.
 
     Args:
         found: The evaluation.
         dataset: The images it is of, in the same order.
-        model: What was evaluated, a file of it, or None for pictures without heat.
+        model: The keras.Model that was evaluated, or None for pictures without heat.
+        columns: Its column of each class of the evaluation; None where they are the same.
     """
     places = surest_mistakes(found)
     if not len(places):
@@ -79,17 +83,21 @@ def gallery(found: Evaluation, dataset: ImageDataset, model: ModelLike | None) -
         images = dataset.load(places, 160)
         why_not = "Without Grad-CAM: the report was given no model. Pass model=... or a run_dir."
         return Gallery(_mistakes(found, places, images), why_not=why_not)
-    return _with_heat(found, dataset, loaded(model), places)
+    columns = np.arange(len(found.class_names)) if columns is None else columns
+    return _with_heat(found, dataset, model, places, columns)
 
 
-def _with_heat(found: Evaluation, dataset: ImageDataset, network: Model, places: Ints) -> Gallery:
+def _with_heat(
+    found: Evaluation, dataset: ImageDataset, network: Model, places: Ints, columns: Ints
+) -> Gallery:
     from tlkit.evaluation.gradcam.explanation import explain
     from tlkit.evaluation.predict import size_of
 
     images = dataset.load(places, size_of(network))
     try:
         heats = [
-            explain(network, images, labels[places]) for labels in (found.predictions, found.y_true)
+            explain(network, images, columns[labels[places]])
+            for labels in (found.predictions, found.y_true)
         ]
     except EvaluationError as error:
         return Gallery(_mistakes(found, places, images), why_not=f"Without heat: {error}")
@@ -114,12 +122,44 @@ def loaded(model: ModelLike) -> Model:
 
 
 def check_same(found: Evaluation, dataset: ImageDataset) -> None:
-    """Refuse a dataset that is not what the evaluation is of."""
-    if len(found) != len(dataset) or not np.array_equal(found.y_true, dataset.labels):
+    """Refuse a dataset that is not what the evaluation is of.
+
+    Raises:
+        EvaluationError: Says what differs.
+    """
+    differs = _what_differs(found, dataset)
+    if differs == "their classes":
+        numbered_as(found.class_names, dataset, error=EvaluationError)  # says how
+    if differs:
         raise EvaluationError(
-            f"the dataset has {len(dataset)} images and the evaluation {len(found)}, or their "
-            "labels differ; expected the dataset that was evaluated, in the same order."
+            f"the dataset has {len(dataset)} images and the evaluation {len(found)}, and {differs}"
+            " differ; expected the dataset that was evaluated, in the same order."
         )
+
+
+def fits(found: Evaluation, dataset: ImageDataset) -> bool:
+    """Return whether a dataset is what the evaluation is of."""
+    return _what_differs(found, dataset) == ""
+
+
+def _what_differs(found: Evaluation, dataset: ImageDataset) -> str:
+    if len(found) != len(dataset):
+        return "their numbers"
+    named = _is_known(found.class_names, dataset)
+    if not named and not is_numbering(found.class_names):
+        return "their classes"
+    labels = numbered_as(found.class_names, dataset) if named else dataset.labels
+    if not np.array_equal(found.y_true, labels):
+        return "their labels"
+    known = found.image_digests
+    if known is not None and not np.array_equal(known, dataset.image_digests):
+        return "the images' contents"
+    return ""
+
+
+def _is_known(names: tuple[str, ...], dataset: ImageDataset) -> bool:
+    """Return whether the dataset's images are of classes of these names."""
+    return {name for name, count in dataset.class_counts.items() if count} <= set(names)
 
 
 def _mistakes(found: Evaluation, places: Ints, *images: NDArray[np.uint8]) -> tuple[Mistake, ...]:

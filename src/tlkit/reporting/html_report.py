@@ -9,15 +9,16 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from tlkit._keras.types import Model
 from tlkit.data.damage import DamageReport
 from tlkit.data.dataset import ImageDataset
 from tlkit.errors import EvaluationError
-from tlkit.evaluation.evaluation import Evaluation, evaluate
+from tlkit.evaluation.evaluation import Evaluation
 from tlkit.reporting import _training as training
+from tlkit.reporting._belonging import Choice, evaluated
 from tlkit.reporting._curves import curves_of
 from tlkit.reporting._evaluated import compared, detail_of
-from tlkit.reporting._gallery import ModelLike, check_same, gallery, loaded
+from tlkit.reporting._gallery import ModelLike, gallery
+from tlkit.reporting._named_models import given_model
 from tlkit.reporting._page import render, write
 from tlkit.reporting._runs import Run, RunLike, read_runs
 from tlkit.reporting.gains import Gain, check_gains, gain_rows
@@ -52,8 +53,10 @@ def report(
         dataset: The images of the evaluation looked at closely, in order; with it the page shows
             mistakes, with a model also Grad-CAM.
         model: What ``detail`` evaluates: a keras.Model or its file. None takes that of a single
-            run.
-        detail: Name of the evaluation to look at closely; None takes the best weighted F1.
+            run, or of several that of the run called like ``detail``.
+        detail: Name of the evaluation to look at closely; None takes the best weighted F1 of those
+            that are of the model. The model is asked about some images: what it gives must be what
+            was stored. Without ``dataset`` that cannot be checked, and the page says so.
         title: Heading of the page.
         benchmark: A score, 0..1; the page names the classes whose F1 is below it.
         gains: Steps whose worth is shown, each a `tlkit.reporting.Gain` of two evaluations.
@@ -80,16 +83,20 @@ def report(
     """
     _check(benchmark, remarks)
     runs = read_runs(run)
-    network = None if dataset is None else _network(model, runs)
-    named = _named(evaluations, runs, dataset, network)
+    asked = None if model is None or dataset is None else given_model(model)
+    # All of it before anything is drawn, which takes its time.
+    named, choice = evaluated(evaluations, detail, runs, asked, dataset)
+    check_gains(gains, named)
     contents = {
         "title": title or f"Training of {runs[0].name}",
-        "remarks": list(remarks),
+        "remarks": [*remarks, *choice.remarks],
         "written": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "version": version("tlkit"),
         "benchmark": benchmark,
         "check": check,
-        **_evaluated(named, detail, gains, benchmark, dataset, network),
+        "gains": gain_rows(gains, named),
+        "compared": compared(named),
+        **_looked_at(named, choice, benchmark, dataset),
         **_training(runs),
     }
     return write(Path(file), render(contents))
@@ -102,62 +109,17 @@ def _check(benchmark: float | None, remarks: Sequence[str]) -> None:
         raise EvaluationError(f"remarks={remarks!r}: expected a list of sentences, such as [...].")
 
 
-def _evaluated(
+def _looked_at(
     named: Mapping[str, Evaluation],
-    detail: str | None,
-    gains: Sequence[Gain],
+    choice: Choice,
     benchmark: float | None,
     dataset: ImageDataset | None,
-    model: Model | None,
 ) -> dict[str, Any]:
-    chosen = _chosen(named, detail)
-    # Before anything is drawn, which takes its time.
-    check_gains(gains, named)
-    found = None if chosen is None else named[chosen]
-    if found is not None and dataset is not None:
-        check_same(found, dataset)
-    return {
-        "gains": gain_rows(gains, named),
-        "compared": compared(named),
-        "detail": None if chosen is None else detail_of(chosen, named[chosen], benchmark),
-        "gallery": None if found is None or dataset is None else gallery(found, dataset, model),
-    }
-
-
-def _model(runs: Sequence[Run]) -> Any:
-    """Return the model of a single run; of several nobody could say which one is meant."""
-    models = [part.model for run in runs for part in run.parts if part.model is not None]
-    return models[-1] if len(runs) == 1 and models else None
-
-
-def _network(model: ModelLike | None, runs: Sequence[Run]) -> Model | None:
-    given = _model(runs) if model is None else model
-    return None if given is None else loaded(given)
-
-
-def _named(
-    evaluations: Evaluation | Mapping[str, Evaluation] | None,
-    runs: Sequence[Run],
-    dataset: ImageDataset | None,
-    model: Model | None,
-) -> dict[str, Evaluation]:
-    if isinstance(evaluations, Mapping):
-        return {str(name): found for name, found in evaluations.items()}
-    if evaluations is not None:
-        return {runs[0].name: evaluations}
-    if dataset is None or model is None:
-        return {}
-    return {runs[0].name: evaluate(model, dataset)}
-
-
-def _chosen(named: Mapping[str, Evaluation], detail: str | None) -> str | None:
-    if detail is not None and detail not in named:
-        raise EvaluationError(
-            f"detail={detail!r} is no evaluation; expected one of "
-            f"{', '.join(map(repr, named)) or 'none: give evaluations=...'}."
-        )
-    best = max(named, key=lambda name: named[name].weighted_f1, default=None)
-    return best if detail is None else detail
+    if choice.name is None:
+        return {"detail": None, "gallery": None}
+    found, model = named[choice.name], None if choice.model is None else choice.model.model
+    pictures = None if dataset is None else gallery(found, dataset, model, choice.columns)
+    return {"detail": detail_of(choice.name, found, benchmark), "gallery": pictures}
 
 
 def _training(runs: Sequence[Run]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from tlkit.data.class_names import shared_classes
 from tlkit.data.dataset import ImageDataset
 from tlkit.errors import DataError, TrainingError
 from tlkit.features.store.store import FeatureStore
@@ -62,31 +63,40 @@ def check_weights(stages: Sequence[Stage], train: ImageDataset) -> None:
         class_weights(stage.class_weight, train, stage.name)
 
 
-def check_data(train: ImageDataset, validation: ImageDataset | None) -> None:
+def check_data(train: ImageDataset) -> None:
     """Raise where labels cannot be trained on.
 
     Raises:
-        DataError: One class, or validation images that do not fit the training images.
+        DataError: All images are of one class.
     """
-    present = {name for name, count in train.class_counts.items() if count}
+    present = [name for name, count in train.class_counts.items() if count]
     if len(present) < 2:
         raise DataError(
             f"The training images are all of one class, {', '.join(present) or 'none'}; expected "
             "at least two classes."
         )
+
+
+def in_training_order(train: ImageDataset, validation: ImageDataset | None) -> ImageDataset | None:
+    """Return validation images with classes as the training images number them, by name.
+
+    Raises:
+        DataError: A validation image is of a class that no training image is of.
+    """
     if validation is None:
-        return
+        return None
     if validation.class_names != train.class_names:
-        raise DataError(
-            f"The validation images have the classes {validation.class_names}, the training images "
-            f"{train.class_names}. Split one data set with dataset.split()."
-        )
+        words = ("the training images", "the validation images")
+        shared_classes(train.class_names, validation.class_names, validation.labels, words=words)
+        validation = validation.with_classes(train.class_names)
+    present = {name for name, count in train.class_counts.items() if count}
     unseen = {name for name, count in validation.class_counts.items() if count} - present
     if unseen:
         raise DataError(
             f"Validation images are of classes without a training image: {sorted(unseen)}. "
             "Split one data set with dataset.split()."
         )
+    return validation
 
 
 def check_images(store: FeatureStore, *sets: ImageDataset | None) -> None:

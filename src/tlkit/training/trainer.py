@@ -13,17 +13,17 @@ from tlkit.backbones.build import Backbone, ImageSize
 from tlkit.backbones.spec import BackboneSpec
 from tlkit.data.dataset import ImageDataset
 from tlkit.features.settings import FrozenSettings
-from tlkit.features.store.store import FeatureStore, open_store
+from tlkit.features.store.store import open_store
 from tlkit.freezing.head import Head
 from tlkit.learning_rate.curve import LRCurve
 from tlkit.learning_rate.finder import ExponentialLRFinder
 from tlkit.training import _checks
+from tlkit.training._starting import start_of
 from tlkit.training.arguments import ReplacedArguments
 from tlkit.training.loop._stages import run_stages
-from tlkit.training.loop.session import Session, new_session
+from tlkit.training.loop.session import new_session
 from tlkit.training.loop.stage_run import StageRun
 from tlkit.training.result import TrainingResult
-from tlkit.training.run_dir.engines_used import EngineNotes
 from tlkit.training.run_dir.run_settings import held_run, trainer_arguments
 from tlkit.training.stage import Stage
 
@@ -41,7 +41,8 @@ class StagedTrainer(Printed):
         weights: Of the backbone, as for `build_backbone`.
         preprocessing: As for `build_backbone`.
         start_from: A ``.weights.h5`` or ``.keras`` file of an earlier run of the same backbone
-            and head, whose weights the first stage starts from.
+            and head, whose weights the first stage starts from. Classes are matched by name if
+            the file lies in its run directory; else columns are taken to be classes in order.
         engine: What runs the frozen part: ``"auto"``, or a name of `tlkit.list_engines`.
         cache: True keeps features in the user's cache folder, a path keeps them there, False
             keeps them for this training only.
@@ -176,7 +177,8 @@ class StagedTrainer(Printed):
 
         Args:
             train: Training images.
-            validation: Validation images of the same classes, or None.
+            validation: Validation images of the same classes or some of them, matched by name, or
+                None.
             resume: Go on with the run in ``run_dir`` from the last finished epoch.
             verbose: 0 shows nothing, 1 a progress bar and a line for each stage.
             executor: As for `tlkit.extract`, for what is computed once per image; augmented views
@@ -186,21 +188,28 @@ class StagedTrainer(Printed):
             The trained model and what each stage did.
 
         Raises:
-            TrainingError: ``resume`` without a ``run_dir``; class weights that fit no class.
+            TrainingError: ``resume`` without a ``run_dir``; class weights that fit no class;
+                ``start_from`` a run of other classes.
             DataError: Sets that do not fit together; a damaged image is named before training.
             RunDirectoryError: The run directory cannot be written or holds another run.
             LossNotFiniteError: The loss became NaN; what was reached before is in ``run_dir``.
             FrozenChangedError: Something changed that was to stay frozen.
         """
         _checks.check_resume(self.run_dir, resume=resume)
-        _checks.check_data(train, validation)
+        _checks.check_data(train)
+        validation = _checks.in_training_order(train, validation)
         _checks.check_weights(self.stages, train)
+        start = start_of(self.start_from, train.class_names)
         with open_store(self.settings.cache) as store:
             _checks.check_images(store, train, validation)
             settings = (self.settings, self.head, self.stages, self.start_from)
             with held_run(self.run_dir, *settings, train, validation, resume=resume) as run:
-                engines = run.engines() if run else None
-                session = self._session(store, (train, validation), verbose, executor, engines)
+                session = new_session(
+                    *(self.settings, self.head, start, store, (train, validation)),
+                    reporter_for(verbose),
+                    executor=executor,
+                    engines=run.engines() if run else None,
+                )
                 result = run_stages(session, self.stages, run)
                 if run is not None:
                     run.save_model(result.model)
@@ -219,10 +228,12 @@ class StagedTrainer(Printed):
         Returns:
             The curve; ``curve.suggestion`` is the chosen rate.
         """
-        _checks.check_data(train, None)
+        _checks.check_data(train)
+        start = start_of(self.start_from, train.class_names)
         with open_store(self.settings.cache) as store:
             _checks.check_images(store, train)
-            session = self._session(store, (train, None), verbose)
+            begun = (self.settings, self.head, start, store, (train, None))
+            session = new_session(*begun, reporter_for(verbose))
             return StageRun(session, self.stages[0]).search(finder)
 
     def __repr__(self) -> str:
@@ -237,14 +248,3 @@ class StagedTrainer(Printed):
         given = self.backbone
         name = {"backbone": repr(given.name)} if isinstance(given, BackboneSpec) else {}
         return code_of(self, defaults={"head": Head()}, written=name)
-
-    def _session(
-        self,
-        store: FeatureStore,
-        data: tuple[ImageDataset, ImageDataset | None],
-        verbose: int,
-        executor: Executor | None = None,
-        engines: EngineNotes | None = None,
-    ) -> Session:
-        begun = (self.settings, self.head, self.start_from, store, data)
-        return new_session(*begun, reporter_for(verbose), executor=executor, engines=engines)

@@ -9,6 +9,7 @@ import numpy as np
 
 from tlkit.errors import EvaluationError
 from tlkit.evaluation.arrays import Floats
+from tlkit.evaluation.comparing._same_images import same_images
 from tlkit.evaluation.comparing._swaps import swapped_means, swapped_scores
 from tlkit.evaluation.comparing.comparison import Comparison, PairResult
 from tlkit.evaluation.comparing.significance import average_ranks, holm, mcnemar_exact, two_sided
@@ -48,6 +49,7 @@ def compare(
 
     Args:
         evaluations: Two or more, by name; those of a sequence are called "model 1", "model 2", ...
+            Their classes may stand in different orders; they are matched by name.
         metric: "weighted_f1", "macro_f1", "accuracy", "balanced_accuracy", "cohen_kappa",
             "log_loss", "brier_score" (of these two the lower is better), or "top_5" and the like.
         level: Level of the intervals; 1 - level is the error allowed over all pairs together.
@@ -61,8 +63,8 @@ def compare(
 
     Raises:
         EvaluationError: If there are fewer than two, they are not about the same images (their
-            labels, names or digests differ), the metric is not known or undefined, or there are
-            too few resamples to claim anything about so many pairs.
+            labels, names or digests differ) or the same classes, the metric is not known or
+            undefined, or there are too few resamples to claim anything about so many pairs.
 
     Example:
         >>> from tlkit import Evaluation, compare
@@ -72,8 +74,7 @@ def compare(
         >>> compare({"good": good, "poor": poor}).ranking
         ('good', 'poor')
     """
-    named = _named(evaluations)
-    _check_same_images(named)
+    named = same_images(evaluations)
     pairs = len(named) * (len(named) - 1) // 2
     _check_precision(pairs, level, resamples)
     first = next(iter(named.values()))
@@ -145,44 +146,6 @@ def _tests(
     p_values = [two_sided(gap, row) for gap, row in zip(gaps, chance, strict=True)]
     mcnemar = [mcnemar_exact(_right(named[a]), _right(named[b])) for a, b in couples]
     return zip(p_values, holm(p_values), mcnemar, holm(mcnemar), strict=True)
-
-
-def _named(evaluations: Mapping[str, Evaluation] | Sequence[Evaluation]) -> dict[str, Evaluation]:
-    if isinstance(evaluations, Mapping):
-        named = dict(evaluations)
-    else:
-        named = {f"model {number}": found for number, found in enumerate(evaluations, 1)}
-    if len(named) < 2:
-        raise EvaluationError(f"got {len(named)} evaluations; expected two or more to compare.")
-    return named
-
-
-def _check_same_images(named: Mapping[str, Evaluation]) -> None:
-    (first_name, first), *others = named.items()
-    for name, other in others:
-        different = _what_differs(first, other)
-        if different:
-            raise EvaluationError(
-                f"{first_name!r} and {name!r} have different {different}; models can only be "
-                "compared on the same images in the same order. Evaluate both on one dataset."
-            )
-
-
-def _what_differs(first: Evaluation, other: Evaluation) -> str | None:
-    if len(first) != len(other):
-        return f"numbers of images ({len(first)} and {len(other)})"
-    if first.class_names != other.class_names:
-        return "classes"
-    if not np.array_equal(first.y_true, other.y_true):
-        return f"y_true ({int((first.y_true != other.y_true).sum())} labels differ)"
-    named = None not in (first.image_names, other.image_names)
-    if named and first.image_names != other.image_names:
-        return "image names"
-    if first.image_digests is None or other.image_digests is None:
-        return None
-    if np.array_equal(first.image_digests, other.image_digests):
-        return None
-    return "image contents (the digests of the images differ)"
 
 
 def _check_defined(drawn: Mapping[str, Floats], metric: str) -> None:

@@ -22,7 +22,7 @@ def plot_comparison(
 ) -> Axes:
     """Draw scores with their intervals, best on top; full marks are the best and its equals.
 
-    A model has a full mark if it cannot be told from the best by ``comparison``, which looks at
+    The best has a full mark, and all to which ``comparison`` claims no difference: it looks at
     differences image by image; overlapping intervals say less.
 
     Args:

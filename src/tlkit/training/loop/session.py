@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from tlkit._progress import Reporter
-from tlkit.backbones.weights import load_file
 from tlkit.data.dataset import ImageDataset
 from tlkit.data.images import Images
 from tlkit.features.passes import Plan, extracted
@@ -17,6 +15,7 @@ from tlkit.features.trunk import Trunk
 from tlkit.freezing.head import Head
 from tlkit.freezing.phase import Phase
 from tlkit.freezing.whole_model import Parts
+from tlkit.training._starting import Start
 from tlkit.training.feeding.inputs import Change, Fresh, Prepared, Stored, ViewPixels, Views
 from tlkit.training.run_dir.engines_used import EngineNotes, Ran
 
@@ -154,7 +153,7 @@ class Session:
 def new_session(
     settings: FrozenSettings,
     head: Head,
-    start_from: Path | None,
+    start: Start | None,
     store: FeatureStore,
     data: tuple[ImageDataset, ImageDataset | None],
     reporter: Reporter,
@@ -167,7 +166,7 @@ def new_session(
     Args:
         settings: Of frozen work.
         head: Of the model.
-        start_from: A file of weights to begin with, or None.
+        start: The weights to begin with, or None for those of the backbone.
         store: Where frozen work is kept.
         data: Images for training, and for validation or None.
         reporter: Shows progress.
@@ -176,8 +175,10 @@ def new_session(
     """
     train, validation = data
     parts = settings.assembled(head, len(train.class_names))
-    if start_from is not None:
-        load_file(parts.model, start_from)
+    if start is not None:
+        start.load(parts.model)
+        if start.moved:
+            reporter.line("start_from: the head's columns are put in this order of classes")
     height, width = parts.model.input_shape[1:3]
     return Session(
         parts=parts,
