@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from itertools import islice
 from typing import Any, Protocol
@@ -17,15 +18,27 @@ from numpy.typing import NDArray
 
 from tlkit.data.batches import batch_slices
 from tlkit.data.decoding.decode import decode_settings
+from tlkit.errors import EngineError, FeatureError
 from tlkit.features._determinism import check_steady
-from tlkit.features.engines.choice import choose_engine, measured_ms
+from tlkit.features._sample import Sample
+from tlkit.features.engines._decision import identity
+from tlkit.features.engines.checked import (
+    CheckedEngine,
+    EngineFault,
+    NotFiniteFault,
+    first_not_finite,
+)
+from tlkit.features.engines.choice import choose_engine, forget_choice, measured_ms
 from tlkit.features.engines.comparison import Choice
 from tlkit.features.engines.engine import Engine
+from tlkit.features.engines.keras_engine import KerasEngine
+from tlkit.features.engines.registry import installed_engines
 from tlkit.features.fingerprint import trunk_fingerprint
 from tlkit.features.store.store import FeatureStore
 from tlkit.features.store.table import FeatureTable
 
 EXTRACT_BATCH = 32
+_log = logging.getLogger("tlkit")
 
 
 class Pixels(Protocol):
@@ -118,7 +131,51 @@ class Trunk:
             before=before,
         )
         self.store.note_use(self.fingerprint)
-        return choice
+        return replace(choice, engine=CheckedEngine(choice.engine, self.model))
+
+    def instead(self, choice: Choice, fault: EngineFault, asked: str) -> Choice:
+        """Return Keras, in the place of an engine that went wrong while it ran.
+
+        What was decided for this trunk is forgotten, and so is what the engine gave to this object.
+
+        Raises:
+            EngineError: The engine was asked for by name, or is Keras itself.
+        """
+        gone = choice.engine.name
+        self.table(gone).take_back()
+        forget_choice(self.store.trunk_stem(self.fingerprint))
+        self._choices.clear()
+        if asked != "auto" or gone == KerasEngine.name:
+            raise EngineError(f"{_sentence(fault)} {_way_out(gone)}") from fault
+        _log.warning("%s; Keras goes on", fault)
+        keras_engine = CheckedEngine(KerasEngine(self.model), self.model)
+        why = f"keras; {fault}"
+        self._choices[asked] = Choice(keras_engine, why, ms=choice.ms)
+        return self._choices[asked]
+
+    def runner(self, choice: Choice, asked: str) -> Callable[[NDArray[Any]], NDArray[Any]]:
+        """Return what runs images whose features are not kept; Keras goes on where it can.
+
+        It raises an EngineError where what was used before cannot be trusted any more.
+        """
+        running = [choice]
+
+        def run(images: NDArray[Any]) -> NDArray[Any]:
+            engine = running[0].engine
+            assert isinstance(engine, CheckedEngine)
+            try:
+                return engine.run_unstored(images)
+            except EngineFault as fault:
+                running[0] = self.instead(running[0], fault, asked)
+                if fault.differs:
+                    raise EngineError(
+                        f"{_sentence(fault)} What was trained since the last comparison cannot be "
+                        "trusted: begin this training anew, with engine='keras' or once "
+                        f"{engine.name!r} is repaired."
+                    ) from fault
+                return running[0].engine.run(images)
+
+        return run
 
     def add(
         self,
@@ -152,12 +209,43 @@ class Trunk:
     ) -> Iterator[NDArray[Any]]:
         """Run images in batches of one size: then a row depends on no other image of its batch."""
         slices = list(batch_slices(len(chosen), EXTRACT_BATCH))
+        sample = Sample(len(chosen), chosen)
         for part, batch in zip(slices, _ahead(pixels, [chosen[x] for x in slices]), strict=True):
             full = np.pad(batch, [(0, EXTRACT_BATCH - len(batch)), *[(0, 0)] * (batch.ndim - 1)])
-            with self._running:
-                output = engine.run(full)
-            yield output[: len(batch)].astype(self.dtype, copy=False)
+            output = self._run(engine, full, partial(_name, pixels, chosen[part]))[: len(batch)]
+            sample.take(part, batch, output)
+            yield self._stored(output, engine.name, partial(_name, pixels, chosen[part]))
             show(part.stop)
+        if isinstance(engine, CheckedEngine):
+            sample.compare(engine)
+
+    def _run(
+        self, engine: Engine, images: NDArray[Any], name: Callable[[int], str]
+    ) -> NDArray[Any]:
+        try:
+            with self._running:
+                return engine.run(images)
+        except NotFiniteFault as fault:
+            raise NotFiniteFault(
+                f"the engine {engine.name!r} gave numbers that are not finite for "
+                f"{name(fault.row)}",
+                fault.row,
+            ) from fault
+
+    def _stored(
+        self, output: NDArray[Any], engine: str, name: Callable[[int], str]
+    ) -> NDArray[Any]:
+        """Return rows as they are stored, where they can be."""
+        with np.errstate(over="ignore"):
+            rows = output.astype(self.dtype, copy=False)
+        if not np.isfinite(rows).all():
+            row = first_not_finite(rows)
+            raise FeatureError(
+                f"feature_dtype={self.dtype!r} cannot hold what the engine {engine!r} gives for "
+                f"{name(row)}: {np.abs(output[row]).max():.3g}, and the largest number of that "
+                f"type is {np.finfo(self.dtype).max:.3g}. Use feature_dtype='float32'."
+            )
+        return rows
 
     def table(self, engine: str) -> FeatureTable:
         """Return the features that an engine has given, by the name of the engine."""
@@ -168,6 +256,7 @@ class Trunk:
                 "engine": engine,
                 "batch": EXTRACT_BATCH,
                 "dtype": self.dtype,
+                **_versions(engine),
             }
             key = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:40]
             about = {
@@ -181,6 +270,32 @@ class Trunk:
             }
             self._tables[engine] = self.store.table(key, about)
         return self._tables[engine]
+
+
+def _versions(engine: str) -> dict[str, dict[str, str]]:
+    """Return what the key of a table says of an engine besides its name; nothing of Keras."""
+    found = [spec for spec in installed_engines().specs if spec.name == engine]
+    versions = identity(found[0]) if len(found) == 1 else {}
+    return {"versions": versions} if versions else {}
+
+
+def _name(pixels: Pixels, chosen: NDArray[np.intp], row: int) -> str:
+    """Return what to call an image of a batch; one that fills it up is 0 everywhere."""
+    if row >= len(chosen):
+        return "an image that is black all over"
+    named = getattr(pixels, "name_of", None)
+    return str(named(int(chosen[row]))) if named else f"image {chosen[row]}"
+
+
+def _sentence(fault: EngineFault) -> str:
+    text = str(fault)
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def _way_out(engine: str) -> str:
+    if engine == KerasEngine.name:
+        return "Look at that image and at the weights and the preprocessing of the frozen part."
+    return f"Nothing of it was kept. Use engine='keras' or repair {engine!r}."
 
 
 def _holds(choice: Choice, ahead: int, before: str) -> bool:

@@ -1,0 +1,145 @@
+"""An engine whose every batch is looked at, and some of whose rows are compared with Keras later.
+
+The comparison before the first image shows what an engine gives then. One that goes wrong later is
+found here, before what it gave is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tlkit._keras.types import Model
+from tlkit.errors import EngineError
+from tlkit.features.engines.comparison import PARITY
+from tlkit.features.engines.engine import Engine, backend
+from tlkit.features.engines.keras_engine import KerasEngine
+
+# The largest output of two rows is smaller than that of a batch, by which PARITY is meant.
+LATER_PARITY = 4 * PARITY
+
+
+class EngineFault(EngineError):
+    """An engine went wrong while it ran, after it had agreed with Keras.
+
+    Attributes:
+        differs: Whether it gave other numbers than Keras, perhaps for some time.
+    """
+
+    differs = False
+
+
+class DiffersFault(EngineFault):
+    """An engine came to give other numbers than Keras."""
+
+    differs = True
+
+
+class NotFiniteFault(EngineFault):
+    """An engine gave NaN or infinity.
+
+    Args:
+        message: What is said.
+        row: Which row of the batch, from 0.
+    """
+
+    def __init__(self, message: str, row: int = 0) -> None:
+        super().__init__(message)
+        self.row = row
+
+
+class CheckedEngine:
+    """An engine that raises where it gives anything but finite float32 rows of the trunk's shape.
+
+    Args:
+        engine: What runs the trunk.
+        trunk: A built keras.Model.
+    """
+
+    def __init__(self, engine: Engine, trunk: Model) -> None:
+        self.engine, self.name = engine, engine.name
+        self._trunk = trunk
+        self._shape = tuple(trunk.output_shape[1:])
+        self._calls = 0
+
+    def run(self, images: np.ndarray) -> np.ndarray:
+        """Return the trunk's float32 output for images ``(n, h, w, 3)``, 0..255.
+
+        Raises:
+            EngineFault: The engine raises, or gives something else; the message names it.
+        """
+        try:
+            output = np.asarray(self.engine.run(images))
+        except Exception as error:
+            what = f"{type(error).__name__}: {error}".splitlines()[0]
+            raise EngineFault(f"the engine {self.name!r} failed while it ran ({what})") from error
+        self._check(output, len(images))
+        return output
+
+    def run_unstored(self, images: np.ndarray) -> np.ndarray:
+        """Run images whose features nobody looks at later: now and then, a row is compared.
+
+        That is the last of calls number 2, 4, 8 and so on.
+
+        Raises:
+            EngineFault: As `run`, or a row is not what Keras gives.
+        """
+        output = self.run(images)
+        self._calls += 1
+        if self._calls > 1 and self._calls & (self._calls - 1) == 0:
+            self.compare(images[-1:], output[-1:], float(np.abs(output).max()))
+        return output
+
+    def compare(self, images: np.ndarray, output: np.ndarray, scale: float) -> None:
+        """Compare rows that the engine gave with what Keras gives.
+
+        Args:
+            images: Some that went through the engine.
+            output: What it gave for them.
+            scale: Of outputs, for images where all of them are about 0.
+
+        Raises:
+            EngineFault: They differ.
+        """
+        if self.name == KerasEngine.name:
+            return
+        expected = _by_keras(self._trunk, images)
+        scale = max(scale, float(np.abs(expected).max()), 1e-12)
+        difference = float(np.abs(output - expected).max()) / scale
+        if not difference <= LATER_PARITY:
+            raise DiffersFault(
+                f"the engine {self.name!r} came to differ from Keras while it ran, by "
+                f"{difference:.1e} of the largest output, more than {LATER_PARITY:.0e}"
+            )
+
+    def _check(self, output: np.ndarray, count: int) -> None:
+        wanted = (count, *self._shape)
+        if output.shape != wanted or output.dtype != np.float32:
+            raise EngineFault(
+                f"the engine {self.name!r} gave {output.dtype} of shape {output.shape} while it "
+                f"ran, expected float32 of shape {wanted}"
+            )
+        if not np.isfinite(output).all():
+            row = first_not_finite(output)
+            raise NotFiniteFault(
+                f"the engine {self.name!r} gave numbers that are not finite for image {row} of a "
+                "batch",
+                row,
+            )
+
+
+def first_not_finite(output: np.ndarray) -> int:
+    """Return the first row that holds NaN or infinity."""
+    finite: Sequence[bool] = np.isfinite(output).reshape(len(output), -1).all(axis=1).tolist()
+    return finite.index(False)
+
+
+def _by_keras(trunk: Model, images: np.ndarray) -> np.ndarray:
+    """Return what Keras gives for a few images, without tracing the trunk, which takes seconds."""
+    given = images.astype("float32", copy=False)
+    if backend() == "jax":  # which compiles each operation by itself where nothing is traced
+        return KerasEngine(trunk).run(given)
+    rows: list[Any] = [trunk(given[n : n + 1], training=False) for n in range(len(given))]
+    return np.concatenate([np.asarray(row, "float32") for row in rows])
