@@ -20,6 +20,7 @@ from tlkit.errors import EngineError
 from tlkit.features.engines import onnx as onnx_module
 from tlkit.features.engines.choice import choose_engine
 from tlkit.features.engines.comparison import Choice
+from tlkit.features.engines._sealed import check_seal
 from tlkit.features.engines.engine import installed
 from tlkit.features.engines.keras_engine import BATCH, KerasEngine
 from tlkit.features.engines.openvino import OpenVinoEngine
@@ -178,6 +179,28 @@ def test_damaged_export_is_made_again(
     assert len(exports_at_once) == 1
     assert choose(trunk, name, tmp_path).engine.name == name
     assert len(exports_at_once) == 1
+
+
+def test_no_flipped_byte_of_an_onnx_file_goes_unseen(exported: tuple[str, Path]) -> None:
+    name, folder = exported
+    if name != "onnxruntime":
+        pytest.skip("the file of OpenVINO is an archive with checksums")
+    (file,) = folder.glob("*.onnx")
+    whole = file.read_bytes()
+    random = np.random.default_rng(0)
+    try:
+        for place in random.integers(0, len(whole), 200).tolist():
+            bit = 1 << int(random.integers(8))
+            file.write_bytes(whole[:place] + bytes([whole[place] ^ bit]) + whole[place + 1 :])
+            with pytest.raises(ValueError, match="its checksum does not fit"):
+                check_seal(file)
+        for length in (0, 1, 35, 36, len(whole) - 1):
+            file.write_bytes(whole[:length])
+            with pytest.raises(ValueError, match="its checksum does not fit"):
+                check_seal(file)
+    finally:
+        file.write_bytes(whole)
+    check_seal(file)
 
 
 def test_engine_may_be_used_by_two_threads(trunk: Any, exported: tuple[str, Path]) -> None:

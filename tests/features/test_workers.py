@@ -209,6 +209,31 @@ def test_another_trunk_under_the_same_name_is_not_run(
     assert "the trunk that a worker has built is another one" in caplog.text
 
 
+@pytest.mark.parametrize("planted", ["", "no model", "another", "cut short", "flipped"])
+def test_a_damaged_or_planted_trunk_is_replaced_the_next_time(
+    model: Any, alone: np.ndarray, tmp_path: Path, caplog: pytest.LogCaptureFixture, planted: str
+) -> None:
+    file = left_for_workers(model, tmp_path)
+    (tiny_model(8) if planted == "another" else model).save(file)
+    content = file.read_bytes()
+    middle = len(content) // 2
+    bad = {
+        "another": content,
+        "cut short": content[:middle],
+        "flipped": content[:middle] + bytes([content[middle] ^ 255]) + content[middle + 1 :],
+    }
+    file.write_bytes(bad.get(planted, planted.encode()))
+    assert np.array_equal(spread(model, tmp_path, Inline()).rows, alone)
+    assert not file.exists()
+    workers_module._built.clear()
+    caplog.clear()
+    for shard in tmp_path.rglob("*.shard"):
+        shard.unlink()
+    assert np.array_equal(spread(model, tmp_path, Inline()).rows, alone)
+    assert "failed" not in caplog.text
+    assert file.exists()
+
+
 def test_damaged_image_is_an_error_and_what_is_finished_stays(model: Any, tmp_path: Path) -> None:
     executor = Inline({4: DamagedImageError("image 130 is truncated")})
     with pytest.raises(DamagedImageError, match="image 130 is truncated"):

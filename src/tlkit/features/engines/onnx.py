@@ -14,6 +14,7 @@ from tlkit._disk.atomic import whole_file
 from tlkit._plugins.hooks import hookimpl
 from tlkit._threads import core_limit
 from tlkit.errors import EngineError
+from tlkit.features.engines._sealed import check_seal, seal
 from tlkit.features.engines.engine import EngineSpec, installed
 from tlkit.features.engines.exporting import write_export
 
@@ -63,6 +64,7 @@ def _runtime() -> Any:
 
 
 def _load(runtime: Any, file: Path) -> Any:
+    _check(file)
     options = runtime.SessionOptions()
     options.intra_op_num_threads = core_limit()  # 0, where there is none: all cores
     # Idle threads sleep instead of spinning: the tail trains on the same cores meanwhile.
@@ -74,6 +76,15 @@ def _load(runtime: Any, file: Path) -> Any:
         raise EngineError(f"ONNX Runtime cannot load the exported trunk: {error}") from error
 
 
+def _check(file: Path) -> None:
+    """Raise where an export is not what was written, before ONNX Runtime takes it."""
+    try:
+        check_seal(file)
+    except (OSError, ValueError) as error:
+        file.unlink(missing_ok=True)
+        raise EngineError(f"the exported trunk {file.name} is not used: {error}") from error
+
+
 def _export(trunk: Any, file: Path) -> None:
     """Export a trunk to an ONNX file, which appears whole or not at all.
 
@@ -83,6 +94,7 @@ def _export(trunk: Any, file: Path) -> None:
     try:
         with whole_file(file) as part:
             write_export(write_network, trunk, part)
+            seal(part)
     except Exception as error:
         raise EngineError(f"the trunk cannot be exported to ONNX: {error}") from error
 

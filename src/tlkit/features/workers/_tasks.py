@@ -12,7 +12,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -140,15 +140,23 @@ def _trunk(task: Task) -> Trunk:
             _built.clear()
             keras.utils.clear_session()
         store = FeatureStore(task.root, task.limit)
+        file = trunk_file(store, task.trunk)
         try:
-            model = keras.models.load_model(trunk_file(store, task.trunk), compile=False)
-        except (OSError, TypeError, ValueError) as error:
+            model = keras.models.load_model(file, compile=False)
+        except Exception as error:
+            _drop(file)  # whoever asks next leaves it anew
             raise EngineError(f"a worker cannot build the trunk: {error}") from error
         trunk = Trunk(model, store, task.dtype)
         if trunk.fingerprint != task.trunk:
+            _drop(file)
             raise EngineError("the trunk that a worker has built is another one")
         _built[key] = trunk
     return _built[key]
+
+
+def _drop(file: Path) -> None:
+    with suppress(OSError):  # a store may be for reading only
+        file.unlink(missing_ok=True)
 
 
 def _forked() -> FeatureError:

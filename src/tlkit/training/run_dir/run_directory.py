@@ -20,6 +20,7 @@ from tlkit.learning_rate.curve import LRCurve
 from tlkit.learning_rate.finder import ExponentialLRFinder
 from tlkit.training.result import Snapshot, StageResult
 from tlkit.training.run_dir._lock import locked
+from tlkit.training.run_dir._model_file import is_sound, seal_model
 from tlkit.training.run_dir.encoding import differences
 from tlkit.training.run_dir.engines_used import EngineNotes
 from tlkit.training.run_dir.files import write_record, written
@@ -134,10 +135,12 @@ class RunDirectory:
         return StageFiles(self.root / "stages" / f"{number:02d}-{safe}")
 
     def save_model(self, model: Model) -> None:
-        """Write ``model.keras``, once: the model of a finished run does not change any more."""
-        if not self.model.is_file():
-            with written(self.model) as part:
-                model.save(part)
+        """Write ``model.keras``, unless it is there as it was written."""
+        if is_sound(self.model):
+            return
+        with written(self.model) as part:
+            model.save(part)
+            seal_model(part)
 
 
 class StageFiles:
