@@ -18,9 +18,9 @@ from keras import layers
 from tests.conftest import skip_without_onnx_export
 from tlkit.errors import EngineError
 from tlkit.features.engines import onnx as onnx_module
+from tlkit.features.engines._sealed import check_seal
 from tlkit.features.engines.choice import choose_engine
 from tlkit.features.engines.comparison import Choice
-from tlkit.features.engines._sealed import check_seal
 from tlkit.features.engines.engine import installed
 from tlkit.features.engines.keras_engine import BATCH, KerasEngine
 from tlkit.features.engines.openvino import OpenVinoEngine
@@ -88,6 +88,23 @@ def test_keras_engine_gives_the_same_for_an_image_alone_and_anywhere_among_other
     assert np.array_equal(engine.run(IMAGES[:40][order]), together[order])
     for place in (0, 7, 31, 39):
         assert np.array_equal(engine.run(IMAGES[place : place + 1])[0], together[place])
+
+
+def test_where_there_is_a_gpu_it_gets_whole_batches(
+    trunk: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keras.distribution, "list_devices", lambda: ["gpu:0"])
+    run: list[Any] = []
+    predict = keras.Model.predict_on_batch
+
+    def watched(model: Any, images: np.ndarray) -> Any:
+        run.append((model, len(images)))
+        return predict(model, images)
+
+    monkeypatch.setattr(keras.Model, "predict_on_batch", watched)
+    features = KerasEngine(trunk).run(IMAGES[:40])
+    assert run == [(trunk, BATCH), (trunk, 8)]
+    np.testing.assert_allclose(features, truth(trunk, IMAGES[:40]), atol=1e-6)
 
 
 def test_trunk_is_run_as_inference(trunk: Any) -> None:

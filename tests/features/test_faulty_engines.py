@@ -1,4 +1,4 @@
-"""An engine that goes wrong after it agreed with Keras: nothing of that is kept, and it is named."""
+"""An engine that goes wrong after it agreed with Keras: it is named, and nothing of it is kept."""
 
 from __future__ import annotations
 
@@ -18,17 +18,20 @@ from tlkit.errors import CacheError, EngineError, FeatureError
 from tlkit.features import passes, trunk as trunk_module
 from tlkit.features.engines import (
     _decision as decision_module,
+    checked as checked_module,
     choice as choice_module,
     comparison as weighing,
     keras_engine as keras_module,
 )
+from tlkit.features.engines.checked import FaultyEngineError
 from tlkit.features.engines.engine import EngineSpec
 from tlkit.features.engines.keras_engine import KerasEngine
 from tlkit.features.engines.registry import EngineRegistry
+from tlkit.features.outputs import EXTRACT_BATCH
 from tlkit.features.passes import Plan
 from tlkit.features.store.store import FeatureStore
 from tlkit.features.store.table import FeatureTable
-from tlkit.features.trunk import EXTRACT_BATCH, Trunk
+from tlkit.features.trunk import Trunk
 from tlkit.testing import tiny_dataset, tiny_model
 
 COUNT = 4 * EXTRACT_BATCH + 6
@@ -69,17 +72,17 @@ FAULTS: dict[str, Callable[[np.ndarray, int], Any]] = {
     "adds from its last batches": lambda x, n: x + 0.5 * (n > 3),
     "scales": lambda x, n: x * (1 + 0.01 * (n > 2)),
     "forgets": lambda x, n: np.zeros_like(x) if n > 1 else x,
-    "shifts its rows": lambda x, n: np.roll(x, 1, axis=0),
+    "shifts its rows": lambda x, _: np.roll(x, 1, axis=0),
     "gives NaN in one row": lambda x, n: _with(x, 3, np.nan) if n == 3 else x,
     "gives infinity in one place": lambda x, n: _with(x, (1, 0, 0, 0), np.inf) if n == 4 else x,
     "raises": lambda x, n: _raise(RuntimeError("out of memory\non the device")) if n == 4 else x,
     "raises OSError": lambda x, n: _raise(OSError("no device")) if n == 2 else x,
     "changes its shape": lambda x, n: x[:, : 1 + n % 2] if n > 1 else x,
-    "turns its shape": lambda x, n: x.transpose(0, 3, 1, 2),
-    "gives fewer rows": lambda x, n: x[:-1],
-    "gives doubles": lambda x, n: x.astype("float64"),
-    "gives None": lambda x, n: None,
-    "gives texts": lambda x, n: x.astype(str),
+    "turns its shape": lambda x, _: x.transpose(0, 3, 1, 2),
+    "gives fewer rows": lambda x, _: x[:-1],
+    "gives doubles": lambda x, _: x.astype("float64"),
+    "gives None": lambda _, __: None,
+    "gives texts": lambda x, _: x.astype(str),
 }
 
 
@@ -178,6 +181,51 @@ def test_where_features_are_not_kept_keras_goes_on_or_the_training_ends(
         assert "begin this training anew" in str(error)  # noqa: PT017 - either is right
     assert not list(trunk.store.root.glob("*.decision"))
     assert Faulty.calls <= 8
+
+
+def compared(
+    model: Any, folder: Path, monkeypatch: pytest.MonkeyPatch, images: int, every: int
+) -> list[int]:
+    """How many rows were compared at once, each time, while an engine that is right ran."""
+    seen: list[int] = []
+    by_keras = checked_module._by_keras
+
+    def counted(trunk: Any, given: np.ndarray) -> np.ndarray:
+        seen.append(len(given))
+        return by_keras(trunk, given)
+
+    monkeypatch.setattr(checked_module, "_by_keras", counted)
+    trunk = Trunk(model, FeatureStore(folder), compared_every=every)
+    extracted(trunk, tiny_dataset(images), Plan("faulty"))
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("images", "every", "times"), [(1, 1024, 1), (COUNT, 1024, 1), (COUNT, 64, 3), (COUNT, 0, 5)]
+)
+def test_few_rows_are_compared(
+    model: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    images: int,
+    every: int,
+    times: int,
+) -> None:
+    assert compared(model, tmp_path, monkeypatch, images, every) == [2] * times
+
+
+@pytest.mark.parametrize("fault", ["adds from its last batches", "scales"])
+def test_a_shard_of_a_worker_is_kept_once_rows_of_it_were_compared(
+    model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    monkeypatch.setattr(passes, "SMALLEST_SHARD", COUNT)
+    trunk, data = Trunk(model, FeatureStore(tmp_path), compared_every=0), tiny_dataset(COUNT)
+    pixels = PixelCache(data, trunk.size)
+    engine = trunk.choice(pixels, "faulty").engine
+    go_wrong(monkeypatch, fault)
+    with pytest.raises(FaultyEngineError, match="came to differ from Keras"):
+        trunk.add(engine, pixels, np.arange(COUNT), data.image_digests)
+    assert not list(tmp_path.rglob("*.shard"))
 
 
 def test_nan_of_keras_names_the_image(tmp_path: Path) -> None:

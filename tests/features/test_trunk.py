@@ -15,10 +15,10 @@ from tests.conftest import skip_without_onnx_export
 from tlkit.data.batches import PixelCache
 from tlkit.errors import DamagedImageError
 from tlkit.features import passes
-from tlkit.features.engines.keras_engine import KerasEngine
+from tlkit.features.outputs import EXTRACT_BATCH
 from tlkit.features.passes import Extracted, Plan
 from tlkit.features.store.store import FeatureStore
-from tlkit.features.trunk import EXTRACT_BATCH, Trunk
+from tlkit.features.trunk import Trunk
 from tlkit.testing import tiny_dataset, tiny_model
 
 COUNT = 2 * EXTRACT_BATCH + 6
@@ -36,20 +36,6 @@ def model() -> Any:
 def store(tmp_path: Path) -> FeatureStore:
     """An empty store."""
     return FeatureStore(tmp_path)
-
-
-@pytest.fixture
-def runs(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many images each call of the Keras engine got."""
-    seen: list[int] = []
-    run = KerasEngine.run
-
-    def counted(self: KerasEngine, images: np.ndarray) -> np.ndarray:
-        seen.append(len(images))
-        return run(self, images)
-
-    monkeypatch.setattr(KerasEngine, "run", counted)
-    return seen
 
 
 KERAS = Plan("keras")

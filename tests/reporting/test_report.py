@@ -187,7 +187,7 @@ def test_a_run_directory_tells_what_was_trained_and_what_was_saved(
     cut_off: Path, tmp_path: Path
 ) -> None:
     page = Page(tlkit.report(cut_off, tmp_path / "r.html"))
-    assert "run: 1 of 2 stages are finished; fine-tune came to epoch 1 of 3" in page.text
+    assert "run: 1 of 2 stages are finished; fine-tune reached epoch 1 of 3" in page.text
     # 64 images in 4 epochs; one view of each training image, and each validation image, once.
     assert "256 passes in 1 of 2 stages" in page.text
     assert "Here 64 were run, and 192 were not" in page.text

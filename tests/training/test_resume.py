@@ -16,9 +16,9 @@ import pytest
 
 import tlkit
 from tests.training.conftest import head_stage, same_weights, top_stage, trainer
-from tlkit.training.run_dir._model_file import is_sound
 from tlkit.errors import RunDirectoryError, TrainingError
 from tlkit.testing import tiny_dataset
+from tlkit.training.run_dir._model_file import is_sound
 from tlkit.training.run_dir.checkpoint import read_checkpoint
 
 Data = tuple[tlkit.ImageDataset, tlkit.ImageDataset]

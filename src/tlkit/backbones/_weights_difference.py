@@ -104,7 +104,7 @@ def misplaced(model: Model, path: Path) -> str:
         return ""
     return (
         f"the file has {len(saved)} layers with weights and the network {len(wanted)}, and "
-        f"{len(wrong)} of them are others, the first of them {wrong[0]!r}."
+        f"{len(wrong)} of them do not match, the first of them {wrong[0]!r}."
     )
 
 

@@ -35,7 +35,7 @@ from tlkit.evaluation.test_time_augmentation import views_of
 class Evaluation(ScoredPredictions, Printed):
     """Scores of stored predictions, with scikit-learn's names and conventions.
 
-    Made by :meth:`from_predictions`, :meth:`load` or :func:`evaluate`, which check what goes in.
+    Made by `from_predictions`, `load` or `evaluate`, which check what goes in.
 
     Args:
         y_true: Class numbers, int64 of shape (n,).
@@ -51,7 +51,7 @@ class Evaluation(ScoredPredictions, Printed):
         return class_scores(self.y_true, self.predictions, self.class_names)
 
     def normalized_confusion(self, normalize: str = "true") -> Floats:
-        """The confusion matrix as shares, float64 of shape (k, k).
+        """Return the confusion matrix as shares, float64 of shape (k, k).
 
         Args:
             normalize: What sums to one, as in scikit-learn's ``confusion_matrix``: "true" each row,
@@ -63,15 +63,15 @@ class Evaluation(ScoredPredictions, Printed):
         return normalized(self.confusion, normalize)
 
     def most_confused(self, n: int = 10) -> tuple[Confusion, ...]:
-        """The ``n`` most frequent mistakes, most frequent first; fewer if there are fewer."""
+        """Return the ``n`` most frequent confusions, most frequent first, or all if fewer."""
         return mistakes(self.confusion, self.class_names)[: max(n, 0)]
 
     def top_losses(self, n: int = 10) -> tuple[images.ImagePrediction, ...]:
-        """The ``n`` images with the highest log loss, highest first; of equals, the first."""
+        """Return the ``n`` images of highest log loss, highest first; of equals, the first."""
         return images.top_losses(self, n)
 
     def most_uncertain(self, n: int = 10, by: str = "margin") -> tuple[images.ImagePrediction, ...]:
-        """The ``n`` images of which the model is least sure, least sure first.
+        """Return the ``n`` images of which the model is least sure, least sure first.
 
         Args:
             n: How many; fewer if there are fewer.
@@ -84,7 +84,7 @@ class Evaluation(ScoredPredictions, Printed):
         return images.most_uncertain(self, n, by)
 
     def baseline(self, training_labels: ArrayLike | None = None) -> Evaluation:
-        """What always answering the most frequent class would score on these images.
+        """Return what always answering the most frequent class would score on these images.
 
         Args:
             training_labels: Class numbers to count; None counts the labels of these images.
@@ -101,15 +101,15 @@ class Evaluation(ScoredPredictions, Printed):
         return Evaluation(self.y_true, rows, self.class_names, self.image_names, self.image_digests)
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything but the predictions themselves, in types that JSON knows; NaN is None."""
+        """Return all but the predictions themselves, in types that JSON knows; NaN is None."""
         return as_dict(self, self.per_class, [*scores.SCORES, *scores.LOSSES])
 
     def to_json(self) -> str:
-        """:meth:`to_dict` as JSON text."""
+        """Return `to_dict` as JSON text."""
         return json.dumps(self.to_dict(), indent=1, allow_nan=False)
 
     def summary(self) -> str:
-        """The main scores beside the most-frequent-class baseline, as lines of text."""
+        """Return the main scores beside the most-frequent-class baseline, as lines of text."""
         scored = [*scores.SCORES, *scores.LOSSES]
         return summary_text(self, self.per_class, self.baseline(), scored)
 
@@ -133,7 +133,7 @@ def evaluate(
     views: int | None = None,
     seed: int = 0,
 ) -> Evaluation:
-    """Runs a model over a dataset and scores what it says.
+    """Run a model over a dataset and score what it predicts.
 
     Each image is seen once, as it is; or with ``augmentation``, several times (test-time
     augmentation): once as it is and ``views - 1`` times changed at random, and the mean of the
@@ -148,10 +148,10 @@ def evaluate(
         model_or_result: A ``keras.Model`` that takes RGB images of values 0..255, shape
             (n, height, width, 3), and gives probabilities (n, classes); or anything with such a
             ``model``, as a training result.
-        dataset: A :class:`tlkit.ImageDataset`.
+        dataset: A `tlkit.ImageDataset`.
         batch_size: Images per batch, at least 1.
         image_size: One side in pixels or (height, width); None asks the model.
-        augmentation: What a :class:`tlkit.Stage` takes: an :class:`tlkit.Augmentation`, a Keras
+        augmentation: What a `tlkit.Stage` takes: an `tlkit.Augmentation`, a Keras
             preprocessing layer, or None.
         views: How often each image is seen in all, at least 2; None for 8. Only with
             ``augmentation``.

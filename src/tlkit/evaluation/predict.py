@@ -42,7 +42,7 @@ def predicted_probabilities(
     image_size: int | tuple[int, int] | None = None,
     views: Views | None = None,
 ) -> NDArray[Any]:
-    """What a model says about every image of a dataset, in order.
+    """Return what a model predicts for every image of a dataset, in order.
 
     Args:
         model_or_result: A ``keras.Model``, or anything with a ``model``.
@@ -94,7 +94,7 @@ def _output(model: Model, images: NDArray[np.number], dataset: LabelledImages) -
 
 
 def model_of(model_or_result: ModelOrResult) -> Model:
-    """The model itself, or that of a result.
+    """Return the model itself, or that of a result.
 
     Raises:
         EvaluationError: There is none.
@@ -111,15 +111,15 @@ def model_of(model_or_result: ModelOrResult) -> Model:
 
 
 def size_of(model: Model) -> tuple[int, int]:
-    """Height and width in pixels of the images that a model takes.
+    """Return the height and width in pixels of the images that a model takes.
 
     Raises:
-        EvaluationError: It does not tell.
+        EvaluationError: It leaves the size open.
     """
     shape = getattr(model, "input_shape", None)
     if isinstance(shape, tuple) and len(shape) == 4 and all(isinstance(s, int) for s in shape[1:3]):
         return (int(shape[1]), int(shape[2]))
     raise EvaluationError(
-        f"the model's input_shape is {shape!r}, which does not tell the image size; expected "
+        f"the model's input_shape is {shape!r}, which leaves the image size open; expected "
         "(None, height, width, 3). Give image_size=(height, width)."
     )

@@ -35,7 +35,7 @@ class Views:
     seed: int = 0
 
     def of(self, images: NDArray[np.number], indices: NDArray[np.int64]) -> Iterator[NDArray[Any]]:
-        """Each view of some images (n, h, w, 3), 0..255; the first are the images themselves.
+        """Yield each view of some images (n, h, w, 3), 0..255; the first are the images themselves.
 
         Args:
             images: As the dataset gives them.
@@ -50,7 +50,7 @@ class Views:
 
 
 def views_of(augmentation: AugmentationLike, views: int | None, seed: int) -> Views:
-    """The views that were asked for.
+    """Return the views that were asked for.
 
     Args:
         augmentation: What a stage takes as its augmentation, or None.

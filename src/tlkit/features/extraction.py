@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from tlkit._printing import Printed, one_line
 from tlkit._progress import reporter_for
@@ -55,7 +55,7 @@ class Features(Printed):
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, indices: Any) -> NDArray[Any]:
+    def __getitem__(self, indices: ArrayLike | slice) -> NDArray[Any]:
         """Return the features at some positions."""
         return self.rows[indices]
 
@@ -70,7 +70,7 @@ class Features(Printed):
         classes = len(self.class_names)
         return f"{self.shape} of {classes} classes, from layer {self.cut!r}"
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
         return self.rows.__array__(dtype, copy)
 
 
@@ -139,6 +139,8 @@ def extract(
         seed=seed,
     )
     phase = _first_phase(frozen, policy or FreezeAll())
+    assert phase.trunk is not None
+    assert phase.cut is not None
     reporter = reporter_for(verbose)
     plan = frozen.plan(reporter.step, images_ahead=len(dataset), executor=executor)
     with ExitStack() as stack:
@@ -148,7 +150,6 @@ def extract(
         pixels = Images(dataset, trunk.size).pixels
         found = extracted(trunk, pixels, dataset.image_digests, plan)
         weakref.finalize(found.rows, stack.pop_all().close)
-    assert phase.cut is not None
     return Features(found.rows, dataset.labels, dataset.class_names, phase.cut.name, found.notes)
 
 

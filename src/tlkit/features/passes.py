@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 
 from tlkit.data.batches import PixelCache, batch_slices
 from tlkit.errors import CacheError
-from tlkit.features.engines.checked import EngineFault
+from tlkit.features.engines.checked import CheckedEngine, FaultyEngineError
 from tlkit.features.engines.comparison import Choice
 from tlkit.features.engines.engine import Engine
 from tlkit.features.engines.registry import installed_engines
+from tlkit.features.outputs import EXTRACT_BATCH, Pixels
 from tlkit.features.store.rows import FeatureRows
-from tlkit.features.trunk import EXTRACT_BATCH, Pixels, Trunk
+from tlkit.features.trunk import Trunk
 from tlkit.features.workers._dispatch import Spread
 
 # A data set makes about so many shards: a process that is killed loses one of them.
@@ -120,15 +121,11 @@ def extracted(
             note = f"features of {len(pixels)} images read from the store"
             return Extracted(stored, name, ms=trunk.measured_ms, notes=(note,))
     choice = plan.choice(trunk, pixels)
-    try:
-        return _run(trunk, choice, pixels, ids, plan)
-    except EngineFault as fault:
-        instead = trunk.instead(choice, fault, plan.engine)
-    try:
-        return _run(trunk, instead, pixels, ids, plan)
-    except EngineFault as fault:
-        trunk.instead(instead, fault, plan.engine)
-        raise  # not reached: nothing comes in the place of Keras
+    while True:
+        try:
+            return _run(trunk, choice, pixels, ids, plan)
+        except FaultyEngineError as fault:
+            choice = trunk.instead(choice, fault, plan.engine)  # once: nothing can replace Keras
 
 
 def _run(
@@ -139,6 +136,8 @@ def _run(
     table, passes = trunk.table(choice.engine.name), 0
     for _ in range(ATTEMPTS):  # again where stored features turn out to be damaged
         passes += missing.complete()
+        if isinstance(choice.engine, CheckedEngine):
+            choice.engine.compare_last()
         stored = table.rows(ids)
         if stored is not None:
             notes = (f"engine: {choice.why}", *filter(None, [missing.failed]))
@@ -155,7 +154,7 @@ def _cannot_keep(folder: Path) -> CacheError:
 
 
 class _Missing:
-    """Has the images run that are missing, together with others who are at it too."""
+    """Have the images run that are missing, together with others who are at it too."""
 
     def __init__(
         self, trunk: Trunk, engine: Engine, pixels: Pixels, ids: NDArray[np.uint8], plan: Plan

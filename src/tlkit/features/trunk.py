@@ -6,49 +6,30 @@ import hashlib
 import json
 import logging
 import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
-from itertools import islice
-from typing import Any, Protocol
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tlkit.data.batches import batch_slices
 from tlkit.data.decoding.decode import decode_settings
-from tlkit.errors import EngineError, FeatureError
+from tlkit.errors import EngineError
 from tlkit.features._determinism import check_steady
-from tlkit.features._sample import Sample
 from tlkit.features.engines._decision import identity
-from tlkit.features.engines.checked import (
-    CheckedEngine,
-    EngineFault,
-    NotFiniteFault,
-    first_not_finite,
-)
+from tlkit.features.engines.checked import COMPARED_EVERY, CheckedEngine, FaultyEngineError
 from tlkit.features.engines.choice import choose_engine, forget_choice, measured_ms
 from tlkit.features.engines.comparison import Choice
 from tlkit.features.engines.engine import Engine
 from tlkit.features.engines.keras_engine import KerasEngine
 from tlkit.features.engines.registry import installed_engines
 from tlkit.features.fingerprint import trunk_fingerprint
+from tlkit.features.outputs import EXTRACT_BATCH, Outputs, Pixels
 from tlkit.features.store.store import FeatureStore
 from tlkit.features.store.table import FeatureTable
 
-EXTRACT_BATCH = 32
 _log = logging.getLogger("tlkit")
-
-
-class Pixels(Protocol):
-    """Images at a trunk's size, decoded when asked for: of a data set, or views of them."""
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, places: NDArray[np.intp], /) -> NDArray[Any]:
-        """Return images ``(n, height, width, 3)``, 0..255."""
-        ...
 
 
 def _show_nothing(_: int) -> None:
@@ -63,11 +44,13 @@ class Trunk:
         model: From raw images ``(n, height, width, 3)``, 0..255, to features.
         store: Where features, exported models and engine choices are kept.
         dtype: As what features are stored, ``"float32"`` or ``"float16"``.
+        compared_every: As for `CheckedEngine`.
     """
 
     model: Any
     store: FeatureStore
     dtype: str = "float32"
+    compared_every: int = COMPARED_EVERY
     _choices: dict[str, Choice] = field(default_factory=dict, init=False, repr=False)
     _tables: dict[str, FeatureTable] = field(default_factory=dict, init=False, repr=False)
     # Workers that are threads share this object; an engine uses all cores by itself.
@@ -131,9 +114,10 @@ class Trunk:
             before=before,
         )
         self.store.note_use(self.fingerprint)
-        return replace(choice, engine=CheckedEngine(choice.engine, self.model))
+        checked = CheckedEngine(choice.engine, self.model, self.compared_every)
+        return replace(choice, engine=checked)
 
-    def instead(self, choice: Choice, fault: EngineFault, asked: str) -> Choice:
+    def instead(self, choice: Choice, fault: FaultyEngineError, asked: str) -> Choice:
         """Return Keras, in the place of an engine that went wrong while it ran.
 
         What was decided for this trunk is forgotten, and so is what the engine gave to this object.
@@ -165,7 +149,7 @@ class Trunk:
             assert isinstance(engine, CheckedEngine)
             try:
                 return engine.run_unstored(images)
-            except EngineFault as fault:
+            except FaultyEngineError as fault:
                 running[0] = self.instead(running[0], fault, asked)
                 if fault.differs:
                     raise EngineError(
@@ -197,55 +181,8 @@ class Trunk:
         Returns:
             Whether they are there now; False where another process is computing them.
         """
-        compute = partial(self._outputs, engine, pixels, chosen, show)
-        return self.table(engine.name).add(ids, compute, self.bytes * len(chosen))
-
-    def _outputs(
-        self,
-        engine: Engine,
-        pixels: Pixels,
-        chosen: NDArray[np.intp],
-        show: Callable[[int], None],
-    ) -> Iterator[NDArray[Any]]:
-        """Run images in batches of one size: then a row depends on no other image of its batch."""
-        slices = list(batch_slices(len(chosen), EXTRACT_BATCH))
-        sample = Sample(len(chosen), chosen)
-        for part, batch in zip(slices, _ahead(pixels, [chosen[x] for x in slices]), strict=True):
-            full = np.pad(batch, [(0, EXTRACT_BATCH - len(batch)), *[(0, 0)] * (batch.ndim - 1)])
-            output = self._run(engine, full, partial(_name, pixels, chosen[part]))[: len(batch)]
-            sample.take(part, batch, output)
-            yield self._stored(output, engine.name, partial(_name, pixels, chosen[part]))
-            show(part.stop)
-        if isinstance(engine, CheckedEngine):
-            sample.compare(engine)
-
-    def _run(
-        self, engine: Engine, images: NDArray[Any], name: Callable[[int], str]
-    ) -> NDArray[Any]:
-        try:
-            with self._running:
-                return engine.run(images)
-        except NotFiniteFault as fault:
-            raise NotFiniteFault(
-                f"the engine {engine.name!r} gave numbers that are not finite for "
-                f"{name(fault.row)}",
-                fault.row,
-            ) from fault
-
-    def _stored(
-        self, output: NDArray[Any], engine: str, name: Callable[[int], str]
-    ) -> NDArray[Any]:
-        """Return rows as they are stored, where they can be."""
-        with np.errstate(over="ignore"):
-            rows = output.astype(self.dtype, copy=False)
-        if not np.isfinite(rows).all():
-            row = first_not_finite(rows)
-            raise FeatureError(
-                f"feature_dtype={self.dtype!r} cannot hold what the engine {engine!r} gives for "
-                f"{name(row)}: {np.abs(output[row]).max():.3g}, and the largest number of that "
-                f"type is {np.finfo(self.dtype).max:.3g}. Use feature_dtype='float32'."
-            )
-        return rows
+        rows = Outputs(engine, pixels, chosen, self.dtype, self._running, show)
+        return self.table(engine.name).add(ids, lambda: rows, self.bytes * len(chosen))
 
     def table(self, engine: str) -> FeatureTable:
         """Return the features that an engine has given, by the name of the engine."""
@@ -279,15 +216,7 @@ def _versions(engine: str) -> dict[str, dict[str, str]]:
     return {"versions": versions} if versions else {}
 
 
-def _name(pixels: Pixels, chosen: NDArray[np.intp], row: int) -> str:
-    """Return what to call an image of a batch; one that fills it up is 0 everywhere."""
-    if row >= len(chosen):
-        return "an image that is black all over"
-    named = getattr(pixels, "name_of", None)
-    return str(named(int(chosen[row]))) if named else f"image {chosen[row]}"
-
-
-def _sentence(fault: EngineFault) -> str:
+def _sentence(fault: FaultyEngineError) -> str:
     text = str(fault)
     return f"{text[0].upper()}{text[1:]}."
 
@@ -300,14 +229,3 @@ def _way_out(engine: str) -> str:
 
 def _holds(choice: Choice, ahead: int, before: str) -> bool:
     return choice.engine.name == before if before else ahead <= choice.images
-
-
-def _ahead(pixels: Pixels, chosen: list[NDArray[np.intp]]) -> Iterator[NDArray[Any]]:
-    """Yield the pixels of each batch, decoding the next while the last is used."""
-    with ThreadPoolExecutor(1) as pool:
-        waiting = [pool.submit(pixels.__getitem__, part) for part in chosen[:2]]
-        upcoming = iter(chosen[2:])
-        while waiting:
-            batch = waiting.pop(0).result()
-            waiting += [pool.submit(pixels.__getitem__, part) for part in islice(upcoming, 1)]
-            yield batch

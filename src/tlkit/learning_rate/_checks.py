@@ -10,7 +10,7 @@ from tlkit.errors import LearningRateError
 
 
 def check_range(low: float, high: float) -> None:
-    """Refuses rates between which no sweep can rise."""
+    """Refuse rates between which no sweep can rise."""
     for name, rate in (("min_lr", low), ("max_lr", high)):
         if not (rate > 0 and math.isfinite(rate)):
             raise LearningRateError(f"{name}={rate!r}: expected a finite number above 0.")
@@ -19,7 +19,7 @@ def check_range(low: float, high: float) -> None:
 
 
 def check_whole(name: str, value: object, least: int) -> None:
-    """Refuses what is not a whole number, ``least`` or more."""
+    """Refuse what is not a whole number, ``least`` or more."""
     # NumPy's whole numbers are as good as Python's.
     if isinstance(value, bool) or not isinstance(value, SupportsIndex) or index(value) < least:
         raise LearningRateError(f"{name}={value!r}: expected a whole number, {least} or more.")

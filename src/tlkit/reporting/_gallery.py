@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from os import PathLike
-from typing import Any
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tlkit._keras.types import Model, ModelOrResult
 from tlkit.data.dataset import ImageDataset
 from tlkit.errors import EvaluationError
 from tlkit.evaluation.arrays import Ints
@@ -16,16 +17,18 @@ from tlkit.evaluation.evaluation import Evaluation
 from tlkit.reporting._pictures import Picture, photo
 
 SHOWN = 12
+# What a report may be given: a model, what training gave, or the file of a model.
+ModelLike = ModelOrResult | str | PathLike[str]
 
 
 @dataclass(frozen=True)
 class Mistake:
-    """One image that was taken for something else.
+    """One image that was predicted as another class.
 
     Args:
         name: The image.
         truth: Its class.
-        prediction: What it was taken for.
+        prediction: The predicted class.
         sure: Probability of the prediction, 0..1.
         chance: Probability of the truth, 0..1.
         pictures: The image; and where there is heat for it, the heat of both classes.
@@ -40,7 +43,7 @@ class Mistake:
 
 
 def surest_mistakes(found: Evaluation, count: int = SHOWN) -> Ints:
-    """Positions of the wrong predictions with the largest probability, largest first."""
+    """Return the positions of the wrong predictions of largest probability, largest first."""
     wrong = np.flatnonzero(found.predictions != found.y_true)
     sure = found.probabilities[wrong, found.predictions[wrong]]
     return np.asarray(wrong[np.argsort(-sure, kind="stable")][:count], np.int64)
@@ -61,8 +64,8 @@ class Gallery:
     why_not: str = ""
 
 
-def gallery(found: Evaluation, dataset: ImageDataset, model: Any) -> Gallery:
-    """The surest mistakes, with where the model looked if there is a model to ask.
+def gallery(found: Evaluation, dataset: ImageDataset, model: ModelLike | None) -> Gallery:
+    """Return the surest mistakes, with where the model looked if there is a model to ask.
 
     Args:
         found: The evaluation.
@@ -74,12 +77,12 @@ def gallery(found: Evaluation, dataset: ImageDataset, model: Any) -> Gallery:
         return Gallery(())
     if model is None:
         images = dataset.load(places, 160)
-        why_not = "Without heat: the report was given no model. Pass model=... or a run_dir."
+        why_not = "Without Grad-CAM: the report was given no model. Pass model=... or a run_dir."
         return Gallery(_mistakes(found, places, images), why_not=why_not)
     return _with_heat(found, dataset, loaded(model), places)
 
 
-def _with_heat(found: Evaluation, dataset: ImageDataset, network: Any, places: Ints) -> Gallery:
+def _with_heat(found: Evaluation, dataset: ImageDataset, network: Model, places: Ints) -> Gallery:
     from tlkit.evaluation.gradcam.explanation import explain
     from tlkit.evaluation.predict import size_of
 
@@ -94,19 +97,20 @@ def _with_heat(found: Evaluation, dataset: ImageDataset, network: Any, places: I
     return Gallery(_mistakes(found, places, images, *overlays), layer=heats[0].layer)
 
 
-def loaded(model: Any) -> Any:
-    """A model, read from its file where it is one."""
+def loaded(model: ModelLike) -> Model:
+    """Return a model, read from its file where it is one."""
     if not isinstance(model, (str, PathLike)):
-        return getattr(model, "model", model)
+        return cast(Model, getattr(model, "model", model))
     import keras
 
     try:
-        return keras.models.load_model(model, compile=False)
+        network: Model = keras.models.load_model(model, compile=False)
     except (OSError, ValueError) as error:
         raise EvaluationError(
             f"the model in {model} cannot be read: {error}. Give model=None for a report without "
             "Grad-CAM, or a .keras file that can."
         ) from error
+    return network
 
 
 def check_same(found: Evaluation, dataset: ImageDataset) -> None:
@@ -129,8 +133,8 @@ def _mistake(found: Evaluation, place: int, images: tuple[NDArray[np.uint8], ...
     name = found.image_names[place] if found.image_names else f"image {place}"
     alts = (
         f"{name}, a picture of {names[truth]}",
-        f"what speaks for {names[guess]}",
-        f"what speaks for {names[truth]}",
+        f"Grad-CAM for {names[guess]}",
+        f"Grad-CAM for {names[truth]}",
     )
     pictures = tuple(photo(pixels, alt) for pixels, alt in zip(images, alts, strict=False))
     row = found.probabilities[place]

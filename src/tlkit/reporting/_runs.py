@@ -71,7 +71,7 @@ class Run:
 
 
 def history_of(stage: RecordedStage) -> Mapping[str, Sequence[float]]:
-    """Figures by epoch, of one that is not finished up to its last checkpoint."""
+    """Return the figures by epoch, of an unfinished stage up to its last checkpoint."""
     known = stage.result or stage.progress
     return known.history if known else {}
 

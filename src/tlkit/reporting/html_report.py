@@ -9,6 +9,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from tlkit._keras.types import Model
 from tlkit.data.damage import DamageReport
 from tlkit.data.dataset import ImageDataset
 from tlkit.errors import EvaluationError
@@ -16,7 +17,7 @@ from tlkit.evaluation.evaluation import Evaluation, evaluate
 from tlkit.reporting import _training as training
 from tlkit.reporting._curves import curves_of
 from tlkit.reporting._evaluated import compared, detail_of
-from tlkit.reporting._gallery import check_same, gallery, loaded
+from tlkit.reporting._gallery import ModelLike, check_same, gallery, loaded
 from tlkit.reporting._page import render, write
 from tlkit.reporting._runs import Run, RunLike, read_runs
 from tlkit.reporting.gains import Gain, check_gains, gain_rows
@@ -28,7 +29,7 @@ def report(
     *,
     evaluations: Evaluation | Mapping[str, Evaluation] | None = None,
     dataset: ImageDataset | None = None,
-    model: Any = None,
+    model: ModelLike | None = None,
     detail: str | None = None,
     title: str | None = None,
     benchmark: float | None = None,
@@ -36,15 +37,15 @@ def report(
     check: DamageReport | None = None,
     remarks: Sequence[str] = (),
 ) -> Path:
-    """Writes one HTML file that says what was trained, how well it does, and where it fails.
+    """Write one HTML file that says what was trained, how well it does, and where it fails.
 
     The file holds everything in itself: it opens from disk, without a network and without
     JavaScript, which only lets tables be sorted.
 
     Args:
-        run: The run_dir of a :class:`tlkit.StagedTrainer`, finished or not, or what its ``fit``
+        run: The run_dir of a `tlkit.StagedTrainer`, finished or not, or what its ``fit``
             returned. For a study a mapping of names to these; what is in a list belongs together,
-            and a :class:`tlkit.LRCurve` may be among it.
+            and a `tlkit.LRCurve` may be among it.
         file: Where to write; it appears whole or not at all.
         evaluations: What was evaluated, one or several by name. None evaluates the run's model on
             ``dataset``, where that is given.
@@ -55,7 +56,7 @@ def report(
         detail: Name of the evaluation to look at closely; None takes the best weighted F1.
         title: Heading of the page.
         benchmark: A score, 0..1; the page names the classes whose F1 is below it.
-        gains: Steps whose worth is shown, each a :class:`tlkit.reporting.Gain` of two evaluations.
+        gains: Steps whose worth is shown, each a `tlkit.reporting.Gain` of two evaluations.
         check: What ``dataset.check()`` returned.
         remarks: Sentences that a reader must know, put on top.
 
@@ -79,16 +80,8 @@ def report(
     """
     _check(benchmark, remarks)
     runs = read_runs(run)
-    model = _model(runs) if model is None else model
-    if model is not None and dataset is not None:
-        model = loaded(model)
-    named = _named(evaluations, runs, dataset, model)
-    chosen = _chosen(named, detail)
-    # Before anything is drawn, which takes its time.
-    check_gains(gains, named)
-    found = None if chosen is None else named[chosen]
-    if found is not None and dataset is not None:
-        check_same(found, dataset)
+    network = None if dataset is None else _network(model, runs)
+    named = _named(evaluations, runs, dataset, network)
     contents = {
         "title": title or f"Training of {runs[0].name}",
         "remarks": list(remarks),
@@ -96,10 +89,7 @@ def report(
         "version": version("tlkit"),
         "benchmark": benchmark,
         "check": check,
-        "gains": gain_rows(gains, named),
-        "compared": compared(named),
-        "detail": None if chosen is None else detail_of(chosen, named[chosen], benchmark),
-        "gallery": None if found is None or dataset is None else gallery(found, dataset, model),
+        **_evaluated(named, detail, gains, benchmark, dataset, network),
         **_training(runs),
     }
     return write(Path(file), render(contents))
@@ -112,17 +102,44 @@ def _check(benchmark: float | None, remarks: Sequence[str]) -> None:
         raise EvaluationError(f"remarks={remarks!r}: expected a list of sentences, such as [...].")
 
 
+def _evaluated(
+    named: Mapping[str, Evaluation],
+    detail: str | None,
+    gains: Sequence[Gain],
+    benchmark: float | None,
+    dataset: ImageDataset | None,
+    model: Model | None,
+) -> dict[str, Any]:
+    chosen = _chosen(named, detail)
+    # Before anything is drawn, which takes its time.
+    check_gains(gains, named)
+    found = None if chosen is None else named[chosen]
+    if found is not None and dataset is not None:
+        check_same(found, dataset)
+    return {
+        "gains": gain_rows(gains, named),
+        "compared": compared(named),
+        "detail": None if chosen is None else detail_of(chosen, named[chosen], benchmark),
+        "gallery": None if found is None or dataset is None else gallery(found, dataset, model),
+    }
+
+
 def _model(runs: Sequence[Run]) -> Any:
-    """The model of a single run; of several nobody could say which one is meant."""
+    """Return the model of a single run; of several nobody could say which one is meant."""
     models = [part.model for run in runs for part in run.parts if part.model is not None]
     return models[-1] if len(runs) == 1 and models else None
+
+
+def _network(model: ModelLike | None, runs: Sequence[Run]) -> Model | None:
+    given = _model(runs) if model is None else model
+    return None if given is None else loaded(given)
 
 
 def _named(
     evaluations: Evaluation | Mapping[str, Evaluation] | None,
     runs: Sequence[Run],
     dataset: ImageDataset | None,
-    model: Any,
+    model: Model | None,
 ) -> dict[str, Evaluation]:
     if isinstance(evaluations, Mapping):
         return {str(name): found for name, found in evaluations.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from tlkit.data.dataset import ImageDataset
 from tlkit.errors import DataError, TrainingError
@@ -29,13 +30,26 @@ def check_stages(stages: Sequence[Stage]) -> None:
     early = [stage.name for stage in stages[:-1] if stage.snapshots]
     if early:
         raise TrainingError(
-            f"Stage {early[0]!r} has snapshots and is not the last, {names[-1]!r}, which would go "
-            "on from its end alone. Give each of its lengths a trainer of its own, or leave "
-            "snapshots out."
+            f"Stage {early[0]!r} has snapshots and is not the last, {names[-1]!r}; the stage after "
+            "it starts from its last epoch alone. Train each of its lengths with a trainer of its "
+            "own, or leave snapshots out."
         )
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise TrainingError(f"Two stages are called {twice[0]!r}. Give each a name of its own.")
+
+
+def check_resume(run_dir: Path | None, *, resume: bool) -> None:
+    """Raise where there is nothing to go on with.
+
+    Raises:
+        TrainingError: The trainer has no ``run_dir``.
+    """
+    if resume and run_dir is None:
+        raise TrainingError(
+            "resume=True, but this trainer keeps no run that could be resumed. Give it the "
+            "run_dir of the run to go on with."
+        )
 
 
 def check_weights(stages: Sequence[Stage], train: ImageDataset) -> None:

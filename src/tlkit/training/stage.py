@@ -29,11 +29,11 @@ class Stage:
             which is searched first and whose suggestion is then used, also as the peak of a
             WarmupCosine. A schedule goes on through the phases of a stage, as `GradualUnfreeze`
             has them.
-        policy: Which layers of the backbone are trained; see `tlkit.freezing.policies`.
+        policy: Which layers of the backbone are trained, such as `tlkit.UnfreezeTop`.
         batch_size: Images for each step.
         augmentation: Fresh random changes of every image in every epoch: an `Augmentation`, a Keras
             preprocessing layer or a ``keras.Sequential`` of them, a function called like an
-            Augmentation, or None. Layers are kept as a `LayerAugmentation`.
+            Augmentation, or None. Layers are kept as a ``LayerAugmentation``.
         views: None changes every image anew in every epoch, so a frozen trunk runs in each of
             them. A number K makes K changes of each image, drawn as those of the first K epochs
             are, and goes through them in turn: epoch e sees view e mod K, and a frozen trunk runs

@@ -31,7 +31,7 @@ class Calibration(Printed):
         temperature: Above 1 the model was too sure, below 1 too modest.
         before: Evaluation of the images that the temperature was fitted on.
         after: The same with the temperature. Being fitted there, it is a little too good: for a
-            fair figure evaluate ``model`` on other images, or :meth:`apply`.
+            fair figure evaluate ``model`` on other images, or `apply`.
         model: ``keras.Model`` whose softmax is that of the logits divided by the temperature, of
             stock Keras layers, which it shares with the model given; None if none was given.
     """
@@ -42,7 +42,7 @@ class Calibration(Printed):
     model: Any = None
 
     def apply(self, evaluation: Evaluation) -> Evaluation:
-        """The evaluation that the calibrated model would get, from stored predictions.
+        """Return the evaluation that the calibrated model would get, from stored predictions.
 
         Args:
             evaluation: Of the same model before calibration, on any images.
@@ -85,7 +85,7 @@ def calibrate(
     *,
     image_size: int | tuple[int, int] | None = None,
 ) -> Calibration:
-    """Finds the temperature with the lowest log loss, and builds it into the model.
+    """Find the temperature with the lowest log loss, and build it into the model.
 
     Temperature scaling divides the logits ``z`` by one number: ``softmax(z / T)``. The order of the
     classes stays, and with it the accuracy; only how sure the model is changes. As ``log p``
@@ -99,8 +99,8 @@ def calibrate(
     Args:
         model_or_result: A ``keras.Model`` that ends in a softmax, or anything with such a
             ``model``, as a training result. None where only an evaluation is at hand.
-        dataset_or_evaluation: A :class:`tlkit.ImageDataset`, or the model's
-            :class:`tlkit.Evaluation` on one.
+        dataset_or_evaluation: A `tlkit.ImageDataset`, or the model's
+            `tlkit.Evaluation` on one.
         batch_size: Images per batch, at least 1.
         image_size: One side in pixels or (height, width); None asks the model.
 
@@ -138,7 +138,7 @@ def calibrate(
 
 
 def fitted_temperature(probabilities: Floats, labels: Ints) -> float:
-    """The temperature with the lowest mean log loss.
+    """Return the temperature with the lowest mean log loss.
 
     The loss is convex in ``b = 1 / T``. Where it is lowest its slope is zero,
     ``mean over images of sum_c p_c z_c - z_true``; Brent's method finds that in ``log b``, to the
@@ -167,17 +167,17 @@ def fitted_temperature(probabilities: Floats, labels: Ints) -> float:
 
 
 def _check_range(at_hottest: float, at_coldest: float, images: int) -> None:
-    """Refuses a loss that is lowest at an end; from hot to cold its slope must turn positive."""
+    """Refuse a loss that is lowest at an end; from hot to cold its slope must turn positive."""
     if at_coldest <= 0:
         raise EvaluationError(
-            f"no temperature fits: of {images} images (nearly) all are predicted rightly, and "
-            f"the surer the model, the lower the log loss, down to T = {_RANGE[0]:g}. Give "
-            "more validation images, among them some that the model gets wrong."
+            f"no temperature fits: of {images} images (nearly) all are predicted "
+            "correctly, so the log loss is lower the more confident the model is, down to T = "
+            f"{_RANGE[0]:g}. Give more validation images, among them some that it gets wrong."
         )
     if at_hottest >= 0:
         raise EvaluationError(
-            f"no temperature fits: on these {images} images the probabilities say no more than "
-            "chance, and the less sure the model, the lower the log loss, up to T = "
+            f"no temperature fits: on these {images} images the probabilities are no better than "
+            "chance, so the log loss is lower the less confident the model is, up to T = "
             f"{_RANGE[1]:g}. Check that labels and class order are the model's."
         )
 

@@ -62,7 +62,7 @@ class Explanation(Printed):
         return "\n".join([f"{len(self)} images, as layer {self.layer!r} sees them", *rows])
 
     def overlay(self, strength: float = 0.6) -> Pixels:
-        """The images in grey with the heat over them in colour: dark is cold, bright is hot.
+        """Return the images in grey with the heat over them in colour: dark is cold, bright is hot.
 
         Args:
             strength: Share of the colour in 0..1; the rest is the image.
@@ -84,7 +84,7 @@ class Explanation(Printed):
         return np.asarray(mixed, np.uint8)
 
     def plot(self, index: int = 0, ax: Axes | None = None) -> Axes:
-        """Draws one image with its heat.
+        """Draw one image with its heat.
 
         Args:
             index: Which image.
@@ -115,7 +115,7 @@ def explain(
     layer: str | None = None,
     batch_size: int = 16,
 ) -> Explanation:
-    """Grad-CAM: which places of an image speak for a class.
+    """Show which places of an image speak for a class, by Grad-CAM.
 
     With ``A`` the feature map, of h x w places and k channels, and ``y`` the score of the class,
     ``heat = relu(sum over k of a_k * A_k)`` with ``a_k = mean over places of dy / dA_k``, enlarged
@@ -134,13 +134,13 @@ def explain(
         model_or_result: A ``keras.Model`` from images to classes, or anything with such a
             ``model``, as a training result.
         images: Raw RGB images as the model takes them, shape (n, height, width, 3), 0..255; or a
-            :class:`tlkit.ImageDataset`, of which ``dataset.subset([3, 7])`` is a part.
+            `tlkit.ImageDataset`, of which ``dataset.subset([3, 7])`` is a part.
         classes: Class number for each image, or one for all; None takes what the model predicts.
         layer: Whose feature map; None takes the last one with more than one place.
         batch_size: Images at a time, at least 1.
 
     Returns:
-        The explanation: heatmaps, and pictures with ``overlay()`` and ``plot()``.
+        The heatmaps, and pictures of them by ``overlay()`` and ``plot()``.
 
     Raises:
         EvaluationError: If there is no model, no feature map or no such layer, or images and
@@ -180,7 +180,7 @@ def explain(
 def _explained(
     cut: Cut, gradients: Gradients, images: NDArray[np.number], wanted: NDArray[np.int64] | None
 ) -> tuple[Heat, NDArray[np.int64], Heat]:
-    """Small heatmaps of one batch, the classes they are about, and those classes' scores."""
+    """Return small heatmaps of one batch, their classes, and those classes' scores."""
     features = cut.features(images)
     scores = cut.scores(features)
     chosen = scores.argmax(axis=1) if wanted is None else wanted

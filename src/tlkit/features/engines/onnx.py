@@ -6,11 +6,12 @@ import contextlib
 import io
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from tlkit._disk.atomic import whole_file
+from tlkit._keras.types import Model
 from tlkit._plugins.hooks import hookimpl
 from tlkit._threads import core_limit
 from tlkit.errors import EngineError
@@ -36,7 +37,7 @@ class OnnxEngine:
 
     name = "onnxruntime"
 
-    def __init__(self, trunk: Any, stem: Path) -> None:
+    def __init__(self, trunk: Model, stem: Path) -> None:
         runtime = _runtime()
         file = stem.with_name(stem.name + SUFFIX)
         try:
@@ -85,7 +86,7 @@ def _check(file: Path) -> None:
         raise EngineError(f"the exported trunk {file.name} is not used: {error}") from error
 
 
-def _export(trunk: Any, file: Path) -> None:
+def _export(trunk: Model, file: Path) -> None:
     """Export a trunk to an ONNX file, which appears whole or not at all.
 
     Raises:
@@ -99,12 +100,14 @@ def _export(trunk: Any, file: Path) -> None:
         raise EngineError(f"the trunk cannot be exported to ONNX: {error}") from error
 
 
-def write_network(trunk: Any, file: Path) -> None:
+def write_network(trunk: Model, file: Path) -> None:
     """Write a trunk of TensorFlow to an ONNX file."""
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         # tf2onnx still asks whether np.object exists, which NumPy answers with a warning.
         warnings.filterwarnings("ignore", "In the future `np.object`", FutureWarning)
-        trunk(np.zeros((1, *trunk.input_shape[1:]), "float32"))
+        # The trunk of a training takes images of one size.
+        size = cast(tuple[int, ...], trunk.input_shape[1:])
+        trunk(np.zeros((1, *size), "float32"))
         trunk.export(file, format="onnx", verbose=False)
 
 
@@ -114,7 +117,7 @@ def _missing() -> str:
 
 @hookimpl
 def tlkit_engines() -> list[EngineSpec]:
-    """ONNX Runtime."""
+    """Return ONNX Runtime."""
     return [
         EngineSpec(
             name=OnnxEngine.name,

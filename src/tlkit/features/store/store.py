@@ -18,7 +18,7 @@ from tlkit._disk.atomic import remove_parts, whole_file
 from tlkit.errors import CacheError
 from tlkit.features.store._contents import ABOUT, StoreInfo, size_of, sizes_in, table_info, used_at
 from tlkit.features.store._scans import RememberedScans
-from tlkit.features.store.shards import SUFFIX
+from tlkit.features.store.shards import FINISHED
 from tlkit.features.store.table import FeatureTable
 
 FORMAT = 2
@@ -28,10 +28,10 @@ _ABANDONED_S = 3600.0
 
 
 def default_root() -> Path:
-    """Return where features are kept: ``$TLKIT_CACHE_DIR``, else the system's place for caches.
+    r"""Return where features are kept: ``$TLKIT_CACHE_DIR``, else the system's place for caches.
 
     That is ``~/.cache/tlkit`` on Linux (``$XDG_CACHE_HOME/tlkit`` where that is set),
-    ``~/Library/Caches/tlkit`` on macOS and ``%LOCALAPPDATA%\\tlkit\\Cache`` on Windows.
+    ``~/Library/Caches/tlkit`` on macOS and ``%LOCALAPPDATA%\tlkit\Cache`` on Windows.
     """
     named = os.environ.get("TLKIT_CACHE_DIR")
     return Path(named) if named else user_cache_path("tlkit", appauthor=False)
@@ -140,7 +140,7 @@ class FeatureStore:
         """
         for folder in (self.root, *self.root.glob("*/")):
             remove_parts(folder, _ABANDONED_S)
-        kept = (*self.root.glob(f"*/*{SUFFIX}"), *self.root.glob("trunk-*"))
+        kept = (*self.root.glob(f"*/{FINISHED}"), *self.root.glob("trunk-*"))
         files = sorted(kept, key=used_at, reverse=True)
         others = [x for x in files if x.parent != table and not x.name.startswith(stem.name)]
         over = sum(map(size_of, files)) + size - self.limit
@@ -169,7 +169,7 @@ def info(root: str | Path | None = None) -> StoreInfo:
     """Return what lies in the feature store: ``print(tlkit.cache.info())``.
 
     Args:
-        root: Its folder; None is where `StagedTrainer` keeps features by default.
+        root: Its folder; None is where `tlkit.StagedTrainer` keeps features by default.
 
     Example:
         >>> import tempfile, tlkit
@@ -183,7 +183,7 @@ def clear(root: str | Path | None = None, *, unused_days: float = 0.0) -> int:
     """Remove stored features and exported models; they are computed again when needed.
 
     Args:
-        root: The store's folder; None is where `StagedTrainer` keeps features by default.
+        root: The store's folder; None is where `tlkit.StagedTrainer` keeps features by default.
         unused_days: Only what was last used so many days ago.
 
     Returns:

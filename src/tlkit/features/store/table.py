@@ -18,7 +18,15 @@ from numpy.typing import NDArray
 from tlkit._disk.locks import open_lock, release, still_there, take
 from tlkit.errors import CacheError
 from tlkit.features.store.rows import IN_MEMORY, FeatureRows
-from tlkit.features.store.shards import ID_BYTES, SUFFIX, Shard, read_ids, read_shard, write_shard
+from tlkit.features.store.shards import (
+    FINISHED,
+    ID_BYTES,
+    SUFFIX,
+    Shard,
+    read_ids,
+    read_shard,
+    write_shard,
+)
 
 _log = logging.getLogger("tlkit")
 Ids = NDArray[np.uint8]
@@ -124,7 +132,7 @@ class FeatureTable:
 
     def _refresh(self) -> None:
         """Take in what other processes, or this one, have added or removed since."""
-        files = self.folder.glob(f"*{SUFFIX}")
+        files = self.folder.glob(FINISHED)
         names = {file.name for file in files if not self._is_damaged(file)}
         fresh, gone = sorted(names - set(self._ids)), set(self._ids) - names
         for name in gone:

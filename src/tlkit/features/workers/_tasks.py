@@ -12,7 +12,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,10 @@ _AT_HOME: dict[str, tuple[int, Callable[[np.ndarray], bool]]] = {}
 # The trunk that this worker has built last, and no older one.
 _built: dict[tuple[Any, ...], Trunk] = {}
 _building = threading.Lock()
+
+
+class TrunkFileError(EngineError):
+    """The trunk that was left for workers is damaged, or another one."""
 
 
 @dataclass(frozen=True)
@@ -144,19 +148,13 @@ def _trunk(task: Task) -> Trunk:
         try:
             model = keras.models.load_model(file, compile=False)
         except Exception as error:
-            _drop(file)  # whoever asks next leaves it anew
-            raise EngineError(f"a worker cannot build the trunk: {error}") from error
-        trunk = Trunk(model, store, task.dtype)
+            raise TrunkFileError(f"a worker cannot build the trunk: {error}") from error
+        # A worker does not know which of its shards is the last.
+        trunk = Trunk(model, store, task.dtype, compared_every=0)
         if trunk.fingerprint != task.trunk:
-            _drop(file)
-            raise EngineError("the trunk that a worker has built is another one")
+            raise TrunkFileError("a worker has built another trunk")
         _built[key] = trunk
     return _built[key]
-
-
-def _drop(file: Path) -> None:
-    with suppress(OSError):  # a store may be for reading only
-        file.unlink(missing_ok=True)
 
 
 def _forked() -> FeatureError:

@@ -28,7 +28,7 @@ AT_ONCE = 100
 
 
 class EpochKeeper(keras.callbacks.Callback):  # type: ignore[misc]
-    """Keeps the best weights, writes a checkpoint, and stops at a loss that is not finite.
+    """Keep the best weights, write a checkpoint, and stop at a loss that is not finite.
 
     It comes last in the list of callbacks, so that it sees what the others did.
 
@@ -146,7 +146,7 @@ class EpochKeeper(keras.callbacks.Callback):  # type: ignore[misc]
 
 
 class SearchReport(keras.callbacks.Callback):  # type: ignore[misc]
-    """Shows each rate that a search has tried.
+    """Show each rate that a search has tried.
 
     Args:
         reporter: Where to show them.

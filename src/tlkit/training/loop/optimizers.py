@@ -9,6 +9,7 @@ import keras
 
 from tlkit._keras.layers import is_batch_norm
 from tlkit._keras.optimizers import inner_optimizers
+from tlkit._keras.types import Optimizer
 from tlkit.errors import TrainingError
 from tlkit.freezing.whole_model import Parts
 from tlkit.learning_rate.rate import PhaseRate, scaled
@@ -72,7 +73,7 @@ def layer_depths(parts: Parts) -> list[tuple[Any, int]]:
     return depths
 
 
-def averages(optimizer: Any) -> bool:
+def averages(optimizer: Optimizer) -> bool:
     """Return whether an optimizer keeps an exponential moving average of the weights."""
     return any(inner.use_ema for inner in inner_optimizers(optimizer))
 

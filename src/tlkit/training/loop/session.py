@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from tlkit._progress import Reporter
+from tlkit.backbones.weights import load_file
+from tlkit.data.dataset import ImageDataset
 from tlkit.data.images import Images
 from tlkit.features.passes import Plan, extracted
 from tlkit.features.settings import FrozenSettings
 from tlkit.features.store.store import FeatureStore
 from tlkit.features.trunk import Trunk
+from tlkit.freezing.head import Head
 from tlkit.freezing.phase import Phase
 from tlkit.freezing.whole_model import Parts
 from tlkit.training.feeding.inputs import Change, Fresh, Prepared, Stored, ViewPixels, Views
@@ -72,7 +76,7 @@ class Session:
 
     @property
     def count(self) -> int:
-        """Images of an epoch: those for training, and those for validation."""
+        """Images of an epoch, those for training and those for validation."""
         return len(self.train) + len(self.validation or ())
 
     def trunk(self, phase: Phase) -> Trunk | None:
@@ -145,3 +149,43 @@ class Session:
             f"features of {rows} images would take {needed / 2**30:.0f} GiB, more than "
             f"{limit / 2**30:.0f}: the trunk is run anew in every epoch"
         )
+
+
+def new_session(
+    settings: FrozenSettings,
+    head: Head,
+    start_from: Path | None,
+    store: FeatureStore,
+    data: tuple[ImageDataset, ImageDataset | None],
+    reporter: Reporter,
+    *,
+    executor: Executor | None = None,
+    engines: EngineNotes | None = None,
+) -> Session:
+    """Return the session of a training that begins: the whole model, and its images.
+
+    Args:
+        settings: Of frozen work.
+        head: Of the model.
+        start_from: A file of weights to begin with, or None.
+        store: Where frozen work is kept.
+        data: Images for training, and for validation or None.
+        reporter: Shows progress.
+        executor: Whose workers compute features; None for this process alone.
+        engines: Which engine ran what before, in a training that goes on.
+    """
+    train, validation = data
+    parts = settings.assembled(head, len(train.class_names))
+    if start_from is not None:
+        load_file(parts.model, start_from)
+    height, width = parts.model.input_shape[1:3]
+    return Session(
+        parts=parts,
+        train=Images(train, (height, width)),
+        validation=Images(validation, (height, width)) if validation else None,
+        store=store,
+        settings=settings,
+        reporter=reporter,
+        executor=executor,
+        engines=engines or EngineNotes(),
+    )
