@@ -11,11 +11,11 @@ from typing import Any, cast
 import numpy as np
 
 from tlkit._disk.atomic import whole_file
+from tlkit._disk.seals import ONNX_TAG, check_seal, seal
 from tlkit._keras.types import Model
 from tlkit._plugins.hooks import hookimpl
 from tlkit._threads import core_limit
 from tlkit.errors import EngineError
-from tlkit.features.engines._sealed import check_seal, seal
 from tlkit.features.engines.engine import EngineSpec, installed
 from tlkit.features.engines.exporting import write_export
 
@@ -80,7 +80,7 @@ def _load(runtime: Any, file: Path) -> Any:
 def _check(file: Path) -> None:
     """Raise where an export is not what was written, before ONNX Runtime takes it."""
     try:
-        check_seal(file)
+        check_seal(file, ONNX_TAG)
     except (OSError, ValueError) as error:
         file.unlink(missing_ok=True)
         raise EngineError(f"the exported trunk {file.name} is not used: {error}") from error
@@ -95,7 +95,7 @@ def _export(trunk: Model, file: Path) -> None:
     try:
         with whole_file(file) as part:
             write_export(write_network, trunk, part)
-            seal(part)
+            seal(part, ONNX_TAG)
     except Exception as error:
         raise EngineError(f"the trunk cannot be exported to ONNX: {error}") from error
 

@@ -14,13 +14,13 @@ import numpy as np
 from tlkit._disk.atomic import remove_parts
 from tlkit._disk.digests import file_digest
 from tlkit._disk.records import Record
+from tlkit._disk.seals import check_seal, seal, seal_archive
 from tlkit._keras.types import Model
 from tlkit.errors import LearningRateError, RunDirectoryError
 from tlkit.learning_rate.curve import LRCurve
 from tlkit.learning_rate.finder import ExponentialLRFinder
 from tlkit.training.result import Snapshot, StageResult
 from tlkit.training.run_dir._lock import locked
-from tlkit.training.run_dir._model_file import is_sound, seal_model
 from tlkit.training.run_dir.encoding import differences
 from tlkit.training.run_dir.engines_used import EngineNotes
 from tlkit.training.run_dir.files import write_record, written
@@ -136,11 +136,12 @@ class RunDirectory:
 
     def save_model(self, model: Model) -> None:
         """Write ``model.keras``, unless it is there as it was written."""
-        if is_sound(self.model):
-            return
-        with written(self.model) as part:
-            model.save(part)
-            seal_model(part)
+        try:
+            check_seal(self.model)
+        except (OSError, ValueError):
+            with written(self.model) as part:
+                model.save(part)
+                seal_archive(part)
 
 
 class StageFiles:
@@ -214,6 +215,7 @@ class StageFiles:
         """Write the weights, then the result that says the stage is finished."""
         with written(self.weights) as part:
             model.save_weights(part)
+            seal(part)
         if snapshots:
             arrays = {
                 f"{n}-{place}": x for n, kept in snapshots.items() for place, x in kept.items()
