@@ -211,7 +211,14 @@ def test_few_rows_are_compared(
     every: int,
     times: int,
 ) -> None:
-    assert compared(model, tmp_path, monkeypatch, images, every) == [2] * times
+    assert compared(model, tmp_path, monkeypatch, images, every) == [1] * times
+
+
+def test_a_row_of_those_before_is_compared_where_there_were_many(
+    model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checked_module, "COMPARED_EVERY", 64)
+    assert compared(model, tmp_path, monkeypatch, COUNT, 64) == [2, 2, 1]
 
 
 @pytest.mark.parametrize("fault", ["adds from its last batches", "scales"])

@@ -205,10 +205,10 @@ def test_a_damaged_model_of_a_finished_run_is_written_again(
     file = run / "model.keras"
     whole = file.read_bytes()
     random = np.random.default_rng(0)
-    flips = []
+    flips: list[bytes | None] = []
     for place in [0, len(whole) - 1, len(whole) - 70, *random.integers(0, len(whole), 20).tolist()]:
         flips.append(whole[:place] + bytes([whole[place] ^ 16]) + whole[place + 1 :])
-    contents = {
+    contents: dict[str, list[bytes | None]] = {
         "missing": [None],
         "cut short": [whole[: len(whole) // 2]],
         "empty": [b""],

@@ -17,7 +17,7 @@ class Row(NamedTuple):
 
 
 class Sample:
-    """Two of the rows that went by since the last comparison: the last, and one anywhere."""
+    """Rows that went by since the last comparison: one of the last batch, and one anywhere."""
 
     def __init__(self) -> None:
         self._random = stream(0, "rows compared with Keras")
@@ -31,11 +31,16 @@ class Sample:
         # Each row that went by is as likely to be the one anywhere.
         if self._random.random() < count / self.images:
             self._keep("anywhere", images, output, int(self._random.integers(count)))
-        self._keep("last", images, output, count - 1)
+        self._keep("late", images, output, int(self._random.integers(count)))
 
-    def rows(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return the images of both and what was given for them, and begin anew."""
-        images, output = (np.stack(each) for each in zip(*self._rows.values(), strict=True))
+    def rows(self, *, both: bool) -> tuple[np.ndarray, np.ndarray]:
+        """Return images and what was given for them, and begin anew.
+
+        Args:
+            both: Whether not the late one alone.
+        """
+        chosen = list(self._rows.values()) if both else [self._rows["late"]]
+        images, output = (np.stack(each) for each in zip(*chosen, strict=True))
         self.images = 0
         self._rows = {}
         return images, output

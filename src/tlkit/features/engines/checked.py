@@ -20,8 +20,8 @@ from tlkit.features.engines.keras_engine import KerasEngine
 
 # The largest output of two rows is smaller than that of a batch, by which PARITY is meant.
 LATER_PARITY = 4 * PARITY
-# After so many images rows are compared. Keras, which is not compiled for this, takes as long for
-# two of them as a fast engine for about fifteen.
+# After so many images two rows are compared, at the end of a run one. Keras, which is not compiled
+# for this, takes as long for a row as a fast engine for about twenty.
 COMPARED_EVERY = 1024
 
 
@@ -60,7 +60,7 @@ class CheckedEngine:
     Args:
         engine: What runs the trunk.
         trunk: A built keras.Model.
-        compared_every: After how many images rows are compared with Keras; with 0, in every shard.
+        compared_every: After how many images rows are compared with Keras; 0 for every shard.
     """
 
     def __init__(self, engine: Engine, trunk: Model, compared_every: int = COMPARED_EVERY) -> None:
@@ -117,13 +117,16 @@ class CheckedEngine:
             self.compare_last()
 
     def compare_last(self) -> None:
-        """Compare two rows of those since the last comparison with Keras: the last, and another.
+        """Compare a row of the last batch with Keras, where none of it was compared before.
+
+        Where many images went by since the last comparison, one of those is compared too.
 
         Raises:
             FaultyEngineError: They are not what Keras gives.
         """
         with self._sampling:
-            rows = self._sample.rows() if self._sample.images else None
+            count = self._sample.images
+            rows = self._sample.rows(both=count >= COMPARED_EVERY) if count else None
         if rows is not None:
             self._compare(*rows)
 
