@@ -28,9 +28,10 @@ from tlkit._threads import usable_cores
 from tlkit.data.batches import PixelCache
 from tlkit.errors import DamagedImageError, DataError, FeatureError
 from tlkit.features import passes
+from tlkit.features.outputs import EXTRACT_BATCH
 from tlkit.features.passes import Extracted, Plan
 from tlkit.features.store.store import FeatureStore
-from tlkit.features.trunk import EXTRACT_BATCH, Trunk
+from tlkit.features.trunk import Trunk
 from tlkit.features.workers import _tasks as workers_module
 from tlkit.features.workers._tasks import trunk_file
 from tlkit.testing import tiny_dataset, tiny_model
@@ -208,6 +209,31 @@ def test_another_trunk_under_the_same_name_is_not_run(
     other.save(left_for_workers(model, tmp_path))
     assert np.array_equal(spread(model, tmp_path, Inline()).rows, alone)
     assert "a worker has built another trunk" in caplog.text
+
+
+@pytest.mark.parametrize("planted", ["", "no model", "another", "cut short", "flipped"])
+def test_a_damaged_or_planted_trunk_is_replaced_the_next_time(
+    model: Any, alone: np.ndarray, tmp_path: Path, caplog: pytest.LogCaptureFixture, planted: str
+) -> None:
+    file = left_for_workers(model, tmp_path)
+    (tiny_model(8) if planted == "another" else model).save(file)
+    content = file.read_bytes()
+    middle = len(content) // 2
+    bad = {
+        "another": content,
+        "cut short": content[:middle],
+        "flipped": content[:middle] + bytes([content[middle] ^ 255]) + content[middle + 1 :],
+    }
+    file.write_bytes(bad.get(planted, planted.encode()))
+    assert np.array_equal(spread(model, tmp_path, Inline()).rows, alone)
+    assert not file.exists()
+    workers_module._built.clear()
+    caplog.clear()
+    for shard in tmp_path.rglob("*.shard"):
+        shard.unlink()
+    assert np.array_equal(spread(model, tmp_path, Inline()).rows, alone)
+    assert "failed" not in caplog.text
+    assert file.exists()
 
 
 def test_damaged_image_is_an_error_and_what_is_finished_stays(model: Any, tmp_path: Path) -> None:

@@ -144,6 +144,11 @@ class PixelCache:
     def __len__(self) -> int:
         return len(self._dataset)
 
+    def name_of(self, place: int) -> str:
+        """Return what to call an image: its file, where it has one."""
+        names = getattr(self._dataset, "names", None)
+        return f"image {place}" if names is None else str(names[place])
+
     def __getitem__(self, indices: ArrayLike) -> NDArray[np.uint8]:
         """Return pixels of some images.
 

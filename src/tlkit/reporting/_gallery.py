@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from os import PathLike
+from pathlib import Path
 from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tlkit._disk.seals import check_seal
 from tlkit._keras.types import Model, ModelOrResult
 from tlkit.data.class_names import is_numbering, numbered_as
 from tlkit.data.dataset import ImageDataset
@@ -112,8 +114,9 @@ def loaded(model: ModelLike) -> Model:
     import keras
 
     try:
+        check_seal(Path(model), needed=False)
         network: Model = keras.models.load_model(model, compile=False)
-    except (OSError, ValueError) as error:
+    except Exception as error:
         raise EvaluationError(
             f"the model in {model} cannot be read: {error}. Give model=None for a report without "
             "Grad-CAM, or a .keras file that can."

@@ -72,6 +72,16 @@ def measured_ms(stem: Path, registry: EngineRegistry | None = None) -> Mapping[s
     return {} if decided is None else decided.ms
 
 
+def forget_choice(stem: Path, registry: EngineRegistry | None = None) -> None:
+    """Forget what was decided for a trunk on this machine: its engine went wrong later.
+
+    Args:
+        stem: As for `choose_engine`.
+        registry: The engines; those that are installed where None.
+    """
+    Decisions(stem, (registry or installed_engines()).specs).forget()
+
+
 def _named(
     name: str, trunk: Model, sample: np.ndarray, stem: Path, registry: EngineRegistry
 ) -> Engine:

@@ -11,6 +11,7 @@ from typing import Any, cast
 import numpy as np
 
 from tlkit._disk.atomic import whole_file
+from tlkit._disk.seals import ONNX_TAG, check_seal, seal
 from tlkit._keras.types import Model
 from tlkit._plugins.hooks import hookimpl
 from tlkit._threads import core_limit
@@ -64,6 +65,7 @@ def _runtime() -> Any:
 
 
 def _load(runtime: Any, file: Path) -> Any:
+    _check(file)
     options = runtime.SessionOptions()
     options.intra_op_num_threads = core_limit()  # 0, where there is none: all cores
     # Idle threads sleep instead of spinning: the tail trains on the same cores meanwhile.
@@ -75,6 +77,15 @@ def _load(runtime: Any, file: Path) -> Any:
         raise EngineError(f"ONNX Runtime cannot load the exported trunk: {error}") from error
 
 
+def _check(file: Path) -> None:
+    """Raise where an export is not what was written, before ONNX Runtime takes it."""
+    try:
+        check_seal(file, ONNX_TAG)
+    except (OSError, ValueError) as error:
+        file.unlink(missing_ok=True)
+        raise EngineError(f"the exported trunk {file.name} is not used: {error}") from error
+
+
 def _export(trunk: Model, file: Path) -> None:
     """Export a trunk to an ONNX file, which appears whole or not at all.
 
@@ -84,6 +95,7 @@ def _export(trunk: Model, file: Path) -> None:
     try:
         with whole_file(file) as part:
             write_export(write_network, trunk, part)
+            seal(part, ONNX_TAG)
     except Exception as error:
         raise EngineError(f"the trunk cannot be exported to ONNX: {error}") from error
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from tlkit._disk.atomic import whole_file
+from tlkit._disk.seals import ONNX_TAG, check_seal
 from tlkit._keras.types import Model
 from tlkit._plugins.hooks import hookimpl
 from tlkit._threads import core_limit
@@ -134,6 +135,7 @@ def _unpacked(core: Any, file: Path) -> Any:
 
 def _from_onnx(core: Any, file: Path) -> Any:
     try:
+        check_seal(file, ONNX_TAG)
         network = core.read_model(file)
     except Exception as error:  # noqa: BLE001 - there is an export of its own
         _log.warning("OpenVINO cannot read %s and exports anew: %s", file.name, error)

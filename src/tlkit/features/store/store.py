@@ -198,11 +198,11 @@ def clear(root: str | Path | None = None, *, unused_days: float = 0.0) -> int:
         0
     """
     folder = default_root() if root is None else Path(root)
-    latest, freed = time.time() - unused_days * 86400, 0
+    now, freed = time.time(), 0
     # Those of other versions too, but nothing else that may lie in the folder.
     for version in folder.glob("v[0-9]*"):
         for file in [f for f in version.rglob("*") if f.is_file()]:
-            if used_at(file) > latest or _in_writing(file):
+            if _age_s(file, now) < unused_days * 86400 or _in_writing(file):
                 continue
             size = size_of(file)
             try:
@@ -216,9 +216,14 @@ def clear(root: str | Path | None = None, *, unused_days: float = 0.0) -> int:
     return freed
 
 
+def _age_s(file: Path, now: float) -> float:
+    """Return for how many seconds a file was not used, 0 for one that says it was in the future."""
+    return max(0.0, now - used_at(file))
+
+
 def _in_writing(file: Path) -> bool:
     """Return whether a file is one that a process is still writing, so far as can be known."""
-    return file.name.startswith(".") and time.time() - used_at(file) < _ABANDONED_S
+    return file.name.startswith(".") and abs(time.time() - used_at(file)) < _ABANDONED_S
 
 
 def _unwritable(folder: Path, error: OSError) -> CacheError:

@@ -165,6 +165,11 @@ class ViewPixels:
     def __len__(self) -> int:
         return len(self.images) * self.views
 
+    def name_of(self, place: int) -> str:
+        """Return what to call a view."""
+        view, image = divmod(place, len(self.images))
+        return f"view {view + 1} of {self.images.pixels.name_of(image)}"
+
     def __getitem__(self, places: np.ndarray) -> np.ndarray:
         """Return float32 images ``(n, height, width, 3)``, 0..255."""
         views, indices = np.divmod(np.asarray(places), len(self.images))

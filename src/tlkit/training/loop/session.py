@@ -119,7 +119,7 @@ class Session:
             return self._stored(trunk, stage, images, change, plan)
         choice = plan.choice(trunk, images.pixels)
         return Prepared(
-            Fresh(images, change, self.seed, stage, choice.engine.run),
+            Fresh(images, change, self.seed, stage, trunk.runner(choice, plan.engine)),
             choice.engine.name,
             each=len(images),
             ms=choice.ms,
