@@ -9,8 +9,10 @@ from pathlib import Path
 
 import nox
 
-# uv installs TensorFlow and the rest in half a minute, pip in two and a half.
+# uv installs TensorFlow and the rest in half a minute, pip in two and a half. It compiles nothing,
+# so that Python must keep what it compiles: else every process compiles TensorFlow again.
 nox.options.default_venv_backend = "uv|virtualenv"
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 nox.options.sessions = ["tests", "checks"]
 
 LITE = "examples/plugins/tlkit-efficientnet-lite"
@@ -22,7 +24,7 @@ HELPERS = ("-o", f"pythonpath={LITE}/tests {HUB}/tests")
 # Tests of one file stay together: they share models that take seconds to build.
 # In the order in which they are given here, so that no long file is left for the end.
 PARALLEL = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
-LONGEST = ("README.md", "tests/examples", "tests/training", "tests/reporting")
+LONG = ("training", "examples", "reporting", "learning_rate", "features", "testing", "backbones")
 # Two processes share the cores, so each is faster with one thread.
 ONE_THREAD = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
 TORCH = "torch==2.13.0"
@@ -78,7 +80,13 @@ def tests(session: nox.Session) -> None:
         "python", "-c", "import tlkit; print(tlkit.__path__[0])", silent=True, log=False
     )
     package_path = str(package).strip().splitlines()[-1]
-    paths = (*LONGEST, "tests", "docs", package_path)
+    rooms = [f"tests/{name}" for name in LONG]
+    rest = sorted(
+        str(path)
+        for path in Path("tests").iterdir()
+        if path.name not in LONG and not path.name.startswith(("_", ".", "conftest"))
+    )
+    paths = ("README.md", *rooms, "docs", *rest, package_path)
     plugins = (*HELPERS, f"{LITE}/tests", f"{HUB}/tests/test_kit.py")
     options = ("-m", "not slow", "--doctest-modules", *PARALLEL)
     session.run("pytest", *options, *paths, *plugins, *session.posargs, env=ONE_THREAD)

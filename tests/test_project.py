@@ -13,7 +13,7 @@ import tlkit
 from tlkit.backbones.spec import BackboneHooks
 
 ROOT = Path(__file__).parents[1]
-TEST_COMMAND = "python -m pip install nox && python -m nox -s tests"
+TEST_COMMAND = 'python -m pip install "nox[uv]" && python -m nox -s tests'
 
 
 def page(name: str) -> str:
