@@ -13,6 +13,7 @@ from tlkit._keras.types import Callback, Layer, Optimizer
 from tlkit.backbones.build import Backbone, ImageSize
 from tlkit.data.augmentation.transforms import AugmentationLike
 from tlkit.freezing.head import Head
+from tlkit.training._figures import Mode
 from tlkit.training.feeding.class_weights import ClassWeight
 from tlkit.training.stage import Stage
 
@@ -23,6 +24,7 @@ class _CommonArguments(TypedDict, total=False):
     optimizer: str | Callable[[Any], Optimizer]
     callbacks: tuple[Callback, ...]
     keep_best: str | None
+    keep_best_mode: Mode
     class_weight: ClassWeight
     label_smoothing: float
     mix: Callable[[], Layer] | None

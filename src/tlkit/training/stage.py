@@ -14,6 +14,7 @@ from tlkit.freezing.policies import FreezeAll
 from tlkit.freezing.policy import Policy
 from tlkit.learning_rate.finder import ExponentialLRFinder
 from tlkit.learning_rate.rate import LearningRate, Rate
+from tlkit.training._figures import MODES, Mode, is_larger_better
 from tlkit.training.feeding.class_weights import ClassWeight, check_class_weight
 
 
@@ -54,10 +55,12 @@ class Stage:
         callbacks: Keras callbacks, for example ``keras.callbacks.EarlyStopping``. The stage works
             on copies, whose counters are kept in its checkpoints.
         keep_best: The stage ends with the weights of the epoch in which this figure of its history
-            was best (largest for names that end in "accuracy", else smallest). None keeps the
-            last. Without a validation set, figures that start with ``val_`` cannot be watched, and
-            the last weights are kept. None also leaves in place what a callback puts into the
-            model at the end, as ``EarlyStopping(restore_best_weights=True)`` does.
+            was best. None keeps the last. Without a validation set, figures that start with
+            ``val_`` cannot be watched, and the last weights are kept. None also leaves in place
+            what a callback puts into the model at the end, as
+            ``EarlyStopping(restore_best_weights=True)`` does.
+        keep_best_mode: ``"max"`` or ``"min"``: whether that figure is best where it is largest or
+            smallest. ``"auto"`` knows it of Keras's losses and metrics by their names.
         class_weight: How much the images of each class count in the loss, as in ``fit``: a weight
             above 0 for each class by its name or its index, or ``"balanced"``, which is
             ``images / (classes * images of the class)``. Validation figures are not weighted.
@@ -100,6 +103,7 @@ class Stage:
     layer_decay: float | None = None
     callbacks: tuple[Callback, ...] = ()
     keep_best: str | None = "val_accuracy"
+    keep_best_mode: Mode = "auto"
     class_weight: ClassWeight = None
     label_smoothing: float = 0.0
     mix: Callable[[], Layer] | None = None
@@ -128,6 +132,7 @@ class Stage:
                 "optimizer."
             )
         object.__setattr__(self, "augmentation", as_transform(self.augmentation))
+        self._check_keep_best()
         self._check_mix()
         self._check_views()
         self._check_rate()
@@ -149,6 +154,31 @@ class Stage:
     def finder(self) -> ExponentialLRFinder | None:
         """What searches for the learning rate, or for its peak, first; None for a known rate."""
         return Rate.of(self.learning_rate).finder
+
+    @property
+    def larger_is_better(self) -> bool:
+        """Whether ``keep_best`` keeps the largest value of its figure."""
+        if self.keep_best_mode == "auto":
+            return bool(is_larger_better(self.keep_best or ""))
+        return self.keep_best_mode == "max"
+
+    def _check_keep_best(self) -> None:
+        figure, mode = self.keep_best, self.keep_best_mode
+        if figure is not None and not isinstance(figure, str):
+            raise TrainingError(
+                f"Stage {self.name!r}: keep_best={figure!r}, expected the name of a figure of its "
+                "history, such as 'val_accuracy', or None."
+            )
+        if mode not in MODES:
+            raise TrainingError(
+                f"Stage {self.name!r}: keep_best_mode={mode!r}, expected one of "
+                f"{', '.join(map(repr, MODES))}."
+            )
+        if figure is not None and mode == "auto" and is_larger_better(figure) is None:
+            raise TrainingError(
+                f"Stage {self.name!r}: keep_best={figure!r}, whose name does not tell whether it "
+                "should be large or small. Give keep_best_mode='max' or keep_best_mode='min'."
+            )
 
     def _check_mix(self) -> None:
         # Layers can be called too, but only with images.

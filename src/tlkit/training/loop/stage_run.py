@@ -75,12 +75,25 @@ class StageRun:
             # One whose epochs are all done may still lack the end of its training.
             if first < begun <= end or not self._done(end):
                 phase = self._run_phase(first, end, chosen)
+        self._note_missed_phases()
         if self._watched is None:
             self._progress.best_epoch = restored_epoch(self._callbacks, self._progress.best_epoch)
         else:
             assign(self._weights, self._best)
         self._complete_snapshots()
         return self._result(phase)
+
+    def _note_missed_phases(self) -> None:
+        """Say which phases an early end left out: their layers were never unfrozen."""
+        done = self._progress.epoch
+        missed = [chosen for first, _, chosen in self._phases if first >= done]
+        if missed:
+            reached = {id(x) for first, _, chosen in self._phases if first < done for x in chosen}
+            layers = {id(x) for chosen in missed for x in chosen if x.weights} - reached
+            self._notes.append(
+                f"ended after epoch {done}, before {len(missed)} of {len(self._phases)} phases: "
+                f"{len(layers)} layers were never unfrozen"
+            )
 
     def _complete_snapshots(self) -> None:
         """Let snapshots that an early end did not come to be what the stage ended with."""
@@ -192,6 +205,7 @@ class StageRun:
         return EpochKeeper(
             stage=self._stage.name,
             keep_best=self._watched,
+            larger=self._stage.larger_is_better,
             progress=self._progress,
             others=self._callbacks,
             saved=saved,
