@@ -14,6 +14,7 @@ from tlkit._keras.types import ModelOrResult
 from tlkit._printing import Printed
 from tlkit.data.augmentation.transforms import AugmentationLike
 from tlkit.data.class_names import known_names, numbered_as, shared_classes
+from tlkit.data.expected import require_dataset
 from tlkit.errors import EvaluationError
 from tlkit.evaluation import _single_images as images
 from tlkit.evaluation._checked_input import checked_labels
@@ -180,6 +181,7 @@ def evaluate(
             the model does not know, or ``views`` does not fit.
         DataError: If the augmentation is none.
     """
+    require_dataset(dataset, "dataset", EvaluationError)
     names = known_names(model_or_result)
     shared = shared_classes(names, dataset.class_names, dataset.labels, error=EvaluationError)
     probabilities = predicted_probabilities(

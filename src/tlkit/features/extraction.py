@@ -16,6 +16,7 @@ from tlkit._printing import Printed, one_line
 from tlkit._progress import reporter_for
 from tlkit.backbones.build import Backbone, ImageSize
 from tlkit.data.dataset import ImageDataset
+from tlkit.data.expected import require_dataset
 from tlkit.data.images import Images
 from tlkit.errors import CutError
 from tlkit.features.passes import extracted
@@ -128,6 +129,7 @@ def extract(
         >>> features.shape, features.labels.shape
         ((48, 12), (48,))
     """
+    require_dataset(dataset, "dataset")
     frozen = FrozenSettings(
         backbone,
         image_size=image_size,

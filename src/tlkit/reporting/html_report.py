@@ -11,6 +11,7 @@ from typing import Any
 
 from tlkit.data.damage import DamageReport
 from tlkit.data.dataset import ImageDataset
+from tlkit.data.expected import require_dataset
 from tlkit.errors import EvaluationError
 from tlkit.evaluation.evaluation import Evaluation
 from tlkit.reporting import _training as training
@@ -82,6 +83,8 @@ def report(
         'report.html'
     """
     _check(benchmark, remarks)
+    if dataset is not None:
+        require_dataset(dataset, "dataset")
     runs = read_runs(run)
     asked = None if model is None or dataset is None else given_model(model)
     # All of it before anything is drawn, which takes its time.

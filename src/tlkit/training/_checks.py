@@ -7,18 +7,28 @@ from pathlib import Path
 
 from tlkit.data.class_names import shared_classes
 from tlkit.data.dataset import ImageDataset
+from tlkit.data.expected import require_dataset
 from tlkit.errors import DataError, TrainingError
 from tlkit.features.store.store import FeatureStore
+from tlkit.freezing.head import Head
+from tlkit.learning_rate.finder import ExponentialLRFinder
 from tlkit.training.feeding.class_weights import class_weights
 from tlkit.training.stage import Stage
 
 
-def check_stages(stages: Sequence[Stage]) -> None:
-    """Raise where stages cannot follow one another.
+def check_parts(stages: Sequence[Stage], head: Head | None) -> None:
+    """Raise where stages cannot follow one another, or a head is something else.
 
     Raises:
-        TrainingError: No stage, something that is none, or two of one name.
+        TrainingError: No stage, something that is none, or two of one name; a Keras layer as head.
     """
+    if head is not None and not isinstance(head, Head):
+        raise TrainingError(
+            f"head={head!r}, expected a tlkit.Head, such as Head(units=(256,), dropout=0.2); the "
+            "layer with a softmax over the classes is added to it."
+        )
+    if not isinstance(stages, (list, tuple)):
+        raise TrainingError(f"stages={stages!r}, expected a list: stages=[Stage(...), ...].")
     for stage in stages:
         if not isinstance(stage, Stage):
             raise TrainingError(
@@ -38,6 +48,19 @@ def check_stages(stages: Sequence[Stage]) -> None:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise TrainingError(f"Two stages are called {twice[0]!r}. Give each a name of its own.")
+
+
+def check_finder(finder: ExponentialLRFinder) -> None:
+    """Raise where a search is asked for without a finder.
+
+    Raises:
+        TrainingError: It is something else.
+    """
+    if not isinstance(finder, ExponentialLRFinder):
+        raise TrainingError(
+            f"finder={finder!r}, expected an ExponentialLRFinder, such as "
+            "find_learning_rate(train, ExponentialLRFinder(1e-5, 1.0, steps=40))."
+        )
 
 
 def check_resume(run_dir: Path | None, *, resume: bool) -> None:
@@ -63,12 +86,15 @@ def check_weights(stages: Sequence[Stage], train: ImageDataset) -> None:
         class_weights(stage.class_weight, train, stage.name)
 
 
-def check_data(train: ImageDataset) -> None:
-    """Raise where labels cannot be trained on.
+def check_data(train: ImageDataset, validation: ImageDataset | None = None) -> None:
+    """Raise where there are no labelled images, or labels that cannot be trained on.
 
     Raises:
-        DataError: All images are of one class.
+        DataError: One of both is no data set, or all training images are of one class.
     """
+    require_dataset(train, "train")
+    if validation is not None:
+        require_dataset(validation, "validation")
     present = [name for name, count in train.class_counts.items() if count]
     if len(present) < 2:
         raise DataError(

@@ -22,7 +22,7 @@ class _CommonArguments(TypedDict, total=False):
     batch_size: int
     views: int | None
     optimizer: str | Callable[[Any], Optimizer]
-    callbacks: tuple[Callback, ...]
+    callbacks: Sequence[Callback]
     keep_best: str | None
     keep_best_mode: Mode
     class_weight: ClassWeight

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Unpack
 
 from tlkit._keras.types import Callback
 from tlkit.backbones.build import Backbone
 from tlkit.data.augmentation.geometric import Augmentation
 from tlkit.data.dataset import ImageDataset
+from tlkit.data.expected import require_dataset
 from tlkit.errors import TrainingError
 from tlkit.freezing.policies import UnfreezeTop
 from tlkit.learning_rate.rate import LearningRate
@@ -93,6 +95,9 @@ def fine_tune(
             "fine_tune makes its own stages, and was given stages. Use StagedTrainer(..., "
             "stages=...).fit(...) for others."
         )
+    require_dataset(train, "train")
+    if not isinstance(validation, Real | None):
+        require_dataset(validation, "validation")
     held_out = validation
     if not isinstance(held_out, ImageDataset | None):
         train, held_out = train.split(held_out, seed=seed)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import KW_ONLY, dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import KW_ONLY, dataclass, field, fields
+from numbers import Real
 from typing import Any
 
 from tlkit._keras.types import Callback, Layer, Optimizer
+from tlkit._numbers import is_whole, plain
 from tlkit._printing import code_of
 from tlkit.data.augmentation.transforms import AugmentationLike, Transform, as_transform
 from tlkit.errors import TrainingError
@@ -14,7 +16,7 @@ from tlkit.freezing.policies import FreezeAll
 from tlkit.freezing.policy import Policy
 from tlkit.learning_rate.finder import ExponentialLRFinder
 from tlkit.learning_rate.rate import LearningRate, Rate
-from tlkit.training._figures import MODES, Mode, is_larger_better
+from tlkit.training._figures import Mode, check_kept, is_larger_better
 from tlkit.training.feeding.class_weights import ClassWeight, check_class_weight
 
 
@@ -101,7 +103,7 @@ class Stage:
     views: int | None = None
     optimizer: str | Callable[[Any], Optimizer] = "adam"
     layer_decay: float | None = None
-    callbacks: tuple[Callback, ...] = ()
+    callbacks: Sequence[Callback] = ()
     keep_best: str | None = "val_accuracy"
     keep_best_mode: Mode = "auto"
     class_weight: ClassWeight = None
@@ -111,11 +113,14 @@ class Stage:
     snapshots: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "snapshots", tuple(map(plain, self.snapshots)))
+        for part in fields(self):  # so that settings print and are stored alike
+            object.__setattr__(self, part.name, plain(getattr(self, part.name)))
         if not isinstance(self.name, str) or not self.name.strip():
             raise TrainingError(f"A stage is called {self.name!r}, expected a name.")
         for name in ("epochs", "batch_size"):
             value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            if not is_whole(value, 1):
                 raise TrainingError(
                     f"Stage {self.name!r}: {name}={value!r}, expected a whole number from 1."
                 )
@@ -132,7 +137,8 @@ class Stage:
                 "optimizer."
             )
         object.__setattr__(self, "augmentation", as_transform(self.augmentation))
-        self._check_keep_best()
+        self._check_callbacks()
+        check_kept(self.name, self.keep_best, self.keep_best_mode)
         self._check_mix()
         self._check_views()
         self._check_rate()
@@ -162,23 +168,16 @@ class Stage:
             return bool(is_larger_better(self.keep_best or ""))
         return self.keep_best_mode == "max"
 
-    def _check_keep_best(self) -> None:
-        figure, mode = self.keep_best, self.keep_best_mode
-        if figure is not None and not isinstance(figure, str):
+    def _check_callbacks(self) -> None:
+        given = self.callbacks
+        # A single callback, which some have a length or can be gone through, is no list of them.
+        each = given if isinstance(given, (list, tuple)) else (None,)
+        if not all(hasattr(callback, "on_epoch_end") for callback in each):
             raise TrainingError(
-                f"Stage {self.name!r}: keep_best={figure!r}, expected the name of a figure of its "
-                "history, such as 'val_accuracy', or None."
+                f"Stage {self.name!r}: callbacks={given!r}, expected a list of Keras callbacks, "
+                "such as callbacks=[keras.callbacks.EarlyStopping()]."
             )
-        if mode not in MODES:
-            raise TrainingError(
-                f"Stage {self.name!r}: keep_best_mode={mode!r}, expected one of "
-                f"{', '.join(map(repr, MODES))}."
-            )
-        if figure is not None and mode == "auto" and is_larger_better(figure) is None:
-            raise TrainingError(
-                f"Stage {self.name!r}: keep_best={figure!r}, whose name does not tell whether it "
-                "should be large or small. Give keep_best_mode='max' or keep_best_mode='min'."
-            )
+        object.__setattr__(self, "callbacks", tuple(given))
 
     def _check_mix(self) -> None:
         # Layers can be called too, but only with images.
@@ -192,7 +191,7 @@ class Stage:
     def _check_views(self) -> None:
         if self.views is None:
             return
-        if not isinstance(self.views, int) or isinstance(self.views, bool) or self.views < 1:
+        if not is_whole(self.views, 1):
             raise TrainingError(
                 f"Stage {self.name!r}: views={self.views!r}, expected None or a whole number from "
                 "1: how many augmented views of each image are kept."
@@ -206,8 +205,7 @@ class Stage:
                 )
 
     def _check_snapshots(self) -> None:
-        object.__setattr__(self, "snapshots", tuple(self.snapshots))
-        whole = all(type(n) is int and 1 <= n < self.epochs for n in self.snapshots)
+        whole = all(is_whole(n, 1) and n < self.epochs for n in self.snapshots)
         if not whole or len(set(self.snapshots)) < len(self.snapshots):
             raise TrainingError(
                 f"Stage {self.name!r}: snapshots={self.snapshots!r}, expected different numbers "
@@ -226,7 +224,7 @@ class Stage:
         value = getattr(self, name)
         if value is None and not zero:
             return
-        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        number = isinstance(value, Real) and not isinstance(value, bool)
         if not (number and (0 < value < 1 or (zero and value == 0) or (one and value == 1))):
             raise TrainingError(f"Stage {self.name!r}: {name}={value!r}, expected {expected}.")
 

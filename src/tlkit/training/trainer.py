@@ -91,11 +91,11 @@ class StagedTrainer(Printed):
             feature_dtype=feature_dtype,
             seed=seed,
         )
+        _checks.check_parts(stages, head)
         self.stages = tuple(stages)
         self.head = head or Head()
         self.start_from = Path(start_from) if start_from is not None else None
         self.run_dir = Path(run_dir) if run_dir is not None else None
-        _checks.check_stages(self.stages)
 
     @property
     def backbone(self) -> Backbone:
@@ -177,8 +177,7 @@ class StagedTrainer(Printed):
 
         Args:
             train: Training images.
-            validation: Validation images of the same classes or some of them, matched by name, or
-                None.
+            validation: Images of the same classes or some of them, matched by name; or None.
             resume: Go on with the run in ``run_dir`` from the last finished epoch.
             verbose: 0 shows nothing, 1 a progress bar and a line for each stage.
             executor: As for `tlkit.extract`, for what is computed once per image; augmented views
@@ -196,7 +195,7 @@ class StagedTrainer(Printed):
             FrozenChangedError: Something changed that was to stay frozen.
         """
         _checks.check_resume(self.run_dir, resume=resume)
-        _checks.check_data(train)
+        _checks.check_data(train, validation)
         validation = _checks.in_training_order(train, validation)
         _checks.check_weights(self.stages, train)
         start = start_of(self.start_from, train.class_names)
@@ -228,6 +227,7 @@ class StagedTrainer(Printed):
         Returns:
             The curve; ``curve.suggestion`` is the chosen rate.
         """
+        _checks.check_finder(finder)
         _checks.check_data(train)
         start = start_of(self.start_from, train.class_names)
         with open_store(self.settings.cache) as store:

@@ -83,6 +83,12 @@ def column(table: Table, name: str) -> list[object]:
         ['a.jpg', 'b.jpg']
     """
     names = _column_names(table)
+    if not isinstance(name, str):
+        raise TableError(
+            f"Received {name!r} for a column, expected the name of one column; the table has "
+            f"{', '.join(map(repr, names[:20]))}. An image has one label: put several columns "
+            "together first, such as table['label'] = table['a'] + '_' + table['b']."
+        )
     if name not in names:
         raise TableError(missing_column(name, names))
     if names.count(name) > 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tlkit._keras.types import Model, ModelOrResult
 from tlkit.data.class_names import known_names, shared_classes
+from tlkit.data.expected import require_dataset
 from tlkit.errors import EvaluationError
 from tlkit.evaluation.predict import LabelledImages, size_of
 
@@ -20,6 +22,8 @@ def pixels_of(model: Model, images: ArrayLike | LabelledImages) -> NDArray[np.nu
         EvaluationError: They have another shape.
     """
     given: Any = images
+    if isinstance(given, (str, PathLike)):
+        require_dataset(given, "images", EvaluationError)
     if hasattr(given, "load") and hasattr(given, "class_names"):
         given = given.load(np.arange(len(given)), size_of(model))
     pixels: NDArray[np.number] = np.asarray(given)

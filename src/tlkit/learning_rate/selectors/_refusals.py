@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from tlkit._numbers import is_whole
 from tlkit.errors import LearningRateError, SelectorError
 from tlkit.learning_rate.selectors.selector import Curve
 from tlkit.learning_rate.selectors.smoothing import Floats, centred_mean, despiked
@@ -17,7 +18,7 @@ _ROUNDING = 1e-12  # differences below this share of the values are rounding
 
 def check_window(window: int) -> None:
     """Refuse a smoothing window that has no middle."""
-    if isinstance(window, bool) or not isinstance(window, int) or window < 3 or window % 2 == 0:
+    if not is_whole(window, 3) or window % 2 == 0:
         raise LearningRateError(
             f"window={window!r}: expected an odd number of points, 3 or more, such as 5."
         )
