@@ -36,23 +36,21 @@ def check_conflicts(session: Session, stages: Sequence[Stage]) -> None:
     """
     for stage in stages:
         phases = selections(stage.policy, session.parts, stage.epochs)
-        _check_optimizer(stage, -(-len(session.train) // stage.batch_size))
+        new_optimizer(stage, 1e-3)
+        _check_rate(stage, -(-len(session.train) // stage.batch_size))
         _check_figure(stage)
         if len(phases) > 1 and stage.keep_best is None:
             _check_restoring(stage, len(phases))
 
 
-def _check_optimizer(stage: Stage, steps: int) -> None:
-    rate = Rate.of(stage.learning_rate)
-    if rate.finder is not None:
-        rate = rate.with_found(rate.finder.min_lr)
-    taken = rate.for_phase(steps=steps * stage.epochs)
-    new_optimizer(stage, taken)
+def _check_rate(stage: Stage, steps: int) -> None:
     for callback in stage.callbacks:
         if not isinstance(callback, _SETS_THE_RATE):
             continue
-        name = type(callback).__name__
-        if is_schedule(taken):
+        name, rate = type(callback).__name__, Rate.of(stage.learning_rate)
+        if rate.finder is not None:
+            rate = rate.with_found(rate.finder.min_lr)
+        if is_schedule(rate.for_phase(steps=steps * stage.epochs)):
             raise TrainingError(
                 f"Stage {stage.name!r}: {name} sets the learning rate, and learning_rate="
                 f"{stage.learning_rate!r} does so too. Leave one of them out."
