@@ -110,7 +110,7 @@ OTHERS: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "one number of units": (
         lambda: untyped.Head(units=256),
-        "expected a list of positive integers",
+        "units must be positive integers in a list",
     ),
 }
 

@@ -37,7 +37,7 @@ class Head:
         given = self.units
         if not isinstance(given, (list, tuple)) or not all(is_whole(unit, 1) for unit in given):
             raise TrainingError(
-                f"{self!r}: expected a list of positive integers as units, such as units=(256,)."
+                f"{self!r}: units must be positive integers in a list, such as units=(256,)."
             )
         object.__setattr__(self, "units", tuple(map(int, given)))
         if not 0 <= self.dropout < 1:
