@@ -108,6 +108,10 @@ OTHERS: dict[str, tuple[Callable[[], Any], str]] = {
         ),
         r"Received \['a', 'b'\] for a column, expected the name of one column",
     ),
+    "one snapshot": (
+        lambda: untyped.Stage("head", epochs=9, learning_rate=0.1, snapshots=3),
+        "snapshots=3, expected a list of numbers of epochs",
+    ),
     "one number of units": (
         lambda: untyped.Head(units=256),
         "units must be positive integers in a list",

@@ -145,3 +145,12 @@ def test_an_end_before_later_phases_is_told(parts: Data) -> None:
     result = trainer(gradual).fit(*parts, verbose=0).stages[0]
     assert any("ended after epoch 1, before 1 of 2 phases" in note for note in result.notes)
     assert len(result.history["loss"]) == 1
+
+
+def test_an_optimizer_function_is_given_nothing_but_the_stages_schedule(parts: Data) -> None:
+    def needs_a_schedule(schedule: Any) -> Any:
+        assert isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule)
+        return keras.optimizers.SGD(schedule)
+
+    stage = head_stage(epochs=1, learning_rate=decay, optimizer=needs_a_schedule)
+    assert trainer(stage).fit(*parts, verbose=0).stages[0].epochs == 1

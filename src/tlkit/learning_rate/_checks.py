@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from operator import index
-from typing import SupportsIndex
 
+from tlkit._numbers import is_whole
 from tlkit.errors import LearningRateError
 
 
@@ -20,6 +19,5 @@ def check_range(low: float, high: float) -> None:
 
 def check_whole(name: str, value: object, least: int) -> None:
     """Refuse what is not a whole number, ``least`` or more."""
-    # NumPy's whole numbers are as good as Python's.
-    if isinstance(value, bool) or not isinstance(value, SupportsIndex) or index(value) < least:
+    if not is_whole(value, least):
         raise LearningRateError(f"{name}={value!r}: expected a whole number, {least} or more.")

@@ -113,6 +113,11 @@ class Stage:
     snapshots: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
+        if not isinstance(self.snapshots, (list, tuple)):
+            raise TrainingError(
+                f"Stage {self.name!r}: snapshots={self.snapshots!r}, expected a list of numbers of "
+                "epochs, such as snapshots=[10, 20]."
+            )
         object.__setattr__(self, "snapshots", tuple(map(plain, self.snapshots)))
         for part in fields(self):  # so that settings print and are stored alike
             object.__setattr__(self, part.name, plain(getattr(self, part.name)))

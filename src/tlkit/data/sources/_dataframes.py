@@ -83,7 +83,7 @@ def column(table: Table, name: str) -> list[object]:
         ['a.jpg', 'b.jpg']
     """
     names = _column_names(table)
-    if not isinstance(name, str):
+    if not isinstance(name, str) and name not in names:
         raise TableError(
             f"Received {name!r} for a column, expected the name of one column; the table has "
             f"{', '.join(map(repr, names[:20]))}. An image has one label: put several columns "

@@ -36,11 +36,18 @@ def check_conflicts(session: Session, stages: Sequence[Stage]) -> None:
     """
     for stage in stages:
         phases = selections(stage.policy, session.parts, stage.epochs)
-        new_optimizer(stage, 1e-3)
+        _check_optimizer(stage)
         _check_rate(stage, -(-len(session.train) // stage.batch_size))
         _check_figure(stage)
         if len(phases) > 1 and stage.keep_best is None:
             _check_restoring(stage, len(phases))
+
+
+def _check_optimizer(stage: Stage) -> None:
+    rate = Rate.of(stage.learning_rate)
+    # A function of the user's may count on the schedule that it will be given.
+    if isinstance(stage.optimizer, str) or rate.finder or isinstance(rate.given, float):
+        new_optimizer(stage, 1e-3)
 
 
 def _check_rate(stage: Stage, steps: int) -> None:
