@@ -14,7 +14,7 @@ import pytest
 
 from tests.data.conftest import WriteImage, noise, png_that_declares
 from tlkit.data.dataset import ImageDataset
-from tlkit.data.sources.stores import FileStore
+from tlkit.data.sources.files import FileStore
 from tlkit.errors import DamagedImageError, DataError, TableError
 
 NAMES = ("cat/a.jpg", "cat/bb.jpg", "cat/ccc.jpg", "dog/dddd.jpg", "dog/eeeee.jpg")

@@ -22,9 +22,9 @@ from tlkit.data.decoding.decode import (
     decode_image,
     decode_many,
     decode_settings,
-    find_damage,
     resize_array,
 )
+from tlkit.data.decoding.looks import find_damage
 from tlkit.errors import DamagedImageError, DataError
 
 ORIENTATION = 0x0112

@@ -14,8 +14,8 @@ from PIL import Image
 
 from tests.data.conftest import encoded
 from tlkit import ImageDataset
-from tlkit.data.decoding._depth import eight_bit
 from tlkit.data.decoding.decode import decode_image
+from tlkit.data.decoding.depth import eight_bit
 from tlkit.errors import DamagedImageError, DataError
 
 KINDS = {

@@ -108,10 +108,10 @@ def test_phases_are_told_by_their_epochs(model: Any) -> None:
     ("policy", "line"),
     [
         (tlkit.UnfreezeAll(), "all 4 layers frozen, statistics included"),
-        (tlkit.BatchNormOnly(), "4 of 4 layers trained, their statistics move"),
+        (tlkit.BatchNormOnly(), "4 of 4 layers trained, their statistics are updated"),
         (
             tlkit.UnfreezeTop(layers=3, batch_norm="train"),
-            "1 of 4 layers trained, 3 frozen, their statistics move",
+            "1 of 4 layers trained, 3 frozen, their statistics are updated",
         ),
     ],
 )

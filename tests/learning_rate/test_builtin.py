@@ -36,7 +36,7 @@ def test_answer_comes_with_its_reason_and_stands_among_those_of_any_curve(
 ) -> None:
     curve = bowl(kind())
     assert curve.suggestions[kind.__name__] == curve.suggestion
-    assert repr(curve).splitlines()[1].startswith(f"{kind.__name__}: ")
+    assert str(curve).splitlines()[1].startswith(f"{kind.__name__}: ")
     assert "the selector's choice" not in curve.reason
     assert f"{kind.__name__}: {curve.suggestion:.2g} (chosen)" in {
         text.get_text()

@@ -28,7 +28,7 @@ class DamagedImage(NamedTuple):
 
 @dataclass(frozen=True, repr=False)
 class DamageReport(Printed):
-    """The result of :meth:`ImageDataset.check`; true when every image is whole.
+    """The result of `ImageDataset.check`; true when every image is whole.
 
     It prints every damaged image, at which depth images of more than 8 bits are read, and pictures
     that are there more than once; and of the files that are ignored how many there are of each kind
@@ -94,7 +94,7 @@ class DamageReport(Printed):
         )
 
     def whole(self, names: Sequence[str]) -> NDArray[np.bool_]:
-        """Which images are whole, of the dataset that was checked.
+        """Return which images are whole, of the dataset that was checked.
 
         Args:
             names: The names of that dataset's images.

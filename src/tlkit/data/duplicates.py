@@ -69,7 +69,7 @@ def find_duplicates(
 
 
 def in_both(digests: NDArray[np.uint8], others: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """Positions of the others' images that are among the first ones too.
+    """Return positions of the others' images that are among the first ones too.
 
     Example:
         >>> in_both(np.array([[1], [2]], np.uint8), np.array([[3], [2]], np.uint8)).tolist()
@@ -79,25 +79,25 @@ def in_both(digests: NDArray[np.uint8], others: NDArray[np.uint8]) -> NDArray[np
     return np.array([place for place, x in enumerate(others) if x.tobytes() in known], np.int64)
 
 
-class Images(Protocol):
+class NamedImages(Protocol):
     """What is asked of a data set."""
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of the images."""
+        """What people call each image."""
 
     @property
     def labels(self) -> NDArray[np.int64]:
-        """Class number of each."""
+        """Class number of each image."""
 
     @property
     def image_digests(self) -> NDArray[np.uint8]:
-        """Of each one's content."""
+        """SHA-256 of each image's content."""
 
     class_names: tuple[str, ...]
 
 
-def duplicate_notes(train: Images, validation: Images | None) -> Iterator[str]:
+def duplicate_notes(train: NamedImages, validation: NamedImages | None) -> Iterator[str]:
     """Yield a line on pictures in two classes, and one on those that train and validate."""
     among = find_duplicates(train.image_digests, train.names, train.labels, train.class_names)
     two = [x for x in among if x.contradicts]

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Previewed:
-    """Gives tlkit's policies their ``preview``; other policies need not inherit from it."""
+    """Give tlkit's policies their ``preview``; other policies need not inherit from it."""
 
     def preview(self, backbone: Any, **settings: Any) -> PolicyPreview:
         """Show which layers this policy trains and where the model is cut.
@@ -74,7 +74,7 @@ class UnfreezeAll(Previewed):
 
 @dataclass(frozen=True)
 class UnfreezeTop(Previewed):
-    """Train the last layers of the backbone. Give one of the three.
+    """Train the last layers of the backbone, by their number, their share or the first one's name.
 
     Args:
         layers: How many, counted as Keras lists them, layers without weights included.

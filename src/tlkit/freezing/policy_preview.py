@@ -178,7 +178,7 @@ def _batch_norm(trained: int, layers: int) -> str:
     if not trained:
         return f"all {layers} layers frozen, statistics included"
     frozen = f", {layers - trained} frozen" if trained < layers else ""
-    return f"{trained} of {layers} layers trained{frozen}, their statistics move"
+    return f"{trained} of {layers} layers trained{frozen}, their statistics are updated"
 
 
 def _size(floats: int | None) -> str:

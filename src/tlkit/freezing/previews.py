@@ -47,7 +47,7 @@ def preview(
         image_size: As for `build_backbone`, where ``backbone`` is not a model.
 
     Returns:
-        The preview: ``print`` it, or read its ``phases``.
+        The preview, to be printed, or read by its ``phases``.
 
     Raises:
         PolicyError: The policy does not fit the backbone, or the model cannot be copied.
@@ -105,8 +105,8 @@ def _copied(model: Any) -> Any:
     except (TypeError, ValueError, NotImplementedError) as error:
         reason = str(error).strip().split("\n")[0]
         raise PolicyError(
-            f"{model.name!r} cannot be copied, so as to look at it without changing it: {reason} "
-            "Give the function that builds it instead of the model."
+            f"{model.name!r} cannot be copied, which a preview needs to leave it unchanged: "
+            f"{reason} Give the function that builds it instead of the model."
         ) from error
 
 

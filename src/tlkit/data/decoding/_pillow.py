@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from tlkit.data.decoding._depth import Unusable, eight_bit, need_of, refusal
+from tlkit.data.decoding.depth import Unusable, eight_bit, need_of, refusal
 
 ImageSource: TypeAlias = "str | PathLike[str] | bytes"
 Pixels: TypeAlias = NDArray[np.uint8]
@@ -73,7 +73,7 @@ def read_pixels(source: ImageSource, size: tuple[int, int], depth: Depth) -> Pix
         >>> read_pixels(b"", (8, 8), lambda need: 16)
         Traceback (most recent call last):
             ...
-        tlkit.data.decoding._depth.Unusable: is empty (0 bytes)
+        tlkit.data.decoding.depth.Unusable: is empty (0 bytes)
     """
     content = source if isinstance(source, bytes) else read_content(source)
     if not content:

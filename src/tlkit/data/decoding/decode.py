@@ -2,63 +2,37 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from PIL import Image
 
 from tlkit._threads import in_threads
-from tlkit.data._text import printable
-from tlkit.data.damage import DamagedImage, DamageReport
-from tlkit.data.decoding._depth import (
-    FULL,
-    Unusable,
-    bits,
-    checked_depth,
-    may_be_deep,
-    own_depth,
-    refusal,
-)
 from tlkit.data.decoding._pillow import (
-    MAX_BYTES,
     MAX_PIXELS,
     Depth,
     ImageSource,
     Pixels,
-    read_content,
     read_pixels,
     resized,
 )
 from tlkit.data.decoding._pillow_warnings import expected_pillow_warnings
-from tlkit.errors import DamagedImageError, DataError
+from tlkit.data.decoding.depth import FULL, Unusable
+from tlkit.data.decoding.looks import read_file, unreadable
+from tlkit.errors import DataError
 
 __all__ = [
     "EXTENSIONS",
-    "FULL",
-    "MAX_BYTES",
     "MAX_PIXELS",
     "RESIZE",
-    "DamageReport",
-    "DamagedImage",
     "Depth",
-    "FileLook",
     "Pixels",
     "Size",
     "as_size",
-    "bits",
-    "checked_depth",
     "decode_image",
     "decode_many",
     "decode_settings",
-    "find_damage",
-    "look_at",
-    "may_be_deep",
-    "read_file",
-    "read_once",
-    "refusal",
     "resize_array",
 ]
 
@@ -72,22 +46,6 @@ EXTENSIONS = frozenset(
     | {".tif", ".tiff", ".webp"}
 )
 """File name endings, in lower case, that count as images."""
-
-_PROBE_SIZE = (16, 16)
-
-
-class FileLook(NamedTuple):
-    """What one read of a file tells.
-
-    Args:
-        digest: SHA-256 of its content, or nothing where it cannot be read.
-        damage: Why it gives no pixels, in words that follow its name, or None.
-        need: What it needs to be read where it has more than 8 bits for each value, else 0.
-    """
-
-    digest: bytes
-    damage: str | None
-    need: int = 0
 
 
 def _full_depth(_: int) -> int:
@@ -120,7 +78,7 @@ def as_size(size: Size) -> tuple[int, int]:
 
 
 def decode_settings(size: Size) -> dict[str, Any]:
-    """Everything besides the file that decides the pixels, for the key of a cache.
+    """Return all that decides the pixels besides the file, for the key of a cache.
 
     Args:
         size: One side in pixels, or (height, width).
@@ -174,7 +132,7 @@ def decode_image(
         with expected_pillow_warnings():
             return read_pixels(source, height_width, depth)
     except Unusable as reason:
-        raise DamagedImageError(_sentence(name or _name(source), str(reason))) from reason
+        raise unreadable(source, name, reason) from reason
 
 
 def decode_many(
@@ -207,95 +165,22 @@ def decode_many(
         >>> decode_many([], 32).shape
         (0, 32, 32, 3)
     """
-    images = np.empty((len(sources), *as_size(size), 3), np.uint8)
+    height_width = as_size(size)
+    images = np.empty((len(sources), *height_width, 3), np.uint8)
 
     def decode(index: int) -> None:
-        name = _name(sources[index]) if names is None else names[index]
-        content = read_file(sources[index], name)
+        source, name = sources[index], None if names is None else names[index]
+        content = read_file(source, name)
         if seen is not None:
             seen(index, content)
-        images[index] = decode_image(content, size, name=name, depth=depth)
+        try:
+            images[index] = read_pixels(content, height_width, depth)
+        except Unusable as reason:
+            raise unreadable(source, name, reason) from reason
 
     with expected_pillow_warnings():
         in_threads(decode, range(len(sources)), workers)
     return images
-
-
-def read_file(source: ImageSource, name: str | None = None) -> bytes:
-    """Read the content of a file, whatever it holds.
-
-    Raises:
-        DamagedImageError: It cannot be read, or is too large; the message names it.
-    """
-    if isinstance(source, bytes):
-        return source
-    try:
-        return read_content(source)
-    except Unusable as reason:
-        raise DamagedImageError(_sentence(name or _name(source), str(reason))) from reason
-
-
-def find_damage(source: ImageSource) -> str | None:
-    """Decode an image completely and say what is wrong with it.
-
-    Args:
-        source: Path of a file, or its content.
-
-    Returns:
-        The reason in words, or None when the image is whole.
-
-    Example:
-        >>> find_damage(b"")
-        'is empty (0 bytes)'
-    """
-    return _probe(source)[0]
-
-
-def read_once(path: Path, *, decoded: bool = True) -> FileLook:
-    """Read a file once, for the digest of its content and for what is wrong with it.
-
-    Args:
-        path: The file.
-        decoded: Whether to decode it; else all that can be wrong is that it cannot be read.
-
-    Example:
-        >>> read_once(Path("no such file")).damage
-        'cannot be read: No such file or directory'
-    """
-    try:
-        return look_at(read_content(path), decoded=decoded)
-    except Unusable as reason:
-        return FileLook(b"", str(reason))
-
-
-def look_at(content: bytes, *, decoded: bool = True, deep: bool = True) -> FileLook:
-    """Find out what `read_once` does, of content that was read.
-
-    Args:
-        content: Of a file.
-        decoded: Whether to decode it to find damage.
-        deep: Whether to decode it too where it may have more than 8 bits for each value.
-    """
-    digest = hashlib.sha256(content).digest()
-    if not (decoded or (deep and may_be_deep(content))):
-        return FileLook(digest, None)
-    damage, need = _probe(content)
-    return FileLook(digest, damage if decoded else None, need)
-
-
-def _probe(source: ImageSource) -> tuple[str | None, int]:
-    needs = [0]
-
-    def note(need: int) -> int:
-        needs.append(need)
-        return own_depth(need)
-
-    try:
-        with expected_pillow_warnings():
-            read_pixels(source, _PROBE_SIZE, note)
-    except Unusable as reason:
-        return str(reason), needs[-1]
-    return None, needs[-1]
 
 
 def resize_array(image: Pixels, size: Size) -> Pixels:
@@ -313,14 +198,3 @@ def resize_array(image: Pixels, size: Size) -> Pixels:
         (4, 4, 3)
     """
     return np.asarray(resized(Image.fromarray(image), as_size(size)))
-
-
-def _sentence(name: str, reason: str) -> str:
-    return (
-        f"{name} {reason}. Expected a whole image file. Replace the file, or list every damaged "
-        "image with dataset.check() and go on with dataset.without_damaged(report)."
-    )
-
-
-def _name(source: ImageSource) -> str:
-    return f"image of {len(source)} bytes" if isinstance(source, bytes) else printable(str(source))

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tlkit.data.labels import encode_labels, is_missing
-from tlkit.data.sources.stores import FileStore
+from tlkit.data.sources.files import FileStore
 from tlkit.errors import TableError
 
 _SHOWN = 5
@@ -72,7 +72,7 @@ def read_table(
 
 
 def column(table: Table, name: str) -> list[object]:
-    """One column of a table as a list.
+    """Return one column of a table as a list.
 
     Args:
         table: A pandas DataFrame, or a mapping of column names to sequences.
@@ -89,6 +89,12 @@ def column(table: Table, name: str) -> list[object]:
         ['a.jpg', 'b.jpg']
     """
     names = _column_names(table)
+    if not isinstance(name, str) and name not in names:
+        raise TableError(
+            f"Received {name!r} for a column, expected the name of one column; the table has "
+            f"{', '.join(map(repr, names[:20]))}. An image has one label: put several columns "
+            "together first, such as table['label'] = table['a'] + '_' + table['b']."
+        )
     if name not in names:
         raise TableError(missing_column(name, names))
     if names.count(name) > 1:
@@ -97,7 +103,7 @@ def column(table: Table, name: str) -> list[object]:
 
 
 def missing_column(name: str, received: Sequence[object]) -> str:
-    """The message for a column that a table does not have, with near misses.
+    """Return the message for a column that a table does not have, with near misses.
 
     Args:
         name: The column that was expected.
@@ -165,7 +171,7 @@ def _relative(value: object, row: int) -> str:
 
 
 class _Inside:
-    """Finds files below a root; resolves each folder once, as tables name thousands of files."""
+    """Find files below a root; resolve each folder once, as tables name thousands of files."""
 
     def __init__(self, root: Path) -> None:
         self._given = root
@@ -173,7 +179,7 @@ class _Inside:
         self._folders: dict[str, str] = {}
 
     def find(self, name: str, row: int) -> Path | None:
-        """The file's resolved path, or None when there is none."""
+        """Return the file's resolved path, or None when there is none."""
         if "\0" in name:
             raise TableError(f"{_row(row)}: image path {name!r} holds a null character.")
         path = self._resolve(name)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tlkit.data._text import printable
 from tlkit.data.decoding.decode import EXTENSIONS
 from tlkit.data.labels import check_class_names
-from tlkit.data.sources.stores import FileStore
+from tlkit.data.sources.files import FileStore
 from tlkit.errors import DataError
 
 # What systems and devices leave among pictures: small copies of them, and halves of Mac files.

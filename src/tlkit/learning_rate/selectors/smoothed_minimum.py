@@ -71,6 +71,7 @@ class SmoothedMinimum:
             )
 
     def __call__(self, curve: Curve) -> float:
+        """Return the rate that this rule chooses."""
         smooth = self.smooth(curve)
         calm = self._calm(curve)
         if not calm.any():
@@ -84,11 +85,11 @@ class SmoothedMinimum:
         return float(curve.learning_rates[index])
 
     def smooth(self, curve: Curve) -> Floats:
-        """The smoothed losses ``s_i``; NaN where the window is not full."""
+        """Return the smoothed losses ``s_i``; NaN where the window is not full."""
         return smoothed(curve, self.window)
 
     def volatility(self, curve: Curve) -> Floats:
-        """The volatility ``v_i`` of each point; NaN where the window is not full.
+        """Return the volatility ``v_i`` of each point; NaN where the window is not full.
 
         Raises:
             SelectorError: If the curve is too short, flat, or never falls below its start.
@@ -101,7 +102,7 @@ class SmoothedMinimum:
         return self.volatility(curve) <= self.max_volatility * (1 + TIE)
 
     def reason(self, curve: Curve) -> str:
-        """Why this rate, in words."""
+        """Say why this rate was chosen."""
         smooth, calm = self.smooth(curve), self._calm(curve)
         lowest = smooth[curve.learning_rates == self(curve)][0]
         full = int(np.isfinite(smooth).sum())

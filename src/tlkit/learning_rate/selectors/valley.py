@@ -30,6 +30,7 @@ class Valley:
     """
 
     def __call__(self, curve: Curve) -> float:
+        """Return the rate that this rule chooses."""
         length, end = _longest_fall(enough(curve, 3).losses)
         if length < 3:
             raise SelectorError(
@@ -39,12 +40,12 @@ class Valley:
         return float(curve.learning_rates[end - length + length // 3 + length // 6])
 
     def reason(self, curve: Curve) -> str:
-        """Why this rate, in words."""
+        """Say why this rate was chosen."""
         return f"middle of the longest valley ({_longest_fall(curve.losses)[0]} points)"
 
 
 def _longest_fall(losses: Floats) -> tuple[int, int]:
-    """Length and last index of the longest strictly falling subsequence; the earliest such end."""
+    """Return length and last index, the earliest, of the longest strictly falling subsequence."""
     lengths = np.ones(len(losses), dtype=np.int64)
     for i in range(1, len(losses)):
         lengths[i] += np.max(lengths[:i], where=losses[:i] > losses[i], initial=0)

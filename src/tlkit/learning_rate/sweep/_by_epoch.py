@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 
+from tlkit._keras.fit_types import CompiledModel, FitBatches
 from tlkit._keras.for_fit import for_fit
 from tlkit.errors import LearningRateError
 from tlkit.learning_rate.sweep._rate_dial import RateDial
@@ -17,7 +18,7 @@ from tlkit.learning_rate.sweep.settings import SweepSettings
 
 
 class EpochSweep(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
-    """Sets one rate per epoch and records the epoch's loss.
+    """Set one rate per epoch and record the epoch's loss.
 
     Everything goes through ``self.model``: on JAX a rate set elsewhere is ignored.
     """
@@ -31,16 +32,16 @@ class EpochSweep(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has n
         self.ended: list[int] = []
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:  # noqa: ARG002
-        """Sets the epoch's rate."""
+        """Set the epoch's rate."""
         self.ended = []
         self.dial.turn(self.model.optimizer, self.measured.rates[epoch])
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:  # noqa: ARG002
-        """Notes that a batch was trained on."""
+        """Note that a batch was trained on."""
         self.ended.append(batch)
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:  # noqa: ARG002
-        """Records the epoch, or notices that the data had nothing left for it."""
+        """Record the epoch, or notice that the data had nothing left for it."""
         # For an epoch without batches Keras reports the loss of another one, or 0.
         if max(self.ended, default=-1) + 1 >= self.steps:
             self.measured.add(logs or {})
@@ -50,12 +51,14 @@ class EpochSweep(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has n
             self.model.stop_training = True
 
 
-def sweep_epochs(model: Any, data: Any, measured: Measurements, settings: SweepSettings) -> None:
-    """One epoch per rate: in a single ``fit``, or in one for each rate that begins again.
+def sweep_epochs(
+    model: CompiledModel, data: FitBatches, measured: Measurements, settings: SweepSettings
+) -> None:
+    """Train one epoch per rate: in a single ``fit``, or in one for each rate that begins again.
 
     Args:
         model: Compiled and built; left changed.
-        data: As from :func:`~tlkit.learning_rate.sweep.batches.as_fit_data`.
+        data: As from `tlkit.learning_rate.sweep.batches.as_fit_data`.
         measured: Filled in.
         settings: How to train. The user's callbacks come first, so that the sweep's rate holds.
 
@@ -84,7 +87,12 @@ def sweep_epochs(model: Any, data: Any, measured: Measurements, settings: SweepS
 
 
 def _fit(
-    model: Any, data: Any, own: EpochSweep, settings: SweepSettings, steps: int | None, span: range
+    model: CompiledModel,
+    data: FitBatches,
+    own: EpochSweep,
+    settings: SweepSettings,
+    steps: int | None,
+    span: range,
 ) -> None:
     with warnings.catch_warnings():
         # Told in stop_reason, or raised later, with the number of rates that were reached.
@@ -102,5 +110,5 @@ def _fit(
         )
 
 
-def _shuffled_by_keras(data: Any) -> bool:
+def _shuffled_by_keras(data: FitBatches) -> bool:
     return isinstance(data, keras.utils.PyDataset) and not isinstance(data, ArrayBatches)

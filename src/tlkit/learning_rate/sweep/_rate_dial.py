@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import keras
 
 from tlkit._keras.optimizers import inner_optimizers
+from tlkit._keras.types import Optimizer
 from tlkit.errors import LearningRateError
 
 
 class RateDial:
-    """Sets the rate of one optimizer, or of all groups of a MultiOptimizer in proportion.
+    """Set the rate of one optimizer, or of all groups of a MultiOptimizer in proportion.
 
     The groups of a ``keras.optimizers.MultiOptimizer`` keep the ratios that they have when the dial
     is made; the rate that is set is the one of the fastest group.
@@ -23,23 +22,23 @@ class RateDial:
         LearningRateError: If a rate cannot be set, because a schedule or function rules it.
     """
 
-    def __init__(self, optimizer: Any) -> None:
+    def __init__(self, optimizer: Optimizer) -> None:
         rates = [_settable_rate(group) for group in inner_optimizers(optimizer)]
         top = max(rates)
         self.shares = [rate / top for rate in rates] if top > 0 else [1.0] * len(rates)
 
-    def turn(self, optimizer: Any, rate: float) -> None:
-        """Sets the rate; takes the optimizer anew because Keras may hand out another reference."""
+    def turn(self, optimizer: Optimizer, rate: float) -> None:
+        """Set the rate; take the optimizer anew because Keras may hand out another reference."""
         for group, share in zip(inner_optimizers(optimizer), self.shares, strict=True):
             group.learning_rate = rate * share
 
 
-def steps_per_update(optimizer: Any) -> int:
-    """Training steps that an optimizer takes for one update: its gradient accumulation, or 1."""
+def steps_per_update(optimizer: Optimizer) -> int:
+    """Return the training steps of an optimizer's one update: its gradient accumulation, or 1."""
     return max(group.gradient_accumulation_steps or 1 for group in inner_optimizers(optimizer))
 
 
-def _settable_rate(optimizer: Any) -> float:
+def _settable_rate(optimizer: Optimizer) -> float:
     rate = optimizer.learning_rate
     if isinstance(rate, keras.Variable):
         return float(keras.ops.convert_to_numpy(rate.value))

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from tlkit._numbers import is_whole
 from tlkit.errors import DataError
 
 FULL = 16
@@ -27,17 +28,17 @@ class Unusable(Exception):  # noqa: N818 - a reason on its way to becoming an er
 
 
 def bits(need: int) -> int:
-    """How many bits the largest value of an image takes, at least 8."""
+    """Return how many bits the largest value of an image takes, at least 8."""
     return need & (_COLOURS - 1)
 
 
 def own_depth(need: int) -> int:
-    """The least depth at which an image can be read."""
+    """Return the least depth at which an image can be read."""
     return FULL if need & _COLOURS else bits(need)
 
 
 def refusal(need: int, depth: int) -> str | None:
-    """Why an image cannot be read at a depth, or None.
+    """Return why an image cannot be read at a depth, or None.
 
     Example:
         >>> refusal(13, 12)
@@ -57,14 +58,14 @@ def refusal(need: int, depth: int) -> str | None:
 
 
 def may_be_deep(head: bytes) -> bool:
-    """Whether a file that begins like this can hold more than 8 bits for each value."""
+    """Return whether a file that begins like this can hold more than 8 bits for each value."""
     if head.startswith(b"\x89PNG"):
         return head[24:25] == b"\x10"
     return head.startswith((b"II", b"MM", b"P2", b"P3", b"P5", b"P6"))
 
 
 def need_of(image: Image.Image) -> int:
-    """What an image that was opened needs; its pixels are loaded where it is deep."""
+    """Return what an image that was opened needs; its pixels are loaded where it is deep."""
     deep_colours = _has_deep_colours(image)  # asked first: loading forgets how it was stored
     if image.mode.startswith("I"):
         return max(_checked_bits(np.asarray(image)), _LEAST)
@@ -97,8 +98,7 @@ def checked_depth(depth: Any) -> int | None:
     """
     if depth is None:
         return None
-    whole = isinstance(depth, (int, np.integer)) and not isinstance(depth, bool)
-    if whole and _LEAST <= depth <= _MOST:
+    if is_whole(depth, _LEAST) and depth <= _MOST:
         return int(depth)
     raise DataError(
         f"depth={depth!r}; expected how many bits the values of deep images have, a whole number "
