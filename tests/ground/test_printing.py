@@ -22,13 +22,13 @@ from tlkit.evaluation.comparing.comparison import PairResult
 from tlkit.features.store._contents import StoreInfo, TableInfo
 from tlkit.freezing.policy_preview import LayerPreview, PhasePreview
 from tlkit.testing import CheckReport, CheckResult, tiny_backbone, tiny_dataset
-from tlkit.training.result import StageResult
 from tlkit.training.run_dir.recorded_run import (
     RecordedData,
     RecordedRun,
     RecordedSettings,
     RecordedStage,
 )
+from tlkit.training.stage_result import StageResult
 
 BAD = "<script>alert('x')</script>"
 # Longer than any line should be, and of several lines.
@@ -114,7 +114,7 @@ def dataset() -> tlkit.ImageDataset:
 
 def recorded_run() -> RecordedRun:
     data = RecordedData(4, NAMES, "ab" * 32)
-    asked = RecordedSettings("0.1", BAD, 16, "auto", "random", 0, data, None, BAD * 99)
+    asked = RecordedSettings("0.1", BAD, 16, "auto", "random", 0, "last", data, None, BAD * 99)
     stages = tuple(RecordedStage(f"{BAD}{n}", 3, stage_result()) for n in range(9))
     return RecordedRun(asked, (*stages, RecordedStage(BAD)), None)
 

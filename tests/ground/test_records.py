@@ -21,9 +21,9 @@ from tlkit.errors import TlkitError
 from tlkit.features.engines._decision import DECISION, Decision, Decisions
 from tlkit.features.store.store import FeatureStore
 from tlkit.learning_rate._curve_file import CURVE
-from tlkit.training.result import StageResult
 from tlkit.training.run_dir.engines_used import ENGINES, EngineNotes, Ran
 from tlkit.training.run_dir.run_directory import RESULT, SETTINGS, RunDirectory
+from tlkit.training.stage_result import StageResult
 
 NOTES = Record("notes", 3)
 PLAIN = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()

@@ -24,7 +24,7 @@ from tlkit import Evaluation
 from tlkit.errors import EvaluationError, RunDirectoryError
 from tlkit.reporting import Gain
 from tlkit.training import read_run
-from tlkit.training.result import FrozenWork
+from tlkit.training.stage_result import FrozenWork
 
 pytest.importorskip("jinja2", reason="reports are in the extra tlkit[report]")
 

@@ -13,8 +13,8 @@ import tlkit
 from tests.training.conftest import head_stage, trainer
 from tests.training.test_resume import Data, Interrupt
 from tests.training.test_same_engine import Machine, machine
-from tlkit.training.result import FrozenWork
 from tlkit.training.run_dir.engines_used import EngineNotes, Ran
+from tlkit.training.stage_result import FrozenWork
 
 __all__ = ["machine"]
 TURNED = tlkit.Augmentation()

@@ -88,7 +88,7 @@ def test_fine_tune_is_the_trainer_with_a_recipe(parts: Data) -> None:
     stages = tlkit.recipes.linear_probe_then_fine_tune(
         head_epochs=2, epochs=1, policy=tlkit.UnfreezeTop(fraction=0.3), callbacks=(patient,)
     )
-    by_hand = trainer(*stages).fit(*parts, verbose=0)
+    by_hand = trainer(*stages, keep="best").fit(*parts, verbose=0)
     result = tuned(*parts)
     assert isinstance(result, TrainingResult)
     assert same_weights(result.model, by_hand.model)

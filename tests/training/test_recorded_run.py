@@ -203,7 +203,7 @@ def test_settings_of_another_version_are_refused(name: str, parts: Data, tmp_pat
     from tlkit.training.run_dir.run_settings import run_settings
 
     made = trainer(head_stage())
-    settings = run_settings(made.settings, made.head, made.stages, None, *parts)
+    settings = run_settings(made.settings, made.head, made.stages, made.keep, None, *parts)
     for wrong in ({**settings, name: 3.5}, {k: v for k, v in settings.items() if k != name}):
         folder = tmp_path / str(len(json.dumps(wrong)))
         folder.mkdir()

@@ -30,7 +30,8 @@ def stored(setting: Any) -> Any:
 
 def kept(made: tlkit.StagedTrainer, data: tlkit.ImageDataset) -> dict[str, Any]:
     """What a run directory keeps about a training."""
-    return run_settings(made.settings, made.head, made.stages, made.start_from, data, None)
+    asked = (made.settings, made.head, made.stages, made.keep, made.start_from)
+    return run_settings(*asked, data, None)
 
 
 def begun(made: tlkit.StagedTrainer, data: tlkit.ImageDataset) -> Path:

@@ -34,8 +34,8 @@ from tlkit.errors import (
     WeightsError,
 )
 from tlkit.testing import tiny_dataset
-from tlkit.training.result import StageResult
 from tlkit.training.run_dir.checkpoint import read_checkpoint
+from tlkit.training.stage_result import StageResult
 
 Data = tuple[tlkit.ImageDataset, tlkit.ImageDataset]
 

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 from tlkit.errors import EvaluationError
 from tlkit.evaluation.plots import Histories
 from tlkit.learning_rate.curve import LRCurve
+from tlkit.training.kept import kept_lines
 from tlkit.training.result import TrainingResult
 from tlkit.training.run_dir.recorded_run import RecordedSettings, RecordedStage, read_run
 
@@ -29,12 +30,14 @@ class Part:
         settings: What a run directory keeps; None for what is in memory, which does not know.
         model: The trained keras.Model, its file, or None.
         class_names: What was trained on; None where that is not known.
+        kept: Lines on which stage's weights the model has; none where there was no choice.
     """
 
     stages: tuple[RecordedStage, ...]
     settings: RecordedSettings | None = None
     model: Any = None
     class_names: tuple[str, ...] | None = None
+    kept: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -125,11 +128,14 @@ def _parts(source: RunPart | Sequence[RunPart]) -> tuple[Part, ...]:
 def _part(source: RunPart) -> Part:
     if isinstance(source, (str, PathLike)):
         run = read_run(Path(source))
-        return Part(run.stages, run.settings, run.model, run.settings.train.class_names)
+        names, kept = run.settings.train.class_names, tuple(run.kept_lines())
+        return Part(run.stages, run.settings, run.model, names, kept)
     if isinstance(source, TrainingResult):
         curves = source.curves
         stages = [RecordedStage(x.name, None, x, curves.get(x.name)) for x in source.stages]
-        return Part(tuple(stages), model=source.model, class_names=source.class_names)
+        kept = tuple(kept_lines(source.stages, source.keep))
+        names = source.class_names
+        return Part(tuple(stages), model=source.model, class_names=names, kept=kept)
     if isinstance(source, LRCurve):
         return Part((RecordedStage("", curve=source),))
     raise EvaluationError(

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tlkit.reporting._runs import Part, Run, history_of
-from tlkit.training.result import FrozenWork
 from tlkit.training.run_dir.recorded_run import RecordedSettings, RecordedStage
+from tlkit.training.stage_result import FrozenWork
 
 
 @dataclass(frozen=True)
@@ -168,6 +168,11 @@ def settings_of(runs: Iterable[Run]) -> list[Settings]:
         for part in run.parts
         if part.settings is not None
     ]
+
+
+def kept(runs: Iterable[Run]) -> list[str]:
+    """Say of each training which of its stages the model is of."""
+    return [f"{run.name}: {line}" for run in runs for part in run.parts for line in part.kept]
 
 
 def unfinished(runs: Iterable[Run]) -> list[str]:

@@ -130,6 +130,7 @@ def _training(runs: Sequence[Run]) -> dict[str, Any]:
     return {
         "runs": training.run_rows(runs),
         "stages": rows,
+        "kept_stages": training.kept(runs),
         "unfinished": training.unfinished(runs),
         "totals": training.totals(rows),
         "curves": [curves_of(run) for run in runs],

@@ -14,14 +14,16 @@ from tlkit.features.store.store import FeatureStore
 from tlkit.freezing.head import Head
 from tlkit.learning_rate.finder import ExponentialLRFinder
 from tlkit.training.feeding.class_weights import class_weights
+from tlkit.training.kept import Keep, check_keep
 from tlkit.training.stage import Stage
 
 
-def check_parts(stages: Sequence[Stage], head: Head | None) -> None:
+def check_parts(stages: Sequence[Stage], head: Head | None, keep: Keep) -> None:
     """Raise where stages cannot follow one another, or a head is something else.
 
     Raises:
-        TrainingError: No stage, something that is none, or two of one name; a Keras layer as head.
+        TrainingError: No stage, something that is none, or two of one name; a Keras layer as head;
+            a ``keep`` that is none.
     """
     if head is not None and not isinstance(head, Head):
         raise TrainingError(
@@ -49,6 +51,7 @@ def check_parts(stages: Sequence[Stage], head: Head | None) -> None:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise TrainingError(f"Two stages are called {twice[0]!r}. Give each a name of its own.")
+    check_keep(keep, stages)
 
 
 def check_finder(finder: ExponentialLRFinder) -> None:
@@ -77,16 +80,6 @@ def check_resume(run_dir: Path | None, *, resume: bool) -> None:
         )
 
 
-def check_weights(stages: Sequence[Stage], train: ImageDataset) -> None:
-    """Raise where a stage, also the last, weights classes that are not there.
-
-    Raises:
-        TrainingError: The class weights of a stage do not fit the classes.
-    """
-    for stage in stages:
-        class_weights(stage.class_weight, train, stage.name)
-
-
 def check_data(train: ImageDataset, validation: ImageDataset | None = None) -> None:
     """Raise where there are no labelled images, or labels that cannot be trained on.
 
@@ -104,7 +97,23 @@ def check_data(train: ImageDataset, validation: ImageDataset | None = None) -> N
         )
 
 
-def in_training_order(train: ImageDataset, validation: ImageDataset | None) -> ImageDataset | None:
+def checked_sets(
+    train: ImageDataset, validation: ImageDataset | None, stages: Sequence[Stage]
+) -> ImageDataset | None:
+    """Return validation images with classes as the training images number them, by name.
+
+    Raises:
+        DataError: As for `check_data`; or the sets do not fit together.
+        TrainingError: The class weights of a stage, also the last, do not fit the classes.
+    """
+    check_data(train, validation)
+    validation = _in_training_order(train, validation)
+    for stage in stages:
+        class_weights(stage.class_weight, train, stage.name)
+    return validation
+
+
+def _in_training_order(train: ImageDataset, validation: ImageDataset | None) -> ImageDataset | None:
     """Return validation images with classes as the training images number them, by name.
 
     Raises:

@@ -15,6 +15,7 @@ from tlkit.data.augmentation.transforms import AugmentationLike
 from tlkit.freezing.head import Head
 from tlkit.training._figures import Mode
 from tlkit.training.feeding.class_weights import ClassWeight
+from tlkit.training.kept import Keep
 from tlkit.training.stage import Stage
 
 
@@ -58,6 +59,7 @@ class TrainerArguments(TypedDict, total=False):
     engine: str
     cache: bool | str | Path
     feature_dtype: str
+    keep: Keep
     run_dir: str | Path | None
 
 

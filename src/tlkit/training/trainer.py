@@ -20,6 +20,7 @@ from tlkit.learning_rate.finder import ExponentialLRFinder
 from tlkit.training import _checks
 from tlkit.training._starting import start_of
 from tlkit.training.arguments import ReplacedArguments
+from tlkit.training.kept import Keep
 from tlkit.training.loop._stages import run_stages
 from tlkit.training.loop.session import new_session
 from tlkit.training.loop.stage_run import StageRun
@@ -47,21 +48,21 @@ class StagedTrainer(Printed):
         cache: True keeps features in the user's cache folder, a path keeps them there, False
             keeps them for this training only.
         feature_dtype: Features are kept as ``"float32"``, or ``"float16"``: 11 bits, half the disk.
+        keep: The model ends with the ``"last"`` stage's weights, or the ``"best"``'s by validation.
         run_dir: A folder for settings, checkpoints and results, or None to keep nothing.
         seed: Every random choice follows from it and the stage, epoch and sample.
 
     Raises:
-        TrainingError: No stage, or two of one name; an unknown ``feature_dtype``.
+        TrainingError: No stage, or two of one name; an unknown ``feature_dtype`` or ``keep``.
         UnknownBackboneError: Nothing has that name.
 
     Example:
         >>> import tlkit, tlkit.testing
-        >>> data = tlkit.testing.tiny_dataset()
         >>> trainer = tlkit.StagedTrainer(
         ...     tlkit.testing.tiny_backbone(), weights=None, cache=False,
         ...     stages=[tlkit.Stage("head", epochs=2, learning_rate=0.01)])
-        >>> result = trainer.fit(*data.split(0.25), verbose=0)
-        >>> result.stages[0].epochs
+        >>> sets = tlkit.testing.tiny_dataset().split(0.25)
+        >>> trainer.fit(*sets, verbose=0).stages[0].epochs
         2
     """
 
@@ -78,6 +79,7 @@ class StagedTrainer(Printed):
         engine: str = "auto",
         cache: bool | str | Path = True,
         feature_dtype: str = "float32",
+        keep: Keep = "last",
         run_dir: str | Path | None = None,
         seed: int = 0,
     ) -> None:
@@ -91,9 +93,10 @@ class StagedTrainer(Printed):
             feature_dtype=feature_dtype,
             seed=seed,
         )
-        _checks.check_parts(stages, head)
+        _checks.check_parts(stages, head, keep)
         self.stages = tuple(stages)
         self.head = head or Head()
+        self.keep: Keep = keep
         self.start_from = Path(start_from) if start_from is not None else None
         self.run_dir = Path(run_dir) if run_dir is not None else None
 
@@ -195,14 +198,12 @@ class StagedTrainer(Printed):
             FrozenChangedError: Something changed that was to stay frozen.
         """
         _checks.check_resume(self.run_dir, resume=resume)
-        _checks.check_data(train, validation)
-        validation = _checks.in_training_order(train, validation)
-        _checks.check_weights(self.stages, train)
+        validation = _checks.checked_sets(train, validation, self.stages)
         start = start_of(self.start_from, train.class_names)
         with open_store(self.settings.cache) as store:
             notes = _checks.check_images(store, train, validation)
-            settings = (self.settings, self.head, self.stages, self.start_from)
-            with held_run(self.run_dir, *settings, train, validation, resume=resume) as run:
+            asked = (self.settings, self.head, self.stages, self.keep, self.start_from)
+            with held_run(self.run_dir, *asked, train, validation, resume=resume) as run:
                 session = new_session(
                     *(self.settings, self.head, start, store, (train, validation)),
                     reporter_for(verbose),
@@ -210,10 +211,7 @@ class StagedTrainer(Printed):
                     engines=run.engines() if run else None,
                     notes=notes,
                 )
-                result = run_stages(session, self.stages, run)
-                if run is not None:
-                    run.save_model(result.model)
-                return result
+                return run_stages(session, self.stages, self.keep, run)
 
     def find_learning_rate(
         self, train: ImageDataset, finder: ExponentialLRFinder, *, verbose: int = 1
@@ -234,15 +232,15 @@ class StagedTrainer(Printed):
         with open_store(self.settings.cache) as store:
             _checks.check_images(store, train)
             begun = (self.settings, self.head, start, store, (train, None))
-            session = new_session(*begun, reporter_for(verbose))
-            return StageRun(session, self.stages[0]).search(finder)
+            run = StageRun(new_session(*begun, reporter_for(verbose)), self.stages[0])
+            return run.search(finder)
 
     def __repr__(self) -> str:
         return one_line(f"StagedTrainer({', '.join(self._code().values())})")
 
     def __str__(self) -> str:
-        each = "".join(f"        {stage!r},\n" for stage in self.stages)
-        code = {**self._code(), "stages": f"stages=(\n{each}    )"}
+        stages = "".join(f"        {stage!r},\n" for stage in self.stages)
+        code = {**self._code(), "stages": f"stages=(\n{stages}    )"}
         return "\n".join(["StagedTrainer(", *(f"    {line}," for line in code.values()), ")"])
 
     def _code(self) -> dict[str, str]:

@@ -4,48 +4,64 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from tlkit.backbones.weights import load_file
 from tlkit.learning_rate.curve import LRCurve
+from tlkit.training.kept import Keep, kept_lines, kept_stage
 from tlkit.training.loop._conflicts import check_conflicts
 from tlkit.training.loop.session import Session
 from tlkit.training.loop.stage_run import StageRun
-from tlkit.training.result import Snapshot, StageResult, TrainingResult
+from tlkit.training.result import Snapshot, TrainingResult
 from tlkit.training.run_dir.run_directory import RunDirectory
 from tlkit.training.stage import Stage
+from tlkit.training.stage_result import StageResult
 
 
 def run_stages(
-    session: Session, stages: Sequence[Stage], run: RunDirectory | None
+    session: Session, stages: Sequence[Stage], keep: Keep, run: RunDirectory | None
 ) -> TrainingResult:
     """Train stage by stage and return what each did.
 
     Args:
         session: What the stages share.
         stages: In order.
-        run: Where each is kept, and read where it is finished; None to keep nothing.
+        keep: Whether the model ends with the weights of the last or of the best stage.
+        run: Where each is kept, and read where it is finished, and the model at the end; None to
+            keep nothing.
 
     Raises:
         PolicyError, TrainingError: A stage, also the last, cannot be run.
     """
     check_conflicts(session, stages)
+    model = session.parts.model
     results: list[StageResult] = []
+    best: list[np.ndarray] = []
     curves: dict[str, LRCurve] = {}
     snapshots: Mapping[int, Snapshot] = {}
     for number, stage in enumerate(stages, 1):
         files = run.stage(number, stage.name) if run else None
         result = files.finished() if files else None
         if files is not None and result is not None:
-            load_file(session.parts.model, files.weights)
+            load_file(model, files.weights)
             curve, snapshots = files.searched(stage.finder), files.snapshots()
         else:
             running = StageRun(session, stage, files)
             result, curve = running.run(), running.curve
             snapshots = running.snapshots_by_place()
             if files is not None:
-                files.finish(session.parts.model, result, snapshots)
+                files.finish(model, result, snapshots)
             session.reporter.line(str(result))
         results.append(result)
         if curve is not None:
             curves[stage.name] = curve
+        if keep == "best" and kept_stage(results, keep) is result:
+            best = model.get_weights()
+    if kept_stage(results, keep) is not results[-1]:
+        model.set_weights(best)
+    for line in kept_lines(results, keep):
+        session.reporter.line(line)
+    if run is not None:
+        run.save_model(model)
     names = session.train.dataset.class_names
-    return TrainingResult(session.parts.model, names, tuple(results), curves, snapshots)
+    return TrainingResult(model, names, tuple(results), curves, snapshots, keep)

@@ -29,10 +29,10 @@ from tlkit.training.loop.callbacks import (
     snapshot_group,
 )
 from tlkit.training.loop.session import PhaseWork, Session
-from tlkit.training.result import StageResult
 from tlkit.training.run_dir.checkpoint import Progress, assign, read_checkpoint, values
 from tlkit.training.run_dir.run_directory import StageFiles
 from tlkit.training.stage import Stage
+from tlkit.training.stage_result import StageResult
 
 
 class StageRun:

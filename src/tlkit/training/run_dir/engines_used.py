@@ -12,8 +12,8 @@ from pathlib import Path
 
 from tlkit._disk.records import Record
 from tlkit.errors import RunDirectoryError
-from tlkit.training.result import FrozenWork
 from tlkit.training.run_dir.files import write_record
+from tlkit.training.stage_result import FrozenWork
 
 ENGINES = Record("tlkit engines used", 2)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,11 +10,12 @@ from typing import Any
 from tlkit._printing import Printed, one_line
 from tlkit.errors import RunDirectoryError
 from tlkit.learning_rate.curve import LRCurve
-from tlkit.training.result import StageResult
+from tlkit.training.kept import Keep, kept_lines
 from tlkit.training.run_dir.checkpoint import Progress, read_progress
 from tlkit.training.run_dir.encoding import shown
 from tlkit.training.run_dir.run_directory import PLACES, RunDirectory, StageFiles
 from tlkit.training.run_dir.run_settings import begun_settings
+from tlkit.training.stage_result import StageResult
 
 _DATA = ("train", "validation")
 
@@ -45,6 +46,7 @@ class RecordedSettings:
         preprocessing: As it was given.
         weights: Of the backbone: a name, "random", or "file" and the first digits of its SHA-256.
         seed: Of every random choice.
+        keep: Whether the model has the weights of the ``"last"`` or of the ``"best"`` stage.
         train: Training images.
         validation: Validation images, or None.
         code: The trainer as the code that makes it, without places on a machine.
@@ -56,6 +58,7 @@ class RecordedSettings:
     preprocessing: str
     weights: str
     seed: int
+    keep: Keep
     train: RecordedData
     validation: RecordedData | None
     code: str
@@ -104,7 +107,14 @@ class RecordedRun(Printed):
             str(stage.result) if stage.result else f"{stage.name}: not finished"
             for stage in self.stages
         )
-        return "\n".join((f"{self.settings.backbone}, seed {self.settings.seed}", *rows))
+        head = f"{self.settings.backbone}, seed {self.settings.seed}"
+        return "\n".join((head, *rows, *self.kept_lines()))
+
+    def kept_lines(self) -> Iterator[str]:
+        """Yield a line on whose weights the model has, once all stages are finished."""
+        results = [stage.result for stage in self.stages if stage.result is not None]
+        if len(results) == len(self.stages):
+            yield from kept_lines(results, self.settings.keep)
 
 
 def read_run(root: str | Path) -> RecordedRun:
@@ -152,6 +162,7 @@ def _settings(known: Mapping[str, Any]) -> RecordedSettings:
         preprocessing=str(known["preprocessing"]),
         weights=_weights(known),
         seed=known["seed"],
+        keep=known["keep"],
         train=_data(known["train"]),
         validation=None if validation is None else _data(validation),
         code=_code(known),

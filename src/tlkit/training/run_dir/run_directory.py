@@ -19,11 +19,12 @@ from tlkit._keras.types import Model
 from tlkit.errors import LearningRateError, RunDirectoryError
 from tlkit.learning_rate.curve import LRCurve
 from tlkit.learning_rate.finder import ExponentialLRFinder
-from tlkit.training.result import Snapshot, StageResult
+from tlkit.training.result import Snapshot
 from tlkit.training.run_dir._lock import locked
 from tlkit.training.run_dir.encoding import differences
 from tlkit.training.run_dir.engines_used import EngineNotes
 from tlkit.training.run_dir.files import write_record, written
+from tlkit.training.stage_result import StageResult
 
 # Settings that say where things lie on this machine: kept to make the trainer again, not compared.
 PLACES = "places"

@@ -18,6 +18,7 @@ from tlkit.data.dataset import ImageDataset
 from tlkit.errors import BackboneError, RunDirectoryError, TlkitError, WeightsError
 from tlkit.features.settings import FrozenSettings
 from tlkit.freezing.head import Head
+from tlkit.training.kept import Keep
 from tlkit.training.run_dir.encoding import decoded, encoded, only_text
 from tlkit.training.run_dir.run_directory import PLACES, RunDirectory
 from tlkit.training.stage import Stage
@@ -25,13 +26,14 @@ from tlkit.training.stage import Stage
 # Settings of frozen work on which a result depends, besides the backbone.
 _FROZEN = ("image_size", "weights", "preprocessing", "engine", "feature_dtype", "seed")
 # Arguments of a trainer on which its result depends, besides the backbone and start_from.
-_ARGUMENTS = ("stages", "head", *_FROZEN)
+_ARGUMENTS = ("stages", "head", "keep", *_FROZEN)
 
 
 def run_settings(
     frozen: FrozenSettings,
     head: Head,
     stages: Sequence[Stage],
+    keep: Keep,
     start_from: Path | None,
     train: ImageDataset,
     validation: ImageDataset | None,
@@ -42,6 +44,7 @@ def run_settings(
         frozen: Settings of frozen work.
         head: The classification head.
         stages: What to do, in order.
+        keep: Which stage's weights the model ends with.
         start_from: File of the weights to begin with, or None.
         train: Training images.
         validation: Validation images, or None.
@@ -55,6 +58,7 @@ def run_settings(
         "backbone": _backbone(frozen.backbone),
         "stages": encoded(tuple(stages)),
         "head": encoded(head),
+        "keep": keep,
         **settings,
         "start_from": None if start_from is None else _digest("start_from", start_from),
         "train": _data(train),
@@ -73,6 +77,7 @@ def held_run(
     frozen: FrozenSettings,
     head: Head,
     stages: Sequence[Stage],
+    keep: Keep,
     start_from: Path | None,
     train: ImageDataset,
     validation: ImageDataset | None,
@@ -83,9 +88,10 @@ def held_run(
 
     Args:
         root: The directory, or None.
-        frozen: As for `run_settings`, and so are the next five.
+        frozen: As for `run_settings`, and so are the next six.
         head: The classification head.
         stages: What to do, in order.
+        keep: Which stage's weights the model ends with.
         start_from: File of the weights to begin with, or None.
         train: Training images.
         validation: Validation images, or None.
@@ -99,7 +105,7 @@ def held_run(
         return
     run = RunDirectory(root)
     with run.held():
-        settings = run_settings(frozen, head, stages, start_from, train, validation)
+        settings = run_settings(frozen, head, stages, keep, start_from, train, validation)
         run.open(settings, resume=resume)
         yield run
 
