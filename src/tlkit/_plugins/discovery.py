@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint
 from time import perf_counter
@@ -11,11 +12,9 @@ from typing import Generic
 
 import pluggy
 
+from tlkit._plugins._guarded import SLOW_SECONDS, Interrupts, named_while_slow
 from tlkit._plugins._loading import SWITCH, distribution_of, given_by
 from tlkit._plugins.group import PluginGroup, Spec
-
-# All built-in plugins of a group together load in about a tenth of this.
-SLOW_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -96,13 +95,36 @@ def discover(
     for point in points:
         started = perf_counter()
         try:
-            found.specs += given_by(point, group, manager)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - kept, listed, raised on lookup
-            found.failures.append(PluginFailure(point.name, distribution_of(point), error))
+            with _guarded(point):
+                found.specs += given_by(point, group, manager)
+        except _PluginStopped as stopped:
+            found.failures.append(PluginFailure(point.name, distribution_of(point), stopped.error))
         seconds = perf_counter() - started
         if seconds > SLOW_SECONDS:
             found.slow.append(SlowPlugin(point.name, distribution_of(point), seconds))
     return found
+
+
+class _PluginStopped(Exception):  # noqa: N818 - on its way to becoming a failure
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+
+@contextmanager
+def _guarded(point: EntryPoint) -> Iterator[None]:
+    """Let nothing that a plugin raises out, but for the user's own Ctrl-C, which names it."""
+    name = f"plugin {point.name!r} of {distribution_of(point)!r}"
+    interrupts = Interrupts()
+    waiting = f"still loading the {name}. {SWITCH}={point.name} switches it off."
+    try:
+        with interrupts.watched(), named_while_slow(waiting):
+            yield
+    # Some of these are no Exception: SystemExit, GeneratorExit, a panic of a Rust library.
+    except BaseException as error:
+        if interrupts.by_user and isinstance(error, KeyboardInterrupt):
+            error.add_note(f"while loading the {name}")
+            raise
+        raise _PluginStopped(error) from error
 
 
 def _rivals_among(points: Sequence[EntryPoint]) -> dict[str, tuple[str, ...]]:

@@ -7,8 +7,10 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
+from tlkit._keras.graph import Graph
 from tlkit._keras.types import Model, Tensor
 from tlkit._numbers import is_whole
+from tlkit.backbones._own_models import warn_of_mistakes
 from tlkit.backbones.preprocessing import preprocess
 from tlkit.backbones.registry import get_backbone
 from tlkit.backbones.spec import PREPROCESSING, BackboneSpec
@@ -64,11 +66,11 @@ def build_backbone(
     import keras
 
     image = keras.Input((height, width, 3), name="image")
-    model = _run_builder(
-        spec, preprocess(image, mode), None if file or weights is None else str(weights)
-    )
+    prepared = preprocess(image, mode)
+    model = _run_builder(spec, prepared, None if file or weights is None else str(weights))
     _require_start_at(image, _checked(model, spec.name), spec.name)
     model = keras.Model(image, model.outputs[0], name=spec.name)
+    _require_preprocessed(image, prepared, model)
     if file:
         load_file(model, file)
     return model
@@ -112,6 +114,7 @@ def _own_model(build: Callable[[], Model], image_size: ImageSize | None, preproc
             f"preprocessing={preprocessing!r}, and {name!r} returns a model that does its own. "
             "Leave preprocessing out, or change it in the function."
         )
+    warn_of_mistakes(model, name)
     return model
 
 
@@ -155,6 +158,23 @@ def _require_start_at(image: Tensor, model: Model, name: str) -> None:
         f"input_tensor.{fixed} Build on input_tensor, and end with "
         "keras.Model(keras.utils.get_source_inputs(input_tensor), x)."
     )
+
+
+def _require_preprocessed(image: Tensor, prepared: Tensor, model: Model) -> None:
+    """Raise where a network reads raw pixels beside, or in the place of, the prepared ones."""
+    import keras
+
+    if prepared is image:
+        return
+    own = {id(x.operation) for x in Graph.of(keras.Model(image, prepared), inner=False).steps}
+    for step in Graph.of(model, inner=False).steps:
+        if any(x is image for x in step.inputs) and id(step.operation) not in own:
+            raise PluginError(
+                f"The builder of {model.name!r} goes around its preprocessing: "
+                f"{step.operation.name!r} reads the source of input_tensor, raw pixels, 0..255, "
+                "and not input_tensor. Put the first layer on input_tensor itself; "
+                "keras.utils.get_source_inputs(input_tensor) is for keras.Model(...) alone."
+            )
 
 
 def _size_in_words(size: tuple[int | None, ...]) -> str:

@@ -21,9 +21,8 @@ from tlkit.training import _checks
 from tlkit.training._starting import start_of
 from tlkit.training.arguments import ReplacedArguments
 from tlkit.training.kept import Keep
-from tlkit.training.loop._stages import run_stages
+from tlkit.training.loop._stages import run_stages, search
 from tlkit.training.loop.session import new_session
-from tlkit.training.loop.stage_run import StageRun
 from tlkit.training.result import TrainingResult
 from tlkit.training.run_dir.run_settings import held_run, trainer_arguments
 from tlkit.training.stage import Stage
@@ -232,8 +231,7 @@ class StagedTrainer(Printed):
         with open_store(self.settings.cache) as store:
             _checks.check_images(store, train)
             begun = (self.settings, self.head, start, store, (train, None))
-            run = StageRun(new_session(*begun, reporter_for(verbose)), self.stages[0])
-            return run.search(finder)
+            return search(new_session(*begun, reporter_for(verbose)), self.stages[0], finder)
 
     def __repr__(self) -> str:
         return one_line(f"StagedTrainer({', '.join(self._code().values())})")

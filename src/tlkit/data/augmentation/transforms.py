@@ -32,6 +32,10 @@ class Transform(Protocol):
         ...
 
 
+_SHADES = 20  # images of fewer show no scale
+_SCALE = 20  # how many times narrower values are of another scale: 255 for 0..1, 128 for -1..1
+_FAR = 255  # how far outside of 0..255 values may be
+
 # What a person may give as an augmentation; a ``keras.Sequential`` is a layer too.
 AugmentationLike = Transform | Layer | None
 
@@ -106,3 +110,38 @@ def transformed(
             "size."
         )
     return changed.astype(np.float32, copy=False)
+
+
+def check_range(
+    transform: Transform, images: NDArray[np.uint8], changed: NDArray[np.float32], stage: str
+) -> None:
+    """Raise where a transform gives pixels on another scale than 0..255.
+
+    Values may leave the range a little, as noise does; what counts is the scale.
+
+    Args:
+        transform: What `as_transform` returned.
+        images: Some images, (n, h, w, 3), uint8.
+        changed: What the transform made of them.
+        stage: The stage's name.
+
+    Raises:
+        DataError: They are not finite, or on another scale.
+
+    Example:
+        >>> images = np.arange(192, dtype=np.uint8).reshape(1, 8, 8, 3)
+        >>> check_range(print, images, images / np.float32(255), "warm")
+        Traceback (most recent call last):
+        tlkit.errors.DataError: ...
+    """
+    low, high = float(changed.min(initial=0)), float(changed.max(initial=0))
+    spread, made = float(np.ptp(images)), float(np.ptp(changed))
+    # One shade of grey for all pixels has no scale: they may have become all black.
+    other = spread > _SHADES and 0 < made < spread / _SCALE
+    if np.isfinite(changed).all() and low >= -_FAR and high <= 255 + _FAR and not other:
+        return
+    raise DataError(
+        f"Stage {stage!r}: augmentation={transform!r} gave values from {low:.4g} to {high:.4g} for "
+        f"pixels from {images.min()} to {images.max()}; expected 0 to 255, as validation images "
+        "have. Leave out what rescales or normalizes: the model does that itself."
+    )

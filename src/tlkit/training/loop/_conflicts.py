@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import keras
+import numpy as np
 
+from tlkit.data.augmentation.transforms import check_range, transformed
 from tlkit.errors import TrainingError
 from tlkit.freezing.phase import selections
 from tlkit.learning_rate.rate import Rate
@@ -18,6 +20,7 @@ from tlkit.training.loop.optimizers import new_optimizer
 from tlkit.training.loop.session import Session
 from tlkit.training.stage import Stage
 
+_LOOKED_AT = 8  # images
 _SETS_THE_RATE = (keras.callbacks.LearningRateScheduler, keras.callbacks.ReduceLROnPlateau)
 
 
@@ -29,6 +32,7 @@ def check_conflicts(session: Session, stages: Sequence[Stage]) -> None:
         stages: In order.
 
     Raises:
+        DataError: An augmentation gives pixels of another shape or scale.
         PolicyError: A policy does not fit the backbone.
         TrainingError: An unknown optimizer; a figure to watch that the stage will not have; a
             callback that sets the rate beside a schedule, or one rate for all where each depth has
@@ -37,6 +41,7 @@ def check_conflicts(session: Session, stages: Sequence[Stage]) -> None:
     for stage in stages:
         phases = selections(stage.policy, session.parts, stage.epochs)
         _check_optimizer(stage)
+        _check_augmentation(stage, session)
         _check_rate(stage, -(-len(session.train) // stage.batch_size))
         _check_figure(stage)
         if len(phases) > 1 and stage.keep_best is None:
@@ -48,6 +53,18 @@ def _check_optimizer(stage: Stage) -> None:
     # A function of the user's may count on the schedule that it will be given.
     if isinstance(stage.optimizer, str) or rate.finder or isinstance(rate.given, float):
         new_optimizer(stage, 1e-3)
+
+
+def _check_augmentation(stage: Stage, session: Session) -> None:
+    if stage.transform is None:
+        return
+    chosen = np.unique(np.linspace(0, len(session.train) - 1, _LOOKED_AT).astype(np.int64))
+    height, width = session.parts.model.input_shape[1:3]
+    images = session.train.dataset.load(chosen, (height, width))
+    changed = transformed(
+        stage.transform, images, chosen, seed=session.seed, stage=stage.name, epoch=0
+    )
+    check_range(stage.transform, images, changed, stage.name)
 
 
 def _check_rate(stage: Stage, steps: int) -> None:

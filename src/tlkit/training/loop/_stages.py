@@ -8,6 +8,7 @@ import numpy as np
 
 from tlkit.backbones.weights import load_file
 from tlkit.learning_rate.curve import LRCurve
+from tlkit.learning_rate.finder import ExponentialLRFinder
 from tlkit.training.kept import Keep, kept_lines, kept_stage
 from tlkit.training.loop._conflicts import check_conflicts
 from tlkit.training.loop.session import Session
@@ -65,3 +66,18 @@ def run_stages(
         run.save_model(model)
     names = session.train.dataset.class_names
     return TrainingResult(model, names, tuple(results), curves, snapshots, keep)
+
+
+def search(session: Session, stage: Stage, finder: ExponentialLRFinder) -> LRCurve:
+    """Search for a stage's learning rate, and train nothing.
+
+    Args:
+        session: Of the stage alone.
+        stage: What the rate is for.
+        finder: Which rates to try and how to choose.
+
+    Raises:
+        PolicyError, TrainingError: The stage cannot be run.
+    """
+    check_conflicts(session, (stage,))
+    return StageRun(session, stage).search(finder)

@@ -181,7 +181,7 @@ def _data(known: Mapping[str, Any]) -> RecordedData:
 
 
 def _code(known: Mapping[str, Any]) -> str:
-    others = [x for x in known if x not in ("tlkit", "backbone", "stages", *_DATA, PLACES)]
+    others = [x for x in known if x not in ("tlkit", "keras", "backbone", "stages", *_DATA, PLACES)]
     lines = [
         f"{_backbone(known['backbone'])},",
         "stages=(",

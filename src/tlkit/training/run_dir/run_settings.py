@@ -55,6 +55,7 @@ def run_settings(
         settings["weights"] = _digest("weights", weights)
     return {
         "tlkit": version("tlkit"),
+        "keras": keras_settings(),
         "backbone": _backbone(frozen.backbone),
         "stages": encoded(tuple(stages)),
         "head": encoded(head),
@@ -68,6 +69,21 @@ def run_settings(
             "cache": cache if isinstance(cache, bool) else str(Path(cache).resolve()),
             **({} if weights is None else {"weights": str(weights.resolve())}),
         },
+    }
+
+
+def keras_settings() -> dict[str, Any]:
+    """Return Keras's version, and all of its global settings that decide numbers."""
+    import keras
+
+    return {
+        "version": keras.__version__,
+        "backend": keras.config.backend(),
+        "dtype_policy": keras.config.dtype_policy().name,
+        "floatx": keras.config.floatx(),
+        "epsilon": keras.config.epsilon(),
+        "image_data_format": keras.config.image_data_format(),
+        "flash_attention": keras.config.is_flash_attention_enabled(),
     }
 
 
