@@ -218,7 +218,9 @@ def test_heat_falls_on_what_the_class_is_known_by() -> None:
     picture = np.zeros((1, 32, 32, 3), np.uint8)
     picture[0, :16, :16, 0] = 255
     picture[0, 16:, 16:, 2] = 255
-    red, blue = (tlkit.explain(model, picture, classes=label).heatmaps[0] for label in (0, 1))
+    red, blue = (
+        tlkit.explain(model, picture, classes=label, layer="map").heatmaps[0] for label in (0, 1)
+    )
     assert red[2:10, 2:10].min() > 0.9 > 0.1 > red[22:, 22:].max()
     assert blue[22:, 22:].min() > 0.9 > 0.1 > blue[2:10, 2:10].max()
     assert red.dtype == np.float32
@@ -268,3 +270,96 @@ def test_a_model_or_image_of_another_kind_is_refused(images: NDArray[np.uint8]) 
     dense = keras.Sequential([keras.Input((SIZE, SIZE, 3)), keras.layers.Flatten()])
     with pytest.raises(EvaluationError, match="has no feature map"):
         tlkit.explain(dense, images)
+
+
+def two_classes(images: NDArray[np.uint8]) -> tuple[Any, Any]:
+    """One network that ends in a softmax of two, and in a single sigmoid."""
+    import keras
+
+    trunk = tlkit.testing.tiny_model(SIZE)
+    x = keras.layers.GlobalAveragePooling2D()(trunk.output)
+    one = keras.layers.Dense(1, "sigmoid", kernel_initializer=keras.initializers.HeNormal(2))
+    two = keras.layers.Dense(2, "softmax")
+    models = keras.Model(trunk.input, two(x)), keras.Model(trunk.input, one(x))
+    kernel = np.asarray(one.get_weights()[0])
+    middle = np.median(keras.Model(trunk.input, x).predict(images, verbose=0) @ kernel)
+    one.set_weights([kernel, [-middle]])
+    two.set_weights([np.hstack([-kernel, kernel]), [middle, -middle]])
+    return models
+
+
+@pytest.mark.parametrize("classes", [None, 0, 1])
+def test_a_single_sigmoid_is_explained_as_two_classes_are(
+    classes: int | None, images: NDArray[np.uint8]
+) -> None:
+    softmax, sigmoid = two_classes(images)
+    expected = tlkit.explain(softmax, images, classes)
+    found = tlkit.explain(sigmoid, images, classes)
+    assert found.classes.tolist() == expected.classes.tolist()
+    assert classes is not None or set(found.classes) == {0, 1}
+    np.testing.assert_allclose(found.heatmaps, expected.heatmaps, atol=1e-4)
+    np.testing.assert_allclose(found.scores, expected.scores, rtol=1e-3, atol=1e-5)
+    with pytest.raises(EvaluationError, match="classes holds 2, and the model knows 2 classes"):
+        tlkit.explain(sigmoid, images, 2)
+
+
+def test_the_padding_after_a_map_is_not_asked(images: NDArray[np.uint8]) -> None:
+    import keras
+
+    trunk = tlkit.testing.tiny_model(SIZE)
+    padded = keras.layers.ZeroPadding2D(3)(trunk.output)
+    pool, dense = keras.layers.GlobalMaxPooling2D(), keras.layers.Dense(3, "softmax")
+    plain = keras.Model(trunk.input, dense(pool(trunk.output)))
+    model = keras.Model(trunk.input, dense(pool(padded)))
+    found, expected = tlkit.explain(model, images, 1), tlkit.explain(plain, images, 1)
+    assert found.layer == expected.layer
+    np.testing.assert_allclose(found.heatmaps, expected.heatmaps, atol=1e-5)
+
+
+def test_a_map_without_weights_before_it_is_only_asked_by_name(images: NDArray[np.uint8]) -> None:
+    import keras
+
+    image = keras.Input((SIZE, SIZE, 3))
+    x = keras.layers.RandomFlip(name="flip")(keras.layers.Rescaling(1 / 255)(image))
+    model = keras.Model(image, keras.layers.Dense(3, "softmax")(keras.layers.Flatten()(x)))
+    with pytest.raises(EvaluationError, match=r"weights before it; layers with .*flip"):
+        tlkit.explain(model, images)
+    assert tlkit.explain(model, images, layer="flip").layer == "flip"
+
+
+def transformer(pool: str) -> Any:
+    """Patches, a block of attention, and the mean of the tokens, or a class token."""
+    import keras
+    from keras import layers
+
+    image = keras.Input((SIZE, SIZE, 3))
+    x = layers.Conv2D(8, 4, strides=4, name="patches")(layers.Rescaling(1 / 255)(image))
+    x = layers.Reshape((16, 8))(x)
+    if pool == "class token":
+        token = layers.Dense(8, name="token")(layers.GlobalAveragePooling1D(keepdims=True)(x) * 0)
+        x = layers.Concatenate(axis=1, name="with_token")([token, x])
+    x = layers.Add(name="block")([x, layers.MultiHeadAttention(2, 4)(x, x)])
+    x = layers.LayerNormalization(name="norm")(x)
+    x = x[:, 0] if pool == "class token" else layers.GlobalAveragePooling1D()(x)
+    return keras.Model(image, layers.Dense(3, "softmax")(x), name="vit")
+
+
+def test_tokens_are_put_back_into_their_grid(images: NDArray[np.uint8]) -> None:
+    import keras
+
+    model = transformer("mean")
+    found = tlkit.explain(model, images, 2)
+    assert found.layer == "norm"
+    kernel = np.asarray(model.layers[-1].get_weights()[0])[:, 2]
+    tokens = keras.Model(model.input, model.get_layer("norm").output).predict(images, verbose=0)
+    heat = np.maximum(tokens @ (kernel / 16), 0).reshape(5, 4, 4).astype("float32")
+    for picture, small in zip(found.heatmaps, heat, strict=True):
+        large = np.asarray(Image.fromarray(small).resize((SIZE, SIZE), Image.Resampling.BILINEAR))
+        np.testing.assert_allclose(picture * large.max(), large, atol=1e-5)
+
+
+def test_a_class_token_is_refused_with_the_way_out(images: NDArray[np.uint8]) -> None:
+    told = r"'patches', with 17 tokens .* class token.* Name layer='patches'"
+    with pytest.raises(EvaluationError, match=told):
+        tlkit.explain(transformer("class token"), images)
+    assert tlkit.explain(transformer("class token"), images, layer="patches").layer == "patches"

@@ -132,8 +132,9 @@ def explain(
     equations 1 and 2.
 
     ``y`` is the class's score before the softmax: of a last layer with that activation, what it
-    gives without it; of a Softmax or Activation layer, what goes into it. A model that ends
-    otherwise is asked for its output as it is.
+    gives without it; of a Softmax or Activation layer, what goes into it. A single sigmoid is
+    asked for class 1 by that, and for class 0 by its negative. A model that ends otherwise is
+    asked for its output as it is.
 
     Works on every Keras backend, on Functional and Sequential models, and on those that hold
     others as layers; the model is left as it was.
@@ -146,7 +147,8 @@ def explain(
         classes: Class number for each image, or one for all; None takes what the model predicts.
             With a dataset they are the dataset's numbers, as in `tlkit.evaluate`, so that its
             ``labels`` and an evaluation's ``predictions`` fit; else the model's columns.
-        layer: Whose feature map; None takes the last one with more than one place.
+        layer: Whose feature map; None takes the last one with more than one place that has weights
+            before it and is no mere padding. Tokens in a row, (n, h * w, k), are one too.
         batch_size: Images at a time, at least 1.
 
     Returns:

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from tlkit._keras.graph import Graph, Step
 from tlkit._keras.types import Model, Tensor
 from tlkit.errors import CutError, EvaluationError
+from tlkit.evaluation.gradcam._place import place_of_map
 
 # Of what a model can end with, these turn scores into probabilities.
 _PROBABILITIES: dict[str, Callable[[Any], Any]] = {
@@ -30,8 +31,9 @@ class Cut:
         layer: Name of the layer whose output is the feature map.
         shape: Of the feature map: height, width, channels.
         before: keras.Model from images to the feature map.
-        after: keras.Model from the feature map to the scores.
+        after: keras.Model from the feature map, or its tokens, to the scores.
         ending: Name of what turns scores into probabilities; "linear" where nothing does.
+        tokens: Whether the model has the places in a row, (n, h * w, k), and not in a grid.
     """
 
     layer: str
@@ -39,18 +41,29 @@ class Cut:
     before: Model
     after: Model
     ending: str
+    tokens: bool = False
+
+    @property
+    def of_two(self) -> bool:
+        """Whether one probability stands for two classes: its own, 1, and the other, 0."""
+        return self.ending == "sigmoid" and self.after.output_shape[-1] == 1
 
     def features(self, images: NDArray[Any]) -> NDArray[np.float32]:
         """Return feature maps (n, h, w, k) of images (n, height, width, 3)."""
-        return _array(self.before(images, training=False))
+        found = _array(self.before(images, training=False))
+        return found.reshape(len(found), *self.shape)
 
     def scores(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return scores (n, classes) before the softmax."""
-        return _array(self.after(features, training=False))
+        return _array(self.following(keras.ops.convert_to_tensor(features)))
 
     def following(self, features: Tensor) -> Any:
         """Return the scores as the backend's tensor, so that they can be differentiated."""
-        return self.after(features, training=False)
+        if self.tokens:
+            height, width, channels = self.shape
+            features = keras.ops.reshape(features, (-1, height * width, channels))
+        scores = self.after(features, training=False)
+        return keras.ops.concatenate([-scores, scores], axis=-1) if self.of_two else scores
 
 
 def cut_at_features(model: Model, image: NDArray[Any], layer: str | None = None) -> Cut:
@@ -60,21 +73,20 @@ def cut_at_features(model: Model, image: NDArray[Any], layer: str | None = None)
         model: A built keras.Model with one input and one output, Functional or Sequential; it may
             hold others as layers.
         image: One image, (1, height, width, 3), with which the cut is checked.
-        layer: Whose output; None takes the last feature map of more than one place.
+        layer: Whose output; None takes the last feature map of more than one place that has
+            weights before it and is no mere padding.
 
     Raises:
         EvaluationError: There is no such layer or feature map, or the model cannot be cut.
     """
     graph = _graph(model)
-    flowing = [graph.steps[index] for index in reversed(graph.bottlenecks)]
-    maps = [step for step in flowing if _is_map(step.output)]
-    step = next((step for step in maps if layer in (None, step.operation.name)), None)
-    if step is None:
-        raise _no_map(graph, layer)
+    step, grid = place_of_map(graph, layer)
     scores, ending = _scores(graph.steps[-1])
-    height, width, channels = _fixed(step.output, image, graph.source)
     before, after = keras.Model(graph.source, step.output), keras.Model(step.output, scores)
-    cut = Cut(step.operation.name, (height, width, channels), before, after, ending)
+    shape = (
+        _fixed(step.output, image, graph.source) if grid is None else (*grid, step.output.shape[-1])
+    )
+    cut = Cut(step.operation.name, shape, before, after, ending, tokens=grid is not None)
     _check(cut, model, image)
     return cut
 
@@ -107,11 +119,6 @@ def _scores(last: Step) -> tuple[Any, str]:
     return scores, ending
 
 
-def _is_map(output: Tensor) -> bool:
-    shape = tuple(getattr(output, "shape", ()))
-    return len(shape) == 4 and shape[-1] is not None and shape[1:3] != (1, 1)
-
-
 def _fixed(output: Tensor, image: NDArray[Any], source: Tensor) -> tuple[int, int, int]:
     """Return the feature map's shape; where it depends on the image's, the model is run for it."""
     shape = output.shape[1:]
@@ -126,6 +133,7 @@ def _check(cut: Cut, model: Model, image: NDArray[Any]) -> None:
     scores = cut.scores(cut.features(image))
     turn = _PROBABILITIES.get(cut.ending)
     parts = scores if turn is None else _array(turn(keras.ops.convert_to_tensor(scores)))
+    parts = parts[:, 1:] if cut.of_two else parts
     # One of ``inputs=[x]`` wants a list.
     given = keras.tree.pack_sequence_as(getattr(model, "input", image), [image])
     whole = _array(keras.tree.flatten(model(given, training=False))[0])
@@ -135,20 +143,6 @@ def _check(cut: Cut, model: Model, image: NDArray[Any]) -> None:
             f"{whole.ravel()[:3]}. Does a layer draw random numbers at inference? Otherwise name "
             "another layer with layer=..."
         )
-
-
-def _no_map(graph: Graph, layer: str | None) -> EvaluationError:
-    known = [step.operation.name for step in graph.steps if _is_map(step.output)]
-    listed = f"{', '.join(known[-5:])} (the last of {len(known)})" if known else "none"
-    if layer is None:
-        return EvaluationError(
-            f"{graph.name!r} has no feature map of shape (n, h, w, channels) through which "
-            f"everything flows; layers with a feature map: {listed}."
-        )
-    return EvaluationError(
-        f"layer={layer!r} gives no feature map of {graph.name!r} through which everything flows; "
-        f"layers with one: {listed}."
-    )
 
 
 def _array(tensor: Tensor | ArrayLike) -> NDArray[np.float32]:
