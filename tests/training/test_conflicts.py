@@ -51,6 +51,10 @@ def scheduler() -> Any:
     return keras.callbacks.LearningRateScheduler(lambda epoch: 0.1 / (1 + epoch))
 
 
+def falling() -> Any:
+    return keras.callbacks.LearningRateScheduler(lambda epoch, rate: rate * 0.9)  # noqa: ARG005
+
+
 def restoring() -> Any:
     return keras.callbacks.EarlyStopping(restore_best_weights=True)
 
@@ -80,6 +84,14 @@ def restoring() -> Any:
         (
             {"policy": GRADUAL, "epochs": 4, "keep_best": None, "callbacks": (restoring(),)},
             "knows the best weights of one phase alone, and the policy has 2 phases",
+        ),
+        (
+            {"policy": GRADUAL, "epochs": 4, "callbacks": (plateau(),)},
+            "ReduceLROnPlateau goes on from the rate that it set, and each of the policy's 2",
+        ),
+        (
+            {"policy": GRADUAL, "epochs": 4, "callbacks": (falling(),)},
+            "LearningRateScheduler goes on from the rate that it set",
         ),
     ],
 )

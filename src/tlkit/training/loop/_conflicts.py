@@ -5,11 +5,13 @@ Told for all stages before the first epoch of the first, and not when their turn
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 
 import keras
 import numpy as np
 
+from tlkit._keras.types import Callback
 from tlkit.data.augmentation.transforms import check_range, transformed
 from tlkit.errors import TrainingError
 from tlkit.freezing.phase import selections
@@ -44,8 +46,8 @@ def check_conflicts(session: Session, stages: Sequence[Stage]) -> None:
         _check_augmentation(stage, session)
         _check_rate(stage, -(-len(session.train) // stage.batch_size))
         _check_figure(stage)
-        if len(phases) > 1 and stage.keep_best is None:
-            _check_restoring(stage, len(phases))
+        if len(phases) > 1:
+            _check_phases(stage, len(phases))
 
 
 def _check_optimizer(stage: Stage) -> None:
@@ -99,12 +101,31 @@ def _check_figure(stage: Stage) -> None:
         )
 
 
-def _check_restoring(stage: Stage, phases: int) -> None:
+def _check_phases(stage: Stage, phases: int) -> None:
+    """Refuse what lives in the optimizer or the weights of one phase, and is lost with it."""
     for callback in stage.callbacks:
-        if getattr(callback, "restore_best_weights", False):
+        if _goes_on_from_the_last_rate(callback):
+            raise TrainingError(
+                f"Stage {stage.name!r}: {type(callback).__name__} goes on from the rate that it "
+                f"set, and each of the policy's {phases} phases begins with the stage's own. Give "
+                "learning_rate a Keras LearningRateSchedule or WarmupCosine(...), which go through "
+                "all phases."
+            )
+        if stage.keep_best is None and getattr(callback, "restore_best_weights", False):
             raise TrainingError(
                 f"Stage {stage.name!r}: {type(callback).__name__}(restore_best_weights=True) knows "
                 f"the best weights of one phase alone, and the policy has {phases} phases. Name "
                 "the figure in keep_best, which holds for the whole stage, and leave "
                 "restore_best_weights out."
             )
+
+
+def _goes_on_from_the_last_rate(callback: Callback) -> bool:
+    scheduler, plateau = _SETS_THE_RATE
+    if not isinstance(callback, scheduler):
+        return isinstance(callback, plateau)
+    try:  # as Keras finds out whether the schedule wants the last rate
+        inspect.signature(callback.schedule).bind(0, 0.1)
+    except (TypeError, ValueError):
+        return False
+    return True
