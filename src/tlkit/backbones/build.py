@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
@@ -103,6 +103,8 @@ def _own_model(build: Callable[[], Model], image_size: ImageSize | None, preproc
     model = _checked(build(), name)
     size = model.input_shape[1:3]
     asked = image_size if isinstance(image_size, (tuple, list)) else (image_size, image_size)
+    if image_size is not None and None in size and _fits(size, asked):
+        model, size = _at_size(model, asked), asked
     if image_size is not None and size != tuple(asked):
         raise ImageSizeError(
             f"image_size={image_size!r}, and the model that {name!r} returned takes images of "
@@ -116,6 +118,20 @@ def _own_model(build: Callable[[], Model], image_size: ImageSize | None, preproc
         )
     warn_of_mistakes(model, name)
     return model
+
+
+def _fits(size: Sequence[int | None], asked: Sequence[int | None]) -> bool:
+    """Return whether a model that leaves a side open takes images of a size."""
+    whole = len(asked) == 2 and all(is_whole(side, 1) for side in asked)
+    return whole and all(s in (None, a) for s, a in zip(size, asked, strict=True))
+
+
+def _at_size(model: Model, size: Sequence[int | None]) -> Any:
+    import keras
+
+    image = keras.Input((*size, 3), name="image", dtype=model.inputs[0].dtype)
+    given = keras.tree.pack_sequence_as(model.input, [image])
+    return keras.Model(image, model(given), name=model.name)
 
 
 def _mode(spec: BackboneSpec, preprocessing: str) -> str:
@@ -188,6 +204,12 @@ def _checked(model: object, name: str) -> Any:
         raise PluginError(
             f"The builder of {name!r} returned {type(model).__name__}, expected a keras.Model."
         )
+    if not getattr(model, "inputs", None):
+        raise PluginError(
+            f"The builder of {name!r} returned {type(model).__name__}, a model without a graph of "
+            "layers, as a class with a call of its own is. Put it into one: image = keras.Input("
+            "(height, width, 3)); keras.Model(image, model(image))."
+        )
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         raise PluginError(
             f"The builder of {name!r} returned a model with {len(model.inputs)} inputs and "
@@ -197,5 +219,15 @@ def _checked(model: object, name: str) -> Any:
         raise PluginError(
             f"The builder of {name!r} returned a model of input {model.inputs[0].shape}, "
             "expected (None, height, width, 3)."
+        )
+    shape = tuple(model.outputs[0].shape)
+    if len(shape) not in (2, 4):
+        tokens = (
+            " These are tokens in a row: end with keras.layers.GlobalAveragePooling1D(), or with "
+            "the class token, tokens[:, 0]."
+        )
+        raise PluginError(
+            f"The builder of {name!r} returned a model of output {shape}, expected a feature map "
+            f"(None, h, w, channels) or features (None, channels).{tokens * (len(shape) == 3)}"
         )
     return model

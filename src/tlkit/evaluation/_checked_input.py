@@ -143,6 +143,7 @@ def _check_values(array: Floats) -> None:
         raise EvaluationError(
             f"row {row} of the probabilities sums to {sums[row]:.6g}, with values from "
             f"{array[row].min():.4g} to {array[row].max():.4g} ({len(wrong)} rows are wrong); "
-            "expected values in [0, 1] that sum to one. If these are logits, apply softmax first."
+            "expected values in [0, 1] that sum to one. If these are logits, apply softmax first: "
+            "keras.Sequential([model, keras.layers.Softmax()])."
         )
     np.clip(array, 0, None, out=array)

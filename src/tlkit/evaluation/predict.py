@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -53,7 +53,8 @@ def predicted_probabilities(
         views: How each image is seen; None for once, as it is.
 
     Returns:
-        Shape (n, classes), as the model gives them or their mean over the views, unchecked.
+        Shape (n, classes), as the model gives them or their mean over the views, unchecked. The
+        single sigmoid of two classes, which tells the second, becomes two columns.
 
     Raises:
         EvaluationError: If there is no model, the size is unknown, the dataset is empty, or the
@@ -90,7 +91,7 @@ def _batch(
 
 
 def _output(model: Model, images: NDArray[np.number], classes: int) -> NDArray[Any]:
-    output = np.asarray(model.predict_on_batch(images))
+    output = _one_of_two(_only_output(model.predict_on_batch(images)), len(images), classes)
     expected = (len(images), classes)
     if output.shape == expected:
         return output
@@ -100,6 +101,36 @@ def _output(model: Model, images: NDArray[np.number], classes: int) -> NDArray[A
         "class names, so its columns must be the dataset's classes in their order; give what fit() "
         "returned, which knows them, to have them matched by name."
     )
+
+
+def _only_output(given: Any) -> NDArray[Any]:
+    """Return what a model gives, also in a list or a dictionary of one."""
+    parts = given if isinstance(given, Mapping) else None
+    parts = dict(enumerate(given)) if isinstance(given, (list, tuple)) else parts
+    if parts is None:
+        return np.asarray(given)
+    if len(parts) == 1:
+        return np.asarray(next(iter(parts.values())))
+    raise EvaluationError(
+        f"the model has {len(parts)} outputs, {', '.join(map(repr, parts))}; expected one, a "
+        "probability for each class. Give a model of that output alone, such as "
+        "keras.Model(model.input, model.outputs[0])."
+    )
+
+
+def _one_of_two(output: NDArray[Any], images: int, classes: int) -> NDArray[Any]:
+    """Return two columns for the single sigmoid of two classes, of which it tells the second."""
+    if classes != 2 or output.shape not in ((images,), (images, 1)):
+        return output
+    second = output.reshape(images, 1)
+    if second.min(initial=0) < 0 or second.max(initial=0) > 1:
+        raise EvaluationError(
+            f"the model gave one number for each image, from {second.min():.4g} to "
+            f"{second.max():.4g}; expected the probability of the second class, 0..1. If these "
+            "are logits, let the model end with a sigmoid: "
+            'keras.Sequential([model, keras.layers.Activation("sigmoid")]).'
+        )
+    return np.concatenate([1 - second, second], axis=1)
 
 
 def model_of(model_or_result: ModelOrResult) -> Model:

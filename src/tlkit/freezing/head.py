@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import chain, count
 from typing import Any
 
 from tlkit._numbers import is_whole
@@ -43,13 +44,14 @@ class Head:
         if not 0 <= self.dropout < 1:
             raise TrainingError(f"{self!r}: dropout must be at least 0 and below 1.")
 
-    def build(self, features: Any, classes: int, *, seed: int) -> Any:
+    def build(self, features: Any, classes: int, *, seed: int, taken: Collection[str] = ()) -> Any:
         """Return the softmax on a symbolic tensor of features.
 
         Args:
             features: ``(None, h, w, c)`` or ``(None, c)``.
             classes: Number of classes, at least 2.
             seed: Initial weights and dropout follow from it alone.
+            taken: Names that layers below have, as those of another head; they are not used again.
 
         Returns:
             Symbolic float32 probabilities ``(None, classes)``.
@@ -61,15 +63,19 @@ class Head:
             # float32 also under mixed precision: a softmax in float16 loses small probabilities.
             dtype = "float32" if activation == "softmax" else None
             return layers.Dense(
-                units, activation, kernel_initializer=kernel, name=name, dtype=dtype
+                units, activation, kernel_initializer=kernel, name=free(name), dtype=dtype
             )(x)
 
         def dropout(x: Any, name: str) -> Any:
-            return layers.Dropout(self.dropout, seed=_seed(seed, name), name=name)(x)
+            return layers.Dropout(self.dropout, seed=_seed(seed, name), name=free(name))(x)
+
+        def free(name: str) -> str:
+            names = chain([name], (f"{name}_of_head_{number}" for number in count(2)))
+            return next(each for each in names if each not in taken)
 
         x = features
         if len(x.shape) == 4:
-            x = layers.GlobalAveragePooling2D(name="head_pool")(x)
+            x = layers.GlobalAveragePooling2D(name=free("head_pool"))(x)
         for number, units in enumerate(self.units, 1):
             x = dense(x, units, self.activation, f"head_dense_{number}")
             x = dropout(x, f"head_dropout_{number}")

@@ -70,11 +70,12 @@ def assemble(
     if None in trunk.input_shape[1:3]:
         raise ImageSizeError(
             f"The backbone {trunk.name!r} takes images of any size, {trunk.input_shape[1:3]}, and "
-            "training needs one. Build it on keras.Input((height, width, 3))."
+            "training needs one. Give image_size=224 or image_size=(height, width)."
         )
-    probabilities = head.build(trunk.outputs[0], classes, seed=seed)
-    model = keras.Model(trunk.inputs[0], probabilities, name=trunk.name)
     below = tuple(leaf_layers(trunk))
+    taken = {layer.name for layer in (*below, *trunk.layers)}
+    probabilities = head.build(trunk.outputs[0], classes, seed=seed, taken=taken)
+    model = keras.Model(trunk.inputs[0], probabilities, name=trunk.name)
     known = {id(layer) for layer in below}
     above = tuple(layer for layer in leaf_layers(model) if id(layer) not in known)
     return Parts(model, below, above)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tlkit._keras.types import Model
 from tlkit.backbones.weights import load_file
 from tlkit.data.class_names import positions
-from tlkit.errors import TrainingError
+from tlkit.errors import TrainingError, WeightsError
 from tlkit.training.run_dir.saved_names import names_of_file
 
 
@@ -40,7 +40,13 @@ class Start:
         Raises:
             WeightsError: They do not fit.
         """
-        load_file(model, self.file)
+        try:
+            load_file(model, self.file)
+        except WeightsError as error:
+            raise WeightsError(
+                f"{error}\nstart_from takes the head over too, and needs one of the same sizes and "
+                f"number of classes. weights={str(self.file)!r} takes the backbone alone."
+            ) from error
         if self.moved:
             for weight in model.layers[-1].weights:
                 weight.assign(np.asarray(weight)[..., self.columns])

@@ -142,7 +142,8 @@ def explain(
     Args:
         model_or_result: A ``keras.Model`` from images to classes, or anything with such a
             ``model``, as a training result.
-        images: Raw RGB images as the model takes them, shape (n, height, width, 3), 0..255; or a
+        images: RGB images as the model takes them, shape (n, height, width, 3), 0..255, or 0..1 or
+            -1..1 where the model has no preprocessing inside; or a
             `tlkit.ImageDataset`, of which ``dataset.subset([3, 7])`` is a part.
         classes: Class number for each image, or one for all; None takes what the model predicts.
             With a dataset they are the dataset's numbers, as in `tlkit.evaluate`, so that its
@@ -182,13 +183,21 @@ def explain(
             rows.append(new)
     maps, chosen, scores = map(np.concatenate, kept)
     return Explanation(
-        np.clip(np.rint(pixels), 0, 255).astype(np.uint8),
+        _as_shown(pixels),
         _enlarged(maps, pixels.shape[1:3]),
         chosen if columns is None else np.argsort(columns)[chosen],
         scores,
         cut.layer,
         names,
     )
+
+
+def _as_shown(pixels: NDArray[np.number]) -> Pixels:
+    """Return pixels to look at, 0..255, also of images that are 0..1 or -1..1."""
+    low, high = float(pixels.min()), float(pixels.max())
+    if np.issubdtype(pixels.dtype, np.floating) and low >= -1 and high <= 1:
+        pixels = pixels * 255 if low >= 0 else (pixels + 1) * 127.5
+    return np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
 
 
 def _explained(

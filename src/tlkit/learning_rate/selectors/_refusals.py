@@ -45,6 +45,11 @@ def smoothed(curve: Curve, window: int) -> Floats:
 
 def refuse_flat(losses: Floats) -> None:
     """Refuse losses that differ by no more than rounding."""
+    if not losses.any():
+        raise SelectorError(
+            "the loss is 0 at every rate: nothing was measured. A model with a train_step of its "
+            'own has to return its loss by name, {"loss": loss}, and not the loss alone.'
+        )
     if np.ptp(losses) <= _ROUNDING * np.abs(losses).max():
         raise SelectorError(
             f"the loss is {losses[0]:.4g} at every rate: the curve is flat. "
