@@ -13,6 +13,7 @@ import pytest
 import tlkit
 from tests.training.conftest import AtEpoch, head_stage, same_weights, top_stage, trainer
 from tests.training.test_resume import Data, Interrupt, run_with_interruptions
+from tlkit.training.loop import callbacks as callbacks_of_tlkit
 from tlkit.training.loop.callbacks import steps_at_once
 from tlkit.training.run_dir.checkpoint import read_checkpoint
 
@@ -175,7 +176,10 @@ class Watching(keras.callbacks.Callback):  # type: ignore[misc]
         """Look."""
 
 
-def test_steps_without_python_between_them_train_the_same_weights(parts: Data) -> None:
+def test_steps_without_python_between_them_train_the_same_weights(
+    parts: Data, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(callbacks_of_tlkit, "FEW", 1)
     stages = [head_stage(epochs=3, batch_size=4, callbacks=c) for c in ((), (Watching(),))]
     at_once, one_by_one = (trainer(stage).fit(*parts, verbose=0) for stage in stages)
     assert same_weights(at_once.model, one_by_one.model)
@@ -183,16 +187,19 @@ def test_steps_without_python_between_them_train_the_same_weights(parts: Data) -
 
 
 @pytest.mark.parametrize(
-    ("steps", "callback", "expected"),
+    ("steps", "epochs", "callback", "expected"),
     [
-        (39, keras.callbacks.EarlyStopping("loss"), 39),
-        (1061, keras.callbacks.TerminateOnNaN(), 1),
-        (1062, keras.callbacks.CSVLogger("log.csv"), 59),
-        (39, Watching(), 1),
-        (39, keras.callbacks.LambdaCallback(on_train_batch_end=lambda *_: None), 1),
-        (39, keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: None), 39),
+        (39, 3, keras.callbacks.EarlyStopping("loss"), 39),
+        (39, 2, keras.callbacks.EarlyStopping("loss"), 1),
+        (1061, 1, keras.callbacks.TerminateOnNaN(), 1),
+        (1062, 1, keras.callbacks.CSVLogger("log.csv"), 59),
+        (39, 9, Watching(), 1),
+        (39, 9, keras.callbacks.LambdaCallback(on_train_batch_end=lambda *_: None), 1),
+        (39, 9, keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: None), 39),
     ],
 )
-def test_steps_taken_at_once_divide_an_epoch(steps: int, callback: Any, expected: int) -> None:
+def test_steps_taken_at_once_divide_an_epoch_and_are_worth_it(
+    steps: int, epochs: int, callback: Any, expected: int
+) -> None:
     on_tensorflow = keras.backend.backend() == "tensorflow"
-    assert steps_at_once(steps, [callback]) == (expected if on_tensorflow else 1)
+    assert steps_at_once(steps, epochs, [callback]) == (expected if on_tensorflow else 1)

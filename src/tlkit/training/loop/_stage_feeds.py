@@ -33,10 +33,10 @@ class StageFeeds:
         """Steps of one epoch."""
         return -(-len(self.session.train) // self.stage.batch_size)
 
-    def steps_at_once(self, inputs: Inputs, callbacks: Sequence[Callback]) -> int:
-        """Return how many steps Keras may take without coming back to Python."""
+    def steps_at_once(self, inputs: Inputs, epochs: int, callbacks: Sequence[Callback]) -> int:
+        """Return how many steps of so many epochs Keras may take without coming back to Python."""
         stored = isinstance(inputs, (Stored, Views))
-        return steps_at_once(self.steps, callbacks) if stored else 1
+        return steps_at_once(self.steps, epochs, callbacks) if stored else 1
 
     def train(self, inputs: Inputs, shuffled_as: str, **span: int) -> Feed:
         """Return shuffled batches of the training images.

@@ -142,7 +142,7 @@ class StageRun:
         phase = prepare(self._session.parts, chosen, self._stage.policy)
         before = frozen_digests(phase)
         inputs, validation = self._prepare_inputs(phase, first, end)
-        at_once = self._feeds.steps_at_once(inputs, self._callbacks)
+        at_once = self._feeds.steps_at_once(inputs, self._stage.epochs, self._callbacks)
         rate = self._rate(phase, inputs)
         self._training.compile(phase.tail, rate, first=first, at_once=at_once)
         saved = self._saved if self._progress.epoch > first else {}
@@ -193,7 +193,8 @@ class StageRun:
 
     def _search(self, phase: Phase, inputs: Inputs, finder: ExponentialLRFinder) -> LRCurve:
         start = time.perf_counter()
-        at_once = self._feeds.steps_at_once(inputs, self._callbacks)
+        epochs = finder.steps if finder.unit == "epoch" else 1
+        at_once = self._feeds.steps_at_once(inputs, epochs, self._callbacks)
         curve = self._training.search(phase.tail, inputs, finder, at_once)
         self._timings["search"] += time.perf_counter() - start
         # Before it is asked: a curve without an answer took as long as any other.
