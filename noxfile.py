@@ -68,6 +68,10 @@ JAX_TESTS = (
 ALL_ON_JAX = ("tests/training", "tests/learning_rate", "tests/data", "tests/features")
 
 
+# Each of their examples trains models.
+LAWS = ("tests/training/test_laws.py", "tests/learning_rate/test_nothing_left_behind.py")
+
+
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run all quick tests against the built wheel: on TensorFlow, then what it touches on JAX.
@@ -182,7 +186,11 @@ def slow(session: nox.Session) -> None:
     install_wheel(session, "[dask,onnx,plots,table]")
     session.install(LITE, *group("test"), TORCH, "efficientnet-lite-pytorch==0.1.0")
     install_hub(session)
-    session.run("pytest", "-m", "slow", "-s", "tests", *HELPERS, f"{LITE}/tests", *session.posargs)
+    proofs = ("tests", *HELPERS, f"{LITE}/tests", *session.posargs)
+    examples = {"TLKIT_TEST_EXAMPLES": "20"}
+    session.run("pytest", "-m", "slow", "-s", *proofs, env=examples)
+    # Laws whose examples are drawn: more of them than every run of the tests tries.
+    session.run("pytest", *LAWS, env=examples)
     session.run("pytest", *PARALLEL, *HELPERS, f"{HUB}/tests")
 
 

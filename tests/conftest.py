@@ -12,11 +12,15 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
 
 import tlkit
+
+# Of a law whose every example trains models; `nox -s slow` tries more.
+EXAMPLES = int(os.environ.get("TLKIT_TEST_EXAMPLES", "4"))
 
 # Laws are tested, not speed: the cores may be shared.
 settings.register_profile("no deadline", deadline=None)
@@ -55,6 +59,14 @@ def data() -> tlkit.ImageDataset:
 def parts(data: tlkit.ImageDataset) -> tuple[tlkit.ImageDataset, tlkit.ImageDataset]:
     """Training and validation images."""
     return data.split(0.25)
+
+
+def thorough(*cases: Any) -> list[Any]:
+    """Cases of a law that `nox -s slow` tries beside those that every run of the tests does."""
+    return [
+        pytest.param(*(case if isinstance(case, tuple) else (case,)), marks=pytest.mark.slow)
+        for case in cases
+    ]
 
 
 def skip_without_onnx_export() -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import tlkit
+from tests.conftest import thorough
 from tlkit._keras.graph import split
 from tlkit.backbones.preprocessing import preprocess
 from tlkit.backbones.registry import BACKBONES
@@ -86,7 +87,17 @@ def built() -> dict[str, Any]:
     return {}
 
 
-@pytest.mark.parametrize(("name", "module"), SMALLEST.items())
+# One for each preprocessing, and one that brings its own.
+QUICK = ("mobilenet", "vgg16", "densenet121", "efficientnet_b0")
+
+
+@pytest.mark.parametrize(
+    ("name", "module"),
+    [
+        pytest.param(*each, marks=() if each[0] in QUICK else pytest.mark.slow)
+        for each in SMALLEST.items()
+    ],
+)
 def test_network_sees_what_the_modules_own_preprocessing_gives(
     name: str, module: str, built: dict[str, Any]
 ) -> None:
@@ -104,14 +115,15 @@ def test_network_sees_what_the_modules_own_preprocessing_gives(
     np.testing.assert_allclose(stage(images), expected(module, images), rtol=0, atol=1e-5)
 
 
-# Hundreds of layers, built twice and run without a graph, take longer than all others together.
-DEEP = ("densenet121", "inception_resnet_v2", "nasnet_mobile")
+DEEP = "densenet121"  # built twice and run without a graph
 
 
 @pytest.mark.parametrize(
     ("name", "module"),
     [
-        pytest.param(*each, marks=pytest.mark.slow if each[0] in DEEP else ())
+        pytest.param(
+            *each, marks=() if each[0] in QUICK and each[0] not in DEEP else pytest.mark.slow
+        )
         for each in SMALLEST.items()
     ],
 )
@@ -136,7 +148,9 @@ def test_built_model_is_the_network_of_keras_applications(
     )
 
 
-@pytest.mark.parametrize("name", ["mobilenet", "mobilenet_v3_small", "densenet121", "vgg16"])
+@pytest.mark.parametrize(
+    "name", ["mobilenet", "vgg16", *thorough("mobilenet_v3_small", "densenet121")]
+)
 def test_unit_gives_any_network_zero_to_one_as_the_study_did(name: str) -> None:
     model = tlkit.build_backbone(name, image_size=32, weights=None, preprocessing="unit")
     stage, _ = split(model, "preprocess")

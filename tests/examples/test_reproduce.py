@@ -156,9 +156,8 @@ print(model.predict(np.zeros((2, 32, 32, 3), "uint8"), verbose=0).shape)
 
 
 # The sweep, which trains as well; the others take as long again.
-@pytest.mark.parametrize(
-    "stage", [pytest.param(n, marks=() if n == 4 else pytest.mark.slow) for n in range(1, 6)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("stage", range(1, 6))
 def test_ctrl_c_in_any_stage_is_told_and_resume_gives_what_an_unbroken_run_gives(
     example: Any,
     challenge_folder: Path,

@@ -12,6 +12,7 @@ import pytest
 from keras import layers
 
 import tlkit
+from tests.conftest import thorough
 from tlkit._keras.graph import Graph, cut_points, split
 from tlkit.errors import CutError
 from tlkit.testing import tiny_model
@@ -48,7 +49,7 @@ def test_tail_of_trunk_is_the_model_at_every_cut() -> None:
 @pytest.mark.parametrize(
     ("name", "size", "count"),
     # ConvNeXt keeps its stem and its downsampling in a keras.Sequential each, which is laid open.
-    [("mobilenet_v2", 32, 73), ("vgg16", 32, 19), ("convnext_tiny", 32, 27)],
+    [("mobilenet_v2", 32, 73), *thorough(("vgg16", 32, 19), ("convnext_tiny", 32, 27))],
 )
 def test_tail_of_trunk_is_the_model_in_real_networks(name: str, size: int, count: int) -> None:
     model = tlkit.build_backbone(name, image_size=size, weights=None)

@@ -9,6 +9,7 @@ import keras
 import pytest
 
 import tlkit
+from tests.conftest import thorough
 from tests.training.conftest import head_stage, small_network, trainer, weights_of
 from tlkit._keras.layers import leaf_layers
 from tlkit.errors import PolicyError
@@ -36,12 +37,10 @@ def convolutions(layers: Any, epoch: int) -> Any:  # noqa: ARG001
     "policy",
     [
         tlkit.FreezeAll(),
-        tlkit.UnfreezeTop(layers=3),
         tlkit.UnfreezeTop(fraction=0.6, batch_norm="train"),
-        tlkit.UnfreezeAll(),
         tlkit.GradualUnfreeze(groups=2, every=1),
-        tlkit.BatchNormOnly(),
-        convolutions,
+        *thorough(tlkit.UnfreezeTop(layers=3), tlkit.UnfreezeAll(), tlkit.BatchNormOnly()),
+        *thorough(convolutions),
     ],
 )
 def test_preview_tells_what_the_trainer_then_does(

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 
+from tests.conftest import thorough
 from tests.learning_rate.test_true_losses import CASES, SIZES, Batches, Case, hand_written, network
 from tlkit import ExponentialLRFinder
 from tlkit.errors import LearningRateError
@@ -41,8 +42,13 @@ class Shuffled(keras.utils.PyDataset):  # type: ignore[misc]
         return X[index * 8 : index * 8 + 8], Y[index * 8 : index * 8 + 8]
 
 
-@pytest.mark.parametrize(("unit", "steps"), [("epoch", None), ("epoch", 2), ("batch", None)])
-@pytest.mark.parametrize("data", [(X, Y), Shuffled()], ids=["arrays", "batches"])
+@pytest.mark.parametrize(
+    ("unit", "steps", "data"),
+    [
+        *(("epoch", None, (X, Y)), ("epoch", 2, Shuffled()), ("batch", None, (X, Y))),
+        *thorough(("epoch", 2, (X, Y)), ("epoch", None, Shuffled()), ("batch", None, Shuffled())),
+    ],
+)
 def test_equal_rates_have_equal_losses_bit_for_bit(unit: Any, steps: Any, data: Any) -> None:
     # Rates so close together that they are the same float32.
     same = ExponentialLRFinder(0.01, 0.01 * (1 + 1e-12), steps=4, unit=unit)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from tests.conftest import EXAMPLES, thorough
 from tlkit import ExponentialLRFinder
 
 RNG = np.random.default_rng(1)
@@ -165,7 +166,7 @@ def failing(model: Any, event: str, count: int, error: BaseException) -> list[An
     return []
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(
     kind=st.sampled_from(KINDS),
     optimizer=st.sampled_from(OPTIMIZERS),
@@ -222,11 +223,17 @@ def two_fits(optimizer: str, *, eager: bool, finder: ExponentialLRFinder | None 
 never_searched = functools.cache(two_fits)
 
 
+RULES = [("sgd", False), ("adam", False), *((name, True) for name in OPTIMIZERS[2:])]
+UNITS = ("epoch", "batch")
+
+
 @pytest.mark.parametrize(
-    ("optimizer", "eager"),
-    [("sgd", False), ("adam", False), *((name, True) for name in OPTIMIZERS[2:])],
+    ("unit", "optimizer", "eager"),
+    [
+        *((UNITS[place % 2], *rule) for place, rule in enumerate(RULES)),
+        *thorough(*((UNITS[(place + 1) % 2], *rule) for place, rule in enumerate(RULES))),
+    ],
 )
-@pytest.mark.parametrize("unit", ["epoch", "batch"])
 def test_the_next_fit_is_as_if_there_had_been_no_search(
     unit: Any, optimizer: str, eager: bool
 ) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 import tlkit
 import tlkit.testing
+from tests.conftest import thorough
 from tlkit import Evaluation, ImageDataset
 from tlkit.errors import EvaluationError
 
@@ -66,7 +67,7 @@ def photos(text: str) -> list[str]:
     return [part.partition('"')[0] for part in text.split("data:image/jpeg;base64,")[1:]]
 
 
-@pytest.mark.parametrize(("kind", "name"), [("run", "A"), ("result", "A"), ("run", "B")])
+@pytest.mark.parametrize(("kind", "name"), [("run", "A"), *thorough(("result", "A"), ("run", "B"))])
 def test_a_page_about_a_run_looks_at_that_run_s_evaluation(
     kind: str, name: str, two: Two, tmp_path: Path
 ) -> None:

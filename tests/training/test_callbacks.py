@@ -11,6 +11,7 @@ import keras
 import pytest
 
 import tlkit
+from tests.conftest import thorough
 from tests.training.conftest import AtEpoch, head_stage, same_weights, top_stage, trainer
 from tests.training.test_resume import Data, Interrupt, run_with_interruptions
 from tlkit.training.loop import callbacks as callbacks_of_tlkit
@@ -118,7 +119,7 @@ def test_plateau_lowers_the_rate_and_a_resumed_run_goes_on_with_it(
 # Keras closes the file at the end of training, which Ctrl-C takes from it.
 @pytest.mark.filterwarnings("ignore:.*log.csv:ResourceWarning")
 @pytest.mark.filterwarnings("ignore:.*log.csv:pytest.PytestUnraisableExceptionWarning")
-@pytest.mark.parametrize("append", [True, False])
+@pytest.mark.parametrize("append", [False, *thorough(True)])
 def test_csv_log_holds_every_epoch_of_a_stage_once(
     append: bool, parts: Data, tmp_path: Path
 ) -> None:

@@ -10,6 +10,7 @@ import keras
 import pytest
 
 import tlkit
+from tests.conftest import thorough
 from tests.training.conftest import head_stage, trainer
 from tests.training.test_resume import Data, Interrupt
 from tests.training.test_same_engine import Machine, machine
@@ -94,8 +95,16 @@ def test_phases_add_up_and_those_without_a_frozen_part_have_none(parts: Data) ->
 
 
 # A function that makes a layer could not be compared between two runs.
-@pytest.mark.parametrize("how", [how for how in CASES if how != "mixed"])
-@pytest.mark.parametrize("place", [("head", "batch end", 0), ("head", "epoch end", 2)])
+EARLY, LATE = ("head", "batch end", 0), ("head", "epoch end", 2)
+
+
+@pytest.mark.parametrize(
+    ("how", "place"),
+    [
+        *(("stored", EARLY), ("augmented", LATE), ("two views", LATE)),
+        *thorough(("stored", LATE), ("augmented", EARLY), ("two views", EARLY)),
+    ],
+)
 def test_what_was_run_before_an_interruption_counts(
     how: str, place: tuple[str, str, int], parts: Data, tmp_path: Path
 ) -> None:
@@ -154,7 +163,7 @@ SPREAD: dict[str, tuple[dict[str, Any], int]] = {
 }
 
 
-@pytest.mark.parametrize("held_out", [True, False])
+@pytest.mark.parametrize("held_out", [True, *thorough(False)])
 @pytest.mark.parametrize("how", SPREAD)
 def test_what_can_be_spread_is_spread(how: str, held_out: bool, parts: Data) -> None:
     settings, tasks = SPREAD[how]

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 import tlkit
+from tests.conftest import EXAMPLES
 from tests.training.conftest import (
     assembled,
     largest_difference,
@@ -44,7 +45,7 @@ POLICIES = st.one_of(
 # Features are rounded at 1e-7 of them, which Adam may carry into a few steps.
 ROUNDING = 2e-5
 EPOCHS = st.lists(st.tuples(POLICIES, st.integers(1, 2), st.booleans()), min_size=1, max_size=2)
-LAW = settings(deadline=None, derandomize=True, max_examples=5)
+LAW = settings(deadline=None, derandomize=True, max_examples=EXAMPLES)
 
 
 def stages(drawn: list[tuple[Any, int, bool]]) -> list[tlkit.Stage]:

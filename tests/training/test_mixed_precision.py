@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import tlkit
+from tests.conftest import thorough
 from tests.training.conftest import (
     AtEpoch,
     head_stage,
@@ -22,7 +23,7 @@ from tests.training.conftest import (
 from tests.training.test_resume import Data, Interrupt, run_with_interruptions
 
 
-@pytest.fixture(params=["mixed_bfloat16", "mixed_float16"])
+@pytest.fixture(params=["mixed_float16", *thorough("mixed_bfloat16")])
 def precision(request: pytest.FixtureRequest) -> Iterator[str]:
     """A policy of mixed precision, for one test."""
     before = keras.config.dtype_policy()

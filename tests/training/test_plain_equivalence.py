@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import tlkit
-from tests.conftest import skip_without_onnx_export
+from tests.conftest import skip_without_onnx_export, thorough
 from tests.training.conftest import (
     HEAD,
     SIZE,
@@ -76,7 +76,7 @@ def stage(policy: Any = None, **settings: Any) -> tlkit.Stage:
     return tlkit.Stage("proof", policy=policy or tlkit.FreezeAll(), **given)
 
 
-@pytest.mark.parametrize("backbone", [small_network, nested_network])
+@pytest.mark.parametrize("backbone", [small_network, *thorough(nested_network)])
 @pytest.mark.parametrize(
     ("policy", "trained", "augmentation"),
     [
@@ -119,6 +119,7 @@ def lively_mobilenet() -> Any:
     return model
 
 
+@pytest.mark.slow
 def test_trunk_and_tail_train_what_a_whole_mobilenet_trains() -> None:
     # A million weights, and some have gradients a million times smaller than the largest, which is
     # as small as rounding errors are. Adam makes steps of them (JAX compiles the two ways into

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import tlkit
+from tests.conftest import thorough
 from tests.training.conftest import head_stage, same_weights, top_stage, trainer
 from tests.training.test_resume import Data, Interrupt
 from tlkit._plugins.discovery import Discovery
@@ -79,7 +80,7 @@ def make(folder: Path, last: str = "head", **settings: Any) -> tlkit.StagedTrain
     return trainer(*stages[: names.index(last) + 1], run_dir=folder, **settings)
 
 
-@pytest.mark.parametrize("last", ["head", "turned", "top"])
+@pytest.mark.parametrize("last", ["head", "top", *thorough("turned")])
 def test_the_engine_stays_where_another_has_become_the_fastest(
     machine: Machine, parts: Data, tmp_path: Path, last: str
 ) -> None:
@@ -91,8 +92,9 @@ def test_the_engine_stays_where_another_has_become_the_fastest(
     resumed = make(tmp_path / "cut", last).fit(*parts, resume=True, verbose=0)
     assert same_weights(plain.model, resumed.model)
     assert plain.history == resumed.history
-    otherwise = make(tmp_path / "otherwise", last).fit(*parts, verbose=0)
-    assert not same_weights(plain.model, otherwise.model)
+    if last == "head":
+        otherwise = make(tmp_path / "otherwise", last).fit(*parts, verbose=0)
+        assert not same_weights(plain.model, otherwise.model)
 
 
 def test_an_engine_that_is_gone_is_told(machine: Machine, parts: Data, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import keras
 import pytest
 
 import tlkit
+from tests.conftest import thorough
 from tests.training.conftest import head_stage, same_weights, top_stage, trainer
 from tests.training.test_resume import Data
 from tlkit.errors import TrainingError
@@ -20,7 +21,10 @@ def long_and_short(parts: Data, **settings: Any) -> tuple[tlkit.TrainingResult, 
     return long, short
 
 
-@pytest.mark.parametrize("settings", [{}, {"keep_best": None, "ema": 0.9}, {"keep_best": "loss"}])
+@pytest.mark.parametrize(
+    "settings",
+    [{"keep_best": None, "ema": 0.9}, *thorough({}, {"keep_best": "loss"})],
+)
 def test_a_snapshot_is_what_the_shorter_stage_ends_with(
     parts: Data, settings: dict[str, Any]
 ) -> None:

@@ -76,6 +76,7 @@ def test_the_model_starts_at_the_source_of_its_input() -> None:
     assert model.output_shape == (None, 2, 2, 1280)
 
 
+@pytest.mark.slow
 def test_a_saved_model_loads_in_plain_keras_and_answers_the_same(tmp_path: Path) -> None:
     model = built(0, 64, "imagenet")
     batch = np.random.RandomState(1).uniform(-1, 1, (2, 64, 64, 3)).astype(np.float32)

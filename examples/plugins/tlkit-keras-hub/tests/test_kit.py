@@ -20,11 +20,15 @@ WAIVED: dict[str, dict[str, str]] = {
 }
 
 
-@pytest.mark.parametrize("family", WAIVED)
+# The others are for `nox -s slow`.
+@pytest.mark.parametrize(
+    "family", ["resnet", *(pytest.param(x, marks=pytest.mark.slow) for x in ("mobilenet", "vit"))]
+)
 def test_the_backbone_passes_the_checks(family: str, spec: Callable[[str], BackboneSpec]) -> None:
     check_backbone(spec(family), waived=WAIVED[family])
 
 
+@pytest.mark.slow
 def test_one_that_was_added_passes_them_by_name(preset: Callable[[str], Path]) -> None:
     register(preset("vgg"))
     check_backbone("tiny_vgg")

@@ -188,8 +188,8 @@ def snapshot_group(epochs: int) -> str:
 def steps_at_once(steps: int, epochs: int, callbacks: Sequence[Callback]) -> int:
     """Return how many steps may be taken without Python between them (steps_per_execution).
 
-    1 where a callback looks at batches, on backends where it gains nothing or is not offered, and for
-    fewer than `FEW` steps in all: to trace the larger function would take longer than it saves.
+    1 where a callback looks at batches, on backends where it gains nothing or is not offered, and
+    for fewer than `FEW` steps in all: to trace the larger function takes longer than it saves.
     Else the largest divisor of an epoch's steps up to `AT_ONCE`: other numbers would run over the
     epoch's end, and Python sees Ctrl-C only between executions.
 
