@@ -25,7 +25,7 @@ def bowl(selector: BuiltIn) -> LRCurve:
 
 
 def test_every_module_of_the_room_that_holds_a_selector_is_on_the_list() -> None:
-    shared = {"_refusals", "builtin", "selector", "smoothing"}
+    shared = {"_recorded", "_refusals", "_scatter", "_start_up", "builtin", "selector", "smoothing"}
     modules = {module.name for module in pkgutil.iter_modules(room.__path__)}
     assert {kind.__module__.rpartition(".")[2] for kind in BUILT_IN} == modules - shared
 
@@ -36,7 +36,7 @@ def test_answer_comes_with_its_reason_and_stands_among_those_of_any_curve(
 ) -> None:
     curve = bowl(kind())
     assert curve.suggestions[kind.__name__] == curve.suggestion
-    assert repr(curve).splitlines()[1].startswith(f"{kind.__name__}: ")
+    assert str(curve).splitlines()[1].startswith(f"{kind.__name__}: ")
     assert "the selector's choice" not in curve.reason
     assert f"{kind.__name__}: {curve.suggestion:.2g} (chosen)" in {
         text.get_text()

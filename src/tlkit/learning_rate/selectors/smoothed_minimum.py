@@ -12,6 +12,7 @@ from tlkit.learning_rate.selectors._refusals import (
     TIE,
     check_window,
     first_minimum,
+    readable,
     refuse_edges,
     smoothed,
     total_fall,
@@ -71,8 +72,8 @@ class SmoothedMinimum:
             )
 
     def __call__(self, curve: Curve) -> float:
-        smooth = self.smooth(curve)
-        calm = self._calm(curve)
+        curve = readable(curve, self.window + 4)
+        smooth, calm = self.smooth(curve), self._calm(curve)
         if not calm.any():
             raise SelectorError(
                 f"no point of the curve is calm: every window of {self.window} points holds a loss "
@@ -91,9 +92,10 @@ class SmoothedMinimum:
         """The volatility ``v_i`` of each point; NaN where the window is not full.
 
         Raises:
-            SelectorError: If the curve is too short, flat, or never falls below its start.
+            SelectorError: If the curve is too short, flat, no more than noise, or never falls below
+                its start.
         """
-        fall = total_fall(self.smooth(curve))
+        fall = total_fall(self.smooth(readable(curve, self.window + 4)))
         rough = np.abs(curve.losses - running_median(curve.losses, self.window)) / fall
         return centred_maximum(rough, self.window)
 
@@ -102,6 +104,7 @@ class SmoothedMinimum:
 
     def reason(self, curve: Curve) -> str:
         """Why this rate, in words."""
+        curve = readable(curve, self.window + 4)
         smooth, calm = self.smooth(curve), self._calm(curve)
         lowest = smooth[curve.learning_rates == self(curve)][0]
         full = int(np.isfinite(smooth).sum())

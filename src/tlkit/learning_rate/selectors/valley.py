@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tlkit.errors import SelectorError
-from tlkit.learning_rate.selectors._refusals import LOWER, enough
+from tlkit.learning_rate.selectors._refusals import LOWER, readable
 from tlkit.learning_rate.selectors.selector import Curve
 from tlkit.learning_rate.selectors.smoothing import Floats
 
@@ -30,7 +30,8 @@ class Valley:
     """
 
     def __call__(self, curve: Curve) -> float:
-        length, end = _longest_fall(enough(curve, 3).losses)
+        curve = readable(curve, 3)
+        length, end = _longest_fall(curve.losses)
         if length < 3:
             raise SelectorError(
                 "the loss has no valley: no three of its points fall one after the other. "
@@ -40,7 +41,7 @@ class Valley:
 
     def reason(self, curve: Curve) -> str:
         """Why this rate, in words."""
-        return f"middle of the longest valley ({_longest_fall(curve.losses)[0]} points)"
+        return f"middle of the longest valley ({_longest_fall(readable(curve, 3).losses)[0]} points)"
 
 
 def _longest_fall(losses: Floats) -> tuple[int, int]:
