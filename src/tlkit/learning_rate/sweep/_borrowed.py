@@ -14,7 +14,7 @@ _ABSENT = object()
 # What Keras compiled at the first fit. The search compiles its own: a function that was traced for
 # other data rounds differently in the next fit.
 _COMPILED = ("train_function", "test_function")
-_ATTRIBUTES = ("stop_training", "history", *_COMPILED)
+_ATTRIBUTES = ("stop_training", "history", "steps_per_execution", *_COMPILED)
 
 
 @contextmanager
@@ -23,7 +23,7 @@ def borrowed(model: Any, seed: int) -> Iterator[Callable[[], None]]:
 
     Restored are the weights, all non-trainable state (BatchNormalization statistics, random seeds),
     metrics, the optimizer's slots, iteration count, loss scale and learning rate,
-    ``stop_training``, ``history`` and the compiled functions; and Python's and NumPy's global
+    ``stop_training``, ``history``, ``steps_per_execution`` and the compiled functions; and Python's and NumPy's global
     random generators, which inside start from ``seed``. An optimizer that was not built
     is built, with nothing in its slots.
 
@@ -48,6 +48,8 @@ def borrowed(model: Any, seed: int) -> Iterator[Callable[[], None]]:
         try:
             for name in _COMPILED:
                 setattr(model, name, None)
+            # Several steps in one go would run on past the end of an epoch, and so of a rate.
+            model.steps_per_execution = 1
             yield begin_again
         finally:
             _put_back(model, values, attributes)

@@ -1,4 +1,4 @@
-"""A sweep of one training step per rate."""
+"""A sweep of one update per rate."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from tlkit.errors import LearningRateError
-from tlkit.learning_rate.sweep._rate_dial import RateDial, steps_per_update
+from tlkit.learning_rate.sweep._rate_dial import RateDial, drop_half_an_update, steps_per_update
 from tlkit.learning_rate.sweep.batches import Batch, as_fit_data, endless_batches, one_pass
 from tlkit.learning_rate.sweep.measurements import Measurements
 from tlkit.learning_rate.sweep.settings import SweepSettings
@@ -20,7 +20,7 @@ _HELD_OUT = 32  # samples of a validation batch, as in fit
 
 
 def sweep_batches(model: Any, data: Any, measured: Measurements, settings: SweepSettings) -> None:
-    """One training step per rate, with the loss of that batch alone.
+    """One update per rate, with the loss of its own batch, or the mean of those it accumulates.
 
     ``train_on_batch`` resets Keras's running mean before each step, so that what it returns is the
     loss of this batch before its own update.
@@ -41,6 +41,8 @@ def sweep_batches(model: Any, data: Any, measured: Measurements, settings: Sweep
         _tell(settings, "on_train_batch_begin", step)
         if settings.begin_again is not None:
             settings.begin_again()
+        if settings.begin_again is not None or step == 0:
+            drop_half_an_update(model.optimizer)
         dial.turn(model.optimizer, rate)
         logs = _train_steps(model, batches, settings)
         _tell(settings, "on_train_batch_end", step, logs)
@@ -70,15 +72,17 @@ def _begin(model: Any, total: int, settings: SweepSettings) -> None:
 
 
 def _batches_of_points(model: Any, data: Any, settings: SweepSettings) -> Iterator[list[Batch]]:
-    """For each rate the batches to train on, the last of which gives the loss.
+    """For each rate the batches of an update; with a fresh start one more, which gives the loss.
 
     A step from the same weights shows in the loss of the batch after it, not in its own, which is
     taken before the update. So a search that begins again takes the same few batches each time.
     """
     batches = endless_batches(data, settings.shuffle, settings.seed)
+    steps = steps_per_update(model.optimizer)
     if settings.begin_again is None:
-        return ([batch] for batch in batches)
-    needed = steps_per_update(model.optimizer) + 1
+        groups = iter(lambda: list(islice(batches, steps)), [])
+        return (group for group in groups if len(group) == steps)
+    needed = steps + 1
     first = list(islice(batches, needed))
     if len(first) < needed:
         raise LearningRateError(
@@ -95,11 +99,31 @@ def _tell(settings: SweepSettings, event: str, *details: Any) -> None:
 
 
 def _train_steps(model: Any, batches: list[Batch], settings: SweepSettings) -> dict[str, float]:
-    for x, y, weight in batches:
-        logs = model.train_on_batch(
-            x, y, weight, class_weight=settings.class_weight, return_dict=True
+    def step(batch: Batch) -> dict[str, Any]:
+        x, y, weight = batch
+        return dict(
+            model.train_on_batch(x, y, weight, class_weight=settings.class_weight, return_dict=True)
         )
-    return {**logs, **_validation(model, settings.validation_data)}
+
+    if settings.begin_again is None:
+        logs = _mean([step(batch) for batch in batches], batches)
+        return {**logs, **_validation(model, settings.validation_data)}
+    for batch in batches[:-1]:
+        step(batch)
+    # Before the last step, which is there for its loss and makes an update of its own.
+    validation = _validation(model, settings.validation_data)
+    return {**step(batches[-1]), **validation}
+
+
+def _mean(logs: list[dict[str, Any]], batches: list[Batch]) -> dict[str, float]:
+    """Means by sample, as over an epoch."""
+    if len(logs) == 1:
+        return logs[0]
+    sizes = [len(keras.tree.flatten(x)[0]) for x, _, _ in batches]
+    return {
+        name: float(np.average([float(each[name]) for each in logs], weights=sizes))
+        for name in logs[0]
+    }
 
 
 def _validation(model: Any, data: Any) -> dict[str, float]:

@@ -4,28 +4,40 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from math import ceil
 from typing import Any
 
 import keras
+import numpy as np
 
 from tlkit._keras.for_fit import for_fit
 from tlkit.errors import LearningRateError
-from tlkit.learning_rate.sweep._rate_dial import RateDial
-from tlkit.learning_rate.sweep.batches import ArrayBatches
+from tlkit.learning_rate.sweep._rate_dial import RateDial, drop_half_an_update, steps_per_update
+from tlkit.learning_rate.sweep.batches import ArrayBatches, is_read_once, one_pass
 from tlkit.learning_rate.sweep.measurements import Measurements
 from tlkit.learning_rate.sweep.settings import SweepSettings
 
 
 class EpochSweep(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
-    """Sets one rate per epoch and records the epoch's loss.
+    """Sets one rate per epoch, or for several, and records their loss.
 
     Everything goes through ``self.model``: on JAX a rate set elsewhere is ignored.
     """
 
     async_safe = True  # counting needs no logs, so Keras need not wait for the loss of each batch
 
-    def __init__(self, measured: Measurements, dial: RateDial, steps: int) -> None:
+    def __init__(
+        self,
+        measured: Measurements,
+        dial: RateDial,
+        steps: int,
+        passes: int = 1,
+        *,
+        last_only: bool = False,
+    ) -> None:
         super().__init__()
+        self.passes, self.last_only = passes, last_only
+        self.seen: list[Mapping[str, Any]] = []
         self.measured, self.dial, self.steps = measured, dial, steps
         # Keras tells of batches from several threads, in any order; a list loses none of them.
         self.ended: list[int] = []
@@ -33,7 +45,9 @@ class EpochSweep(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has n
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:  # noqa: ARG002
         """Sets the epoch's rate."""
         self.ended = []
-        self.dial.turn(self.model.optimizer, self.measured.rates[epoch])
+        if self.passes > 1 and epoch % self.passes == 0:
+            drop_half_an_update(self.model.optimizer)
+        self.dial.turn(self.model.optimizer, self.measured.rates[epoch // self.passes])
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:  # noqa: ARG002
         """Notes that a batch was trained on."""
@@ -43,11 +57,23 @@ class EpochSweep(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has n
         """Records the epoch, or notices that the data had nothing left for it."""
         # For an epoch without batches Keras reports the loss of another one, or 0.
         if max(self.ended, default=-1) + 1 >= self.steps:
-            self.measured.add(logs or {})
+            self._take(logs or {})
         else:
             self.measured.stop_short("the data ended")
         if self.measured.stop_reason is not None:
             self.model.stop_training = True
+
+    def _take(self, logs: Mapping[str, Any]) -> None:
+        """Records a rate once its last epoch has ended; held-out losses are those of that one."""
+        self.seen.append(logs)
+        if len(self.seen) < self.passes:
+            return
+        means = {
+            name: value if name.startswith("val_") else np.mean([each[name] for each in self.seen])
+            for name, value in logs.items()
+        }
+        self.seen = []
+        self.measured.add(logs if self.last_only or self.passes == 1 else means)
 
 
 def sweep_epochs(model: Any, data: Any, measured: Measurements, settings: SweepSettings) -> None:
@@ -63,16 +89,21 @@ def sweep_epochs(model: Any, data: Any, measured: Measurements, settings: SweepS
         LearningRateError: If the data gave no batch.
     """
     count, steps = len(measured.rates), settings.steps_per_epoch
+    again = settings.begin_again is not None
+    passes = _passes(model, data, steps, again=again)
     if isinstance(data, ArrayBatches):
         steps = steps or data.per_pass
-        data = for_fit(data.lasting(steps * count))
-    own = EpochSweep(measured, RateDial(model.optimizer), steps or 1)
+        data = for_fit(data.lasting(steps * count * passes))
+    dial = RateDial(model.optimizer)
+    own = EpochSweep(measured, dial, steps or 1, passes, last_only=again)
     if settings.begin_again is None:
-        _fit(model, data, own, settings, steps, range(count))
+        drop_half_an_update(model.optimizer)
+        _fit(model, data, own, settings, steps, range(count * passes))
     else:
-        for epoch in range(count):
+        for rate in range(count):
             settings.begin_again()
-            _fit(model, data, own, settings, steps, range(epoch, epoch + 1))
+            drop_half_an_update(model.optimizer)
+            _fit(model, data, own, settings, steps, range(rate * passes, (rate + 1) * passes))
             if model.stop_training:
                 break
     measured.stop_short("a callback stopped training")
@@ -81,6 +112,23 @@ def sweep_epochs(model: Any, data: Any, measured: Measurements, settings: SweepS
             f"data ({type(data).__name__}) gave too few batches for one epoch of "
             f"{steps or 1}; give more, or a smaller steps_per_epoch."
         )
+
+
+def _passes(model: Any, data: Any, steps: int | None, *, again: bool) -> int:
+    """Epochs that a rate needs for an update and, where each begins again, a loss after it."""
+    needed = steps_per_update(model.optimizer) + again
+    if needed == 1:
+        return 1
+    return ceil(needed / (steps or _batches(data)))
+
+
+def _batches(data: Any) -> int:
+    """How many batches one pass has; where nobody knows, they are counted."""
+    if isinstance(data, ArrayBatches):
+        return data.per_pass
+    if isinstance(data, keras.utils.PyDataset):
+        return int(data.num_batches)
+    return 1 if is_read_once(data) else max(1, sum(1 for _ in one_pass(data)))
 
 
 def _fit(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import keras
@@ -35,8 +36,25 @@ class RateDial:
 
 
 def steps_per_update(optimizer: Any) -> int:
-    """Training steps that an optimizer takes for one update: its gradient accumulation, or 1."""
-    return max(group.gradient_accumulation_steps or 1 for group in inner_optimizers(optimizer))
+    """Training steps in which each group of an optimizer makes an update, at the same step.
+
+    Its gradient accumulation, or 1; of several groups, their least common multiple.
+    """
+    groups = inner_optimizers(optimizer)
+    return math.lcm(*(group.gradient_accumulation_steps or 1 for group in groups))
+
+
+def drop_half_an_update(optimizer: Any) -> None:
+    """Forgets gradients that were accumulated before the sweep, so that rates and updates agree."""
+    for group in inner_optimizers(optimizer):
+        steps = group.gradient_accumulation_steps or 1
+        if steps == 1:
+            continue
+        for variable in group.variables:
+            if "gradient_accumulator" in variable.path:
+                variable.assign(keras.ops.zeros_like(variable))
+            elif variable is group.variables[0]:  # the count of steps, for all optimizers
+                variable.assign(variable // steps * steps)
 
 
 def _settable_rate(optimizer: Any) -> float:
