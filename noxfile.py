@@ -9,7 +9,10 @@ from pathlib import Path
 
 import nox
 
-nox.options.default_venv_backend = "virtualenv"
+# uv installs TensorFlow and the rest in half a minute, pip in two and a half. It compiles nothing,
+# so that Python must keep what it compiles: else every process compiles TensorFlow again.
+nox.options.default_venv_backend = "uv|virtualenv"
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 nox.options.sessions = ["tests", "checks"]
 
 LITE = "examples/plugins/tlkit-efficientnet-lite"
@@ -17,9 +20,13 @@ HUB = "examples/plugins/tlkit-keras-hub"
 # What KerasHub needs for images: with all its dependencies it brings 200 MB of tensorflow-text.
 HUB_NEEDS = ("regex", "tokenizers", "rich", "absl-py", "packaging")
 # The plugins are projects of their own, whose tests import modules that lie beside them.
-PLUGIN_TESTS = ("-o", f"pythonpath={LITE}/tests {HUB}/tests", f"{LITE}/tests", f"{HUB}/tests")
+HELPERS = ("-o", f"pythonpath={LITE}/tests {HUB}/tests")
 # Tests of one file stay together: they share models that take seconds to build.
-PARALLEL = ("-n", "2", "--dist", "loadfile")
+# In the order in which they are given here, so that no long file is left for the end.
+PARALLEL = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
+LONG = ("training", "examples", "reporting", "learning_rate", "features", "testing", "backbones")
+# Two processes share the cores, so each is faster with one thread.
+ONE_THREAD = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
 TORCH = "torch==2.13.0"
 SOURCES = ("src", "tests", "examples", "benchmarks", "docs", "tools", "noxfile.py")
 GROUPS = nox.project.load_toml("pyproject.toml")
@@ -30,15 +37,14 @@ def group(*names: str) -> tuple[str, ...]:
     return nox.project.dependency_groups(GROUPS, *names)
 
 
-def install_wheel(session: nox.Session, extras: str) -> None:
+def install_wheel(session: nox.Session, extras: str, *others: str) -> None:
     """Build the wheel and install it, so that what users get is what is tried."""
     dist = Path(session.create_tmp()) / "dist"
     shutil.rmtree(dist, ignore_errors=True)
-    session.run(
-        "python", "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(dist), "."
-    )
+    session.install("build", "hatchling")
+    session.run_install("python", "-m", "build", "--wheel", "--no-isolation", "--outdir", str(dist))
     (wheel,) = dist.glob("tlkit-*.whl")
-    session.install(f"{wheel}{extras}")
+    session.install(f"{wheel}{extras}", *others)
 
 
 def install_hub(session: nox.Session) -> None:
@@ -47,30 +53,19 @@ def install_hub(session: nox.Session) -> None:
     session.install(*HUB_NEEDS)
 
 
-# What depends on the backend: training, its laws, searches, and Keras layers on images. Left out
-# are the files about settings, descriptions, previews, locks and damaged files, where no backend
-# takes part, and, for their time, those whose subject the laws and the others here touch as well;
-# `nox -s jax -- tests/training` runs them all.
+# What depends on the backend, a file for each thing that tlkit promises of it: trunk and tail give
+# the weights of the whole model, a run goes on where it was cut, a search leaves nothing behind,
+# and Keras layers change images. `nox -s jax` runs all files about training and searches.
 JAX_TESTS = (
+    "tests/training/test_plain_equivalence.py",
+    "tests/training/test_laws.py",
+    "tests/training/test_phases.py",
+    "tests/training/test_resume.py",
     "tests/learning_rate/test_nothing_left_behind.py",
-    "tests/learning_rate/test_finder.py",
-    "tests/learning_rate/test_sweep.py",
-    *(
-        f"tests/training/test_{subject}.py"
-        for subject in (
-            "plain_equivalence",
-            "laws",
-            "phases",
-            "layer_decay",
-            "ema",
-            "mixing",
-            "resume",
-        )
-    ),
     "tests/data/test_keras_layers.py",
-    "tests/data/test_pictures.py",
     "tests/features/test_engine.py",
 )
+ALL_ON_JAX = ("tests/training", "tests/learning_rate", "tests/data", "tests/features")
 
 
 @nox.session
@@ -79,30 +74,38 @@ def tests(session: nox.Session) -> None:
 
     The tests of the plugins, the docs' snippets and the docstrings' examples are among them.
     """
-    install_wheel(session, "[onnx,openvino,plots,report,table]")
-    session.install(LITE, "jax", *group("test"))
+    install_wheel(session, "[onnx,openvino,plots,report,table]", LITE, "jax", *group("test"))
     install_hub(session)
     package = session.run(
         "python", "-c", "import tlkit; print(tlkit.__path__[0])", silent=True, log=False
     )
-    paths = ("tests", "docs", "README.md", str(package).strip().splitlines()[-1], *PLUGIN_TESTS)
-    session.run(
-        "pytest", "-m", "not slow", "--doctest-modules", *PARALLEL, *paths, *session.posargs
+    package_path = str(package).strip().splitlines()[-1]
+    rooms = [f"tests/{name}" for name in LONG]
+    rest = sorted(
+        str(path)
+        for path in Path("tests").iterdir()
+        if path.name not in LONG and not path.name.startswith(("_", ".", "conftest"))
     )
+    paths = ("README.md", *rooms, "docs", *rest, package_path)
+    plugins = (*HELPERS, f"{LITE}/tests", f"{HUB}/tests/test_kit.py")
+    options = ("-m", "not slow", "--doctest-modules", *PARALLEL)
+    session.run("pytest", *options, *paths, *plugins, *session.posargs, env=ONE_THREAD)
     if not session.posargs:
         _run_on_jax(session, JAX_TESTS)
 
 
 def _run_on_jax(session: nox.Session, paths: Sequence[str]) -> None:
-    session.run("pytest", "-m", "not slow", *PARALLEL, *paths, env={"KERAS_BACKEND": "jax"})
+    session.run(
+        "pytest", "-m", "not slow", *PARALLEL, *paths, env={"KERAS_BACKEND": "jax", **ONE_THREAD}
+    )
 
 
 @nox.session
 def jax(session: nox.Session) -> None:
-    """Run tests on JAX: those of ``nox -s tests``, or the paths after ``--``."""
+    """Run all tests on JAX in which a backend takes part, or the paths after ``--``."""
     install_wheel(session, "[onnx,openvino,plots,table]")
     session.install("jax", *group("test"))
-    _run_on_jax(session, session.posargs or JAX_TESTS)
+    _run_on_jax(session, session.posargs or ALL_ON_JAX)
 
 
 @nox.session
@@ -179,7 +182,8 @@ def slow(session: nox.Session) -> None:
     install_wheel(session, "[dask,onnx,plots,table]")
     session.install(LITE, *group("test"), TORCH, "efficientnet-lite-pytorch==0.1.0")
     install_hub(session)
-    session.run("pytest", "-m", "slow", "-s", "tests", *PLUGIN_TESTS, *session.posargs)
+    session.run("pytest", "-m", "slow", "-s", "tests", *HELPERS, f"{LITE}/tests", *session.posargs)
+    session.run("pytest", *PARALLEL, *HELPERS, f"{HUB}/tests")
 
 
 @nox.session

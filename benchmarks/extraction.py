@@ -25,9 +25,10 @@ import numpy as np
 
 import tlkit
 from tlkit.data.batches import PixelCache, batch_slices
+from tlkit.features.outputs import EXTRACT_BATCH
 from tlkit.features.passes import Plan, extracted
 from tlkit.features.store.store import FeatureStore
-from tlkit.features.trunk import EXTRACT_BATCH, Trunk
+from tlkit.features.trunk import Trunk
 
 RAKUTEN = Path(__file__).parents[1] / "examples" / "rakuten"
 sys.path.insert(0, str(RAKUTEN))

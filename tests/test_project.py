@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import tomllib
 from pathlib import Path
@@ -12,7 +13,7 @@ import tlkit
 from tlkit.backbones.spec import BackboneHooks
 
 ROOT = Path(__file__).parents[1]
-TEST_COMMAND = "python -m pip install nox && python -m nox -s tests"
+TEST_COMMAND = 'python -m pip install "nox[uv]" && python -m nox -s tests'
 
 
 def page(name: str) -> str:
@@ -26,6 +27,13 @@ def headings(name: str) -> set[str]:
 @pytest.mark.parametrize("name", tlkit.__all__)
 def test_every_public_name_has_a_heading_in_the_docs(name: str) -> None:
     assert name in headings("docs/api.md")
+
+
+@pytest.mark.parametrize("room", ["features", "reporting", "training"])
+def test_every_public_name_of_a_room_is_in_the_docs(room: str) -> None:
+    """Most are names of ``tlkit``; these rooms have more."""
+    for name in importlib.import_module(f"tlkit.{room}").__all__:
+        assert re.search(rf"tlkit\.(\w+\.)*{name}\b", page("docs/api.md")), name
 
 
 def test_every_hook_has_a_heading_in_the_docs() -> None:

@@ -20,7 +20,7 @@ Rows = dict[str, tuple[str, ...]]
 
 
 def read_challenge(root: str | Path) -> ImageDataset:
-    """Labelled products of the challenge, in the order of their table.
+    """Return the labelled products of the challenge, in the order of their table.
 
     Args:
         root: Folder with ``X_train_update.csv``, ``Y_train_CVw08PX.csv`` and
@@ -51,7 +51,7 @@ def read_challenge(root: str | Path) -> ImageDataset:
 
 
 def read_rows(folder: Path, name: str, columns: Iterable[str]) -> Rows:
-    """Some columns of one of the challenge's tables.
+    """Return some columns of one of the challenge's tables.
 
     Args:
         folder: The challenge's folder.

@@ -137,7 +137,7 @@ def _png_files(source: Path, category: Category) -> list[Path]:
 
 
 def prepare(path: Path) -> Image.Image:
-    """A picture on white, its longest side scaled to 160, padded to a square.
+    """Put a picture on white, its longest side scaled to 160, padded to a square.
 
     Raises:
         Unfit: It cannot be decoded, is larger than 64 million pixels, or shows nothing.

@@ -62,7 +62,7 @@ def parser(about: str) -> argparse.ArgumentParser:
         "--engine",
         choices=("auto", *(spec.name for spec in tlkit.list_engines())),
         default="auto",
-        help="what runs frozen work; auto takes the faster one, which may be another one next "
+        help="what runs the frozen part; auto takes the faster one, which may be another one next "
         "time and move figures a little: keras gives the same figures every time",
     )
     add(

@@ -106,7 +106,7 @@ def _ids(row: int) -> tuple[int, int]:
 
 
 def designation(path: str) -> str:
-    """A picture's file name in words.
+    """Return a picture's file name in words.
 
     Example:
         >>> designation("animals/birds/african_grey-parrot_01.png")
@@ -139,7 +139,7 @@ def provenance(
     origin: str,
     digest: str,
 ) -> str:
-    """The text of PROVENANCE.md."""
+    """Return the text of PROVENANCE.md."""
     table = "\n".join(_counts_row(category, train, test) for category in categories)
     same = sum("same picture" in reason for _, reason in skipped)
     over = sum(reason.startswith("more than") for _, reason in skipped)

@@ -56,7 +56,7 @@ def _candidate(study: Study, outcome: Outcome) -> str:
 
 
 def _runs(study: Study) -> dict[str, list[Path | tlkit.LRCurve]]:
-    """The folders of each candidate, stage by stage; a search may have none."""
+    """Return the folders of each candidate, stage by stage; a search may have none."""
     runs: dict[str, list[Path | tlkit.LRCurve]] = {}
     for outcome in study.outcomes:
         source = outcome.curve if outcome.model is None else outcome.model.parent

@@ -31,7 +31,7 @@ class Study:
         out: Where runs are kept.
         seed: Of everything random.
         weights: Weights by backbone where they are not "imagenet".
-        engine: What runs frozen work.
+        engine: What runs the frozen part.
         say: Shows a line.
         stages: Which stages to run.
         executor: Whose workers run independent trainings; None for one after the other here.

@@ -97,7 +97,7 @@ def baseline(study: Study) -> Evaluation:
     """Return what always guessing the most frequent training class reaches."""
     evaluation = study.ranking()[0].evaluation
     assert evaluation is not None
-    return evaluation.baseline(study.train.labels)
+    return evaluation.baseline(study.train)
 
 
 def summary(study: Study, data: str) -> str:

@@ -1,4 +1,4 @@
-"""Transfer learning for Keras 3: frozen work is done once, settings do what they say.
+"""Transfer learning for Keras 3: the frozen part runs once per image.
 
 Importing this package loads no framework: each public name, of the list in ``__init__.pyi``, is
 imported on first use.

@@ -1,15 +1,10 @@
 # The one list of public names: __init__.py reads it (lazy_loader), and type checkers do.
 
-from . import cache as cache
-from . import errors as errors
-from . import recipes as recipes
-from . import testing as testing
+from . import cache as cache, errors as errors, recipes as recipes, testing as testing
 from ._plugins.hooks import hookimpl as hookimpl
 from .backbones.build import build_backbone as build_backbone
 from .backbones.registry import (
     get_backbone as get_backbone,
-)
-from .backbones.registry import (
     list_backbones as list_backbones,
 )
 from .backbones.spec import BackboneSpec as BackboneSpec
@@ -20,50 +15,34 @@ from .data.dataset import ImageDataset as ImageDataset
 from .errors import TlkitError as TlkitError
 from .evaluation.calibration.temperature_scaling import (
     Calibration as Calibration,
-)
-from .evaluation.calibration.temperature_scaling import (
     calibrate as calibrate,
 )
 from .evaluation.comparing.compare import compare as compare
 from .evaluation.comparing.comparison import Comparison as Comparison
 from .evaluation.evaluation import (
     Evaluation as Evaluation,
-)
-from .evaluation.evaluation import (
     evaluate as evaluate,
 )
 from .evaluation.gradcam.explanation import (
     Explanation as Explanation,
-)
-from .evaluation.gradcam.explanation import (
     explain as explain,
 )
 from .features.engines.engine import EngineSpec as EngineSpec
 from .features.engines.registry import list_engines as list_engines
 from .features.extraction import (
     Features as Features,
-)
-from .features.extraction import (
     extract as extract,
 )
 from .features.workers.processes import ProcessExecutor as ProcessExecutor
 from .freezing.head import Head as Head
 from .freezing.policies import (
     BatchNormOnly as BatchNormOnly,
-)
-from .freezing.policies import (
     FreezeAll as FreezeAll,
-)
-from .freezing.policies import (
     GradualUnfreeze as GradualUnfreeze,
-)
-from .freezing.policies import (
     UnfreezeAll as UnfreezeAll,
-)
-from .freezing.policies import (
     UnfreezeTop as UnfreezeTop,
 )
-from .freezing.previews import (
+from .freezing.policy_preview import (
     PolicyPreview as PolicyPreview,
 )
 from .freezing.previews import (

@@ -15,7 +15,7 @@ _EARLIEST_S, _LATEST_S, _SHARE = 10.0, 300.0, 0.1
 
 
 class Reporter(Protocol):
-    """Shows how long work goes on."""
+    """Show how long work goes on."""
 
     def step(self, what: str, done: int, total: int, figures: str = "") -> None:
         """Show that ``done`` of ``total`` is done."""
@@ -27,7 +27,7 @@ class Reporter(Protocol):
 
 
 class Silent:
-    """Shows nothing."""
+    """Show nothing."""
 
     def step(self, what: str, done: int, total: int, figures: str = "") -> None:
         """Show nothing."""
@@ -37,7 +37,7 @@ class Silent:
 
 
 class Bars:
-    """Shows a bar of tqdm with the time left, which goes when the work is done.
+    """Show a bar of tqdm with the time left, which goes when the work is done.
 
     Args:
         stream: Where to write; None is standard error, or the notebook's cell.
@@ -72,7 +72,7 @@ class Bars:
 
 
 class Lines:
-    """Writes a line now and then, for what is no terminal: a file, the log of a service.
+    """Write a line now and then, for what is no terminal: a file, the log of a service.
 
     Args:
         stream: Where to write; standard error by default, so that results can be piped.

@@ -40,7 +40,7 @@ def stream_seed(seed: int, stage: str, epoch: int = 0, sample: int | None = None
 
 
 def stream(seed: int, stage: str, epoch: int = 0, sample: int | None = None) -> np.random.Generator:
-    """A NumPy generator seeded by :func:`stream_seed` alone.
+    """Return a NumPy generator seeded by `stream_seed` alone.
 
     Args:
         seed: The run's seed; any integer.

@@ -25,12 +25,12 @@ def limit_cores(count: int) -> None:
 
 
 def core_limit() -> int:
-    """What `limit_cores` has set, or 0."""
+    """Return what `limit_cores` has set, or 0."""
     return _limit
 
 
 def usable_cores() -> int:
-    """Number of processor cores that this process may use."""
+    """Return how many processor cores this process may use."""
     if hasattr(os, "sched_getaffinity"):
         count = len(os.sched_getaffinity(0))
     else:

@@ -14,7 +14,7 @@
     │   ├── TableError            a table with missing columns, rows or files
     │   ├── DamagedImageError     an image that cannot be read; names the file and why
     │   └── SplitError            a split that cannot be made as asked
-    ├── FeatureError              frozen work
+    ├── FeatureError              features
     │   ├── EngineError           an engine that is unknown, missing or disagrees with Keras
     │   └── CacheError            the store on disk cannot be written, or what it holds is damaged
     ├── LearningRateError         a search that cannot run (also a ValueError)

@@ -1,4 +1,13 @@
-"""Well-known ways to fine-tune, each as a tuple of stages; see `tlkit.training.recipes`."""
+"""Published ways to fine-tune, each as a tuple of stages.
+
+A recipe is data like any other stages: print it, edit it with ``dataclasses.replace``, give it to a
+`tlkit.StagedTrainer`. What a recipe does not name can be set for all of its stages at once, for
+example ``batch_size=64`` or ``augmentation=tlkit.Augmentation()``.
+
+::
+
+    tlkit.StagedTrainer("xception", stages=tlkit.recipes.linear_probe_then_fine_tune())
+"""
 
 from tlkit.training.recipes import (
     discriminative,

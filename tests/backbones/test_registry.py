@@ -9,7 +9,7 @@ import pytest
 
 import tlkit
 from tlkit._plugins.discovery import Discovery, PluginFailure, SlowPlugin
-from tlkit.backbones.registry import Registry, plugin_failures
+from tlkit.backbones.registry import Registry, installed_registry, plugin_failures
 from tlkit.errors import DuplicateBackboneError, UnknownBackboneError
 from tlkit.testing import tiny_backbone
 
@@ -159,7 +159,8 @@ def test_listing_is_a_tuple_and_shows_as_a_page_and_as_a_data_frame() -> None:
 
 def test_the_docs_show_the_listing_as_it_prints() -> None:
     page = (Path(__file__).parents[2] / "docs" / "backbones.md").read_text("utf-8")
-    assert f"```text\n{tlkit.list_backbones('*net1*')}\n```" in page
+    unhurried = replace(installed_registry().discovery, slow=[])  # what a busy machine adds
+    assert f"```text\n{Registry(unhurried).list('*net1*')}\n```" in page
 
 
 def test_listing_of_nothing_is_an_empty_table() -> None:

@@ -262,7 +262,7 @@ def test_weights_of_a_deeper_network_are_not_taken_for_its_own(ending: str, tmp_
     load_file(deep(4), file)
     with pytest.raises(
         WeightsError,
-        match=r"5 layers with weights and the network 4, and 1 of them are others.* 'last'",
+        match=r"5 layers with weights and the network 4, and 1 of them do not match.* 'last'",
     ):
         load_file(deep(3), file)
 

@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from tests.data.conftest import noise
 from tlkit.data.batches import PixelCache, batch_slices, epoch_order, stream, stream_seed

@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from tlkit.data.batches import Passes
 from tlkit.learning_rate.sweep.batches import ArrayBatches

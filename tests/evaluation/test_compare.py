@@ -10,8 +10,7 @@ from itertools import combinations, product
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from tlkit import Comparison, Evaluation, compare
 from tlkit.errors import EvaluationError
@@ -186,8 +185,8 @@ def test_ranks_are_averaged_over_the_resamples(
     assert 1 < ranks[0] < ranks[1] < 2
     assert sum(ranks) == pytest.approx(6)
     assert result.groups == (result.ranking[:2], ("poor",))
-    assert "not told apart: " + ", ".join(result.ranking[:2]) + "\n" in str(result)
-    assert "not told apart: none" in str(compare({"poor": poor, "a": good}))
+    assert "no difference claimed among: " + ", ".join(result.ranking[:2]) + "\n" in str(result)
+    assert "no difference claimed among: none" in str(compare({"poor": poor, "a": good}))
     assert "average rank 3.00" in str(result)
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import dataclasses
 import importlib
+import io
 import json
 import pickle
 import subprocess
@@ -86,16 +88,38 @@ def run(example: Any, data: Path, out: Path, *more: str) -> int:
     return status
 
 
+@dataclasses.dataclass(frozen=True)
+class Study:
+    """A study that nothing interrupts: its folder, and what it printed."""
+
+    out: Path
+    printed: str
+
+    @property
+    def scores(self) -> list[float]:
+        """Of every stage."""
+        return scores(self.out)
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory: pytest.TempPathFactory) -> Study:
+    """One for all tests, which compare others with it."""
+    folder = tmp_path_factory.mktemp("unbroken")
+    printed = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(printed):
+        example = brief_example(patch)
+        assert run(example, make_challenge(folder / "data"), folder / "out") == 0
+    return Study(folder / "out", printed.getvalue())
+
+
 def test_all_five_stages_end_in_tables_plots_results_and_a_plain_keras_model(
-    example: Any, challenge_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    unbroken: Study,
 ) -> None:
-    out = tmp_path / "out"
-    assert run(example, challenge_folder, out) == 0
-    printed = capsys.readouterr()
-    assert "Did augmentation help?" in printed.out
-    assert "Did fine-tuning at 1e-5 help?" in printed.out
-    assert "stage 4:" in printed.out
-    assert "not on the Rakuten images" in printed.out
+    out = unbroken.out
+    assert "Did augmentation help?" in unbroken.printed
+    assert "Did fine-tuning at 1e-5 help?" in unbroken.printed
+    assert "stage 4:" in unbroken.printed
+    assert "not on the Rakuten images" in unbroken.printed
     results = json.loads((out / "results.json").read_text("utf-8"))
     assert {outcome["stage"] for outcome in results["outcomes"]} == {1, 2, 3, 4, 5}
     assert results["is_rakuten"] is False
@@ -109,7 +133,7 @@ def test_all_five_stages_end_in_tables_plots_results_and_a_plain_keras_model(
     assert "confusion.png" in names
     assert any(name.startswith("learning_curves_") for name in names)
     assert any(name.startswith("learning_rate_") for name in names)
-    assert f"Report:  {out / 'report.html'}" in printed.out
+    assert f"Report:  {out / 'report.html'}" in unbroken.printed
     page = (out / "report.html").read_text("utf-8")
     assert "below the benchmark of 0.5534" in page
     assert "is the challenge&#39;s, for the Rakuten images" in page, "and these are others"
@@ -131,16 +155,6 @@ print(model.predict(np.zeros((2, 32, 32, 3), "uint8"), verbose=0).shape)
 """
 
 
-@pytest.fixture(scope="module")
-def unbroken(tmp_path_factory: pytest.TempPathFactory) -> list[float]:
-    """The scores of a study that nothing interrupts."""
-    folder = tmp_path_factory.mktemp("unbroken")
-    with pytest.MonkeyPatch.context() as patch:
-        example = brief_example(patch)
-        assert run(example, make_challenge(folder / "data"), folder / "out") == 0
-    return scores(folder / "out")
-
-
 # The sweep, which trains as well; the others take as long again.
 @pytest.mark.parametrize(
     "stage", [pytest.param(n, marks=() if n == 4 else pytest.mark.slow) for n in range(1, 6)]
@@ -151,7 +165,7 @@ def test_ctrl_c_in_any_stage_is_told_and_resume_gives_what_an_unbroken_run_gives
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-    unbroken: list[float],
+    unbroken: Study,
     stage: int,
 ) -> None:
     with monkeypatch.context() as patch:
@@ -161,7 +175,7 @@ def test_ctrl_c_in_any_stage_is_told_and_resume_gives_what_an_unbroken_run_gives
     assert not (tmp_path / "out" / "model.keras").exists()
     assert not list((tmp_path / "out").rglob(".*")), "nothing half-written"
     assert run(example, challenge_folder, tmp_path / "out", "--resume") == 0
-    assert scores(tmp_path / "out") == unbroken
+    assert scores(tmp_path / "out") == unbroken.scores
 
 
 # How each line of a study begins, from its first stage on.
@@ -220,13 +234,13 @@ def test_workers_give_what_one_process_gives_and_say_it_in_the_same_order(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-    unbroken: list[float],
+    unbroken: Study,
 ) -> None:
     executor = AtOnce(lost=(1, 4))  # a candidate of stage 1, and stages 2 to 5
     monkeypatch.setattr(tlkit, "ProcessExecutor", lambda *_, **__: executor)
     assert run(example, challenge_folder, tmp_path / "out", "--workers", "2") == 0
     assert executor.tasks == 4, "two candidates, one again, and the stages of the one that is kept"
-    assert scores(tmp_path / "out") == unbroken
+    assert scores(tmp_path / "out") == unbroken.scores
     said = capsys.readouterr().err
     assert said.count("a worker failed (BrokenProcessPool('a process was terminated'))") == 5
     lines = [line.split(":")[0] for line in said.splitlines() if "a worker failed" not in line]
@@ -243,7 +257,7 @@ def test_a_worker_goes_on_where_a_study_was_stopped(
     challenge_folder: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    unbroken: list[float],
+    unbroken: Study,
 ) -> None:
     with monkeypatch.context() as patch:
         press_ctrl_c(patch, 5)
@@ -252,7 +266,7 @@ def test_a_worker_goes_on_where_a_study_was_stopped(
     monkeypatch.setattr(tlkit, "ProcessExecutor", lambda *_, **__: executor)
     assert run(example, challenge_folder, tmp_path / "out", "--resume", "--workers", "2") == 0
     assert executor.tasks == 1
-    assert scores(tmp_path / "out") == unbroken
+    assert scores(tmp_path / "out") == unbroken.scores
 
 
 def press_ctrl_c(patch: pytest.MonkeyPatch, stage: int) -> None:

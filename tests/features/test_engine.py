@@ -17,7 +17,7 @@ from keras import layers
 
 from tests.conftest import skip_without_onnx_export
 from tlkit.errors import EngineError
-from tlkit.features.engines import onnx as onnx_module
+from tlkit.features.engines import onnx as onnx_module, openvino as openvino_module
 from tlkit.features.engines.choice import choose_engine
 from tlkit.features.engines.comparison import Choice
 from tlkit.features.engines.engine import installed
@@ -87,6 +87,23 @@ def test_keras_engine_gives_the_same_for_an_image_alone_and_anywhere_among_other
     assert np.array_equal(engine.run(IMAGES[:40][order]), together[order])
     for place in (0, 7, 31, 39):
         assert np.array_equal(engine.run(IMAGES[place : place + 1])[0], together[place])
+
+
+def test_where_there_is_a_gpu_it_gets_whole_batches(
+    trunk: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keras.distribution, "list_devices", lambda: ["gpu:0"])
+    run: list[Any] = []
+    predict = keras.Model.predict_on_batch
+
+    def watched(model: Any, images: np.ndarray) -> Any:
+        run.append((model, len(images)))
+        return predict(model, images)
+
+    monkeypatch.setattr(keras.Model, "predict_on_batch", watched)
+    features = KerasEngine(trunk).run(IMAGES[:40])
+    assert run == [(trunk, BATCH), (trunk, 8)]
+    np.testing.assert_allclose(features, truth(trunk, IMAGES[:40]), atol=1e-6)
 
 
 def test_trunk_is_run_as_inference(trunk: Any) -> None:
@@ -178,6 +195,48 @@ def test_damaged_export_is_made_again(
     assert len(exports_at_once) == 1
     assert choose(trunk, name, tmp_path).engine.name == name
     assert len(exports_at_once) == 1
+
+
+class Parts:
+    """Stands for OpenVINO: its network is the two parts that it is given."""
+
+    def read_model(self, *parts: bytes) -> tuple[bytes, ...]:
+        """Return them."""
+        return parts
+
+
+def kept_network(name: str, file: Path) -> Any:
+    """What an engine takes of a file that it keeps; None where it finds damage."""
+    if name == "openvino":
+        return openvino_module._unpacked(Parts(), file)
+    try:
+        onnx_module._check(file)
+    except EngineError:
+        return None
+    return True
+
+
+def test_no_flipped_bit_of_an_export_is_used(exported: tuple[str, Path]) -> None:
+    name, folder = exported
+    (file,) = folder.glob(f"*{SUFFIXES[name]}")
+    whole, random, found = file.read_bytes(), np.random.default_rng(0), 0
+    network = kept_network(name, file)
+    assert network is not None
+    places = [*random.integers(0, len(whole), 150), *-random.integers(1, 300, 50)]
+    contents = [whole[:length] for length in (0, 1, 35, 36, len(whole) - 1)]
+    for place in np.array(places) % len(whole):
+        flipped = bytearray(whole)
+        flipped[place] ^= 1 << int(random.integers(8))
+        contents.append(bytes(flipped))
+    try:
+        for content in contents:
+            file.write_bytes(content)
+            read = kept_network(name, file)
+            found += read is None
+            assert read is None or read == network
+    finally:
+        file.write_bytes(whole)
+    assert found > len(contents) / 2
 
 
 def test_engine_may_be_used_by_two_threads(trunk: Any, exported: tuple[str, Path]) -> None:

@@ -14,9 +14,11 @@ from tlkit._plugins.discovery import Discovery
 from tlkit.data.batches import PixelCache
 from tlkit.errors import EngineError
 from tlkit.features import passes
-from tlkit.features.engines import _decision as decision_module
-from tlkit.features.engines import choice as choice_module
-from tlkit.features.engines import comparison as weighing
+from tlkit.features.engines import (
+    _decision as decision_module,
+    choice as choice_module,
+    comparison as weighing,
+)
 from tlkit.features.engines._decision import DECISION
 from tlkit.features.engines.choice import choose_engine
 from tlkit.features.engines.comparison import Choice

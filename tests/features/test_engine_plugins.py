@@ -165,7 +165,8 @@ def test_broken_plugin_is_named_and_harms_nobody(plugin: Plugin, how: str) -> No
     (failure,) = registry.failures
     assert told in str(failure)
     assert f"Not loaded: plugin 'odd' of 'dist-odd': {failure}"[:40] in repr(registry.list())
-    with pytest.raises(EngineError, match=r"'odd' cannot be had: .*Repair or uninstall 'dist-odd'"):
+    unavailable = r"'odd' is not available: .*Repair or uninstall 'dist-odd'"
+    with pytest.raises(EngineError, match=unavailable):
         registry.get("odd")
 
 

@@ -13,22 +13,7 @@ import pytest
 import tlkit
 from tests.training.conftest import head_stage, same_weights, top_stage, trainer
 from tlkit.errors import CutError, TrainingError
-from tlkit.features.engines.keras_engine import KerasEngine
 from tlkit.testing import tiny_backbone, tiny_dataset, tiny_model
-
-
-@pytest.fixture
-def runs(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many images each call of the Keras engine got."""
-    seen: list[int] = []
-    run = KerasEngine.run
-
-    def counted(self: KerasEngine, images: np.ndarray) -> np.ndarray:
-        seen.append(len(images))
-        return run(self, images)
-
-    monkeypatch.setattr(KerasEngine, "run", counted)
-    return seen
 
 
 def extract(data: tlkit.ImageDataset, **settings: Any) -> tlkit.Features:

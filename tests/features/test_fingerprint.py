@@ -12,8 +12,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from keras import layers, ops
 
 from tlkit._keras.graph import split
@@ -139,6 +138,13 @@ def test_cutting_elsewhere_is_another_fingerprint_and_leaves_the_first() -> None
     assert first != second
     assert trunk_fingerprint(split(model, "down_relu")[0]) == first
     assert trunk_fingerprint(split(tiny_model(), "down_relu")[0]) == first
+
+
+def test_network_that_is_one_layer_of_a_model_is_known_from_the_network_itself() -> None:
+    image = keras.Input((16, 16, 3))
+    nested = keras.Model(image, tiny_model()(image, training=False))
+    flat = trunk_fingerprint(split(tiny_model(), "block_add")[0])
+    assert trunk_fingerprint(split(nested, "block_add")[0]) == flat
 
 
 OWN = """

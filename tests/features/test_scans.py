@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tlkit.data.scans import Scan, file_key
-from tlkit.features.store.scans import RememberedScans
+from tlkit.features.store._scans import RememberedScans
 from tlkit.features.store.store import FeatureStore
 
 

@@ -209,3 +209,13 @@ def test_user_says_where_features_are_kept(tmp_path: Path, monkeypatch: pytest.M
     assert default_root() == tmp_path / "xdg" / "tlkit"
     monkeypatch.delenv("XDG_CACHE_HOME")
     assert default_root() == Path.home() / ".cache" / "tlkit"
+
+
+def test_what_was_used_in_the_future_is_cleared_too(tmp_path: Path) -> None:
+    store = FeatureStore(tmp_path)
+    fill(store, "a")
+    for file in (*store.root.rglob("*.shard"), *store.root.rglob("about.json")):
+        os.utime(file, (time.time() + 10**7, time.time() + 10**7))
+    assert tlkit.cache.clear(tmp_path, unused_days=1) == 0
+    assert tlkit.cache.clear(tmp_path) > 0
+    assert not list(tmp_path.rglob("*.shard"))

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from tests.features.test_shards import ids
+from tlkit._disk.atomic import whole_file
 from tlkit.errors import CacheError
 from tlkit.features.store.rows import FeatureRows
 from tlkit.features.store.table import FeatureTable
@@ -249,6 +249,14 @@ while len(missing := table.missing(ids)):
 
         table.add(ids[part], compute, 100)
 """
+
+
+def test_a_shard_that_another_process_is_writing_is_left_alone(tmp_path: Path) -> None:
+    table = FeatureTable(tmp_path, lambda _: None)
+    with whole_file(tmp_path / "a.shard") as part:
+        part.write_bytes(b"half of it")
+        assert len(table.missing(IDS)) == len(IDS)
+        assert part.exists()
 
 
 def test_several_processes_compute_each_image_once(tmp_path: Path) -> None:

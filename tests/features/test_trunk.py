@@ -15,10 +15,11 @@ from tests.conftest import skip_without_onnx_export
 from tlkit.data.batches import PixelCache
 from tlkit.errors import DamagedImageError
 from tlkit.features import passes
-from tlkit.features.engines.keras_engine import KerasEngine
+from tlkit.features.engines.engine import installed
+from tlkit.features.outputs import EXTRACT_BATCH
 from tlkit.features.passes import Extracted, Plan
 from tlkit.features.store.store import FeatureStore
-from tlkit.features.trunk import EXTRACT_BATCH, Trunk
+from tlkit.features.trunk import Trunk
 from tlkit.testing import tiny_dataset, tiny_model
 
 COUNT = 2 * EXTRACT_BATCH + 6
@@ -36,20 +37,6 @@ def model() -> Any:
 def store(tmp_path: Path) -> FeatureStore:
     """An empty store."""
     return FeatureStore(tmp_path)
-
-
-@pytest.fixture
-def runs(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many images each call of the Keras engine got."""
-    seen: list[int] = []
-    run = KerasEngine.run
-
-    def counted(self: KerasEngine, images: np.ndarray) -> np.ndarray:
-        seen.append(len(images))
-        return run(self, images)
-
-    monkeypatch.setattr(KerasEngine, "run", counted)
-    return seen
 
 
 KERAS = Plan("keras")
@@ -196,6 +183,26 @@ def test_a_row_depends_on_no_other_image(
         alone = Trunk(model, FeatureStore(tmp_path / str(number)))
         found = features(alone, data.subset(list(chosen)), plan)
         assert np.array_equal(found, together[list(chosen)])
+
+
+@pytest.mark.parametrize("engine", ["keras", "onnxruntime", "openvino"])
+def test_a_store_that_was_filled_in_any_order_holds_the_same(
+    model: Any, tmp_path: Path, engine: str
+) -> None:
+    if engine == "onnxruntime":
+        skip_without_onnx_export()
+    elif not installed(engine):
+        pytest.skip("the engine is in the extra tlkit[openvino]")
+    data, plan = tiny_dataset(COUNT), Plan(engine)
+    at_once = features(Trunk(model, FeatureStore(tmp_path / "at once")), data, plan)
+    for seed in range(3):
+        random = np.random.default_rng(seed)
+        order = random.permutation(COUNT)
+        trunk = Trunk(model, FeatureStore(tmp_path / str(seed)))
+        for part in np.split(order, np.sort(random.integers(1, COUNT, 3))):
+            if len(part):
+                features(trunk, data.subset(part), plan)
+        assert np.array_equal(features(trunk, data, plan), at_once)
 
 
 def test_killed_extraction_goes_on_where_it_stopped(

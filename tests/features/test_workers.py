@@ -28,9 +28,10 @@ from tlkit._threads import usable_cores
 from tlkit.data.batches import PixelCache
 from tlkit.errors import DamagedImageError, DataError, FeatureError
 from tlkit.features import passes
+from tlkit.features.outputs import EXTRACT_BATCH
 from tlkit.features.passes import Extracted, Plan
 from tlkit.features.store.store import FeatureStore
-from tlkit.features.trunk import EXTRACT_BATCH, Trunk
+from tlkit.features.trunk import Trunk
 from tlkit.features.workers import _tasks as workers_module
 from tlkit.features.workers._tasks import trunk_file
 from tlkit.testing import tiny_dataset, tiny_model
@@ -177,9 +178,10 @@ def test_what_workers_leave_is_done_by_the_process_that_asks(
     assert np.array_equal(found.rows, alone)
     assert found.passes == COUNT
     first = str(error).splitlines()[0]
-    expected = f"workers of Inline failed ({type(error).__name__}: {first}); what they left was "
-    assert [record.message for record in caplog.records] == [expected + "computed here"]
-    assert found.notes[-1] == expected + "computed here"
+    expected = f"workers of Inline failed ({type(error).__name__}: {first}); the rest was "
+    told = [record.message for record in caplog.records if record.name.startswith("tlkit")]
+    assert told == [expected + "computed in this process"]
+    assert found.notes[-1] == expected + "computed in this process"
 
 
 def test_an_executor_that_is_shut_down_is_told(
@@ -206,7 +208,32 @@ def test_another_trunk_under_the_same_name_is_not_run(
     other.get_layer("top_bn").beta.assign(np.ones(12))
     other.save(left_for_workers(model, tmp_path))
     assert np.array_equal(spread(model, tmp_path, Inline()).rows, alone)
-    assert "the trunk that a worker has built is another one" in caplog.text
+    assert "a worker has built another trunk" in caplog.text
+
+
+@pytest.mark.parametrize("planted", ["", "no model", "another", "cut short", "flipped"])
+def test_a_damaged_or_planted_trunk_is_replaced_the_next_time(
+    model: Any, alone: np.ndarray, tmp_path: Path, caplog: pytest.LogCaptureFixture, planted: str
+) -> None:
+    file = left_for_workers(model, tmp_path)
+    (tiny_model(8) if planted == "another" else model).save(file)
+    content = file.read_bytes()
+    middle = len(content) // 2
+    bad = {
+        "another": content,
+        "cut short": content[:middle],
+        "flipped": content[:middle] + bytes([content[middle] ^ 255]) + content[middle + 1 :],
+    }
+    file.write_bytes(bad.get(planted, planted.encode()))
+    assert np.array_equal(spread(model, tmp_path, Inline()).rows, alone)
+    assert not file.exists()
+    workers_module._built.clear()
+    caplog.clear()
+    for shard in tmp_path.rglob("*.shard"):
+        shard.unlink()
+    assert np.array_equal(spread(model, tmp_path, Inline()).rows, alone)
+    assert "failed" not in caplog.text
+    assert file.exists()
 
 
 def test_damaged_image_is_an_error_and_what_is_finished_stays(model: Any, tmp_path: Path) -> None:

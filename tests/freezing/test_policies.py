@@ -5,14 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 import tlkit
 from tests.training.conftest import head_stage, small_network, trainer
-from tlkit._keras.layers import leaf_layers
+from tlkit._keras.layers import is_batch_norm, leaf_layers
 from tlkit.errors import PolicyError
-from tlkit.freezing.policies import is_batch_norm
 from tlkit.testing import tiny_model
 
 LAYERS = list(leaf_layers(tiny_model()))

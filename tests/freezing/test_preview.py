@@ -12,7 +12,7 @@ import tlkit
 from tests.training.conftest import head_stage, small_network, trainer, weights_of
 from tlkit._keras.layers import leaf_layers
 from tlkit.errors import PolicyError
-from tlkit.freezing.previews import LayerPreview
+from tlkit.freezing.policy_preview import LayerPreview
 from tlkit.testing import tiny_backbone
 
 HEAD = ("probabilities",)
@@ -108,10 +108,10 @@ def test_phases_are_told_by_their_epochs(model: Any) -> None:
     ("policy", "line"),
     [
         (tlkit.UnfreezeAll(), "all 4 layers frozen, statistics included"),
-        (tlkit.BatchNormOnly(), "4 of 4 layers trained, their statistics move"),
+        (tlkit.BatchNormOnly(), "4 of 4 layers trained, their statistics are updated"),
         (
             tlkit.UnfreezeTop(layers=3, batch_norm="train"),
-            "1 of 4 layers trained, 3 frozen, their statistics move",
+            "1 of 4 layers trained, 3 frozen, their statistics are updated",
         ),
     ],
 )

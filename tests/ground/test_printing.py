@@ -20,9 +20,15 @@ from tlkit.evaluation._single_images import ImagePrediction
 from tlkit.evaluation._tables import PerClass
 from tlkit.evaluation.comparing.comparison import PairResult
 from tlkit.features.store._contents import StoreInfo, TableInfo
-from tlkit.freezing.previews import LayerPreview, PhasePreview
+from tlkit.freezing.policy_preview import LayerPreview, PhasePreview
 from tlkit.testing import CheckReport, CheckResult, tiny_backbone, tiny_dataset
 from tlkit.training.result import StageResult
+from tlkit.training.run_dir.recorded_run import (
+    RecordedData,
+    RecordedRun,
+    RecordedSettings,
+    RecordedStage,
+)
 
 BAD = "<script>alert('x')</script>"
 # Longer than any line should be, and of several lines.
@@ -106,6 +112,13 @@ def dataset() -> tlkit.ImageDataset:
     return tlkit.ImageDataset.from_arrays(pixels, [0, 1, 1, 0], [f"{BAD}{'owl' * 80}", "dog"])
 
 
+def recorded_run() -> RecordedRun:
+    data = RecordedData(4, NAMES, "ab" * 32)
+    asked = RecordedSettings("0.1", BAD, 16, "auto", "random", 0, data, None, BAD * 99)
+    stages = tuple(RecordedStage(f"{BAD}{n}", 3, stage_result()) for n in range(9))
+    return RecordedRun(asked, (*stages, RecordedStage(BAD)), None)
+
+
 RESULTS: dict[type, Callable[[], object]] = {
     CheckReport: lambda: CheckReport(BAD, (CheckResult(BAD, "failed", 1.0, BAD * 9),) * 20),
     CheckResult: lambda: CheckResult(BAD, "failed", 1.0, BAD * 9),
@@ -121,14 +134,17 @@ RESULTS: dict[type, Callable[[], object]] = {
     tlkit.ImageDataset: dataset,
     tlkit.LRCurve: curve,
     tlkit.PolicyPreview: policy_preview,
+    RecordedRun: recorded_run,
     tlkit.StagedTrainer: trainer,
     tlkit.TrainingResult: training_result,
     PerClass: lambda: evaluation().per_class,
     ImagePrediction: lambda: evaluation().top_losses(1)[0],
     PairResult: lambda: comparison().pairs[0],
 }
-# They are given and not got: settings, which print as the code that makes them, and errors.
+# They are given and not got: settings, which print as the code that makes them, errors, and what
+# runs work.
 SETTINGS = {
+    "ProcessExecutor",
     *("Augmentation", "BackboneSpec", "EngineSpec", "ExponentialLRFinder", "Head", "Stage"),
     *("BatchNormOnly", "FreezeAll", "GradualUnfreeze", "UnfreezeAll", "UnfreezeTop"),
     *("MinimumOverTen", "ShareOfFall", "SmoothedMinimum", "Steepest", "Valley", "WarmupCosine"),

@@ -344,8 +344,9 @@ def test_a_model_that_is_not_compiled_is_refused() -> None:
 
 
 def test_something_that_is_no_model_is_refused() -> None:
+    wrong: Any = "model"
     with pytest.raises(LearningRateError, match="model is a str"):
-        ExponentialLRFinder(steps=4).find("model", X, Y)
+        ExponentialLRFinder(steps=4).find(wrong, X, Y)
 
 
 def test_a_frozen_model_is_refused() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import random
 from contextlib import nullcontext, suppress
 from typing import Any
@@ -9,8 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from tlkit import ExponentialLRFinder
 
@@ -208,11 +208,25 @@ def test_an_interruption_anywhere_leaves_the_model_as_it_was(
     assert str(np.random.get_state()) == str(numpy)
 
 
-@pytest.mark.parametrize("unit", ["epoch", "batch"])
+def two_fits(optimizer: str, *, eager: bool, finder: ExponentialLRFinder | None = None) -> Any:
+    """What two fits leave, each after a search if there is a finder."""
+    model = build(KINDS[1], optimizer, eager=eager)
+    for shuffle in (False, True):
+        if finder is not None:
+            finder.find(model, X, Y, batch_size=8)
+        model.fit(X, Y, batch_size=9, epochs=2, shuffle=shuffle, verbose=0)
+    return state(model), model.history.history
+
+
+# The same for both units, and several seconds each.
+never_searched = functools.cache(two_fits)
+
+
 @pytest.mark.parametrize(
     ("optimizer", "eager"),
     [("sgd", False), ("adam", False), *((name, True) for name in OPTIMIZERS[2:])],
 )
+@pytest.mark.parametrize("unit", ["epoch", "batch"])
 def test_the_next_fit_is_as_if_there_had_been_no_search(
     unit: Any, optimizer: str, eager: bool
 ) -> None:
@@ -221,16 +235,9 @@ def test_the_next_fit_is_as_if_there_had_been_no_search(
     For a model that never trained, Keras on JAX draws one order more, only to build it; a search
     has built it, so the first order that is drawn after it is another one.
     """
-    after = []
     finder = ExponentialLRFinder(1e-4, 10, steps=3, unit=unit)
-    for searching in (True, False):
-        model = build(KINDS[1], optimizer, eager=eager)
-        for shuffle in (False, True):
-            if searching:
-                finder.find(model, X, Y, batch_size=8)
-            model.fit(X, Y, batch_size=9, epochs=2, shuffle=shuffle, verbose=0)
-        after.append((state(model), model.history.history))
-    assert after[0] == after[1]
+    after = two_fits(optimizer, eager=eager, finder=finder)
+    assert after == never_searched(optimizer, eager=eager)
 
 
 @pytest.mark.parametrize("unit", ["epoch", "batch"])

@@ -11,8 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 import tlkit
 from tlkit.errors import TrainingError
@@ -60,9 +59,10 @@ def test_every_kind_of_number_is_a_peak(kind: Callable[[int], Any]) -> None:
 
 
 @pytest.mark.parametrize("kind", NUMBERS, ids=lambda kind: kind.__name__)
-def test_stage_keeps_what_it_was_given(kind: Callable[[int], Any]) -> None:
-    given = kind(2)
-    assert tlkit.Stage("a", epochs=1, learning_rate=given).learning_rate is given
+def test_stage_shows_every_kind_of_number_as_its_value(kind: Callable[[int], Any]) -> None:
+    stage = tlkit.Stage("a", epochs=1, learning_rate=kind(2))
+    assert stage.learning_rate == 2
+    assert "np." not in repr(stage), "a NumPy scalar prints and is stored as plain Python's"
     with pytest.raises(TrainingError, match=r"Stage 'a': learning_rate=.*above 0"):
         tlkit.Stage("a", epochs=1, learning_rate=kind(0))
 

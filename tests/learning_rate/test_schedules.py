@@ -8,8 +8,7 @@ from typing import Any
 
 import keras
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 import tlkit
 from tests.training.conftest import AtStart, head_stage, same_weights, trainer

@@ -36,7 +36,9 @@ def network(accumulation: int, several: int, *, groups: bool) -> Any:
     model = keras.Sequential([keras.layers.Input((4,)), *layers])
 
     def one() -> Any:
-        return Counting(STARTED, gradient_accumulation_steps=accumulation if accumulation > 1 else None)
+        return Counting(
+            STARTED, gradient_accumulation_steps=accumulation if accumulation > 1 else None
+        )
 
     optimizer = one()
     if groups:
@@ -75,7 +77,11 @@ def hand_written(accumulation: int, rates: Floats, unit: str, *, fresh: bool) ->
             position += 1
             seen.append(loss)
             held += 1
-            summed = gradient if summed is None else [a + b for a, b in zip(summed, gradient, strict=True)]
+            summed = (
+                gradient
+                if summed is None
+                else [a + b for a, b in zip(summed, gradient, strict=True)]
+            )
             if held == accumulation:
                 moved = zip(model.get_weights(), summed, strict=True)
                 model.set_weights([w - rate * g / accumulation for w, g in moved])

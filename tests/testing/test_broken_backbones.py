@@ -23,7 +23,7 @@ FAULTS: dict[str, tuple[BackboneSpec, str]] = {
     ),
     "named_weights": (
         broken.spoilt(broken.lacks_its_weights, weights=("flowers",)),
-        r"weights='flowers', which the spec names, cannot be had: .*flowers\.weights\.h5(?s:.*)"
+        r"weights='flowers', which the spec names, is not available: .*flowers\.weights\.h5(?s:.*)"
         "Look whether the built wheel holds the file",
     ),
     "sizes": (
@@ -37,8 +37,8 @@ FAULTS: dict[str, tuple[BackboneSpec, str]] = {
     ),
     "batch_independence": (
         broken.ends_with(broken.statistics_of_the_batch, parameters=1964 + 48),
-        r"an image among its like and among others differ by \S+ of the largest magnitude, "
-        "expected at most 1e-05. Look for statistics taken over the batch",
+        r"one image in a batch of copies and in one of other images differ by \S+ of the largest "
+        "magnitude, expected at most 1e-05. Look for statistics taken over the batch",
     ),
     "frozen_stays": (
         broken.ends_with(broken.rewrites_itself, parameters=1964 + 12 * 12 + 12),

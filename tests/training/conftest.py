@@ -115,6 +115,7 @@ def train_whole_model(
     stage: tlkit.Stage,
     *,
     seed: int = 0,
+    eagerly: bool = False,
 ) -> None:
     """Train a whole model as the Keras guide does it: ``fit`` over images, all layers run.
 
@@ -126,7 +127,8 @@ def train_whole_model(
         layer.trainable = layer.name in trained or layer.name in HEAD
     given: Any = stage.optimizer
     optimizer = keras.optimizers.Adam if given == "adam" else given
-    model.compile(optimizer(stage.learning_rate), "sparse_categorical_crossentropy")
+    loss = "sparse_categorical_crossentropy"
+    model.compile(optimizer(stage.learning_rate), loss, run_eagerly=eagerly)
     everything = np.arange(len(data))
     pixels = data.load(everything, model.input_shape[1:3])
     for epoch in range(stage.epochs):

@@ -238,5 +238,5 @@ def test_what_is_no_stage_is_named() -> None:
     with pytest.raises(TrainingError, match="stages holds 'head', expected Stage objects only"):
         trainer("head")  # type: ignore[arg-type]
     nested: Any = tlkit.recipes.linear_probe_then_fine_tune()
-    with pytest.raises(TrainingError, match=r"stages holds \(Stage\(name='head'"):
+    with pytest.raises(TrainingError, match=r"stages holds \(Stage\('head'"):
         trainer(nested)

@@ -31,11 +31,14 @@ class Counted:
 
     def __init__(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.watching = True
-        self._root, self._reads, self._decodes = str(root), 0, 0
+        self._root = str(root)
+        # Lists: threads decode, and no count of theirs may be lost.
+        self._reads: list[str] = []
+        self._decodes: list[str] = []
         read_pixels = _pillow.read_pixels
 
         def counting(*args: Any) -> Any:
-            self._decodes += 1
+            self._decodes.append("")
             return read_pixels(*args)
 
         monkeypatch.setattr(decode, "read_pixels", counting)
@@ -43,12 +46,13 @@ class Counted:
 
     def _opened(self, event: str, args: tuple[Any, ...]) -> None:
         if self.watching and event == "open" and str(args[0]).startswith(self._root):
-            self._reads += str(args[0]).endswith(".png")
+            self._reads.append(str(args[0]))
 
     def since(self) -> tuple[int, int]:
         """Return (reads, decodes) since this was called last."""
-        counts = self._reads, self._decodes
-        self._reads = self._decodes = 0
+        counts = len([x for x in self._reads if x.endswith(".png")]), len(self._decodes)
+        self._reads.clear()
+        self._decodes.clear()
         return counts
 
 

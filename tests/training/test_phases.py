@@ -83,7 +83,8 @@ def stem_in_a_sequential() -> Any:
 
 
 @pytest.mark.parametrize(
-    ("from_layer", "cut"), [("top", "after"), ("inside_second", "below"), ("inside_first", "below")]
+    ("from_layer", "cut"),
+    [("top", "after"), ("inside_second", "inside_first"), ("inside_first", "below")],
 )
 def test_cut_stays_below_a_layer_that_is_trained_inside_a_sequential(
     data: tlkit.ImageDataset, from_layer: str, cut: str

@@ -55,6 +55,21 @@ def difference(
     return largest_difference(plain, result.model), change
 
 
+def own_rounding(
+    backbone: Any, trained: tuple[str, ...], stage: tlkit.Stage, *, size: int
+) -> float:
+    """Train plainly twice, compiled and eagerly; return the largest difference of a weight.
+
+    Nothing but rounding is between the two, and how much that is depends on the processor.
+    """
+    models = []
+    for eagerly in (False, True):
+        model = assembled(backbone, Head(dropout=0.2), None).model
+        train_whole_model(model, trained, tiny_dataset(40, size=size), stage, eagerly=eagerly)
+        models.append(model)
+    return largest_difference(*models)
+
+
 def stage(policy: Any = None, **settings: Any) -> tlkit.Stage:
     """Four epochs with Adam and batches of 16, 16 and 8."""
     given = {"epochs": 4, "learning_rate": 0.01, "batch_size": 16, "keep_best": None, **settings}
@@ -80,7 +95,12 @@ def stage(policy: Any = None, **settings: Any) -> tlkit.Stage:
 def test_trunk_and_tail_train_what_the_whole_model_trains(
     policy: Any, trained: tuple[str, ...], augmentation: tlkit.Augmentation | None, backbone: Any
 ) -> None:
-    apart, changed = difference(backbone, trained, stage(policy, augmentation=augmentation))
+    # The gradient of a bias before a BatchNormalization that is trained is zero but for rounding:
+    # Adam would make steps of it, plain descent makes none.
+    descent = {"optimizer": keras.optimizers.SGD, "learning_rate": 0.1}
+    settings = descent if "three_bn" in trained else {}
+    asked = stage(policy, augmentation=augmentation, **settings)
+    apart, changed = difference(backbone, trained, asked)
     assert changed > 0.01, "nothing was trained"
     assert apart <= ROUNDING, f"largest difference of a weight {apart:.1e}"
 
@@ -105,14 +125,13 @@ def test_trunk_and_tail_train_what_a_whole_mobilenet_trains() -> None:
     # different programs: 7e-7 for a gradient became 2e-3 of a weight, one way 10 % more than the
     # other). Plain descent moves by the rate times the gradient, and so does a rounding error.
     descent = {"optimizer": keras.optimizers.SGD, "learning_rate": 0.1, "epochs": 2}
-    apart, changed = difference(
-        lively_mobilenet,
-        ("Conv_1", "out_relu"),
-        stage(tlkit.UnfreezeTop(layers=3), **descent),
-        size=32,
-    )
+    asked, top = stage(tlkit.UnfreezeTop(layers=3), **descent), ("Conv_1", "out_relu")
+    apart, changed = difference(lively_mobilenet, top, asked, size=32)
     assert changed > 0.1, "hardly anything was trained"
-    assert apart <= ROUNDING / 10, f"largest difference of a weight {apart:.1e}"
+    # Through so many layers a rounding error grows: with AVX-512 to 1e-7 of the features, on an
+    # AMD processor without it to 4e-5, between a compiled call and an eager one of Keras itself.
+    own = 0.0 if apart <= ROUNDING / 10 else own_rounding(lively_mobilenet, top, asked, size=32)
+    assert apart <= max(ROUNDING / 10, own), f"largest difference of a weight {apart:.1e}"
 
 
 def test_trunk_and_tail_train_the_same_on_another_engine() -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+import dataclasses
+import inspect
+from collections.abc import Callable
+from typing import Any, get_type_hints
 
 import keras
 import numpy as np
@@ -12,6 +15,7 @@ import tlkit
 from tests.training.conftest import same_weights, trainer
 from tlkit.errors import SplitError, TrainingError
 from tlkit.testing import tiny_backbone, tiny_dataset
+from tlkit.training.arguments import ReplacedArguments, StageArguments
 from tlkit.training.result import TrainingResult
 
 Data = tuple[tlkit.ImageDataset, tlkit.ImageDataset]
@@ -120,3 +124,43 @@ def test_fine_tune_refuses_what_it_cannot_use(data: tlkit.ImageDataset) -> None:
     lonely = tiny_dataset(7, classes=6).subset(np.arange(6))
     with pytest.raises(SplitError, match=r"6 class\(es\) with one image"):
         tuned(lonely)
+
+
+# What a recipe decides for each of its stages by itself, or what only the last stage may have.
+OF_ONE_STAGE = {"name", "epochs", "learning_rate", "policy", "snapshots", "_"}
+
+
+def test_the_types_of_what_recipes_pass_on_are_those_of_a_stage() -> None:
+    stage = get_type_hints(tlkit.Stage)
+    fields = {field.name for field in dataclasses.fields(tlkit.Stage)} - OF_ONE_STAGE
+    assert get_type_hints(StageArguments) == {name: stage[name] for name in fields}
+
+
+def test_the_types_of_what_a_run_can_be_given_anew_are_those_of_a_trainer() -> None:
+    trainer_of = get_type_hints(tlkit.StagedTrainer.__init__)
+    assert get_type_hints(ReplacedArguments) == {
+        name: kind for name, kind in trainer_of.items() if name != "return"
+    }
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        tlkit.fine_tune,
+        tlkit.StagedTrainer.from_run,
+        tlkit.recipes.linear_probe_then_fine_tune,
+        tlkit.recipes.gradual_unfreezing,
+        tlkit.recipes.discriminative,
+        tlkit.recipes.study,
+    ],
+)
+def test_no_argument_is_both_named_and_passed_on(function: Callable[..., Any]) -> None:
+    hints = get_type_hints(function)
+    (rest,) = (
+        hints[parameter.name]
+        for parameter in inspect.signature(function).parameters.values()
+        if parameter.kind is inspect.Parameter.VAR_KEYWORD
+    )
+    (passed_on,) = rest.__args__
+    assert get_type_hints(passed_on)
+    assert set(get_type_hints(passed_on)).isdisjoint(inspect.signature(function).parameters)

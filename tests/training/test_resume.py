@@ -16,6 +16,7 @@ import pytest
 
 import tlkit
 from tests.training.conftest import head_stage, same_weights, top_stage, trainer
+from tlkit._disk.seals import check_seal
 from tlkit.errors import RunDirectoryError, TrainingError
 from tlkit.testing import tiny_dataset
 from tlkit.training.run_dir.checkpoint import read_checkpoint
@@ -195,6 +196,55 @@ def test_finished_run_is_read_and_not_trained_again(run: Path, parts: Data) -> N
     assert (run / "stages/01-head/weights.weights.h5").stat().st_mtime_ns == written
     saved = keras.saving.load_model(run / "model.keras")
     assert same_weights(result.model, saved)
+
+
+@pytest.mark.parametrize("damage", ["missing", "cut short", "empty", "another", "flips"])
+def test_a_damaged_model_of_a_finished_run_is_written_again(
+    run: Path, parts: Data, damage: str
+) -> None:
+    file = run / "model.keras"
+    whole = file.read_bytes()
+    random = np.random.default_rng(0)
+    flips: list[bytes | None] = []
+    for place in [0, len(whole) - 1, len(whole) - 70, *random.integers(0, len(whole), 20).tolist()]:
+        flips.append(whole[:place] + bytes([whole[place] ^ 16]) + whole[place + 1 :])
+    contents: dict[str, list[bytes | None]] = {
+        "missing": [None],
+        "cut short": [whole[: len(whole) // 2]],
+        "empty": [b""],
+        "another": [b"no model" * 100],
+        "flips": flips,
+    }
+    for content in contents[damage]:
+        file.unlink(missing_ok=True)
+        if content is not None:
+            file.write_bytes(content)
+        with pytest.raises((OSError, ValueError)):
+            check_seal(file)
+    result = trainer(head_stage(epochs=1), run_dir=run).fit(*parts, resume=True, verbose=0)
+    assert same_weights(result.model, keras.saving.load_model(file))
+    check_seal(file)
+    written = file.stat().st_mtime_ns
+    trainer(head_stage(epochs=1), run_dir=run).fit(*parts, resume=True, verbose=0)
+    assert file.stat().st_mtime_ns == written, "what is sound stays"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(28, "No space left on device"),
+        RuntimeError("Unable to synchronously write (No space left on device)"),
+    ],
+)
+def test_a_full_disk_is_told_whatever_the_writer_raises(
+    parts: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(keras.Model, "save_weights", full)
+    with pytest.raises(RunDirectoryError, match=r"h5 cannot be written: .*No space .* Free some"):
+        trainer(head_stage(epochs=1), run_dir=tmp_path).fit(*parts, verbose=0)
 
 
 def test_run_that_exists_is_not_overwritten(run: Path, parts: Data) -> None:

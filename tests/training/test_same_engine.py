@@ -14,8 +14,7 @@ from tests.training.test_resume import Data, Interrupt
 from tlkit._plugins.discovery import Discovery
 from tlkit.errors import EngineError, RunDirectoryError
 from tlkit.features import passes
-from tlkit.features.engines import choice
-from tlkit.features.engines import comparison as weighing
+from tlkit.features.engines import choice, comparison as weighing
 from tlkit.features.engines.engine import EngineSpec
 from tlkit.features.engines.keras_engine import KerasEngine, tlkit_engines
 from tlkit.features.engines.registry import EngineRegistry

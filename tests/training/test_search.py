@@ -72,7 +72,7 @@ def test_a_run_cut_in_its_first_epoch_does_not_search_again(
     plain = trainer(stage(), run_dir=tmp_path / "plain").fit(*parts, verbose=0)
     made = trainer(stage(), run_dir=tmp_path / "run")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tlkit.training.loop.stage_run.StageRun._fit", lambda *_: cut(None))
+        patch.setattr("tlkit.training.loop._tail_training.TailTraining.fit", lambda *_: cut(None))
         with pytest.raises(CutShortError):
             made.fit(*parts, verbose=0)
     assert len(sweeps) == 8
@@ -140,7 +140,7 @@ def test_a_run_with_a_searched_peak_is_rebuilt_from_its_settings(
     schedule = tlkit.WarmupCosine(peak=finder(tlkit.Valley(), steps=8, fresh_start=True))
     made = trainer(head_stage(learning_rate=schedule, epochs=1), run_dir=tmp_path / "run")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tlkit.training.loop.stage_run.StageRun._fit", lambda *_: cut(None))
+        patch.setattr("tlkit.training.loop._tail_training.TailTraining.fit", lambda *_: cut(None))
         with pytest.raises(CutShortError):
             made.fit(*parts, verbose=0)
     again = tlkit.StagedTrainer.from_run(tmp_path / "run", backbone=made.backbone)

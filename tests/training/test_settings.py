@@ -9,8 +9,7 @@ from typing import Any
 
 import keras
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 import tlkit
 from tests.training.conftest import head_stage, same_weights, small_network, top_stage, trainer

@@ -7,6 +7,7 @@ content that is what was written. Nothing here knows what it keeps, and errors a
 - `atomic`: `whole_file`, the one way to write a file; `remove_parts` sweeps what was cut short.
 - `records`: `Record`, a kind of JSON document with a format, a version and a checksum.
 - `digests`: the SHA-256 of a file, or of parts.
+- `seals`: checksums at the end of files of other formats: HDF5, ``.keras``, ONNX.
 - `locks`: locks on files, which the system lets go of when the process ends.
 
 Change the temporary name or the header of a record here and nowhere else.

@@ -16,9 +16,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 from tlkit._keras.layers import operations_of
+from tlkit._keras.types import Model, Operation, Tensor
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Step:
 Flat = tuple[Any, tuple[Step, ...], Any]
 
 
-def flat_steps(model: Any, *, inner: bool) -> Flat:
+def flat_steps(model: Model, *, inner: bool) -> Flat:
     """Return a model's input tensor, its steps in topological order, and its output tensor.
 
     Args:
@@ -49,7 +50,7 @@ def flat_steps(model: Any, *, inner: bool) -> Flat:
     return _first_calls(model) or _run_through(model, inner=inner)
 
 
-def can_be_read(model: Any) -> bool:
+def can_be_read(model: Model) -> bool:
     """Return whether a model does what its graph says, from one tensor to one tensor.
 
     A class with a ``call`` of its own need not do what its graph says.
@@ -60,7 +61,7 @@ def can_be_read(model: Any) -> bool:
     return calls.__module__.partition(".")[0] == "keras"
 
 
-def _first_calls(model: Any) -> Flat | None:
+def _first_calls(model: Model) -> Flat | None:
     """Return the steps that the layers' first calls were, or None where those are not the graph."""
     import keras
 
@@ -78,7 +79,7 @@ def _first_calls(model: Any) -> Flat | None:
     return (model.inputs[0], tuple(steps), model.outputs[0]) if fits else None
 
 
-def _run_through(model: Any, *, inner: bool) -> Flat:
+def _run_through(model: Model, *, inner: bool) -> Flat:
     import keras
 
     given = model.inputs[0]
@@ -89,7 +90,7 @@ def _run_through(model: Any, *, inner: bool) -> Flat:
 
 
 class _Notes:
-    """Runs through models on new tensors and notes the steps.
+    """Run through models on new tensors and note the steps.
 
     Args:
         ambiguous: Names that occur twice: a model that holds one of them stays whole, as a flat
@@ -100,7 +101,7 @@ class _Notes:
         self._ambiguous = ambiguous
         self.steps: list[Step] = []
 
-    def run(self, model: Any, tensor: Any) -> Any:
+    def run(self, model: Model, tensor: Tensor) -> Any:
         """Run a model on a tensor; return its output."""
         import keras
 
@@ -119,7 +120,7 @@ class _Notes:
         )
         return self.steps[-1].output if len(self.steps) > before else tensor
 
-    def _call(self, operation: Any, *given: Any, **settings: Any) -> Any:
+    def _call(self, operation: Operation, *given: object, **settings: object) -> Any:
         import keras
 
         tensors = [x for x in keras.tree.flatten((given, settings)) if _is_symbolic(x)]
@@ -132,7 +133,7 @@ class _Notes:
         self.steps.append(Step(operation, tuple(tensors), output))
         return output
 
-    def _opens(self, operation: Any) -> bool:
+    def _opens(self, operation: Operation) -> TypeGuard[Model]:
         import keras
 
         return (
@@ -144,32 +145,32 @@ class _Notes:
         )
 
 
-def _is_symbolic(value: Any) -> bool:
+def _is_symbolic(value: object) -> bool:
     import keras
 
     return bool(keras.utils.is_keras_tensor(value))
 
 
-def _as_wanted(tensor: Any, dtype: str) -> Any:
+def _as_wanted(tensor: Tensor, dtype: str) -> Any:
     """Return a tensor as an inner model's own input would make it."""
     import keras
 
     return tensor if tensor.dtype == dtype else keras.ops.cast(tensor, dtype)
 
 
-def _ends_in_one_tensor(model: Any) -> bool:
+def _ends_in_one_tensor(model: Model) -> bool:
     import keras
 
     last = operations_of(model)[-1]
     return len(keras.tree.flatten(last.output)) == 1
 
 
-def _ambiguous_names(model: Any) -> frozenset[str]:
+def _ambiguous_names(model: Model) -> frozenset[str]:
     counts = Counter([model.inputs[0].name, *_names(model)])
     return frozenset(name for name, count in counts.items() if count > 1)
 
 
-def _names(model: Any) -> Iterator[str]:
+def _names(model: Model) -> Iterator[str]:
     """Yield the names of all operations in a model, those of models inside it included."""
     import keras
 

@@ -12,7 +12,7 @@ from typing import Any
 from tlkit._keras.user_code import PLAIN, function_code
 
 
-def described(value: Any) -> str:
+def described(value: object) -> str:
     """Return a setting as text that says what it is, without addresses in memory.
 
     Dataclasses print their fields, functions their module, name and a hash of what they do, Keras
@@ -48,7 +48,7 @@ def _code_hash(function: FunctionType) -> str:
     return hashlib.sha256("\n".join(function_code(function)).encode()).hexdigest()[:12]
 
 
-def _attributes(value: Any) -> Mapping[str, Any]:
+def _attributes(value: object) -> Mapping[str, Any]:
     if is_dataclass(value):
         return {field.name: getattr(value, field.name) for field in fields(value)}
     if hasattr(value, "get_config"):
@@ -58,6 +58,6 @@ def _attributes(value: Any) -> Mapping[str, Any]:
     return {name: item for name, item in own if isinstance(item, PLAIN) or callable(item)}
 
 
-def _call(name: str, settings: Mapping[str, Any], *positional: Any) -> str:
+def _call(name: str, settings: Mapping[str, Any], *positional: object) -> str:
     named = (f"{key}={described(setting)}" for key, setting in settings.items())
     return f"{name}({', '.join([*map(described, positional), *named])})"

@@ -7,11 +7,14 @@ from typing import Any
 
 import keras
 
+from tlkit._keras.fit_types import SizedBatches
+from tlkit._keras.types import Tensor
+
 # Batches that TensorFlow keeps ready.
 AHEAD = 4
 
 
-def for_fit(batches: Any) -> Any:
+def for_fit(batches: SizedBatches) -> Any:
     """Return a PyDataset in the form that ``fit`` reads without pauses.
 
     On TensorFlow, Keras reads a PyDataset through tf.data with autotuning. What tunes it sleeps in
@@ -45,7 +48,7 @@ def for_fit(batches: Any) -> Any:
         return batches
     import tensorflow as tf
 
-    def spec(part: Any) -> Any:
+    def spec(part: Tensor) -> Any:
         return tf.TensorSpec((None, *part.shape[1:]), tf.as_dtype(part.dtype))
 
     def made() -> Iterator[Any]:

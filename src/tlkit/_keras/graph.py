@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from tlkit._keras._steps import Step as Step
-from tlkit._keras._steps import can_be_read, flat_steps
+from tlkit._keras._steps import Step as Step, can_be_read, flat_steps
 from tlkit._keras.layers import leaf_layers
+from tlkit._keras.types import Model, Operation
 from tlkit.errors import CutError
 
 
@@ -55,7 +55,7 @@ class Graph:
     output: Any
 
     @classmethod
-    def of(cls, model: Any, *, inner: bool = True) -> Graph:
+    def of(cls, model: Model, *, inner: bool = True) -> Graph:
         """Read a model's graph.
 
         Args:
@@ -171,7 +171,7 @@ class Graph:
                 seen.add(id(leaf))
 
 
-def cut_points(model: Any) -> tuple[CutPoint, ...]:
+def cut_points(model: Model) -> tuple[CutPoint, ...]:
     """Return every cut point of a model; see `Graph.cut_points`.
 
     Example:
@@ -183,7 +183,7 @@ def cut_points(model: Any) -> tuple[CutPoint, ...]:
     return Graph.of(model).cut_points
 
 
-def split(model: Any, at: str) -> tuple[Any, Any]:
+def split(model: Model, at: str) -> tuple[Any, Any]:
     """Cut a model in two that share its layers: ``tail(trunk(x))`` equals ``model(x)``.
 
     Args:
@@ -191,7 +191,7 @@ def split(model: Any, at: str) -> tuple[Any, Any]:
         at: Name of the layer after which to cut; one of `cut_points`.
 
     Returns:
-        Trunk and tail, both keras.Model. They hold the model's own layers, not copies: training
+        Trunk and tail, both keras.Model. They hold the model's own layers, not copies, so training
         the tail trains the model.
 
     Raises:
@@ -201,7 +201,7 @@ def split(model: Any, at: str) -> tuple[Any, Any]:
     return graph.trunk(at), graph.tail(at)
 
 
-def leaves(operation: Any) -> list[Any]:
+def leaves(operation: Operation) -> list[Any]:
     """Return the layers in a step: those of a model that stays whole, or the step's own."""
     import keras
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from tlkit._keras.types import Layer, Model
 
-def leaf_layers(model: Any) -> Iterator[Any]:
+
+def leaf_layers(model: Model) -> Iterator[Any]:
     """Yield a model's layers in order, those of models inside it in their place."""
     import keras
 
@@ -17,7 +19,7 @@ def leaf_layers(model: Any) -> Iterator[Any]:
             yield layer
 
 
-def inner_layers(layer: Any) -> Iterator[Any]:
+def inner_layers(layer: Layer) -> Iterator[Any]:
     """Yield the layers that a layer holds in its attributes, and those inside them."""
     import keras
 
@@ -34,9 +36,16 @@ def inner_layers(layer: Any) -> Iterator[Any]:
             waiting += vars(value).values()
 
 
-def operations_of(model: Any) -> list[Any]:
+def operations_of(model: Model) -> list[Any]:
     """Return the layers of a model, and where it knows them the functions of keras.ops between.
 
     A Sequential model knows only its layers.
     """
     return list(getattr(model, "operations", None) or model.layers)
+
+
+def is_batch_norm(layer: Any) -> bool:
+    """Return whether a layer is a BatchNormalization."""
+    import keras
+
+    return isinstance(layer, keras.layers.BatchNormalization)

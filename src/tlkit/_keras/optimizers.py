@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from tlkit._keras.types import Optimizer
 
-def inner_optimizers(optimizer: Any) -> list[Any]:
+
+def inner_optimizers(optimizer: Optimizer) -> list[Any]:
     """Return the optimizers that take the steps, each with a rate and settings of its own.
 
     Under mixed precision Keras wraps an optimizer in another that scales the loss, and a

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from tlkit._keras.types import Variable
 
 
-def random_states(layer: Any) -> list[Any]:
+def random_states(layer: object) -> list[Variable]:
     """Return the variables from which a layer draws random numbers, as dropout does.
 
     They are the states of its ``keras.random.SeedGenerator``s and of those inside it: of all
@@ -17,7 +17,7 @@ def random_states(layer: Any) -> list[Any]:
 
     Example:
         >>> import keras
-        >>> [state.shape for state in random_states(keras.layers.Dropout(0.5, seed=1))]
+        >>> [tuple(state.shape) for state in random_states(keras.layers.Dropout(0.5, seed=1))]
         [(2,)]
         >>> random_states(keras.layers.Dense(3))
         []

@@ -28,7 +28,21 @@ class Tensor(Protocol):
 
     @property
     def dtype(self) -> Any:
-        """Type of its numbers: text in Keras, an object in some backends."""
+        """Type of its numbers, text in Keras, an object in some backends."""
+
+    def __getitem__(self, key: object, /) -> Any: ...
+
+    def __add__(self, other: object, /) -> Any: ...
+
+    def __mul__(self, other: object, /) -> Any: ...
+
+
+class SymbolicTensor(Tensor, Protocol):
+    """A tensor of a model's graph."""
+
+    @property
+    def name(self) -> str:
+        """Its name in the graph."""
 
 
 class Variable(Tensor, Protocol):
@@ -38,6 +52,10 @@ class Variable(Tensor, Protocol):
     def path(self) -> str:
         """Where it stands in its model."""
 
+    @property
+    def value(self) -> Any:
+        """The backend's tensor."""
+
     def assign(self, value: ArrayLike, /) -> object:
         """Give it a value."""
 
@@ -46,6 +64,9 @@ class Variable(Tensor, Protocol):
 
 class Operation(Protocol):
     """A node of a model's graph: a layer, or a function of ``keras.ops``."""
+
+    def __call__(self, *given: object, **settings: object) -> Any:
+        """Run it on tensors, in whatever structure it takes."""
 
     @property
     def name(self) -> str:
@@ -74,11 +95,16 @@ class Layer(Operation, Protocol):
         """Those that training changes."""
 
     @property
+    def trainable_variables(self) -> Sequence[Variable]:
+        """The same, as optimizers call them."""
+
+    @property
     def variables(self) -> Sequence[Variable]:
         """All weights, and the states of random numbers."""
 
-    def __call__(self, given: Any, /, *, training: bool | None = None) -> Any:
-        """Run it on tensors, in whatever structure it takes."""
+    @property
+    def dtype_policy(self) -> Any:
+        """As what it computes and keeps its weights."""
 
     def get_config(self) -> dict[str, Any]:
         """Return its settings."""
@@ -90,7 +116,7 @@ class Layer(Operation, Protocol):
 class Predictor(Protocol):
     """What can be asked about a batch of images; every model can."""
 
-    def predict_on_batch(self, batch: Any, /) -> Any:
+    def predict_on_batch(self, batch: NDArray[Any], /) -> Any:
         """Return the outputs for one batch."""
 
 
@@ -102,11 +128,11 @@ class Model(Layer, Predictor, Protocol):
         """Its layers, not those of the models in it."""
 
     @property
-    def inputs(self) -> Sequence[Tensor]:
+    def inputs(self) -> Sequence[SymbolicTensor]:
         """Symbolic tensors that go in."""
 
     @property
-    def outputs(self) -> Sequence[Tensor]:
+    def outputs(self) -> Sequence[SymbolicTensor]:
         """Symbolic tensors that come out."""
 
     @property
@@ -116,6 +142,16 @@ class Model(Layer, Predictor, Protocol):
     @property
     def output_shape(self) -> Shape:
         """Of a batch."""
+
+    @property
+    def non_trainable_variables(self) -> Sequence[Variable]:
+        """What training does not change by gradients."""
+
+    def count_params(self) -> int:
+        """Return how many numbers its weights are."""
+
+    def stateless_call(self, *given: object, **settings: object) -> Any:
+        """Run it with other values in the place of its variables."""
 
     def set_weights(self, weights: Sequence[NDArray[Any]], /) -> None:
         """Put values into its weights."""
@@ -133,6 +169,9 @@ class Model(Layer, Predictor, Protocol):
     def save(self, file: Path, /) -> None:
         """Write it into a file."""
 
+    def export(self, file: Path, /, **settings: object) -> None:
+        """Write it for another framework."""
+
     def compile(self, *settings: object, **named: object) -> None:
         """Say how it is trained."""
 
@@ -143,7 +182,17 @@ class Model(Layer, Predictor, Protocol):
 class Optimizer(Protocol):
     """A ``keras.optimizers.Optimizer``."""
 
+    name: str
     learning_rate: Any
+    use_ema: bool
+    gradient_accumulation_steps: int | None
+
+    @property
+    def built(self) -> bool:
+        """Whether it has its variables."""
+
+    def build(self, variables: Sequence[Variable], /) -> None:
+        """Make its variables, for the weights that it is going to train."""
 
     @property
     def variables(self) -> Sequence[Variable]:
@@ -153,11 +202,17 @@ class Optimizer(Protocol):
 class Callback(Protocol):
     """A ``keras.callbacks.Callback``: what a training asks at its marks."""
 
+    def set_model(self, model: Layer, /) -> None:
+        """Tell it which model is trained."""
+
+    def set_params(self, params: Mapping[str, object], /) -> None:
+        """Tell it for how long, and how much is shown."""
+
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        """Called before the first epoch."""
+        """Take the start of a training, before the first epoch."""
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        """Called after each epoch."""
+        """Take the figures of an epoch, after it."""
 
 
 class HasModel(Protocol):

@@ -89,7 +89,7 @@ def _collects(code: CodeType) -> bool:
     )
 
 
-def _constant(value: Any) -> str:
+def _constant(value: object) -> str:
     """Return a value as text if it is plain, else its kind: it may be as big as a model."""
     if isinstance(value, (list, tuple)):
         return f"({', '.join(map(_constant, value))})"
@@ -127,5 +127,5 @@ def _classes(kind: type) -> Iterator[type]:
     return (base for base in kind.__mro__ if base not in common)
 
 
-def _is_own(part: Any) -> bool:
+def _is_own(part: type | FunctionType) -> bool:
     return str(part.__module__).partition(".")[0] not in ("keras", "tlkit", "builtins")

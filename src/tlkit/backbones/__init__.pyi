@@ -3,8 +3,6 @@
 from .build import build_backbone as build_backbone
 from .registry import (
     get_backbone as get_backbone,
-)
-from .registry import (
     list_backbones as list_backbones,
 )
 from .spec import BackboneSpec as BackboneSpec

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
-from zipfile import BadZipFile, ZipFile
+from zipfile import ZipFile
 
 import numpy as np
 
@@ -58,7 +58,7 @@ def misfits(model: Model, path: Path) -> str:
     """
     try:
         legacy, saved = _saved(path, _shape)
-    except (OSError, KeyError, BadZipFile):
+    except Exception:  # noqa: BLE001 - readers of a damaged file raise anything
         return ""
     wanted = {
         layer.name: tuple(tuple(weight.shape) for weight in _held(layer, legacy))
@@ -104,7 +104,7 @@ def misplaced(model: Model, path: Path) -> str:
         return ""
     return (
         f"the file has {len(saved)} layers with weights and the network {len(wanted)}, and "
-        f"{len(wrong)} of them are others, the first of them {wrong[0]!r}."
+        f"{len(wrong)} of them do not match, the first of them {wrong[0]!r}."
     )
 
 

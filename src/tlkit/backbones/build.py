@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tlkit._keras.types import Model, Tensor
+from tlkit._numbers import is_whole
 from tlkit.backbones.preprocessing import preprocess
 from tlkit.backbones.registry import get_backbone
 from tlkit.backbones.spec import PREPROCESSING, BackboneSpec
@@ -81,7 +82,7 @@ def checked_size(spec: BackboneSpec, image_size: ImageSize | None) -> tuple[int,
     """
     size = spec.default_size if image_size is None else image_size
     pair = tuple(size) if isinstance(size, (tuple, list)) else (size, size)
-    if len(pair) != 2 or any(not isinstance(side, int) or isinstance(side, bool) for side in pair):
+    if len(pair) != 2 or not all(map(is_whole, pair)):
         raise ImageSizeError(
             f"image_size={image_size!r}, expected a number of pixels or a pair (height, width) "
             f"of integers; {spec.name!r} was trained at {spec.default_size}."
@@ -92,7 +93,7 @@ def checked_size(spec: BackboneSpec, image_size: ImageSize | None) -> tuple[int,
             f"{spec.min_size} pixels. Ask for at least that; it was trained at "
             f"{spec.default_size}."
         )
-    return pair[0], pair[1]
+    return int(pair[0]), int(pair[1])
 
 
 def _own_model(build: Callable[[], Model], image_size: ImageSize | None, preprocessing: str) -> Any:

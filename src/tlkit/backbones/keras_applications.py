@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from tlkit._keras.types import Tensor
 from tlkit._plugins.hooks import hookimpl
 from tlkit.backbones.preprocessing import IMAGENET_MEAN, IMAGENET_STD
 from tlkit.backbones.spec import BackboneSpec
@@ -103,7 +104,7 @@ NETWORKS = {
 }
 
 
-def build_application(class_name: str, input_tensor: Any, weights: str | None) -> Any:
+def build_application(class_name: str, input_tensor: Tensor, weights: str | None) -> Any:
     """Build a keras.applications class without its top on an input tensor."""
     import keras
 
@@ -116,7 +117,7 @@ def build_application(class_name: str, input_tensor: Any, weights: str | None) -
     )
 
 
-def build_efficientnet(class_name: str, input_tensor: Any, weights: str | None) -> Any:
+def build_efficientnet(class_name: str, input_tensor: Tensor, weights: str | None) -> Any:
     """Build an EfficientNet whose input is the same wherever its weights come from.
 
     Keras multiplies the normalized image by 1 / sqrt(std) only where ``weights="imagenet"``.
@@ -133,7 +134,7 @@ def build_efficientnet(class_name: str, input_tensor: Any, weights: str | None) 
     return build_application(class_name, rescaled, weights)
 
 
-def build_nasnet(class_name: str, input_tensor: Any, weights: str | None) -> Any:
+def build_nasnet(class_name: str, input_tensor: Tensor, weights: str | None) -> Any:
     """Build a NASNet without its top on an input tensor."""
     import keras
 

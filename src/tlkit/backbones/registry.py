@@ -67,7 +67,7 @@ class Registry:
         for failure in self.discovery.failures:
             if asked.startswith(_fold(failure.plugin)):
                 raise PluginError(
-                    f"The backbone {name!r} cannot be had: {failure}. Repair or uninstall "
+                    f"The backbone {name!r} is not available: {failure}. Repair or uninstall "
                     f"{failure.distribution!r}."
                 ) from failure.error
         raise UnknownBackboneError(_unknown(name, self.list(), self.discovery.failures))

@@ -9,8 +9,8 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
-from zipfile import BadZipFile
 
+from tlkit._disk.seals import check_seal
 from tlkit._keras.types import Model
 from tlkit.backbones._weights_difference import misfits, misplaced
 from tlkit.backbones.spec import BackboneSpec
@@ -54,6 +54,7 @@ def load_file(model: Model, path: Path) -> None:
         WeightsError: The file is damaged or made for another architecture; says which layers
             differ and how.
     """
+    _refuse_damaged(path)
     try:
         with warnings.catch_warnings(record=True) as said:
             warnings.simplefilter("always")
@@ -62,7 +63,7 @@ def load_file(model: Model, path: Path) -> None:
         skipped = [str(each.message) for each in said if "Skipping" in str(each.message)]
         reason = skipped[0] if skipped else misplaced(model, path)
         cause = None
-    except (ValueError, KeyError, OSError, BadZipFile) as error:
+    except Exception as error:  # noqa: BLE001 - readers of a damaged file raise anything
         # Keras's own words run to pages: they print the values of a tensor and every layer.
         reason = misfits(model, path) or str(error).strip().split("\n")[0] or type(error).__name__
         cause = error
@@ -71,6 +72,17 @@ def load_file(model: Model, path: Path) -> None:
             f"The weights in {path} do not fit {model.name!r}: {reason}\n"
             "Give a file that was saved from the same architecture without its top."
         ) from cause
+
+
+def _refuse_damaged(path: Path) -> None:
+    """Raise where a file that tlkit has written is not what it was; another has no checksum."""
+    try:
+        check_seal(path, needed=False)
+    except (OSError, ValueError) as error:
+        raise WeightsError(
+            f"The weights in {path} cannot be used: {error}. Give another copy of that file, or "
+            "train that model again."
+        ) from error
 
 
 @dataclass(frozen=True)

@@ -19,12 +19,12 @@ DEFAULT_LIMIT = 2 * 1024**3
 
 
 class HasPixels(Protocol):
-    """What :class:`PixelCache` needs of a dataset."""
+    """What `PixelCache` needs of a dataset."""
 
     def __len__(self) -> int: ...
 
     def load(self, indices: ArrayLike, size: Size) -> NDArray[np.uint8]:
-        """Pixels of some images: (n, height, width, 3), uint8, 0..255."""
+        """Return pixels of some images: (n, height, width, 3), uint8, 0..255."""
 
 
 def batch_slices(n: int, batch_size: int) -> list[slice]:
@@ -50,7 +50,7 @@ def batch_slices(n: int, batch_size: int) -> list[slice]:
 
 
 def epoch_order(n: int, *, seed: int, stage: str, epoch: int) -> NDArray[np.int64]:
-    """The shuffled order of one epoch, which depends on the arguments only.
+    """Return the shuffled order of one epoch, which depends on the arguments only.
 
     Args:
         n: Number of samples.
@@ -59,7 +59,7 @@ def epoch_order(n: int, *, seed: int, stage: str, epoch: int) -> NDArray[np.int6
         epoch: Epoch, from 0.
 
     Returns:
-        A permutation of 0..n-1: (n,), int64.
+        A permutation of 0..n-1 as (n,), int64.
 
     Example:
         >>> sorted(epoch_order(4, seed=0, stage="head", epoch=2).tolist())
@@ -100,11 +100,11 @@ class Passes:
         self._first = first
 
     def pass_of(self, batch: int) -> int:
-        """Number of the pass that a batch belongs to."""
+        """Return the number of the pass that a batch belongs to."""
         return self._first + batch // self.steps
 
     def __getitem__(self, batch: int) -> NDArray[np.int64]:
-        """Positions of the samples of a batch."""
+        """Return the positions of the samples of a batch."""
         start = batch % self.steps * self._batch_size
         return self._order_of(self.pass_of(batch))[start : start + self._batch_size]
 
@@ -144,8 +144,13 @@ class PixelCache:
     def __len__(self) -> int:
         return len(self._dataset)
 
+    def name_of(self, place: int) -> str:
+        """Return what to call an image: its file, where it has one."""
+        names = getattr(self._dataset, "names", None)
+        return f"image {place}" if names is None else str(names[place])
+
     def __getitem__(self, indices: ArrayLike) -> NDArray[np.uint8]:
-        """Pixels of some images.
+        """Return pixels of some images.
 
         Args:
             indices: Positions in the dataset, in any order.
@@ -167,6 +172,6 @@ class PixelCache:
         return self._pixels[wanted]
 
     def subset(self, indices: ArrayLike) -> Any:
-        """An ImageDataset of some of the images, to be sent to another process."""
+        """Return an ImageDataset of some of the images, to be sent to another process."""
         dataset: Any = self._dataset
         return dataset.subset(indices)

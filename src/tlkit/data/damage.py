@@ -27,7 +27,7 @@ class DamagedImage(NamedTuple):
 
 @dataclass(frozen=True, repr=False)
 class DamageReport(Printed):
-    """The result of :meth:`ImageDataset.check`; true when every image is whole.
+    """The result of `ImageDataset.check`; true when every image is whole.
 
     It prints every damaged image, and of the files that are ignored how many there are of each kind
     and the first ten; ``ignored`` holds them all.
@@ -86,7 +86,7 @@ class DamageReport(Printed):
         )
 
     def whole(self, names: Sequence[str]) -> NDArray[np.bool_]:
-        """Which images are whole, of the dataset that was checked.
+        """Return which images are whole, of the dataset that was checked.
 
         Args:
             names: The names of that dataset's images.

@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
-from functools import cached_property
 from os import PathLike
-from typing import Any
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from tlkit._printing import Printed, one_line
-from tlkit._threads import in_threads
 from tlkit.data._positions import as_positions
 from tlkit.data._splits import split_indices
-from tlkit.data.damage import DamagedImage, DamageReport
-from tlkit.data.decoding.decode import Pixels, Size
-from tlkit.data.scans import ScanMemory
+from tlkit.data._stored_images import StoredImages
+from tlkit.data.class_names import numbered_as
+from tlkit.data.damage import DamageReport
+from tlkit.data.labels import check_class_names
 from tlkit.data.sources._arrays import Labels, read_arrays
 from tlkit.data.sources._dataframes import Table, read_table
 from tlkit.data.sources._folders import read_folders
-from tlkit.data.sources.stores import ImageStore
 from tlkit.errors import DataError
 
 
-class ImageDataset(Printed):
+class ImageDataset(StoredImages, Printed):
     """Images with labels, in a fixed order; pixels are read when asked for.
 
-    Make one with :meth:`from_directory`, :meth:`from_dataframe` or :meth:`from_arrays`. The
+    Make one with `from_directory`, `from_dataframe` or `from_arrays`. The
     images must not change while the dataset is in use: their digests are computed once.
 
     Args:
@@ -39,30 +34,15 @@ class ImageDataset(Printed):
         ignored: Files that lie beside the images and are not part of the dataset.
 
     Example:
+        >>> import numpy as np
         >>> images = np.zeros((4, 8, 8, 3), np.uint8)
         >>> ImageDataset.from_arrays(images, ["cat", "dog", "dog", "cat"])
         ImageDataset(4 images, 2 classes: cat 2, dog 2)
     """
 
-    def __init__(
-        self,
-        store: ImageStore,
-        labels: NDArray[np.int64],
-        class_names: tuple[str, ...],
-        *,
-        indices: NDArray[np.int64] | None = None,
-        ignored: tuple[str, ...] = (),
-    ) -> None:
-        self._store = store
-        self._indices = np.arange(len(store)) if indices is None else indices
-        self._labels = labels.copy()
-        self._labels.flags.writeable = False
-        self.class_names = class_names
-        self.ignored = ignored
-
     @classmethod
     def from_directory(cls, root: str | PathLike[str]) -> ImageDataset:
-        """Images in a folder that holds one folder per class.
+        """Read the images of a folder that holds one folder per class.
 
         Classes and files are sorted by name. Folders inside a class folder belong to that class.
         Hidden files are passed over; other files that are no images are listed in ``ignored``.
@@ -83,7 +63,7 @@ class ImageDataset(Printed):
     def from_dataframe(
         cls, df: Table, *, image: str, label: str, root: str | PathLike[str]
     ) -> ImageDataset:
-        """Images that a table lists.
+        """Read the images that a table lists.
 
         Args:
             df: A pandas DataFrame, or any mapping of column names to sequences.
@@ -104,7 +84,7 @@ class ImageDataset(Printed):
     def from_arrays(
         cls, images: ArrayLike, labels: Labels, class_names: Sequence[str] | None = None
     ) -> ImageDataset:
-        """Images in an array, which is not copied.
+        """Take images from an array, which is not copied.
 
         Args:
             images: Array of shape (n, h, w, 3), uint8, 0..255, RGB, not preprocessed.
@@ -119,19 +99,12 @@ class ImageDataset(Printed):
             DataError: Wrong type, range, shape or length; or fewer than two classes.
 
         Example:
+            >>> import numpy as np
             >>> images = np.zeros((2, 8, 8, 3), np.uint8)
             >>> ImageDataset.from_arrays(images, [1, 0], ["cat", "dog"]).labels
             array([1, 0])
         """
         return cls(*read_arrays(images, labels, class_names))
-
-    def __getstate__(self) -> dict[str, Any]:
-        """What goes to another process: the images of this dataset, and no others of its store."""
-        store = self._store.part(self._indices)
-        return {**vars(self), "_store": store, "_indices": np.arange(len(self))}
-
-    def __len__(self) -> int:
-        return len(self._indices)
 
     def __repr__(self) -> str:
         counts = self.class_counts
@@ -141,56 +114,8 @@ class ImageDataset(Printed):
         told = f"{len(self)} images, {len(counts)} classes: {shown}{more}{ignored}"
         return one_line(f"ImageDataset({told})")
 
-    @property
-    def labels(self) -> NDArray[np.int64]:
-        """Class number of each image: (n,), int64, read-only."""
-        return self._labels
-
-    @cached_property
-    def names(self) -> tuple[str, ...]:
-        """What to call each image: its path below the root, or "image 12"."""
-        return tuple(self._store.names[index] for index in self._indices)
-
-    @property
-    def class_counts(self) -> dict[str, int]:
-        """Images per class, in the order of the classes."""
-        counts = np.bincount(self._labels, minlength=len(self.class_names))
-        return dict(zip(self.class_names, counts.tolist(), strict=True))
-
-    @property
-    def image_digests(self) -> NDArray[np.uint8]:
-        """SHA-256 of each image's content: (n, 32), uint8; computed once, shared with splits."""
-        return self._store.digests(self._indices)
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """SHA-256, in hex, of the images' contents in order; labels and names do not matter."""
-        return hashlib.sha256(self.image_digests.tobytes()).hexdigest()
-
-    def load(self, indices: ArrayLike, size: Size, *, workers: int | None = None) -> Pixels:
-        """Pixels of some images.
-
-        Args:
-            indices: Positions in this dataset, in any order.
-            size: One side in pixels, or (height, width).
-            workers: Number of threads; None for one per core.
-
-        Returns:
-            Array of shape (n, height, width, 3), uint8, 0..255, RGB.
-
-        Raises:
-            DamagedImageError: An image cannot be read; the message names the file and the reason.
-            DataError: An index is not in the dataset.
-
-        Example:
-            >>> data = ImageDataset.from_arrays(np.zeros((2, 8, 8, 3), np.uint8), [0, 1])
-            >>> data.load([1], 4).shape
-            (1, 4, 4, 3)
-        """
-        return self._store.load(self._indices[as_positions(indices, len(self))], size, workers)
-
     def subset(self, indices: ArrayLike) -> ImageDataset:
-        """Some of the images, with the same classes.
+        """Return some of the images, with the same classes.
 
         Args:
             indices: Positions in this dataset, in the order wanted; or one truth value per image.
@@ -202,6 +127,7 @@ class ImageDataset(Printed):
             DataError: An index is not in the dataset.
 
         Example:
+            >>> import numpy as np
             >>> data = ImageDataset.from_arrays(np.zeros((3, 8, 8, 3), np.uint8), [0, 1, 1])
             >>> data.subset(data.labels == 1)
             ImageDataset(2 images, 2 classes: 0 0, 1 2)
@@ -214,6 +140,28 @@ class ImageDataset(Printed):
             indices=self._indices[chosen],
             ignored=self.ignored,
         )
+
+    def with_classes(self, class_names: Sequence[str]) -> ImageDataset:
+        """Return the same images with their classes in another order, or among more classes.
+
+        Args:
+            class_names: The classes in order; every class that has an image is among them.
+
+        Returns:
+            A dataset that shares images and digests with this one; labels keep their names.
+
+        Raises:
+            DataError: An image is of another class, or these cannot be class names.
+
+        Example:
+            >>> import numpy as np
+            >>> data = ImageDataset.from_arrays(np.zeros((2, 8, 8, 3), np.uint8), ["10", "9"])
+            >>> data.with_classes(["9", "10"]).labels
+            array([1, 0])
+        """
+        names = check_class_names(list(class_names))
+        labels = numbered_as(names, self, words=("the list", "the dataset"))
+        return ImageDataset(self._store, labels, names, indices=self._indices, ignored=self.ignored)
 
     def split(
         self, validation: float = 0.2, seed: int = 0, stratify: bool = True
@@ -232,6 +180,7 @@ class ImageDataset(Printed):
             SplitError: Not a fraction, one class only, or a class with one image (named).
 
         Example:
+            >>> import numpy as np
             >>> data = ImageDataset.from_arrays(np.zeros((10, 8, 8, 3), np.uint8), [0, 1] * 5)
             >>> [len(part) for part in data.split(validation=0.2)]
             [8, 2]
@@ -241,50 +190,11 @@ class ImageDataset(Printed):
         )
         return self.subset(train), self.subset(held_out)
 
-    def check(self, *, workers: int | None = None) -> DamageReport:
-        """Decode every image completely and report those that are damaged.
-
-        Args:
-            workers: Number of threads; None for one per core.
-
-        Returns:
-            The report; it is true when every image is whole.
-
-        Example:
-            >>> data = ImageDataset.from_arrays(np.zeros((2, 8, 8, 3), np.uint8), [0, 1])
-            >>> print(data.check())
-            2 images checked, none is damaged.
-        """
-        return self._report(in_threads(self._store.damage, self._indices.tolist(), workers))
-
-    def scan(self, memory: ScanMemory, *, decoded: bool = True) -> DamageReport:
-        """Find the digest of every image and whether it is damaged, with one read of its file.
-
-        A file that did not change since a memory was given its scan is not even read. Use
-        :meth:`check` to look at every file whatever is remembered of it.
-
-        Args:
-            memory: Where scans are kept, such as a feature store's.
-            decoded: Whether to find damage; else only files that cannot be read are reported.
-
-        Returns:
-            The report; it is true when no image is found to be damaged.
-        """
-        return self._report(self._store.scan(self._indices, memory, decoded=decoded))
-
-    def _report(self, reasons: Sequence[str | None]) -> DamageReport:
-        damaged = tuple(
-            DamagedImage(index, self.names[index], reason)
-            for index, reason in enumerate(reasons)
-            if reason is not None
-        )
-        return DamageReport(len(self), damaged, self.ignored)
-
     def without_damaged(self, report: DamageReport) -> ImageDataset:
-        """The images that a report found whole.
+        """Return the images that a report found whole.
 
         Args:
-            report: What :meth:`check` of this dataset returned.
+            report: What `check` of this dataset returned.
 
         Returns:
             A dataset without the damaged images.
@@ -293,6 +203,7 @@ class ImageDataset(Printed):
             DataError: The report is of other images, or a class would lose its last image.
 
         Example:
+            >>> import numpy as np
             >>> data = ImageDataset.from_arrays(np.zeros((2, 8, 8, 3), np.uint8), [0, 1])
             >>> len(data.without_damaged(data.check()))
             2

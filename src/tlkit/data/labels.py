@@ -17,7 +17,7 @@ Error = Callable[[str], DataError]
 def encode_labels(
     values: Iterable[object], *, where: Callable[[int], str], error: Error = DataError
 ) -> tuple[NDArray[np.int64], tuple[str, ...]]:
-    """Number labels by their sorted distinct values.
+    """Give labels numbers, by their sorted distinct values.
 
     Args:
         values: One label per image: text, or whole numbers.
@@ -49,7 +49,7 @@ def encode_labels(
 
 
 def number_labels(values: Iterable[object], class_names: tuple[str, ...]) -> NDArray[np.int64]:
-    """Number labels by a given list of classes.
+    """Give labels numbers, by a given list of classes.
 
     Args:
         values: One label per image: a name in the list, or a position in it.
@@ -112,7 +112,7 @@ def check_class_names(names: Sequence[str], error: Error = DataError) -> tuple[s
 
 
 def is_missing(value: object) -> bool:
-    """Whether a table's cell is empty: None, NaN, or a missing-value mark of pandas."""
+    """Return whether a table's cell is empty: None, NaN, or a missing-value mark of pandas."""
     if value is None or type(value).__name__ in ("NAType", "NaTType"):
         return True
     return isinstance(value, (float, np.floating)) and bool(np.isnan(value))

@@ -20,7 +20,7 @@ class Scan(NamedTuple):
 
 
 class ScanMemory(Protocol):
-    """Keeps scans by what a file's name, size and times say of it; used from several threads."""
+    """Keep scans by what a file's name, size and times say of it; usable from several threads."""
 
     def get(self, key: bytes) -> Scan | None:
         """Return what is known, or None."""

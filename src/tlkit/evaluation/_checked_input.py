@@ -15,7 +15,7 @@ _SUM_TOLERANCE = 1e-2  # half-precision softmax over many classes strays this fa
 
 
 def checked_probabilities(values: ArrayLike) -> Floats:
-    """Probabilities as float64 of shape (n, classes), each row scaled to sum to one.
+    """Return probabilities as float64 (n, classes), each row scaled to sum to one.
 
     Rows that sum to one within rounding are left as they are, bit for bit.
 
@@ -47,7 +47,7 @@ def checked_probabilities(values: ArrayLike) -> Floats:
 
 
 def checked_labels(values: ArrayLike, images: int, classes: int) -> Ints:
-    """Class numbers as int64 of shape (images,).
+    """Return class numbers as int64 of shape (images,).
 
     Raises:
         EvaluationError: If there are not as many labels as images, they are not whole numbers, or
@@ -74,7 +74,7 @@ def checked_labels(values: ArrayLike, images: int, classes: int) -> Ints:
 
 
 def checked_names(names: Sequence[str] | None, classes: int) -> tuple[str, ...]:
-    """One name per class; "0", "1", ... for None.
+    """Return one name per class; "0", "1", ... for None.
 
     Raises:
         EvaluationError: If the number of names is wrong or a name occurs twice.
@@ -94,7 +94,7 @@ def checked_names(names: Sequence[str] | None, classes: int) -> tuple[str, ...]:
 
 
 def checked_image_names(names: Sequence[str] | None, images: int) -> tuple[str, ...] | None:
-    """One name per image, or None.
+    """Return one name per image, or None.
 
     Raises:
         EvaluationError: If the number of names is wrong.
@@ -108,7 +108,7 @@ def checked_image_names(names: Sequence[str] | None, images: int) -> tuple[str, 
 
 
 def checked_digests(digests: ArrayLike | None, images: int) -> NDArray[np.uint8] | None:
-    """One digest of equal length per image, uint8 of shape (images, bytes), or None.
+    """Return one digest of equal length per image, uint8 (images, bytes), or None.
 
     Raises:
         EvaluationError: If the shape or the type is wrong.

@@ -60,7 +60,7 @@ class ScoredPredictions(Predictions):
         return self.score("brier_score")
 
     def top_k(self, k: int) -> float:
-        """Share of images whose class is among the ``k`` most probable, 0..1.
+        """Return the share of images whose class is among the ``k`` most probable, 0..1.
 
         Of equally probable classes the later one counts as more probable, as in scikit-learn's
         ``top_k_accuracy_score``.
@@ -71,7 +71,7 @@ class ScoredPredictions(Predictions):
         return self.score(f"top_{scores.checked_k(k, len(self.class_names))}")
 
     def score(self, metric: str) -> float:
-        """A score by its name, as in :meth:`interval`.
+        """Return a score by its name, as in `interval`.
 
         Raises:
             EvaluationError: If there is none of that name; the message lists them.
@@ -85,7 +85,7 @@ class ScoredPredictions(Predictions):
         return float(asked.of_counts(counts))
 
     def expected_calibration_error(self, bins: int = 15) -> float:
-        """How far the probability of the predicted class is from the share that is right, 0..1.
+        """Return how far the predicted probability is from the share that is right, 0..1.
 
         ``sum over bins of |B| / n * |accuracy(B) - confidence(B)|``, where bin m of M holds the
         images whose largest probability is in ``((m - 1) / M, m / M]``. Source: C. Guo et al., "On
@@ -107,7 +107,7 @@ class ScoredPredictions(Predictions):
     @overload
     def roc_auc(self, average: None) -> Floats: ...
     def roc_auc(self, average: str | None = "macro") -> float | Floats:
-        """Area under the ROC curve of each class against all others, 0..1.
+        """Return the area under the ROC curve of each class against all others, 0..1.
 
         NaN for a class without images, or with all of them; the means leave such classes out.
         Otherwise equal to scikit-learn's ``roc_auc_score(..., multi_class="ovr")``.
@@ -126,14 +126,14 @@ class ScoredPredictions(Predictions):
     @overload
     def average_precision(self, average: None) -> Floats: ...
     def average_precision(self, average: str | None = "macro") -> float | Floats:
-        """Average precision of each class against all others, 0..1.
+        """Return the average precision of each class against all others, 0..1.
 
         ``sum over thresholds of (recall_i - recall_(i-1)) * precision_i``, as in scikit-learn's
         ``average_precision_score``; but NaN for a class without images, where that warns and gives
         0. The means leave such classes out.
 
         Args:
-            average: As in :meth:`roc_auc`.
+            average: As in `roc_auc`.
 
         Raises:
             EvaluationError: If the average is not known.
@@ -143,13 +143,13 @@ class ScoredPredictions(Predictions):
     def interval(
         self, metric: str, level: float = 0.95, resamples: int = 2000, seed: int = 0
     ) -> tuple[float, float]:
-        """Interval of a metric: between which values this model's true score lies.
+        """Return a metric's interval: between which values this model's true score lies.
 
         What ``level=0.95`` means: of all the test sets that could have been drawn, 95 % give an
         interval that holds the score that endless images of the same kind would give this very
         model; for macro F1 and balanced accuracy, over the classes that occur in the test set.
         Training the model again is not in it. Simulated coverage, from 30 images and 2 to 27
-        classes on, is at least 0.93; `nox -s slow` prints the table.
+        classes on, is at least 0.93; ``nox -s slow`` prints the table.
 
         * accuracy and top-k: Clopper and Pearson's exact interval of a share;
         * F1, balanced accuracy, kappa: the delta method on counts to which a few right and wrong
@@ -159,7 +159,7 @@ class ScoredPredictions(Predictions):
           than the worst that was seen.
 
         So 20 right ones of 20 are no certainty: the accuracy is then 0.83 .. 1. Formulas and
-        sources stand in :mod:`tlkit.evaluation.metrics.intervals`. The score itself always lies
+        sources stand in the module ``metrics.intervals``. The score itself always lies
         inside.
 
         Args:

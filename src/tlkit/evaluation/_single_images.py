@@ -21,7 +21,7 @@ class ImagePrediction(Printed):
         index: Its position in the data set, from 0.
         name: What it is called; "image 12" if unknown.
         truth: Its class.
-        prediction: What it was taken for.
+        prediction: The predicted class.
         probability: Of the predicted class, 0..1.
         true_probability: Of the true class, 0..1.
         loss: ``-log(true_probability)``, clipped at the float64 epsilon.
@@ -48,17 +48,17 @@ class ImagePrediction(Printed):
         return one_line(f"ImagePrediction({self.index}, {self})")
 
     def __str__(self) -> str:
-        taken = "" if self.right else f" taken for {self.prediction}"
+        taken = "" if self.right else f" predicted as {self.prediction}"
         return f"{self.name}: {self.truth}{taken}, loss {self.loss:.4f}"
 
 
 def top_losses(found: Predictions, n: int) -> tuple[ImagePrediction, ...]:
-    """The images with the highest loss, highest first."""
+    """Return the images with the highest loss, highest first."""
     return _rows(found, _first(found.true_probability, n))
 
 
 def most_uncertain(found: Predictions, n: int, by: str) -> tuple[ImagePrediction, ...]:
-    """The images of which the model is least sure, least sure first.
+    """Return the images of which the model is least sure, least sure first.
 
     Raises:
         EvaluationError: If ``by`` is neither "margin" nor "entropy".
@@ -71,7 +71,7 @@ def most_uncertain(found: Predictions, n: int, by: str) -> tuple[ImagePrediction
 
 
 def _first(values: Floats, n: int) -> list[int]:
-    """Positions of the n smallest, smallest first; of equals, the first."""
+    """Return the positions of the n smallest, smallest first; of equals, the first."""
     order: list[int] = np.argsort(values, kind="stable")[: max(n, 0)].tolist()
     return order
 

@@ -40,7 +40,7 @@ class Confusion:
 
     Args:
         truth: What the images are.
-        prediction: What they were taken for.
+        prediction: The class that they were predicted as.
         count: How many.
         share: Of all images of that class, 0..1.
     """
@@ -81,7 +81,7 @@ class PerClass(tuple[ClassScore, ...]):
 
 
 def class_scores(truth: Ints, predictions: Ints, names: Sequence[str]) -> PerClass:
-    """Each class scored, from class numbers of shape (n,), by scikit-learn."""
+    """Score each class with scikit-learn, from class numbers of shape (n,)."""
     from sklearn.metrics import precision_recall_fscore_support
 
     columns = precision_recall_fscore_support(
@@ -92,7 +92,7 @@ def class_scores(truth: Ints, predictions: Ints, names: Sequence[str]) -> PerCla
 
 
 def mistakes(confusion: Ints, names: Sequence[str]) -> tuple[Confusion, ...]:
-    """All kinds of mistake in a confusion matrix of shape (k, k), most frequent first."""
+    """Return the confusions in a matrix of shape (k, k), most frequent first."""
     truth, prediction = np.nonzero(confusion)
     counts, images = confusion[truth, prediction], confusion.sum(axis=1)
     order = np.argsort(-counts, kind="stable")
@@ -104,7 +104,7 @@ def mistakes(confusion: Ints, names: Sequence[str]) -> tuple[Confusion, ...]:
 
 
 def normalized(confusion: Ints, normalize: str) -> Floats:
-    """A confusion matrix as shares of its rows ("true"), its columns ("pred") or of all.
+    """Return a confusion matrix as shares of its rows ("true"), its columns ("pred") or of all.
 
     Raises:
         EvaluationError: If it is none of these.
@@ -119,7 +119,7 @@ def normalized(confusion: Ints, normalize: str) -> Floats:
 def as_dict(
     found: ScoredPredictions, per_class: PerClass, metrics: Sequence[str]
 ) -> dict[str, Any]:
-    """An evaluation without its predictions, in types that JSON knows."""
+    """Return an evaluation without its predictions, in types that JSON knows."""
     return {
         "images": len(found),
         "class_names": list(found.class_names),
@@ -136,7 +136,7 @@ def summary_text(
     usual: ScoredPredictions,
     metrics: Sequence[str],
 ) -> str:
-    """Scores with 95 % intervals, beside the same scores of the most-frequent-class baseline.
+    """Return scores with 95 % intervals, beside those of the most-frequent-class baseline.
 
     Args:
         found: The evaluation.

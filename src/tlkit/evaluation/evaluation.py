@@ -13,6 +13,9 @@ from numpy.typing import ArrayLike
 from tlkit._keras.types import ModelOrResult
 from tlkit._printing import Printed
 from tlkit.data.augmentation.transforms import AugmentationLike
+from tlkit.data.class_names import known_names, numbered_as, shared_classes
+from tlkit.data.expected import require_dataset
+from tlkit.errors import EvaluationError
 from tlkit.evaluation import _single_images as images
 from tlkit.evaluation._checked_input import checked_labels
 from tlkit.evaluation._scored_predictions import ScoredPredictions
@@ -35,7 +38,7 @@ from tlkit.evaluation.test_time_augmentation import views_of
 class Evaluation(ScoredPredictions, Printed):
     """Scores of stored predictions, with scikit-learn's names and conventions.
 
-    Made by :meth:`from_predictions`, :meth:`load` or :func:`evaluate`, which check what goes in.
+    Made by `from_predictions`, `load` or `evaluate`, which check what goes in.
 
     Args:
         y_true: Class numbers, int64 of shape (n,).
@@ -51,7 +54,7 @@ class Evaluation(ScoredPredictions, Printed):
         return class_scores(self.y_true, self.predictions, self.class_names)
 
     def normalized_confusion(self, normalize: str = "true") -> Floats:
-        """The confusion matrix as shares, float64 of shape (k, k).
+        """Return the confusion matrix as shares, float64 of shape (k, k).
 
         Args:
             normalize: What sums to one, as in scikit-learn's ``confusion_matrix``: "true" each row,
@@ -63,15 +66,15 @@ class Evaluation(ScoredPredictions, Printed):
         return normalized(self.confusion, normalize)
 
     def most_confused(self, n: int = 10) -> tuple[Confusion, ...]:
-        """The ``n`` most frequent mistakes, most frequent first; fewer if there are fewer."""
+        """Return the ``n`` most frequent confusions, most frequent first, or all if fewer."""
         return mistakes(self.confusion, self.class_names)[: max(n, 0)]
 
     def top_losses(self, n: int = 10) -> tuple[images.ImagePrediction, ...]:
-        """The ``n`` images with the highest log loss, highest first; of equals, the first."""
+        """Return the ``n`` images of highest log loss, highest first; of equals, the first."""
         return images.top_losses(self, n)
 
     def most_uncertain(self, n: int = 10, by: str = "margin") -> tuple[images.ImagePrediction, ...]:
-        """The ``n`` images of which the model is least sure, least sure first.
+        """Return the ``n`` images of which the model is least sure, least sure first.
 
         Args:
             n: How many; fewer if there are fewer.
@@ -83,33 +86,41 @@ class Evaluation(ScoredPredictions, Printed):
         """
         return images.most_uncertain(self, n, by)
 
-    def baseline(self, training_labels: ArrayLike | None = None) -> Evaluation:
-        """What always answering the most frequent class would score on these images.
+    def baseline(self, training_labels: ArrayLike | LabelledImages | None = None) -> Evaluation:
+        """Return what always answering the most frequent class would score on these images.
 
         Args:
-            training_labels: Class numbers to count; None counts the labels of these images.
+            training_labels: What to count: the data set of the training, whose classes are matched
+                by name; or class numbers as this evaluation counts them. None counts the labels of
+                these images.
 
         Returns:
             An evaluation with probability 1 for that class; of equals, the first.
+
+        Raises:
+            EvaluationError: A label is no class of this evaluation.
         """
         classes, labels = len(self.class_names), self.y_true
-        if training_labels is not None:
-            labels = checked_labels(training_labels, np.size(training_labels), classes)
+        given: Any = training_labels
+        if hasattr(given, "class_names"):
+            labels = numbered_as(self.class_names, given, error=EvaluationError)
+        elif given is not None:
+            labels = checked_labels(given, np.size(given), classes)
         answer = np.zeros(classes)
         answer[np.bincount(labels, minlength=classes).argmax()] = 1
         rows = np.tile(answer, (len(self), 1))
         return Evaluation(self.y_true, rows, self.class_names, self.image_names, self.image_digests)
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything but the predictions themselves, in types that JSON knows; NaN is None."""
+        """Return all but the predictions themselves, in types that JSON knows; NaN is None."""
         return as_dict(self, self.per_class, [*scores.SCORES, *scores.LOSSES])
 
     def to_json(self) -> str:
-        """:meth:`to_dict` as JSON text."""
+        """Return `to_dict` as JSON text."""
         return json.dumps(self.to_dict(), indent=1, allow_nan=False)
 
     def summary(self) -> str:
-        """The main scores beside the most-frequent-class baseline, as lines of text."""
+        """Return the main scores beside the most-frequent-class baseline, as lines of text."""
         scored = [*scores.SCORES, *scores.LOSSES]
         return summary_text(self, self.per_class, self.baseline(), scored)
 
@@ -133,7 +144,7 @@ def evaluate(
     views: int | None = None,
     seed: int = 0,
 ) -> Evaluation:
-    """Runs a model over a dataset and scores what it says.
+    """Run a model over a dataset and score what it predicts.
 
     Each image is seen once, as it is; or with ``augmentation``, several times (test-time
     augmentation): once as it is and ``views - 1`` times changed at random, and the mean of the
@@ -144,14 +155,20 @@ def evaluate(
             "8 views": tlkit.evaluate(model, data, augmentation=tlkit.Augmentation(rotation=10)),
         })
 
+    Classes are matched by name where the model's are known, as those of a training result are: the
+    dataset may have them in another order, or only some of them. The evaluation numbers them as the
+    dataset does, without those that the model does not know and no image is of; behind these come
+    classes that the model alone knows. A bare ``keras.Model`` knows no names: its columns are taken
+    to be the dataset's classes in their order.
+
     Args:
         model_or_result: A ``keras.Model`` that takes RGB images of values 0..255, shape
             (n, height, width, 3), and gives probabilities (n, classes); or anything with such a
             ``model``, as a training result.
-        dataset: A :class:`tlkit.ImageDataset`.
+        dataset: A `tlkit.ImageDataset`.
         batch_size: Images per batch, at least 1.
         image_size: One side in pixels or (height, width); None asks the model.
-        augmentation: What a :class:`tlkit.Stage` takes: an :class:`tlkit.Augmentation`, a Keras
+        augmentation: What a `tlkit.Stage` takes: an `tlkit.Augmentation`, a Keras
             preprocessing layer, or None.
         views: How often each image is seen in all, at least 2; None for 8. Only with
             ``augmentation``.
@@ -160,15 +177,20 @@ def evaluate(
 
     Raises:
         EvaluationError: If there is no model, the size is unknown, the dataset is empty, what
-            comes out are not probabilities of the dataset's classes, or ``views`` does not fit.
+            comes out are not probabilities of the dataset's classes, an image is of a class that
+            the model does not know, or ``views`` does not fit.
         DataError: If the augmentation is none.
     """
+    require_dataset(dataset, "dataset", EvaluationError)
+    names = known_names(model_or_result)
+    shared = shared_classes(names, dataset.class_names, dataset.labels, error=EvaluationError)
+    probabilities = predicted_probabilities(
+        model_or_result, dataset, batch_size, image_size, views_of(augmentation, views, seed)
+    )
     return Evaluation.from_predictions(
-        dataset.labels,
-        predicted_probabilities(
-            model_or_result, dataset, batch_size, image_size, views_of(augmentation, views, seed)
-        ),
-        dataset.class_names,
+        shared.numbers[dataset.labels],
+        probabilities[:, shared.columns],
+        shared.names,
         image_names=dataset.names,
         image_digests=getattr(dataset, "image_digests", None),
     )

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tlkit._keras.types import Model, ModelOrResult
+from tlkit.data.class_names import known_names
 from tlkit.data.decoding.decode import Size
 from tlkit.errors import EvaluationError
 from tlkit.evaluation.test_time_augmentation import Views
@@ -42,7 +43,7 @@ def predicted_probabilities(
     image_size: int | tuple[int, int] | None = None,
     views: Views | None = None,
 ) -> NDArray[Any]:
-    """What a model says about every image of a dataset, in order.
+    """Return what a model predicts for every image of a dataset, in order.
 
     Args:
         model_or_result: A ``keras.Model``, or anything with a ``model``.
@@ -56,7 +57,8 @@ def predicted_probabilities(
 
     Raises:
         EvaluationError: If there is no model, the size is unknown, the dataset is empty, or the
-            model does not give one number per class.
+            model does not give one number per class that it or, where it knows none, the dataset
+            names.
     """
     model = model_of(model_or_result)
     size = size_of(model) if image_size is None else image_size
@@ -65,9 +67,13 @@ def predicted_probabilities(
     if not len(dataset):
         raise EvaluationError("the dataset holds no image; give at least one to evaluate.")
     seen = views or Views()
+    names = known_names(model_or_result)
+    classes = len(dataset.class_names if names is None else names)
     starts = range(0, len(dataset), batch_size)
     ranges = (np.arange(start, min(start + batch_size, len(dataset))) for start in starts)
-    return np.concatenate([_batch(model, dataset, indices, size, seen) for indices in ranges])
+    return np.concatenate(
+        [_batch(model, dataset, indices, size, seen, classes) for indices in ranges]
+    )
 
 
 def _batch(
@@ -76,25 +82,28 @@ def _batch(
     indices: NDArray[np.int64],
     size: int | tuple[int, int],
     views: Views,
+    classes: int,
 ) -> NDArray[Any]:
     images = dataset.load(indices, size)
-    outputs = [_output(model, seen, dataset) for seen in views.of(images, indices)]
+    outputs = [_output(model, seen, classes) for seen in views.of(images, indices)]
     return outputs[0] if len(outputs) == 1 else np.asarray(np.mean(outputs, axis=0))
 
 
-def _output(model: Model, images: NDArray[np.number], dataset: LabelledImages) -> NDArray[Any]:
+def _output(model: Model, images: NDArray[np.number], classes: int) -> NDArray[Any]:
     output = np.asarray(model.predict_on_batch(images))
-    expected = (len(images), len(dataset.class_names))
+    expected = (len(images), classes)
     if output.shape == expected:
         return output
     raise EvaluationError(
         f"the model gave an output of shape {output.shape} for {len(images)} images; expected "
-        f"{expected}, one probability for each of the dataset's classes."
+        f"{expected}, one probability for each of the {classes} classes. A keras.Model knows no "
+        "class names, so its columns must be the dataset's classes in their order; give what fit() "
+        "returned, which knows them, to have them matched by name."
     )
 
 
 def model_of(model_or_result: ModelOrResult) -> Model:
-    """The model itself, or that of a result.
+    """Return the model itself, or that of a result.
 
     Raises:
         EvaluationError: There is none.
@@ -111,15 +120,15 @@ def model_of(model_or_result: ModelOrResult) -> Model:
 
 
 def size_of(model: Model) -> tuple[int, int]:
-    """Height and width in pixels of the images that a model takes.
+    """Return the height and width in pixels of the images that a model takes.
 
     Raises:
-        EvaluationError: It does not tell.
+        EvaluationError: It leaves the size open.
     """
     shape = getattr(model, "input_shape", None)
     if isinstance(shape, tuple) and len(shape) == 4 and all(isinstance(s, int) for s in shape[1:3]):
         return (int(shape[1]), int(shape[2]))
     raise EvaluationError(
-        f"the model's input_shape is {shape!r}, which does not tell the image size; expected "
+        f"the model's input_shape is {shape!r}, which leaves the image size open; expected "
         "(None, height, width, 3). Give image_size=(height, width)."
     )

@@ -52,7 +52,7 @@ class Predictions:
         image_names: Sequence[str] | None = None,
         image_digests: ArrayLike | None = None,
     ) -> Self:
-        """Checks labels and probabilities and takes them over.
+        """Check labels and probabilities and take them over.
 
         Args:
             y_true: Class numbers, whole, shape (n,), in 0 .. classes - 1.
@@ -83,7 +83,7 @@ class Predictions:
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Self:
-        """Reads what :meth:`save` wrote; nothing in the file is run (no pickle).
+        """Read what `save` wrote; nothing in the file is run (no pickle).
 
         Raises:
             EvaluationError: If there is no such file, it is damaged or something else, or what it
@@ -96,7 +96,7 @@ class Predictions:
             raise EvaluationError(f"{path} holds what does not fit together: {error}") from error
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Writes labels, probabilities and names into one ``.npz`` file, whole or not at all.
+        """Write labels, probabilities and names into one ``.npz`` file, whole or not at all.
 
         Args:
             path: The file, as named; its folder must exist. A file of that name is replaced.

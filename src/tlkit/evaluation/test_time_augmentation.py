@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tlkit._numbers import is_whole
 from tlkit.data.augmentation.transforms import (
     AugmentationLike,
     Transform,
@@ -35,7 +36,7 @@ class Views:
     seed: int = 0
 
     def of(self, images: NDArray[np.number], indices: NDArray[np.int64]) -> Iterator[NDArray[Any]]:
-        """Each view of some images (n, h, w, 3), 0..255; the first are the images themselves.
+        """Yield each view of some images (n, h, w, 3), 0..255; the first are the images themselves.
 
         Args:
             images: As the dataset gives them.
@@ -50,7 +51,7 @@ class Views:
 
 
 def views_of(augmentation: AugmentationLike, views: int | None, seed: int) -> Views:
-    """The views that were asked for.
+    """Return the views that were asked for.
 
     Args:
         augmentation: What a stage takes as its augmentation, or None.
@@ -70,7 +71,7 @@ def views_of(augmentation: AugmentationLike, views: int | None, seed: int) -> Vi
             )
         return Views()
     count = 8 if views is None else views
-    if not isinstance(count, int) or count < 2:
+    if not is_whole(count, 2):
         raise EvaluationError(
             f"views={views!r}: expected a whole number, 2 or more: the image as it is, and changed "
             "at least once. Leave the augmentation out to see each image once."

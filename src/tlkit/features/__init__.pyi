@@ -4,10 +4,9 @@ from .engines.engine import EngineSpec as EngineSpec
 from .engines.registry import list_engines as list_engines
 from .extraction import (
     Features as Features,
-)
-from .extraction import (
     extract as extract,
 )
+from .fingerprint import trunk_fingerprint as trunk_fingerprint
 from .workers.processes import ProcessExecutor as ProcessExecutor
 
 __all__: list[str]

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
 from tlkit._keras.graph import Graph
 from tlkit._keras.random_states import random_states
+from tlkit._keras.types import Model
 from tlkit.errors import EngineError
 
 
-def check_steady(trunk: Any, sample: Callable[[], np.ndarray]) -> None:
+def check_steady(trunk: Model, sample: Callable[[], np.ndarray]) -> None:
     """Raise where a trunk gives two outputs for the same images.
 
     Only a trunk with layers that hold random states is run, twice, and each of these layers after
@@ -44,7 +44,7 @@ def check_steady(trunk: Any, sample: Callable[[], np.ndarray]) -> None:
             )
 
 
-def _differs(model: Any, images: np.ndarray) -> bool:
+def _differs(model: Model, images: np.ndarray) -> bool:
     # Not predict: tracing a deep trunk for two images takes seconds.
     first, second = (np.asarray(model(images, training=False)) for _ in range(2))
     return not np.allclose(first, second, rtol=1e-4, atol=1e-6, equal_nan=True)

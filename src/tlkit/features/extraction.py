@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from tlkit._printing import Printed, one_line
 from tlkit._progress import reporter_for
 from tlkit.backbones.build import Backbone, ImageSize
 from tlkit.data.dataset import ImageDataset
+from tlkit.data.expected import require_dataset
 from tlkit.data.images import Images
 from tlkit.errors import CutError
 from tlkit.features.passes import extracted
@@ -24,7 +25,8 @@ from tlkit.features.store.rows import FeatureRows
 from tlkit.features.store.store import FeatureStore, open_store
 from tlkit.freezing.head import Head
 from tlkit.freezing.phase import Phase, prepare, selections
-from tlkit.freezing.policies import FreezeAll, Policy
+from tlkit.freezing.policies import FreezeAll
+from tlkit.freezing.policy import Policy
 
 
 @dataclass(frozen=True, repr=False)
@@ -54,7 +56,7 @@ class Features(Printed):
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, indices: Any) -> NDArray[Any]:
+    def __getitem__(self, indices: ArrayLike | slice) -> NDArray[Any]:
         """Return the features at some positions."""
         return self.rows[indices]
 
@@ -69,7 +71,7 @@ class Features(Printed):
         classes = len(self.class_names)
         return f"{self.shape} of {classes} classes, from layer {self.cut!r}"
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
         return self.rows.__array__(dtype, copy)
 
 
@@ -127,6 +129,7 @@ def extract(
         >>> features.shape, features.labels.shape
         ((48, 12), (48,))
     """
+    require_dataset(dataset, "dataset")
     frozen = FrozenSettings(
         backbone,
         image_size=image_size,
@@ -138,6 +141,8 @@ def extract(
         seed=seed,
     )
     phase = _first_phase(frozen, policy or FreezeAll())
+    assert phase.trunk is not None
+    assert phase.cut is not None
     reporter = reporter_for(verbose)
     plan = frozen.plan(reporter.step, images_ahead=len(dataset), executor=executor)
     with ExitStack() as stack:
@@ -147,7 +152,6 @@ def extract(
         pixels = Images(dataset, trunk.size).pixels
         found = extracted(trunk, pixels, dataset.image_digests, plan)
         weakref.finalize(found.rows, stack.pop_all().close)
-    assert phase.cut is not None
     return Features(found.rows, dataset.labels, dataset.class_names, phase.cut.name, found.notes)
 
 

@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from tlkit._keras.types import Model
 from tlkit._keras.user_code import own_code
 
 _NO_EFFECT = ("name", "seed", "trainable", "activity_regularizer")
 _NO_EFFECT_ENDINGS = ("_initializer", "_regularizer", "_constraint")
 
 
-def trunk_fingerprint(trunk: Any) -> str:
+def trunk_fingerprint(trunk: Model) -> str:
     """Return a sha256 in hex of what a model computes.
 
     Two models have one fingerprint where they have the same layers with the same settings, joined
@@ -35,14 +36,14 @@ def trunk_fingerprint(trunk: Any) -> str:
     return digest.hexdigest()
 
 
-def _architecture(trunk: Any) -> Any:
+def _architecture(trunk: Model) -> Any:
     """Return what the model's config says, with each layer called by its position."""
     nodes = trunk.get_config()["layers"]
     position = {node["name"]: index for index, node in enumerate(nodes)}
     return _settings(nodes, position)
 
 
-def _settings(config: Any, position: dict[str, int]) -> Any:
+def _settings(config: object, position: dict[str, int]) -> Any:
     if isinstance(config, dict) and config.get("class_name") == "__keras_tensor__":
         layer, *output = config["config"]["keras_history"]
         return [position[layer], *output]

@@ -7,22 +7,28 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tlkit.data.batches import PixelCache, batch_slices
+from tlkit.errors import CacheError
+from tlkit.features.engines.checked import CheckedEngine, FaultyEngineError
 from tlkit.features.engines.comparison import Choice
 from tlkit.features.engines.engine import Engine
 from tlkit.features.engines.registry import installed_engines
+from tlkit.features.outputs import EXTRACT_BATCH, Pixels
 from tlkit.features.store.rows import FeatureRows
-from tlkit.features.trunk import EXTRACT_BATCH, Pixels, Trunk
+from tlkit.features.trunk import Trunk
 from tlkit.features.workers._dispatch import Spread
 
 # A data set makes about so many shards: a process that is killed loses one of them.
 SHARDS = 64
 SMALLEST_SHARD = 256
 WAIT_S = 0.2
+# So often are features computed that cannot be read again afterwards.
+ATTEMPTS = 3
 
 Progress = Callable[[str, int, int], None]
 
@@ -115,18 +121,40 @@ def extracted(
             note = f"features of {len(pixels)} images read from the store"
             return Extracted(stored, name, ms=trunk.measured_ms, notes=(note,))
     choice = plan.choice(trunk, pixels)
+    while True:
+        try:
+            return _run(trunk, choice, pixels, ids, plan)
+        except FaultyEngineError as fault:
+            choice = trunk.instead(choice, fault, plan.engine)  # once: nothing can replace Keras
+
+
+def _run(
+    trunk: Trunk, choice: Choice, pixels: Pixels, ids: NDArray[np.uint8], plan: Plan
+) -> Extracted:
+    """Have an engine run what is missing, and return all of it from the store."""
     missing = _Missing(trunk, choice.engine, pixels, ids, plan)
-    passes = 0
-    stored = None
-    while stored is None:  # again where stored features turn out to be damaged
+    table, passes = trunk.table(choice.engine.name), 0
+    for _ in range(ATTEMPTS):  # again where stored features turn out to be damaged
         passes += missing.complete()
-        stored = trunk.table(choice.engine.name).rows(ids)
-    notes = (f"engine: {choice.why}", *filter(None, [missing.failed]))
-    return Extracted(stored, choice.engine.name, passes, choice.ms, notes)
+        if isinstance(choice.engine, CheckedEngine):
+            choice.engine.compare_last()
+        stored = table.rows(ids)
+        if stored is not None:
+            notes = (f"engine: {choice.why}", *filter(None, [missing.failed]))
+            return Extracted(stored, choice.engine.name, passes, choice.ms, notes)
+    raise _cannot_keep(table.folder)
+
+
+def _cannot_keep(folder: Path) -> CacheError:
+    return CacheError(
+        f"Features were written to {folder} {ATTEMPTS} times and were damaged or gone when they "
+        "were read again. Look at that disk, or give another folder with cache=PATH or "
+        "TLKIT_CACHE_DIR."
+    )
 
 
 class _Missing:
-    """Has the images run that are missing, together with others who are at it too."""
+    """Have the images run that are missing, together with others who are at it too."""
 
     def __init__(
         self, trunk: Trunk, engine: Engine, pixels: Pixels, ids: NDArray[np.uint8], plan: Plan
@@ -148,7 +176,12 @@ class _Missing:
         rows = max(SMALLEST_SHARD, -(-len(self._ids) // SHARDS))
         rows = -(-rows // EXTRACT_BATCH) * EXTRACT_BATCH
         table, passes = self._trunk.table(self._engine.name), 0
+        before, in_vain, waiting = len(self._ids) + 1, 0, False
         while len(missing := table.missing(self._ids)):
+            in_vain = in_vain + 1 if passes and len(missing) >= before and not waiting else 0
+            if in_vain == ATTEMPTS:
+                raise _cannot_keep(table.folder)
+            before = len(missing)
             done = len(self._ids) - len(missing)
             parts = [missing[part] for part in batch_slices(len(missing), rows)]
             if self._spread is not None and not self._spread.failed:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from tlkit._keras.types import Model
 from tlkit.backbones.build import Backbone, ImageSize
 from tlkit.backbones.registry import get_backbone
 from tlkit.errors import TrainingError
@@ -28,7 +28,7 @@ class FrozenSettings:
         image_size: Side in pixels, or (height, width); the backbone's default where None.
         weights: Of the backbone.
         preprocessing: Of the images.
-        engine: What runs frozen work.
+        engine: What runs the frozen part.
         cache: Where it is kept.
         feature_dtype: As what it is kept, ``"float32"`` or ``"float16"``.
         seed: Random weights follow from it.
@@ -69,7 +69,7 @@ class FrozenSettings:
             seed=self.seed,
         )
 
-    def trunk(self, model: Any, store: FeatureStore) -> Trunk:
+    def trunk(self, model: Model, store: FeatureStore) -> Trunk:
         """Return the trunk that a model is."""
         return Trunk(model, store, self.feature_dtype)
 

@@ -4,38 +4,32 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from functools import cached_property, partial
-from itertools import islice
-from typing import Any, Protocol
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tlkit.data.batches import batch_slices
 from tlkit.data.decoding.decode import decode_settings
+from tlkit.errors import EngineError
 from tlkit.features._determinism import check_steady
-from tlkit.features.engines.choice import choose_engine, measured_ms
+from tlkit.features.engines._decision import identity
+from tlkit.features.engines.checked import COMPARED_EVERY, CheckedEngine, FaultyEngineError
+from tlkit.features.engines.choice import choose_engine, forget_choice, measured_ms
 from tlkit.features.engines.comparison import Choice
 from tlkit.features.engines.engine import Engine
+from tlkit.features.engines.keras_engine import KerasEngine
+from tlkit.features.engines.registry import installed_engines
 from tlkit.features.fingerprint import trunk_fingerprint
+from tlkit.features.outputs import EXTRACT_BATCH, Outputs, Pixels
 from tlkit.features.store.store import FeatureStore
 from tlkit.features.store.table import FeatureTable
 
-EXTRACT_BATCH = 32
-
-
-class Pixels(Protocol):
-    """Images at a trunk's size, decoded when asked for: of a data set, or views of them."""
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, places: NDArray[np.intp], /) -> NDArray[Any]:
-        """Return images ``(n, height, width, 3)``, 0..255."""
-        ...
+_log = logging.getLogger("tlkit")
 
 
 def _show_nothing(_: int) -> None:
@@ -50,11 +44,13 @@ class Trunk:
         model: From raw images ``(n, height, width, 3)``, 0..255, to features.
         store: Where features, exported models and engine choices are kept.
         dtype: As what features are stored, ``"float32"`` or ``"float16"``.
+        compared_every: As for `CheckedEngine`.
     """
 
     model: Any
     store: FeatureStore
     dtype: str = "float32"
+    compared_every: int = COMPARED_EVERY
     _choices: dict[str, Choice] = field(default_factory=dict, init=False, repr=False)
     _tables: dict[str, FeatureTable] = field(default_factory=dict, init=False, repr=False)
     # Workers that are threads share this object; an engine uses all cores by itself.
@@ -118,7 +114,52 @@ class Trunk:
             before=before,
         )
         self.store.note_use(self.fingerprint)
-        return choice
+        checked = CheckedEngine(choice.engine, self.model, self.compared_every)
+        return replace(choice, engine=checked)
+
+    def instead(self, choice: Choice, fault: FaultyEngineError, asked: str) -> Choice:
+        """Return Keras, in the place of an engine that went wrong while it ran.
+
+        What was decided for this trunk is forgotten, and so is what the engine gave to this object.
+
+        Raises:
+            EngineError: The engine was asked for by name, or is Keras itself.
+        """
+        gone = choice.engine.name
+        self.table(gone).take_back()
+        forget_choice(self.store.trunk_stem(self.fingerprint))
+        self._choices.clear()
+        if asked != "auto" or gone == KerasEngine.name:
+            raise EngineError(f"{_sentence(fault)} {_way_out(gone)}") from fault
+        _log.warning("%s; Keras goes on", fault)
+        keras_engine = CheckedEngine(KerasEngine(self.model), self.model)
+        why = f"keras; {fault}"
+        self._choices[asked] = Choice(keras_engine, why, ms=choice.ms)
+        return self._choices[asked]
+
+    def runner(self, choice: Choice, asked: str) -> Callable[[NDArray[Any]], NDArray[Any]]:
+        """Return what runs images whose features are not kept; Keras goes on where it can.
+
+        It raises an EngineError where what was used before cannot be trusted any more.
+        """
+        running = [choice]
+
+        def run(images: NDArray[Any]) -> NDArray[Any]:
+            engine = running[0].engine
+            assert isinstance(engine, CheckedEngine)
+            try:
+                return engine.run_unstored(images)
+            except FaultyEngineError as fault:
+                running[0] = self.instead(running[0], fault, asked)
+                if fault.differs:
+                    raise EngineError(
+                        f"{_sentence(fault)} What was trained since the last comparison cannot be "
+                        "trusted: begin this training anew, with engine='keras' or once "
+                        f"{engine.name!r} is repaired."
+                    ) from fault
+                return running[0].engine.run(images)
+
+        return run
 
     def add(
         self,
@@ -140,24 +181,8 @@ class Trunk:
         Returns:
             Whether they are there now; False where another process is computing them.
         """
-        compute = partial(self._outputs, engine, pixels, chosen, show)
-        return self.table(engine.name).add(ids, compute, self.bytes * len(chosen))
-
-    def _outputs(
-        self,
-        engine: Engine,
-        pixels: Pixels,
-        chosen: NDArray[np.intp],
-        show: Callable[[int], None],
-    ) -> Iterator[NDArray[Any]]:
-        """Run images in batches of one size: then a row depends on no other image of its batch."""
-        slices = list(batch_slices(len(chosen), EXTRACT_BATCH))
-        for part, batch in zip(slices, _ahead(pixels, [chosen[x] for x in slices]), strict=True):
-            full = np.pad(batch, [(0, EXTRACT_BATCH - len(batch)), *[(0, 0)] * (batch.ndim - 1)])
-            with self._running:
-                output = engine.run(full)
-            yield output[: len(batch)].astype(self.dtype, copy=False)
-            show(part.stop)
+        rows = Outputs(engine, pixels, chosen, self.dtype, self._running, show)
+        return self.table(engine.name).add(ids, lambda: rows, self.bytes * len(chosen))
 
     def table(self, engine: str) -> FeatureTable:
         """Return the features that an engine has given, by the name of the engine."""
@@ -168,6 +193,7 @@ class Trunk:
                 "engine": engine,
                 "batch": EXTRACT_BATCH,
                 "dtype": self.dtype,
+                **_versions(engine),
             }
             key = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:40]
             about = {
@@ -183,16 +209,23 @@ class Trunk:
         return self._tables[engine]
 
 
+def _versions(engine: str) -> dict[str, dict[str, str]]:
+    """Return what the key of a table says of an engine besides its name; nothing of Keras."""
+    found = [spec for spec in installed_engines().specs if spec.name == engine]
+    versions = identity(found[0]) if len(found) == 1 else {}
+    return {"versions": versions} if versions else {}
+
+
+def _sentence(fault: FaultyEngineError) -> str:
+    text = str(fault)
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def _way_out(engine: str) -> str:
+    if engine == KerasEngine.name:
+        return "Look at that image and at the weights and the preprocessing of the frozen part."
+    return f"Nothing of it was kept. Use engine='keras' or repair {engine!r}."
+
+
 def _holds(choice: Choice, ahead: int, before: str) -> bool:
     return choice.engine.name == before if before else ahead <= choice.images
-
-
-def _ahead(pixels: Pixels, chosen: list[NDArray[np.intp]]) -> Iterator[NDArray[Any]]:
-    """Yield the pixels of each batch, decoding the next while the last is used."""
-    with ThreadPoolExecutor(1) as pool:
-        waiting = [pool.submit(pixels.__getitem__, part) for part in chosen[:2]]
-        upcoming = iter(chosen[2:])
-        while waiting:
-            batch = waiting.pop(0).result()
-            waiting += [pool.submit(pixels.__getitem__, part) for part in islice(upcoming, 1)]
-            yield batch

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tlkit._numbers import is_whole
 from tlkit._seeds import stream_seed
 from tlkit.errors import TrainingError
 
@@ -27,13 +29,17 @@ class Head:
         Head(units=(1024, 512), dropout=0.2, activation='relu')
     """
 
-    units: tuple[int, ...] = ()
+    units: Sequence[int] = ()
     dropout: float = 0.2
     activation: str = "relu"
 
     def __post_init__(self) -> None:
-        if any(not isinstance(unit, int) or unit < 1 for unit in self.units):
-            raise TrainingError(f"{self!r}: units must be positive integers.")
+        given = self.units
+        if not isinstance(given, (list, tuple)) or not all(is_whole(unit, 1) for unit in given):
+            raise TrainingError(
+                f"{self!r}: units must be positive integers in a list, such as units=(256,)."
+            )
+        object.__setattr__(self, "units", tuple(map(int, given)))
         if not 0 <= self.dropout < 1:
             raise TrainingError(f"{self!r}: dropout must be at least 0 and below 1.")
 

@@ -11,10 +11,10 @@ import keras
 import numpy as np
 
 from tlkit._keras.graph import CutPoint, leaves
-from tlkit._keras.layers import inner_layers, leaf_layers
+from tlkit._keras.layers import inner_layers, is_batch_norm, leaf_layers
 from tlkit._keras.random_states import random_states
 from tlkit.errors import CutError, FrozenChangedError, PolicyError, TrainingError
-from tlkit.freezing.policies import Policy, is_batch_norm
+from tlkit.freezing.policy import Policy
 from tlkit.freezing.whole_model import Parts
 
 

@@ -11,21 +11,20 @@ BatchNormalization that is part of another layer, as in some models of other lib
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
+from tlkit._keras.layers import is_batch_norm
 from tlkit.errors import PolicyError
 
 if TYPE_CHECKING:
-    from tlkit.freezing.previews import PolicyPreview
-
-Policy = Callable[[Sequence[Any], int], Sequence[Any]]
+    from tlkit.freezing.policy_preview import PolicyPreview
 
 
 class Previewed:
-    """Gives tlkit's policies their ``preview``; other policies need not inherit from it."""
+    """Give tlkit's policies their ``preview``; other policies need not inherit from it."""
 
     def preview(self, backbone: Any, **settings: Any) -> PolicyPreview:
         """Show which layers this policy trains and where the model is cut.
@@ -75,7 +74,7 @@ class UnfreezeAll(Previewed):
 
 @dataclass(frozen=True)
 class UnfreezeTop(Previewed):
-    """Train the last layers of the backbone. Give one of the three.
+    """Train the last layers of the backbone, by their number, their share or the first one's name.
 
     Args:
         layers: How many, counted as Keras lists them, layers without weights included.
@@ -185,13 +184,6 @@ class BatchNormOnly(Previewed):
             PolicyError: The backbone has none.
         """
         return _reaching([layer for layer in layers if is_batch_norm(layer)], self)
-
-
-def is_batch_norm(layer: Any) -> bool:
-    """Return whether a layer is a BatchNormalization."""
-    import keras
-
-    return isinstance(layer, keras.layers.BatchNormalization)
 
 
 def _check_batch_norm(policy: Any) -> None:

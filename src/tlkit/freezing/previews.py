@@ -4,119 +4,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import keras
 
 from tlkit._keras.describe import described
-from tlkit._keras.graph import CutPoint
-from tlkit._keras.layers import inner_layers, leaf_layers
-from tlkit._printing import Printed, one_line
+from tlkit._keras.layers import inner_layers, is_batch_norm, leaf_layers
 from tlkit.backbones.build import Backbone, ImageSize
 from tlkit.errors import PolicyError
-from tlkit.freezing._preview_table import rows_of
 from tlkit.freezing.head import Head
 from tlkit.freezing.phase import Phase, prepare, selections
-from tlkit.freezing.policies import Policy, is_batch_norm
+from tlkit.freezing.policy import Policy
+from tlkit.freezing.policy_preview import LayerPreview, PhasePreview, PolicyPreview
 from tlkit.freezing.whole_model import Parts, assemble
 
 # Where nobody says how long a stage is, a policy that is still changing here is cut short.
 EPOCHS = 100
-
-
-@dataclass(frozen=True)
-class LayerPreview:
-    """A layer that a stage runs in every epoch.
-
-    Args:
-        name: As in the backbone.
-        kind: Its class.
-        trained: Weights that change.
-        parameters: All its weights.
-    """
-
-    name: str
-    kind: str
-    trained: int
-    parameters: int
-
-    @property
-    def state(self) -> str:
-        """What happens to it, in words."""
-        if not self.parameters:
-            return "no weights"
-        if self.trained and self.trained < self.parameters:
-            return f"{self.trained:,} of {self.parameters:,} trained"
-        return f"{self.parameters:,} {'trained' if self.trained else 'frozen'}"
-
-
-@dataclass(frozen=True, repr=False)
-class PhasePreview:
-    """Epochs in which the same layers are trained.
-
-    Args:
-        first: The first epoch, from 1.
-        last: The last epoch, or None where it goes on to the end of the stage.
-        layers: The backbone's layers behind the cut, which every epoch runs.
-        once: How many of the backbone's layers lie before the cut and are run once per image.
-        once_parameters: Their weights.
-        cut: Where the model is cut; it may lie in the head. None where all of it is run.
-        note: Why there is no cut where the graph allows none, else empty.
-        batch_norm: How many of the backbone's BatchNormalization layers are trained, and of how
-            many.
-    """
-
-    first: int
-    last: int | None
-    layers: tuple[LayerPreview, ...]
-    once: int
-    once_parameters: int
-    cut: CutPoint | None
-    note: str
-    batch_norm: tuple[int, int]
-
-    @property
-    def trained_layers(self) -> tuple[str, ...]:
-        """Names of the backbone's layers that change; the head's are trained besides."""
-        return tuple(layer.name for layer in self.layers if layer.trained)
-
-    @property
-    def trained_parameters(self) -> int:
-        """Weights of the backbone that change."""
-        return sum(layer.trained for layer in self.layers)
-
-    def __repr__(self) -> str:
-        return (
-            f"PhasePreview(epochs {self.first} to {self.last or 'the end'}, "
-            f"{self.trained_parameters:,} trained)"
-        )
-
-
-@dataclass(frozen=True, repr=False)
-class PolicyPreview(Printed):
-    """What a policy does to a backbone; prints as a table.
-
-    Args:
-        policy: The policy as text.
-        backbone: The backbone's name.
-        layer_count: Layers of the backbone, as Keras lists them, without input layers.
-        parameters: Weights of the backbone.
-        phases: One, or several where the policy's answer changes from epoch to epoch.
-    """
-
-    policy: str
-    backbone: str
-    layer_count: int
-    parameters: int
-    phases: tuple[PhasePreview, ...]
-
-    def __repr__(self) -> str:
-        return one_line(f"PolicyPreview({self.policy} on {self.backbone!r}, {list(self.phases)})")
-
-    def __str__(self) -> str:
-        return "\n".join(rows_of(self))
 
 
 def preview(
@@ -142,7 +47,7 @@ def preview(
         image_size: As for `build_backbone`, where ``backbone`` is not a model.
 
     Returns:
-        The preview: ``print`` it, or read its ``phases``.
+        The preview, to be printed, or read by its ``phases``.
 
     Raises:
         PolicyError: The policy does not fit the backbone, or the model cannot be copied.
@@ -200,8 +105,8 @@ def _copied(model: Any) -> Any:
     except (TypeError, ValueError, NotImplementedError) as error:
         reason = str(error).strip().split("\n")[0]
         raise PolicyError(
-            f"{model.name!r} cannot be copied, so as to look at it without changing it: {reason} "
-            "Give the function that builds it instead of the model."
+            f"{model.name!r} cannot be copied, which a preview needs to leave it unchanged: "
+            f"{reason} Give the function that builds it instead of the model."
         ) from error
 
 

@@ -48,7 +48,7 @@ class Parts:
 
     @property
     def layers(self) -> tuple[Any, ...]:
-        """Return all layers, backbone first."""
+        """All layers, backbone first."""
         return self.backbone + self.head
 
 

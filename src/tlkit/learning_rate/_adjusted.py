@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras.optimizers.schedules import LearningRateSchedule, deserialize, serialize
 
-from tlkit.learning_rate.schedules import Schedule
+from tlkit.learning_rate.schedules import Schedule, Step
 
 
 @keras.saving.register_keras_serializable("tlkit")
@@ -26,7 +26,7 @@ class Adjusted(LearningRateSchedule):  # type: ignore[misc]  # Keras has no type
         super().__init__()
         self._schedule, self._start, self._factor = schedule, start, factor
 
-    def __call__(self, step: Any) -> Any:
+    def __call__(self, step: Step) -> Any:
         """Return the rate of a step."""
         return self._schedule(step + self._start) * self._factor
 

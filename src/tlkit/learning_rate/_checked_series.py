@@ -10,7 +10,7 @@ from tlkit.learning_rate.selectors.smoothing import Floats
 
 
 def vector(name: str, values: ArrayLike, length: int | None) -> Floats:
-    """``values`` as float64 of shape (length,), or of any length for None."""
+    """Return ``values`` as float64 of shape (length,), or of any length for None."""
     try:
         vector = np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError) as error:
@@ -24,7 +24,7 @@ def vector(name: str, values: ArrayLike, length: int | None) -> Floats:
 
 
 def check_rates(rates: Floats) -> None:
-    """Refuses no rates, rates that are not above 0, and a rate that occurs twice."""
+    """Refuse no rates, rates that are not above 0, and a rate that occurs twice."""
     if not len(rates):
         raise LearningRateError("learning_rates is empty; a curve has at least one point.")
     wrong = rates[~(np.isfinite(rates) & (rates > 0))]
@@ -40,6 +40,6 @@ def check_rates(rates: Floats) -> None:
 
 
 def frozen(values: Floats) -> Floats:
-    """The same array, read-only from now on."""
+    """Return the same array, read-only from now on."""
     values.setflags(write=False)
     return values

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from operator import index
-from typing import SupportsIndex
 
+from tlkit._numbers import is_whole
 from tlkit.errors import LearningRateError
 
 
 def check_range(low: float, high: float) -> None:
-    """Refuses rates between which no sweep can rise."""
+    """Refuse rates between which no sweep can rise."""
     for name, rate in (("min_lr", low), ("max_lr", high)):
         if not (rate > 0 and math.isfinite(rate)):
             raise LearningRateError(f"{name}={rate!r}: expected a finite number above 0.")
@@ -19,7 +18,6 @@ def check_range(low: float, high: float) -> None:
 
 
 def check_whole(name: str, value: object, least: int) -> None:
-    """Refuses what is not a whole number, ``least`` or more."""
-    # NumPy's whole numbers are as good as Python's.
-    if isinstance(value, bool) or not isinstance(value, SupportsIndex) or index(value) < least:
+    """Refuse what is not a whole number, ``least`` or more."""
+    if not is_whole(value, least):
         raise LearningRateError(f"{name}={value!r}: expected a whole number, {least} or more.")

@@ -11,7 +11,7 @@ import numpy as np
 
 from tlkit._disk.records import Record
 from tlkit.errors import LearningRateError
-from tlkit.learning_rate.selectors._recorded import RecordedSelector
+from tlkit.learning_rate._recorded_selector import RecordedSelector
 from tlkit.learning_rate.selectors.builtin import BUILT_IN
 from tlkit.learning_rate.selectors.selector import AnsweredCurve, selector_name
 from tlkit.learning_rate.selectors.smoothing import Floats
@@ -34,7 +34,7 @@ class StoredCurve:
 
 
 def save_curve(curve: AnsweredCurve, path: Path) -> Path:
-    """Writes ``curve`` to ``path`` whole or not at all, and returns the path.
+    """Write ``curve`` to ``path`` whole or not at all, and return the path.
 
     Raises:
         LearningRateError: If the file cannot be written.
@@ -52,7 +52,7 @@ def save_curve(curve: AnsweredCurve, path: Path) -> Path:
 def load_curve(
     path: Path, selector: Callable[..., float] | None = None, *, as_recorded: bool = False
 ) -> StoredCurve:
-    """Reads a curve that :func:`save_curve` wrote.
+    """Read a curve that `save_curve` wrote.
 
     Args:
         path: The file.

@@ -15,7 +15,7 @@ from tlkit._printing import Printed
 from tlkit.errors import LearningRateError, SelectorError
 from tlkit.learning_rate._checked_series import check_rates, frozen, vector
 from tlkit.learning_rate._curve_file import load_curve, save_curve
-from tlkit.learning_rate.plots import plot_curve
+from tlkit.learning_rate._plots import plot_curve
 from tlkit.learning_rate.selectors.builtin import BUILT_IN
 from tlkit.learning_rate.selectors.selector import selector_name
 from tlkit.learning_rate.selectors.smoothed_minimum import SmoothedMinimum
@@ -34,9 +34,9 @@ class LRCurve(Printed):
     Args:
         learning_rates: Shape (n,), n >= 1, positive, finite, all different, in any order.
         losses: Shape (n,). From the first NaN or infinite loss on, after sorting, every point is
-            dropped; :attr:`n_cut` says how many.
+            dropped; ``n_cut`` says how many.
         accuracies: Shape (n,) or None.
-        selector: Chooses :attr:`suggestion`: any callable that takes the curve and returns a rate.
+        selector: Chooses `suggestion`: any callable that takes the curve and returns a rate.
         validation_losses: Shape (n,) or None. Shown, never used for choosing.
         stop_reason: Why the search ended before its last rate; None if it did not.
 
@@ -114,7 +114,7 @@ class LRCurve(Printed):
 
     @property
     def reason(self) -> str:
-        """One line: why this rate, or why none; and where the selectors are a decade apart."""
+        """Why this rate, or why none, on one line; it says if the selectors are a decade apart."""
         try:
             _ = self.suggestion
             text = _reason(self.selector, self)
@@ -126,7 +126,7 @@ class LRCurve(Printed):
         return text
 
     def plot(self, ax: Axes | None = None) -> Axes:
-        """Draws loss and accuracy against log rate, volatile regions and every suggestion.
+        """Draw loss and accuracy against log rate, volatile regions and every suggestion.
 
         Args:
             ax: Where to draw; None makes a figure of its own (``axes.figure.savefig(path)``).
@@ -140,7 +140,7 @@ class LRCurve(Printed):
         return plot_curve(self, ax)
 
     def to_dataframe(self) -> DataFrame:
-        """A pandas table with columns learning_rate, loss and, where known, accuracy and val_loss.
+        """Return a pandas table: learning_rate, loss and, where known, accuracy and val_loss.
 
         Raises:
             LearningRateError: If pandas is not installed.
@@ -160,14 +160,14 @@ class LRCurve(Printed):
         return pd.DataFrame({name: v for name, v in columns.items() if v is not None})
 
     def save(self, path: str | Path) -> Path:
-        """Writes the curve as JSON, whole or not at all, and returns the path."""
+        """Write the curve as JSON, whole or not at all, and return the path."""
         return save_curve(self, Path(path))
 
     @classmethod
     def load(
         cls, path: str | Path, *, selector: Selector | None = None, as_recorded: bool = False
     ) -> LRCurve:
-        """Reads what :meth:`save` wrote.
+        """Read what `save` wrote.
 
         Args:
             path: The JSON file.

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
+from tlkit._keras.fit_types import CompiledModel, FitBatches, FitData
+from tlkit._keras.types import Callback
 from tlkit.errors import LearningRateError
 from tlkit.learning_rate._checks import check_range, check_whole
 from tlkit.learning_rate.curve import LRCurve, Selector
@@ -33,7 +35,7 @@ class ExponentialLRFinder:
         max_lr: Last rate, above ``min_lr``.
         steps: Number of rates, at least 3.
         unit: "epoch" trains one epoch per rate, "batch" one step.
-        selector: Chooses the rate: any callable that takes an :class:`LRCurve`.
+        selector: Chooses the rate: any callable that takes an `LRCurve`.
         stop_factor: Stops where the loss has risen above the best by more than this many times the
             larger of what was gained since the first loss and the range of the losses of the first
             tenth; 4 is a good value. Meaningful for losses below zero too. None stops only
@@ -87,7 +89,7 @@ class ExponentialLRFinder:
         stop_factor: float | None = None,
         fresh_start: bool = False,
     ) -> ExponentialLRFinder:
-        """The Rakuten study's own sequence, ``1e-5 * 100 ** (epoch / 37)`` for ``steps`` epochs.
+        """Make the Rakuten study's sequence, ``1e-5 * 100 ** (epoch / 37)`` for ``steps`` epochs.
 
         Args:
             steps: Number of epochs; the study used 100, which end at 2.2457.
@@ -107,21 +109,21 @@ class ExponentialLRFinder:
 
     def find(
         self,
-        model: Any,
-        data: Any,
-        y: Any = None,
+        model: CompiledModel,
+        data: FitData,
+        y: FitData | None = None,
         *,
         batch_size: int = 32,
         steps_per_epoch: int | None = None,
-        validation_data: Any = None,
+        validation_data: FitData | None = None,
         class_weight: Mapping[int, float] | None = None,
-        callbacks: Sequence[Any] = (),
+        callbacks: Sequence[Callback] = (),
         shuffle: bool = True,
         seed: int = 0,
         fresh_start: bool | None = None,
         verbose: int = 0,
     ) -> LRCurve:
-        """Trains ``model`` through all rates, puts it back bit for bit, and returns the curve.
+        """Train ``model`` through all rates, put it back bit for bit, and return the curve.
 
         Put back, also after an exception or Ctrl-C: weights, BatchNormalization statistics, random
         seeds, metrics, the optimizer's slots, iterations and learning rate, ``stop_training``,
@@ -172,40 +174,50 @@ class ExponentialLRFinder:
             >>> 0.001 < curve.suggestion < 10
             True
         """
-        # Here, because they load Keras, which a finder among the settings of a stage needs not.
+        # Here, because it loads Keras, which a finder among the settings of a stage needs not.
+        from tlkit.learning_rate.sweep._sweep import sweep
+
+        again = self.fresh_start if fresh_start is None else fresh_start
+        settings = SweepSettings(
+            callbacks=tuple(callbacks),
+            shuffle=shuffle,
+            seed=seed,
+            class_weight=class_weight,
+            validation_data=validation_data,
+            steps_per_epoch=steps_per_epoch,
+            verbose=verbose,
+        )
+        batches = self._checked(model, data, y, batch_size, settings, again=again)
+        measured = Measurements(self.learning_rates.tolist(), self.stop_factor)
+        sweep(model, batches, measured, settings, unit=self.unit, again=again)
+        return self._curve(measured)
+
+    def _checked(
+        self,
+        model: CompiledModel,
+        data: FitData,
+        y: FitData | None,
+        batch_size: int,
+        settings: SweepSettings,
+        *,
+        again: bool,
+    ) -> FitBatches:
+        """Return the batches of a search that can be made; the model is built."""
         from tlkit.learning_rate.sweep import _refusals as refuse
-        from tlkit.learning_rate.sweep._borrowed import borrowed
-        from tlkit.learning_rate.sweep._by_batch import sweep_batches
-        from tlkit.learning_rate.sweep._by_epoch import sweep_epochs
         from tlkit.learning_rate.sweep.batches import as_fit_data, first_batch
 
         refuse.check_model(model)
         check_whole("batch_size", batch_size, 1)
-        check_whole("seed", seed, 0)
-        refuse.check_validation(validation_data)
-        again = self.fresh_start if fresh_start is None else fresh_start
-        batches = as_fit_data(data, y, batch_size, shuffle, seed)
-        self._check_steps(steps_per_epoch)
+        check_whole("seed", settings.seed, 0)
+        refuse.check_validation(settings.validation_data)
+        batches = as_fit_data(data, y, batch_size, settings.shuffle, settings.seed)
+        self._check_steps(settings.steps_per_epoch)
         if self.unit == "epoch":
-            refuse.check_passes(batches, steps_per_epoch, self.steps, again=again)
+            refuse.check_passes(batches, settings.steps_per_epoch, self.steps, again=again)
         if not model.built:
             model(first_batch(batches)[0])
         refuse.check_trainable(model)
-        measured = Measurements(self.learning_rates.tolist(), self.stop_factor)
-        with borrowed(model, seed) as begin_again:
-            settings = SweepSettings(
-                callbacks=tuple(callbacks),
-                shuffle=shuffle,
-                seed=seed,
-                class_weight=class_weight,
-                validation_data=validation_data,
-                steps_per_epoch=steps_per_epoch,
-                verbose=verbose,
-                begin_again=begin_again if again else None,
-            )
-            run = sweep_batches if self.unit == "batch" else sweep_epochs
-            run(model, batches, measured, settings)
-        return self._curve(measured)
+        return batches
 
     def _check_steps(self, steps_per_epoch: int | None) -> None:
         if steps_per_epoch is None:

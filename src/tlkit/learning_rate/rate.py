@@ -136,7 +136,7 @@ def _is_number(value: object) -> bool:
 
 
 def _takes_steps(value: object) -> bool:
-    """Whether a value can be called with a number of steps alone."""
+    """Return whether a value can be called with a number of steps alone."""
     # Both would take it, for their first setting.
     if not callable(value) or value in (WarmupCosine, ExponentialLRFinder):
         return False

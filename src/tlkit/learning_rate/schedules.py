@@ -6,14 +6,18 @@ import math
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from tlkit._keras.types import Tensor
 from tlkit.errors import TrainingError
 from tlkit.learning_rate.finder import ExponentialLRFinder
+
+# Number of a step: Keras counts them in a variable of its backend.
+Step = int | Tensor
 
 
 class Schedule(Protocol):
     """A ``keras.optimizers.schedules.LearningRateSchedule``."""
 
-    def __call__(self, step: Any) -> Any:
+    def __call__(self, step: Step) -> Any:
         """Return the rate of a step."""
 
     def get_config(self) -> dict[str, Any]:

@@ -100,7 +100,7 @@ class Detail:
 
     @property
     def mistakes(self) -> int:
-        """Images that were taken for something else."""
+        """How many images were predicted as another class."""
         return int((self.found.predictions != self.found.y_true).sum())
 
     @property
@@ -122,6 +122,15 @@ class Compared:
     comparison: Comparison
     picture: Picture
     left_out: int
+
+    @property
+    def verdict(self) -> str:
+        """Which is the best, and which others may be as good."""
+        best, *equals = self.comparison.best_group
+        if equals:
+            return f"Best: {best}. No difference to it can be claimed for: {', '.join(equals)}."
+        others = "the other" if len(self.comparison.ranking) == 2 else "each of the others"
+        return f"Best: {best}, with a claimed difference to {others}."
 
 
 def detail_of(name: str, found: Evaluation, benchmark: float | None) -> Detail:
@@ -153,14 +162,15 @@ def compared(evaluations: Mapping[str, Evaluation]) -> Compared | None:
     if len(kept) < 2:
         return None
     comparison = compare(kept)
-    best = ", ".join(comparison.best_group)
-    alt = f"Scores with intervals, best first; cannot be told from the best: {best}"
+    best, *equals = comparison.best_group
+    alike = f"no claimed difference to it: {', '.join(equals)}" if equals else "it has no equal"
+    alt = f"Scores with intervals, best first: {best}; {alike}"
     picture = drawn(plot_comparison(comparison, evaluations, _narrow(len(kept))), alt)
     return Compared(comparison, picture, len(ranked) - len(kept))
 
 
 def _score_rows(found: Evaluation) -> list[Score]:
-    """The scores that have intervals: shares first, then losses."""
+    """Return the scores that have intervals: shares first, then losses."""
     plain, most = found.baseline(), min(3, len(found.class_names) - 1)
     names = (*_SCORES, *([f"top_{most}"] if most > 1 else []), *_LOSSES)
     return [
@@ -169,7 +179,7 @@ def _score_rows(found: Evaluation) -> list[Score]:
 
 
 def _class_rows(found: Evaluation, benchmark: float | None) -> list[ClassRow]:
-    """Each class, weakest first."""
+    """Return a row for each class, weakest first."""
     rows = [
         ClassRow(
             row.name,
@@ -195,17 +205,17 @@ def _confusion_alt(found: Evaluation) -> str:
 
 def _reliability_alt(found: Evaluation, sure: float) -> str:
     return (
-        f"Reliability diagram: mean probability {sure:.2f}, share that is right "
+        f"Reliability diagram: mean probability {sure:.2f}, share of correct predictions "
         f"{found.accuracy:.2f}"
     )
 
 
 def _narrow(models: int) -> Axes:
-    """Axes whose words can be read on a phone."""
+    """Return Axes whose words can be read on a phone."""
     return axes_or_new(None, (5.6, 1.6 + 0.3 * models))
 
 
 def _square(found: Evaluation) -> Axes:
-    """Axes on which the matrix's numbers can be read at the width of the page."""
+    """Return Axes on which the matrix's numbers can be read at the width of the page."""
     side = min(3 + 0.3 * len(found.class_names), 14)
     return axes_or_new(None, (side + 0.6, side))

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from os import PathLike
-from typing import Any
+from pathlib import Path
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tlkit._disk.seals import check_seal
+from tlkit._keras.types import Model, ModelOrResult
+from tlkit.data.class_names import is_numbering, numbered_as
 from tlkit.data.dataset import ImageDataset
 from tlkit.errors import EvaluationError
 from tlkit.evaluation.arrays import Ints
@@ -16,16 +20,18 @@ from tlkit.evaluation.evaluation import Evaluation
 from tlkit.reporting._pictures import Picture, photo
 
 SHOWN = 12
+# What a report may be given: a model, what training gave, or the file of a model.
+ModelLike = ModelOrResult | str | PathLike[str]
 
 
 @dataclass(frozen=True)
 class Mistake:
-    """One image that was taken for something else.
+    """One image that was predicted as another class.
 
     Args:
         name: The image.
         truth: Its class.
-        prediction: What it was taken for.
+        prediction: The predicted class.
         sure: Probability of the prediction, 0..1.
         chance: Probability of the truth, 0..1.
         pictures: The image; and where there is heat for it, the heat of both classes.
@@ -40,7 +46,7 @@ class Mistake:
 
 
 def surest_mistakes(found: Evaluation, count: int = SHOWN) -> Ints:
-    """Positions of the wrong predictions with the largest probability, largest first."""
+    """Return the positions of the wrong predictions of largest probability, largest first."""
     wrong = np.flatnonzero(found.predictions != found.y_true)
     sure = found.probabilities[wrong, found.predictions[wrong]]
     return np.asarray(wrong[np.argsort(-sure, kind="stable")][:count], np.int64)
@@ -61,32 +67,39 @@ class Gallery:
     why_not: str = ""
 
 
-def gallery(found: Evaluation, dataset: ImageDataset, model: Any) -> Gallery:
-    """The surest mistakes, with where the model looked if there is a model to ask.
+def gallery(
+    found: Evaluation, dataset: ImageDataset, model: Model | None, columns: Ints | None = None
+) -> Gallery:
+    """Return the surest mistakes, with where the model looked if there is a model to ask.
 
     Args:
         found: The evaluation.
         dataset: The images it is of, in the same order.
-        model: What was evaluated, a file of it, or None for pictures without heat.
+        model: The keras.Model that was evaluated, or None for pictures without heat.
+        columns: Its column of each class of the evaluation; None where they are the same.
     """
     places = surest_mistakes(found)
     if not len(places):
         return Gallery(())
     if model is None:
         images = dataset.load(places, 160)
-        why_not = "Without heat: the report was given no model. Pass model=... or a run_dir."
+        why_not = "Without Grad-CAM: the report was given no model. Pass model=... or a run_dir."
         return Gallery(_mistakes(found, places, images), why_not=why_not)
-    return _with_heat(found, dataset, loaded(model), places)
+    columns = np.arange(len(found.class_names)) if columns is None else columns
+    return _with_heat(found, dataset, model, places, columns)
 
 
-def _with_heat(found: Evaluation, dataset: ImageDataset, network: Any, places: Ints) -> Gallery:
+def _with_heat(
+    found: Evaluation, dataset: ImageDataset, network: Model, places: Ints, columns: Ints
+) -> Gallery:
     from tlkit.evaluation.gradcam.explanation import explain
     from tlkit.evaluation.predict import size_of
 
     images = dataset.load(places, size_of(network))
     try:
         heats = [
-            explain(network, images, labels[places]) for labels in (found.predictions, found.y_true)
+            explain(network, images, columns[labels[places]])
+            for labels in (found.predictions, found.y_true)
         ]
     except EvaluationError as error:
         return Gallery(_mistakes(found, places, images), why_not=f"Without heat: {error}")
@@ -94,28 +107,62 @@ def _with_heat(found: Evaluation, dataset: ImageDataset, network: Any, places: I
     return Gallery(_mistakes(found, places, images, *overlays), layer=heats[0].layer)
 
 
-def loaded(model: Any) -> Any:
-    """A model, read from its file where it is one."""
+def loaded(model: ModelLike) -> Model:
+    """Return a model, read from its file where it is one."""
     if not isinstance(model, (str, PathLike)):
-        return getattr(model, "model", model)
+        return cast(Model, getattr(model, "model", model))
     import keras
 
     try:
-        return keras.models.load_model(model, compile=False)
-    except (OSError, ValueError) as error:
+        check_seal(Path(model), needed=False)
+        network: Model = keras.models.load_model(model, compile=False)
+    except Exception as error:
         raise EvaluationError(
             f"the model in {model} cannot be read: {error}. Give model=None for a report without "
             "Grad-CAM, or a .keras file that can."
         ) from error
+    return network
 
 
 def check_same(found: Evaluation, dataset: ImageDataset) -> None:
-    """Refuse a dataset that is not what the evaluation is of."""
-    if len(found) != len(dataset) or not np.array_equal(found.y_true, dataset.labels):
+    """Refuse a dataset that is not what the evaluation is of.
+
+    Raises:
+        EvaluationError: Says what differs.
+    """
+    differs = _what_differs(found, dataset)
+    if differs == "their classes":
+        numbered_as(found.class_names, dataset, error=EvaluationError)  # says how
+    if differs:
         raise EvaluationError(
-            f"the dataset has {len(dataset)} images and the evaluation {len(found)}, or their "
-            "labels differ; expected the dataset that was evaluated, in the same order."
+            f"the dataset has {len(dataset)} images and the evaluation {len(found)}, and {differs}"
+            " differ; expected the dataset that was evaluated, in the same order."
         )
+
+
+def fits(found: Evaluation, dataset: ImageDataset) -> bool:
+    """Return whether a dataset is what the evaluation is of."""
+    return _what_differs(found, dataset) == ""
+
+
+def _what_differs(found: Evaluation, dataset: ImageDataset) -> str:
+    if len(found) != len(dataset):
+        return "their numbers"
+    named = _is_known(found.class_names, dataset)
+    if not named and not is_numbering(found.class_names):
+        return "their classes"
+    labels = numbered_as(found.class_names, dataset) if named else dataset.labels
+    if not np.array_equal(found.y_true, labels):
+        return "their labels"
+    known = found.image_digests
+    if known is not None and not np.array_equal(known, dataset.image_digests):
+        return "the images' contents"
+    return ""
+
+
+def _is_known(names: tuple[str, ...], dataset: ImageDataset) -> bool:
+    """Return whether the dataset's images are of classes of these names."""
+    return {name for name, count in dataset.class_counts.items() if count} <= set(names)
 
 
 def _mistakes(found: Evaluation, places: Ints, *images: NDArray[np.uint8]) -> tuple[Mistake, ...]:
@@ -129,8 +176,8 @@ def _mistake(found: Evaluation, place: int, images: tuple[NDArray[np.uint8], ...
     name = found.image_names[place] if found.image_names else f"image {place}"
     alts = (
         f"{name}, a picture of {names[truth]}",
-        f"what speaks for {names[guess]}",
-        f"what speaks for {names[truth]}",
+        f"Grad-CAM for {names[guess]}",
+        f"Grad-CAM for {names[truth]}",
     )
     pictures = tuple(photo(pixels, alt) for pixels, alt in zip(images, alts, strict=False))
     row = found.probabilities[place]

@@ -15,7 +15,7 @@ _NOTHING, _MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
 
 
 def render(contents: dict[str, Any]) -> str:
-    """The page's HTML.
+    """Return the page's HTML.
 
     Everything in ``contents`` is escaped. Nothing is fetched: a content security policy allows
     pictures that are in the page, and this style and script by their hashes, and nothing else.
@@ -71,7 +71,7 @@ def _hash(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
-def _number(value: Any, digits: int | None = None) -> str:
+def _number(value: float | None, digits: int | None = None) -> str:
     if value is None or value != value:  # NaN: not defined
         return _NOTHING
     return f"{value:,}" if digits is None else f"{value:.{digits}f}"

@@ -37,7 +37,7 @@ class Picture:
 
 
 def drawn(axes: Axes, alt: str, caption: str = "") -> Picture:
-    """A plot as a PNG of few colours on a transparent ground, which the page can turn dark."""
+    """Return a plot as a PNG of few colours, transparent, so that the page can turn dark."""
     stream = io.BytesIO()
     figure: Any = axes.figure
     figure.savefig(stream, dpi=_DPI, format="png", transparent=True)
@@ -48,7 +48,7 @@ def drawn(axes: Axes, alt: str, caption: str = "") -> Picture:
 
 
 def photo(pixels: NDArray[np.uint8], alt: str, side: int = 160) -> Picture:
-    """An image (h, w, 3) as a small JPEG."""
+    """Return an image (h, w, 3) as a small JPEG."""
     image = Image.fromarray(pixels)
     image.thumbnail((side, side), Image.Resampling.LANCZOS)
     packed = io.BytesIO()

@@ -28,11 +28,13 @@ class Part:
         stages: All that were asked for, in order.
         settings: What a run directory keeps; None for what is in memory, which does not know.
         model: The trained keras.Model, its file, or None.
+        class_names: What was trained on; None where that is not known.
     """
 
     stages: tuple[RecordedStage, ...]
     settings: RecordedSettings | None = None
     model: Any = None
+    class_names: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -65,13 +67,25 @@ class Run:
         return [(name, history) for name, history in known if history]
 
     @property
+    def model(self) -> Any:
+        """The model of the last part that has one, its file, or None."""
+        return next((part.model for part in reversed(self.parts) if part.model is not None), None)
+
+    @property
+    def class_names(self) -> tuple[str, ...] | None:
+        """The classes of that part; where there is no model, those of the last part."""
+        known = [part for part in self.parts if part.class_names]
+        with_model = [part for part in known if part.model is not None]
+        return next((part.class_names for part in reversed(with_model or known)), None)
+
+    @property
     def settings(self) -> RecordedSettings | None:
         """The settings of the first part that has any."""
         return next((part.settings for part in self.parts if part.settings), None)
 
 
 def history_of(stage: RecordedStage) -> Mapping[str, Sequence[float]]:
-    """Figures by epoch, of one that is not finished up to its last checkpoint."""
+    """Return the figures by epoch, of an unfinished stage up to its last checkpoint."""
     known = stage.result or stage.progress
     return known.history if known else {}
 
@@ -111,11 +125,11 @@ def _parts(source: RunPart | Sequence[RunPart]) -> tuple[Part, ...]:
 def _part(source: RunPart) -> Part:
     if isinstance(source, (str, PathLike)):
         run = read_run(Path(source))
-        return Part(run.stages, run.settings, run.model)
+        return Part(run.stages, run.settings, run.model, run.settings.train.class_names)
     if isinstance(source, TrainingResult):
         curves = source.curves
         stages = [RecordedStage(x.name, None, x, curves.get(x.name)) for x in source.stages]
-        return Part(tuple(stages), model=source.model)
+        return Part(tuple(stages), model=source.model, class_names=source.class_names)
     if isinstance(source, LRCurve):
         return Part((RecordedStage("", curve=source),))
     raise EvaluationError(

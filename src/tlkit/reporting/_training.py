@@ -127,17 +127,17 @@ class RunRow:
 
 
 def run_rows(runs: Iterable[Run]) -> list[RunRow]:
-    """What each run was trained on."""
+    """Return what each run was trained on."""
     return [RunRow(run.name, run.settings) for run in runs if run.stages]
 
 
 def stage_rows(runs: Iterable[Run]) -> list[StageRow]:
-    """Every stage of every run."""
+    """Return a row for every stage of every run."""
     return [StageRow(run.name, stage) for run in runs for stage in run.stages]
 
 
 def totals(rows: Iterable[StageRow]) -> Totals | None:
-    """What all stages together ran and saved, or None where none has a frozen part."""
+    """Return what all stages together ran and saved, or None where none has a frozen part."""
     counted = [row.frozen for row in rows if row.frozen is not None]
     if not counted:
         return None
@@ -161,7 +161,7 @@ class Settings:
 
 
 def settings_of(runs: Iterable[Run]) -> list[Settings]:
-    """The settings of every training that was kept in a run directory."""
+    """Return the settings of every training that was kept in a run directory."""
     return [
         Settings(run.name, ", ".join(stage.name for stage in part.stages), part.settings)
         for run in runs
@@ -171,7 +171,7 @@ def settings_of(runs: Iterable[Run]) -> list[Settings]:
 
 
 def unfinished(runs: Iterable[Run]) -> list[str]:
-    """Trainings of which not all stages are finished, in words."""
+    """Say of which trainings not all stages are finished."""
     parts = [(run, part) for run in runs for part in run.parts]
     return [_how_far(run, part) for run, part in parts if _first_open(part) is not None]
 
@@ -187,4 +187,4 @@ def _how_far(run: Run, part: Part) -> str:
     if cut is None or cut.progress is None:
         return told
     of = f" of {cut.epochs}" if cut.epochs else ""
-    return f"{told}; {cut.name} came to epoch {cut.progress.epoch}{of}"
+    return f"{told}; {cut.name} reached epoch {cut.progress.epoch}{of}"

@@ -20,7 +20,7 @@ class Gain:
     Args:
         before: Name of the evaluation before the step.
         after: Name of the evaluation after it.
-        question: What the step was taken for, such as "Did fine-tuning help?".
+        question: What the step was to find out, such as "Did fine-tuning help?".
 
     Example:
         >>> from tlkit.reporting import Gain
@@ -67,7 +67,7 @@ def check_gains(gains: Sequence[Gain], evaluations: Mapping[str, Evaluation]) ->
 
 
 def gain_rows(gains: Sequence[Gain], evaluations: Mapping[str, Evaluation]) -> list[GainRow]:
-    """Each step's gain in points of weighted F1, with its paired interval."""
+    """Return each step's gain in points of weighted F1, with its paired interval."""
     return [_measured(gain, evaluations) for gain in gains]
 
 

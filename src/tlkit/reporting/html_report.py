@@ -11,12 +11,15 @@ from typing import Any
 
 from tlkit.data.damage import DamageReport
 from tlkit.data.dataset import ImageDataset
+from tlkit.data.expected import require_dataset
 from tlkit.errors import EvaluationError
-from tlkit.evaluation.evaluation import Evaluation, evaluate
+from tlkit.evaluation.evaluation import Evaluation
 from tlkit.reporting import _training as training
+from tlkit.reporting._belonging import Choice, evaluated
 from tlkit.reporting._curves import curves_of
 from tlkit.reporting._evaluated import compared, detail_of
-from tlkit.reporting._gallery import check_same, gallery, loaded
+from tlkit.reporting._gallery import ModelLike, gallery
+from tlkit.reporting._named_models import given_model
 from tlkit.reporting._page import render, write
 from tlkit.reporting._runs import Run, RunLike, read_runs
 from tlkit.reporting.gains import Gain, check_gains, gain_rows
@@ -28,7 +31,7 @@ def report(
     *,
     evaluations: Evaluation | Mapping[str, Evaluation] | None = None,
     dataset: ImageDataset | None = None,
-    model: Any = None,
+    model: ModelLike | None = None,
     detail: str | None = None,
     title: str | None = None,
     benchmark: float | None = None,
@@ -36,26 +39,28 @@ def report(
     check: DamageReport | None = None,
     remarks: Sequence[str] = (),
 ) -> Path:
-    """Writes one HTML file that says what was trained, how well it does, and where it fails.
+    """Write one HTML file that says what was trained, how well it does, and where it fails.
 
     The file holds everything in itself: it opens from disk, without a network and without
     JavaScript, which only lets tables be sorted.
 
     Args:
-        run: The run_dir of a :class:`tlkit.StagedTrainer`, finished or not, or what its ``fit``
+        run: The run_dir of a `tlkit.StagedTrainer`, finished or not, or what its ``fit``
             returned. For a study a mapping of names to these; what is in a list belongs together,
-            and a :class:`tlkit.LRCurve` may be among it.
+            and a `tlkit.LRCurve` may be among it.
         file: Where to write; it appears whole or not at all.
         evaluations: What was evaluated, one or several by name. None evaluates the run's model on
             ``dataset``, where that is given.
         dataset: The images of the evaluation looked at closely, in order; with it the page shows
             mistakes, with a model also Grad-CAM.
         model: What ``detail`` evaluates: a keras.Model or its file. None takes that of a single
-            run.
-        detail: Name of the evaluation to look at closely; None takes the best weighted F1.
+            run, or of several that of the run called like ``detail``.
+        detail: Name of the evaluation to look at closely; None takes the best weighted F1 of those
+            that are of the model. The model is asked about some images: what it gives must be what
+            was stored. Without ``dataset`` that cannot be checked, and the page says so.
         title: Heading of the page.
         benchmark: A score, 0..1; the page names the classes whose F1 is below it.
-        gains: Steps whose worth is shown, each a :class:`tlkit.reporting.Gain` of two evaluations.
+        gains: Steps whose worth is shown, each a `tlkit.reporting.Gain` of two evaluations.
         check: What ``dataset.check()`` returned.
         remarks: Sentences that a reader must know, put on top.
 
@@ -78,28 +83,23 @@ def report(
         'report.html'
     """
     _check(benchmark, remarks)
+    if dataset is not None:
+        require_dataset(dataset, "dataset")
     runs = read_runs(run)
-    model = _model(runs) if model is None else model
-    if model is not None and dataset is not None:
-        model = loaded(model)
-    named = _named(evaluations, runs, dataset, model)
-    chosen = _chosen(named, detail)
-    # Before anything is drawn, which takes its time.
+    asked = None if model is None or dataset is None else given_model(model)
+    # All of it before anything is drawn, which takes its time.
+    named, choice = evaluated(evaluations, detail, runs, asked, dataset)
     check_gains(gains, named)
-    found = None if chosen is None else named[chosen]
-    if found is not None and dataset is not None:
-        check_same(found, dataset)
     contents = {
         "title": title or f"Training of {runs[0].name}",
-        "remarks": list(remarks),
+        "remarks": [*remarks, *choice.remarks],
         "written": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "version": version("tlkit"),
         "benchmark": benchmark,
         "check": check,
         "gains": gain_rows(gains, named),
         "compared": compared(named),
-        "detail": None if chosen is None else detail_of(chosen, named[chosen], benchmark),
-        "gallery": None if found is None or dataset is None else gallery(found, dataset, model),
+        **_looked_at(named, choice, benchmark, dataset),
         **_training(runs),
     }
     return write(Path(file), render(contents))
@@ -112,35 +112,17 @@ def _check(benchmark: float | None, remarks: Sequence[str]) -> None:
         raise EvaluationError(f"remarks={remarks!r}: expected a list of sentences, such as [...].")
 
 
-def _model(runs: Sequence[Run]) -> Any:
-    """The model of a single run; of several nobody could say which one is meant."""
-    models = [part.model for run in runs for part in run.parts if part.model is not None]
-    return models[-1] if len(runs) == 1 and models else None
-
-
-def _named(
-    evaluations: Evaluation | Mapping[str, Evaluation] | None,
-    runs: Sequence[Run],
+def _looked_at(
+    named: Mapping[str, Evaluation],
+    choice: Choice,
+    benchmark: float | None,
     dataset: ImageDataset | None,
-    model: Any,
-) -> dict[str, Evaluation]:
-    if isinstance(evaluations, Mapping):
-        return {str(name): found for name, found in evaluations.items()}
-    if evaluations is not None:
-        return {runs[0].name: evaluations}
-    if dataset is None or model is None:
-        return {}
-    return {runs[0].name: evaluate(model, dataset)}
-
-
-def _chosen(named: Mapping[str, Evaluation], detail: str | None) -> str | None:
-    if detail is not None and detail not in named:
-        raise EvaluationError(
-            f"detail={detail!r} is no evaluation; expected one of "
-            f"{', '.join(map(repr, named)) or 'none: give evaluations=...'}."
-        )
-    best = max(named, key=lambda name: named[name].weighted_f1, default=None)
-    return best if detail is None else detail
+) -> dict[str, Any]:
+    if choice.name is None:
+        return {"detail": None, "gallery": None}
+    found, model = named[choice.name], None if choice.model is None else choice.model.model
+    pictures = None if dataset is None else gallery(found, dataset, model, choice.columns)
+    return {"detail": detail_of(choice.name, found, benchmark), "gallery": pictures}
 
 
 def _training(runs: Sequence[Run]) -> dict[str, Any]:

@@ -1,20 +1,9 @@
-"""For tests: a tiny backbone and data set, and the kit that checks a plugin's backbones."""
+"""For tests: a tiny backbone and data set, and the kit that checks a plugin's backbones.
 
-from tlkit.testing.failure import BackboneCheckError
-from tlkit.testing.kit import BACKBONE_CHECKS, check_backbone
-from tlkit.testing.parametrize import parametrize_backbones
-from tlkit.testing.report import CheckReport, CheckResult
-from tlkit.testing.tiny import TINY_SIZE, tiny_backbone, tiny_dataset, tiny_model
+In comes somebody's backbone, by its name or its spec. Out goes what is wrong with it, check by
+check. A new check is a module of ``_checks`` and a line in ``kit``.
+"""
 
-__all__ = [
-    "BACKBONE_CHECKS",
-    "TINY_SIZE",
-    "BackboneCheckError",
-    "CheckReport",
-    "CheckResult",
-    "check_backbone",
-    "parametrize_backbones",
-    "tiny_backbone",
-    "tiny_dataset",
-    "tiny_model",
-]
+from lazy_loader import attach_stub
+
+__getattr__, __dir__, __all__ = attach_stub(__name__, __file__)

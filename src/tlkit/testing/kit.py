@@ -43,10 +43,10 @@ BACKBONE_CHECKS: Mapping[str, Check] = MappingProxyType({c.__name__: c for c in 
 def check_backbone(
     backbone: str | BackboneSpec, *, waived: Mapping[str, str] | None = None
 ) -> CheckReport:
-    """Run every check of `BACKBONE_CHECKS` on a backbone, with random weights and no download.
+    """Run every check of ``BACKBONE_CHECKS`` on a backbone, with random weights and no download.
 
     Args:
-        backbone: The name of an installed backbone, or a `BackboneSpec`.
+        backbone: The name of an installed backbone, or a `tlkit.BackboneSpec`.
         waived: Checks that it may fail, each with the reason. They are run all the same: a
             waiver that is no longer needed fails.
 

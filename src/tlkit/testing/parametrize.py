@@ -67,7 +67,7 @@ class BackboneCheck:
 
     Args:
         spec: The backbone.
-        name: The check's name in `BACKBONE_CHECKS`.
+        name: The check's name in ``BACKBONE_CHECKS``.
     """
 
     spec: BackboneSpec
@@ -83,7 +83,7 @@ class BackboneCheck:
 
 
 class SharedSubject:
-    """Keeps one subject, which the tests of one backbone share as they run in a row."""
+    """Keep one subject, which the tests of one backbone share as they run in a row."""
 
     def __init__(self) -> None:
         self._subject: Subject | None = None

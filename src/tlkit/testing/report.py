@@ -15,7 +15,7 @@ class CheckResult(Printed):
     """What one check found.
 
     Args:
-        name: The check's name in `BACKBONE_CHECKS`.
+        name: The check's name in ``BACKBONE_CHECKS``.
         outcome: ``"passed"``, ``"waived"`` (it fails, and the author says why) or ``"failed"``.
         seconds: How long it took.
         note: What a passed check saw, the reason of a waiver, or what is wrong.
@@ -42,7 +42,7 @@ class CheckReport(Printed):
 
     Args:
         backbone: The backbone's name.
-        results: One for each check, in the order of `BACKBONE_CHECKS`.
+        results: One for each check, in the order of ``BACKBONE_CHECKS``.
     """
 
     backbone: str
@@ -50,17 +50,17 @@ class CheckReport(Printed):
 
     @property
     def failed(self) -> tuple[CheckResult, ...]:
-        """Return the results of the checks that failed."""
+        """Results of the checks that failed."""
         return self._of("failed")
 
     @property
     def waived(self) -> tuple[CheckResult, ...]:
-        """Return the results of the checks that fail and are waived."""
+        """Results of the checks that fail and are waived."""
         return self._of("waived")
 
     @property
     def seconds(self) -> float:
-        """Return how long all checks took."""
+        """How long all checks took."""
         return sum(result.seconds for result in self.results)
 
     def __repr__(self) -> str:

@@ -32,7 +32,7 @@ class Subject:
 
     @property
     def model(self) -> Any:
-        """Return the model of the smallest size, built once; a failure to build is kept too.
+        """The model of the smallest size, built once; a failure to build is kept too.
 
         Raises:
             BackboneCheckError: It cannot be built.
@@ -50,14 +50,14 @@ class Subject:
 
     @property
     def features(self) -> np.ndarray:
-        """Return the features of `images`, computed once."""
+        """Features of `images`, computed once."""
         if self._features is None:
             self._features = self.run(self.images)
         return self._features
 
     @cached_property
     def images(self) -> np.ndarray:
-        """Return noise, black and white: uint8 ``(3, min_size, min_size, 3)``, 0..255."""
+        """A noisy, a black and a white image, uint8 ``(3, min_size, min_size, 3)``, 0..255."""
         shape = (self.spec.min_size, self.spec.min_size, 3)
         noise = np.random.default_rng(0).integers(0, 256, shape)
         return np.stack([noise, np.zeros(shape), np.full(shape, 255)]).astype("uint8")

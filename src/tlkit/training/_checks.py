@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
+from tlkit.data.class_names import shared_classes
 from tlkit.data.dataset import ImageDataset
+from tlkit.data.expected import require_dataset
 from tlkit.errors import DataError, TrainingError
 from tlkit.features.store.store import FeatureStore
+from tlkit.freezing.head import Head
+from tlkit.learning_rate.finder import ExponentialLRFinder
 from tlkit.training.feeding.class_weights import class_weights
 from tlkit.training.stage import Stage
 
 
-def check_stages(stages: Sequence[Stage]) -> None:
-    """Raise where stages cannot follow one another.
+def check_parts(stages: Sequence[Stage], head: Head | None) -> None:
+    """Raise where stages cannot follow one another, or a head is something else.
 
     Raises:
-        TrainingError: No stage, something that is none, or two of one name.
+        TrainingError: No stage, something that is none, or two of one name; a Keras layer as head.
     """
+    if head is not None and not isinstance(head, Head):
+        raise TrainingError(
+            f"head={head!r}, expected a tlkit.Head, such as Head(units=(256,), dropout=0.2); the "
+            "layer with a softmax over the classes is added to it."
+        )
+    if not isinstance(stages, (list, tuple)):
+        raise TrainingError(f"stages={stages!r}, expected a list: stages=[Stage(...), ...].")
     for stage in stages:
         if not isinstance(stage, Stage):
             raise TrainingError(
@@ -29,13 +41,39 @@ def check_stages(stages: Sequence[Stage]) -> None:
     early = [stage.name for stage in stages[:-1] if stage.snapshots]
     if early:
         raise TrainingError(
-            f"Stage {early[0]!r} has snapshots and is not the last, {names[-1]!r}, which would go "
-            "on from its end alone. Give each of its lengths a trainer of its own, or leave "
-            "snapshots out."
+            f"Stage {early[0]!r} has snapshots and is not the last, {names[-1]!r}; the stage after "
+            "it starts from its last epoch alone. Train each of its lengths with a trainer of its "
+            "own, or leave snapshots out."
         )
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise TrainingError(f"Two stages are called {twice[0]!r}. Give each a name of its own.")
+
+
+def check_finder(finder: ExponentialLRFinder) -> None:
+    """Raise where a search is asked for without a finder.
+
+    Raises:
+        TrainingError: It is something else.
+    """
+    if not isinstance(finder, ExponentialLRFinder):
+        raise TrainingError(
+            f"finder={finder!r}, expected an ExponentialLRFinder, such as "
+            "find_learning_rate(train, ExponentialLRFinder(1e-5, 1.0, steps=40))."
+        )
+
+
+def check_resume(run_dir: Path | None, *, resume: bool) -> None:
+    """Raise where there is nothing to go on with.
+
+    Raises:
+        TrainingError: The trainer has no ``run_dir``.
+    """
+    if resume and run_dir is None:
+        raise TrainingError(
+            "resume=True, but this trainer keeps no run that could be resumed. Give it the "
+            "run_dir of the run to go on with."
+        )
 
 
 def check_weights(stages: Sequence[Stage], train: ImageDataset) -> None:
@@ -48,31 +86,43 @@ def check_weights(stages: Sequence[Stage], train: ImageDataset) -> None:
         class_weights(stage.class_weight, train, stage.name)
 
 
-def check_data(train: ImageDataset, validation: ImageDataset | None) -> None:
-    """Raise where labels cannot be trained on.
+def check_data(train: ImageDataset, validation: ImageDataset | None = None) -> None:
+    """Raise where there are no labelled images, or labels that cannot be trained on.
 
     Raises:
-        DataError: One class, or validation images that do not fit the training images.
+        DataError: One of both is no data set, or all training images are of one class.
     """
-    present = {name for name, count in train.class_counts.items() if count}
+    require_dataset(train, "train")
+    if validation is not None:
+        require_dataset(validation, "validation")
+    present = [name for name, count in train.class_counts.items() if count]
     if len(present) < 2:
         raise DataError(
             f"The training images are all of one class, {', '.join(present) or 'none'}; expected "
             "at least two classes."
         )
+
+
+def in_training_order(train: ImageDataset, validation: ImageDataset | None) -> ImageDataset | None:
+    """Return validation images with classes as the training images number them, by name.
+
+    Raises:
+        DataError: A validation image is of a class that no training image is of.
+    """
     if validation is None:
-        return
+        return None
     if validation.class_names != train.class_names:
-        raise DataError(
-            f"The validation images have the classes {validation.class_names}, the training images "
-            f"{train.class_names}. Split one data set with dataset.split()."
-        )
+        words = ("the training images", "the validation images")
+        shared_classes(train.class_names, validation.class_names, validation.labels, words=words)
+        validation = validation.with_classes(train.class_names)
+    present = {name for name, count in train.class_counts.items() if count}
     unseen = {name for name, count in validation.class_counts.items() if count} - present
     if unseen:
         raise DataError(
             f"Validation images are of classes without a training image: {sorted(unseen)}. "
             "Split one data set with dataset.split()."
         )
+    return validation
 
 
 def check_images(store: FeatureStore, *sets: ImageDataset | None) -> None:

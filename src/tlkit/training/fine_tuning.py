@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from numbers import Real
+from typing import Unpack
 
+from tlkit._keras.types import Callback
 from tlkit.backbones.build import Backbone
 from tlkit.data.augmentation.geometric import Augmentation
 from tlkit.data.dataset import ImageDataset
+from tlkit.data.expected import require_dataset
 from tlkit.errors import TrainingError
 from tlkit.freezing.policies import UnfreezeTop
+from tlkit.learning_rate.rate import LearningRate
+from tlkit.training.arguments import TrainerArguments
 from tlkit.training.recipes import linear_probe_then_fine_tune
 from tlkit.training.result import TrainingResult
 from tlkit.training.trainer import StagedTrainer
@@ -21,8 +26,8 @@ def fine_tune(
     *,
     head_epochs: int = 20,
     epochs: int = 10,
-    head_learning_rate: Any = 1e-3,
-    learning_rate: Any = 1e-5,
+    head_learning_rate: LearningRate = 1e-3,
+    learning_rate: LearningRate = 1e-5,
     fraction: float = 0.3,
     augmentation: Augmentation | None = None,
     batch_size: int = 32,
@@ -30,7 +35,7 @@ def fine_tune(
     seed: int = 0,
     resume: bool = False,
     verbose: int = 1,
-    **settings: Any,
+    **settings: Unpack[TrainerArguments],
 ) -> TrainingResult:
     """Train a head on a pretrained backbone, then fine-tune the backbone's top.
 
@@ -90,6 +95,9 @@ def fine_tune(
             "fine_tune makes its own stages, and was given stages. Use StagedTrainer(..., "
             "stages=...).fit(...) for others."
         )
+    require_dataset(train, "train")
+    if not isinstance(validation, Real | None):
+        require_dataset(validation, "validation")
     held_out = validation
     if not isinstance(held_out, ImageDataset | None):
         train, held_out = train.split(held_out, seed=seed)
@@ -107,7 +115,7 @@ def fine_tune(
     return trainer.fit(train, held_out, resume=resume, verbose=verbose)
 
 
-def _early_stopping(patience: int | None) -> tuple[Any, ...]:
+def _early_stopping(patience: int | None) -> tuple[Callback, ...]:
     import keras
 
     if patience is None:

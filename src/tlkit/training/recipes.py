@@ -1,21 +1,19 @@
-"""Well-known ways to fine-tune, each as a tuple of stages.
-
-A recipe is data like any other stages: print it, edit it with ``dataclasses.replace``, give it to a
-`StagedTrainer`. What a recipe does not name can be set for all of its stages at once, for example
-``batch_size=64`` or ``augmentation=tlkit.Augmentation()``.
-
-::
-
-    tlkit.StagedTrainer("xception", stages=tlkit.recipes.linear_probe_then_fine_tune())
-"""
+"""Published ways to fine-tune, each as a tuple of stages; `tlkit.recipes` shows them."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 from tlkit.data.augmentation.geometric import Augmentation
-from tlkit.freezing.policies import GradualUnfreeze, Policy, UnfreezeAll, UnfreezeTop
+from tlkit.freezing.policies import GradualUnfreeze, UnfreezeAll, UnfreezeTop
+from tlkit.freezing.policy import Policy
 from tlkit.learning_rate.finder import ExponentialLRFinder
+from tlkit.learning_rate.rate import LearningRate
+from tlkit.training.arguments import (
+    AugmentedStageArguments,
+    StageArguments,
+    UndecayedStageArguments,
+)
 from tlkit.training.stage import Stage
 
 Stages = tuple[Stage, ...]
@@ -25,10 +23,10 @@ def linear_probe_then_fine_tune(
     *,
     head_epochs: int = 10,
     epochs: int = 10,
-    head_learning_rate: Any = 1e-3,
-    learning_rate: Any = 1e-5,
+    head_learning_rate: LearningRate = 1e-3,
+    learning_rate: LearningRate = 1e-5,
     policy: Policy | None = None,
-    **settings: Any,
+    **settings: Unpack[StageArguments],
 ) -> Stages:
     """Train the head on the frozen backbone, then the backbone too, at a small rate.
 
@@ -39,10 +37,10 @@ def linear_probe_then_fine_tune(
     Args:
         head_epochs: Of the head alone.
         epochs: Of fine-tuning.
-        head_learning_rate: Learning rate of the head alone; whatever `Stage` takes.
+        head_learning_rate: Learning rate of the head alone; whatever `tlkit.Stage` takes.
         learning_rate: Learning rate of fine-tuning.
         policy: What is fine-tuned; the paper's ``UnfreezeAll()`` where None.
-        **settings: Of both stages, as for `Stage`.
+        **settings: Of both stages, as for `tlkit.Stage`.
 
     Returns:
         The stages "head" and "fine-tune".
@@ -64,9 +62,9 @@ def gradual_unfreezing(
     groups: int = 4,
     every: int = 1,
     more_epochs: int = 5,
-    head_learning_rate: Any = 1e-3,
-    learning_rate: Any = 1e-5,
-    **settings: Any,
+    head_learning_rate: LearningRate = 1e-3,
+    learning_rate: LearningRate = 1e-5,
+    **settings: Unpack[StageArguments],
 ) -> Stages:
     """Train the head, then a group of layers more every so many epochs, top first.
 
@@ -78,9 +76,9 @@ def gradual_unfreezing(
         groups: How many groups the backbone is divided into.
         every: Epochs of the head alone, and after which each group is joined by the next.
         more_epochs: Epochs with the whole backbone unfrozen, after the first ``every`` of them.
-        head_learning_rate: Learning rate of the head alone; whatever `Stage` takes.
+        head_learning_rate: Learning rate of the head alone; whatever `tlkit.Stage` takes.
         learning_rate: Learning rate of the unfreezing.
-        **settings: Of both stages, as for `Stage`.
+        **settings: Of both stages, as for `tlkit.Stage`.
 
     Returns:
         The stages "head" and "unfreezing".
@@ -102,10 +100,10 @@ def discriminative(
     *,
     head_epochs: int = 10,
     epochs: int = 10,
-    head_learning_rate: Any = 1e-3,
-    learning_rate: Any = 1e-4,
+    head_learning_rate: LearningRate = 1e-3,
+    learning_rate: LearningRate = 1e-4,
     layer_decay: float = 0.98,
-    **settings: Any,
+    **settings: Unpack[UndecayedStageArguments],
 ) -> Stages:
     """Train the head, then everything, each layer at a smaller rate than the one above it.
 
@@ -116,10 +114,10 @@ def discriminative(
     Args:
         head_epochs: Of the head alone.
         epochs: Of fine-tuning.
-        head_learning_rate: Learning rate of the head alone; whatever `Stage` takes.
+        head_learning_rate: Learning rate of the head alone; whatever `tlkit.Stage` takes.
         learning_rate: Learning rate of the top in fine-tuning.
-        layer_decay: As for `Stage`.
-        **settings: Of both stages, as for `Stage`.
+        layer_decay: As for `tlkit.Stage`.
+        **settings: Of both stages, as for `tlkit.Stage`.
 
     Returns:
         The stages "head" and "fine-tune".
@@ -129,7 +127,7 @@ def discriminative(
         >>> tlkit.recipes.discriminative()[1].layer_decay
         0.98
     """
-    fine_tune = {"policy": UnfreezeAll(), "layer_decay": layer_decay, **settings}
+    fine_tune: dict[str, Any] = {"policy": UnfreezeAll(), "layer_decay": layer_decay, **settings}
     return (
         Stage("head", epochs=head_epochs, learning_rate=head_learning_rate, **settings),
         Stage("fine-tune", epochs=epochs, learning_rate=learning_rate, **fine_tune),
@@ -142,9 +140,9 @@ def study(
     layers: int = 8,
     augmentation: Augmentation | None = None,
     finder: ExponentialLRFinder | None = None,
-    **settings: Any,
+    **settings: Unpack[AugmentedStageArguments],
 ) -> Stages:
-    """The stages of the published Rakuten study, one after the other.
+    """Return the stages of the published Rakuten study, one after the other.
 
     1 trains the head at 0.001; 2 goes on with augmentation; 3 unfreezes the top at 0.00001; 5 does
     so at the rate that the search of stage 4 finds, with which it begins. The study chose the best
@@ -157,7 +155,7 @@ def study(
         layers: How many of the backbone's last layers are unfrozen.
         augmentation: From stage 2 on; the study's where None.
         finder: Stage 4; ``ExponentialLRFinder.study()``, 100 epochs, where None.
-        **settings: Of all stages, as for `Stage`.
+        **settings: Of all stages, as for `tlkit.Stage`.
 
     Returns:
         Four stages; the fourth holds the search.
@@ -167,8 +165,8 @@ def study(
         >>> [stage.name for stage in tlkit.recipes.study(epochs=10, batch_size=64)]
         ['1 frozen', '2 augmented', '3 fine-tuned', '5 final']
     """
-    augmented = {"augmentation": augmentation or Augmentation(), **settings}
-    top = {"policy": UnfreezeTop(layers=layers), **augmented}
+    augmented: dict[str, Any] = {"augmentation": augmentation or Augmentation(), **settings}
+    top: dict[str, Any] = {"policy": UnfreezeTop(layers=layers), **augmented}
     rate = finder or ExponentialLRFinder.study()
     return (
         Stage("1 frozen", epochs=epochs, learning_rate=1e-3, **settings),

@@ -146,7 +146,7 @@ class TrainingResult(Printed):
         class_names: What the probabilities are of, in order.
         stages: What each stage did, in order.
         curves: Learning-rate curve of each stage that searched for its rate.
-        snapshots: Weights of the last stage's `Stage.snapshots`, by their epochs; see `after`.
+        snapshots: Weights at the last stage's ``snapshots``, by their epochs; see `after`.
     """
 
     model: Any

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import KW_ONLY, dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import KW_ONLY, dataclass, field, fields
+from numbers import Real
 from typing import Any
 
 from tlkit._keras.types import Callback, Layer, Optimizer
+from tlkit._numbers import is_whole, plain
 from tlkit._printing import code_of
 from tlkit.data.augmentation.transforms import AugmentationLike, Transform, as_transform
 from tlkit.errors import TrainingError
-from tlkit.freezing.policies import FreezeAll, Policy
+from tlkit.freezing.policies import FreezeAll
+from tlkit.freezing.policy import Policy
 from tlkit.learning_rate.finder import ExponentialLRFinder
 from tlkit.learning_rate.rate import LearningRate, Rate
+from tlkit.training._figures import Mode, check_kept, is_larger_better
 from tlkit.training.feeding.class_weights import ClassWeight, check_class_weight
 
 
@@ -28,11 +32,11 @@ class Stage:
             which is searched first and whose suggestion is then used, also as the peak of a
             WarmupCosine. A schedule goes on through the phases of a stage, as `GradualUnfreeze`
             has them.
-        policy: Which layers of the backbone are trained; see `tlkit.freezing.policies`.
+        policy: Which layers of the backbone are trained, such as `tlkit.UnfreezeTop`.
         batch_size: Images for each step.
         augmentation: Fresh random changes of every image in every epoch: an `Augmentation`, a Keras
             preprocessing layer or a ``keras.Sequential`` of them, a function called like an
-            Augmentation, or None. Layers are kept as a `LayerAugmentation`.
+            Augmentation, or None. Layers are kept as a ``LayerAugmentation``.
         views: None changes every image anew in every epoch, so a frozen trunk runs in each of
             them. A number K makes K changes of each image, drawn as those of the first K epochs
             are, and goes through them in turn: epoch e sees view e mod K, and a frozen trunk runs
@@ -53,10 +57,12 @@ class Stage:
         callbacks: Keras callbacks, for example ``keras.callbacks.EarlyStopping``. The stage works
             on copies, whose counters are kept in its checkpoints.
         keep_best: The stage ends with the weights of the epoch in which this figure of its history
-            was best (largest for names that end in "accuracy", else smallest). None keeps the
-            last. Without a validation set, figures that start with ``val_`` cannot be watched, and
-            the last weights are kept. None also leaves in place what a callback puts into the
-            model at the end, as ``EarlyStopping(restore_best_weights=True)`` does.
+            was best. None keeps the last. Without a validation set, figures that start with
+            ``val_`` cannot be watched, and the last weights are kept. None also leaves in place
+            what a callback puts into the model at the end, as
+            ``EarlyStopping(restore_best_weights=True)`` does.
+        keep_best_mode: ``"max"`` or ``"min"``: whether that figure is best where it is largest or
+            smallest. ``"auto"`` knows it of Keras's losses and metrics by their names.
         class_weight: How much the images of each class count in the loss, as in ``fit``: a weight
             above 0 for each class by its name or its index, or ``"balanced"``, which is
             ``images / (classes * images of the class)``. Validation figures are not weighted.
@@ -97,8 +103,9 @@ class Stage:
     views: int | None = None
     optimizer: str | Callable[[Any], Optimizer] = "adam"
     layer_decay: float | None = None
-    callbacks: tuple[Callback, ...] = ()
+    callbacks: Sequence[Callback] = ()
     keep_best: str | None = "val_accuracy"
+    keep_best_mode: Mode = "auto"
     class_weight: ClassWeight = None
     label_smoothing: float = 0.0
     mix: Callable[[], Layer] | None = None
@@ -106,11 +113,19 @@ class Stage:
     snapshots: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
+        if not isinstance(self.snapshots, (list, tuple)):
+            raise TrainingError(
+                f"Stage {self.name!r}: snapshots={self.snapshots!r}, expected a list of numbers of "
+                "epochs, such as snapshots=[10, 20]."
+            )
+        object.__setattr__(self, "snapshots", tuple(map(plain, self.snapshots)))
+        for part in fields(self):  # so that settings print and are stored alike
+            object.__setattr__(self, part.name, plain(getattr(self, part.name)))
         if not isinstance(self.name, str) or not self.name.strip():
             raise TrainingError(f"A stage is called {self.name!r}, expected a name.")
         for name in ("epochs", "batch_size"):
             value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            if not is_whole(value, 1):
                 raise TrainingError(
                     f"Stage {self.name!r}: {name}={value!r}, expected a whole number from 1."
                 )
@@ -127,6 +142,8 @@ class Stage:
                 "optimizer."
             )
         object.__setattr__(self, "augmentation", as_transform(self.augmentation))
+        self._check_callbacks()
+        check_kept(self.name, self.keep_best, self.keep_best_mode)
         self._check_mix()
         self._check_views()
         self._check_rate()
@@ -149,6 +166,24 @@ class Stage:
         """What searches for the learning rate, or for its peak, first; None for a known rate."""
         return Rate.of(self.learning_rate).finder
 
+    @property
+    def larger_is_better(self) -> bool:
+        """Whether ``keep_best`` keeps the largest value of its figure."""
+        if self.keep_best_mode == "auto":
+            return bool(is_larger_better(self.keep_best or ""))
+        return self.keep_best_mode == "max"
+
+    def _check_callbacks(self) -> None:
+        given = self.callbacks
+        # A single callback, which some have a length or can be gone through, is no list of them.
+        each = given if isinstance(given, (list, tuple)) else (None,)
+        if not all(hasattr(callback, "on_epoch_end") for callback in each):
+            raise TrainingError(
+                f"Stage {self.name!r}: callbacks={given!r}, expected a list of Keras callbacks, "
+                "such as callbacks=[keras.callbacks.EarlyStopping()]."
+            )
+        object.__setattr__(self, "callbacks", tuple(given))
+
     def _check_mix(self) -> None:
         # Layers can be called too, but only with images.
         if self.mix is not None and (not callable(self.mix) or hasattr(self.mix, "built")):
@@ -161,7 +196,7 @@ class Stage:
     def _check_views(self) -> None:
         if self.views is None:
             return
-        if not isinstance(self.views, int) or isinstance(self.views, bool) or self.views < 1:
+        if not is_whole(self.views, 1):
             raise TrainingError(
                 f"Stage {self.name!r}: views={self.views!r}, expected None or a whole number from "
                 "1: how many augmented views of each image are kept."
@@ -175,8 +210,7 @@ class Stage:
                 )
 
     def _check_snapshots(self) -> None:
-        object.__setattr__(self, "snapshots", tuple(self.snapshots))
-        whole = all(type(n) is int and 1 <= n < self.epochs for n in self.snapshots)
+        whole = all(is_whole(n, 1) and n < self.epochs for n in self.snapshots)
         if not whole or len(set(self.snapshots)) < len(self.snapshots):
             raise TrainingError(
                 f"Stage {self.name!r}: snapshots={self.snapshots!r}, expected different numbers "
@@ -195,7 +229,7 @@ class Stage:
         value = getattr(self, name)
         if value is None and not zero:
             return
-        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        number = isinstance(value, Real) and not isinstance(value, bool)
         if not (number and (0 < value < 1 or (zero and value == 0) or (one and value == 1))):
             raise TrainingError(f"Stage {self.name!r}: {name}={value!r}, expected {expected}.")
 

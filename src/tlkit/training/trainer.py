@@ -2,39 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor
-from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
 from tlkit._printing import Printed, code_of, one_line
-from tlkit._progress import Reporter, reporter_for
+from tlkit._progress import reporter_for
 from tlkit.backbones.build import Backbone, ImageSize
 from tlkit.backbones.spec import BackboneSpec
-from tlkit.backbones.weights import load_file
 from tlkit.data.dataset import ImageDataset
-from tlkit.data.images import Images
-from tlkit.errors import TrainingError
 from tlkit.features.settings import FrozenSettings
-from tlkit.features.store.store import FeatureStore, open_store
+from tlkit.features.store.store import open_store
 from tlkit.freezing.head import Head
 from tlkit.learning_rate.curve import LRCurve
 from tlkit.learning_rate.finder import ExponentialLRFinder
-from tlkit.training._checks import check_data, check_images, check_stages, check_weights
+from tlkit.training import _checks
+from tlkit.training._starting import start_of
+from tlkit.training.arguments import ReplacedArguments
 from tlkit.training.loop._stages import run_stages
-from tlkit.training.loop.session import Session
+from tlkit.training.loop.session import new_session
 from tlkit.training.loop.stage_run import StageRun
 from tlkit.training.result import TrainingResult
-from tlkit.training.run_dir.engines_used import EngineNotes
-from tlkit.training.run_dir.run_directory import RunDirectory
-from tlkit.training.run_dir.run_settings import run_settings, trainer_arguments
+from tlkit.training.run_dir.run_settings import held_run, trainer_arguments
 from tlkit.training.stage import Stage
 
 
 class StagedTrainer(Printed):
-    """Trains a head on a backbone, stage by stage, doing frozen work once.
+    """Train a head on a backbone, stage by stage; the frozen part runs once per image.
 
     It prints as the code that makes it, without the defaults.
 
@@ -46,12 +41,12 @@ class StagedTrainer(Printed):
         weights: Of the backbone, as for `build_backbone`.
         preprocessing: As for `build_backbone`.
         start_from: A ``.weights.h5`` or ``.keras`` file of an earlier run of the same backbone
-            and head, whose weights the first stage starts from.
-        engine: What runs frozen work: ``"auto"``, or a name of `tlkit.list_engines`.
-        cache: True keeps frozen work in the user's cache folder, a path keeps it there, False
-            keeps it for this training only.
-        feature_dtype: As what features are kept, ``"float32"``, or ``"float16"`` for half the disk
-            and memory; a float16 keeps 11 bits of each number.
+            and head, whose weights the first stage starts from. Classes are matched by name if
+            the file lies in its run directory; else columns are taken to be classes in order.
+        engine: What runs the frozen part: ``"auto"``, or a name of `tlkit.list_engines`.
+        cache: True keeps features in the user's cache folder, a path keeps them there, False
+            keeps them for this training only.
+        feature_dtype: Features are kept as ``"float32"``, or ``"float16"``: 11 bits, half the disk.
         run_dir: A folder for settings, checkpoints and results, or None to keep nothing.
         seed: Every random choice follows from it and the stage, epoch and sample.
 
@@ -96,15 +91,15 @@ class StagedTrainer(Printed):
             feature_dtype=feature_dtype,
             seed=seed,
         )
+        _checks.check_parts(stages, head)
         self.stages = tuple(stages)
         self.head = head or Head()
         self.start_from = Path(start_from) if start_from is not None else None
         self.run_dir = Path(run_dir) if run_dir is not None else None
-        check_stages(self.stages)
 
     @property
     def backbone(self) -> Backbone:
-        """What is trained on: a `BackboneSpec` or a function."""
+        """What is trained on, a `tlkit.BackboneSpec` or a function."""
         return self.settings.backbone
 
     @property
@@ -118,26 +113,45 @@ class StagedTrainer(Printed):
         return self.settings.weights
 
     @property
+    def preprocessing(self) -> str:
+        """Of the images, inside the backbone."""
+        return self.settings.preprocessing
+
+    @property
+    def engine(self) -> str:
+        """What runs the frozen part."""
+        return self.settings.engine
+
+    @property
+    def cache(self) -> bool | str | Path:
+        """Where features are kept."""
+        return self.settings.cache
+
+    @property
+    def feature_dtype(self) -> str:
+        """As what features are kept."""
+        return self.settings.feature_dtype
+
+    @property
     def seed(self) -> int:
         """What every random choice follows from."""
         return self.settings.seed
 
     @classmethod
-    def from_run(cls, run: str | Path, /, **replaced: Any) -> StagedTrainer:
+    def from_run(cls, run: str | Path, /, **replaced: Unpack[ReplacedArguments]) -> StagedTrainer:
         """Make the trainer of a run again, from the settings in its directory.
 
         Args:
             run: A ``run_dir`` of an earlier trainer, perhaps of another process.
             **replaced: Arguments that are given anew: what cannot be read from a file, such as a
-                function of your own, or what is to differ, such as ``run_dir`` and ``seed``.
+                function of your own, or what is to differ, such as ``seed``.
 
         Returns:
-            A trainer for the same ``run_dir``: ``fit(train, validation, resume=True)`` goes on with
-            the run. Reading the settings runs no code but tlkit's and Keras' own.
+            A trainer for the same ``run_dir``; ``fit(..., resume=True)`` goes on with the run.
+            Reading the settings runs no code but tlkit's and Keras' own.
 
         Raises:
-            RunDirectoryError: There is no run, or it used something that cannot be built from
-                text; says what, and what to pass.
+            RunDirectoryError: There is no run, or it used what cannot be built from text.
 
         Example:
             >>> import tempfile, tlkit, tlkit.testing
@@ -163,39 +177,37 @@ class StagedTrainer(Printed):
 
         Args:
             train: Training images.
-            validation: Validation images of the same classes, or None.
+            validation: Images of the same classes or some of them, matched by name; or None.
             resume: Go on with the run in ``run_dir`` from the last finished epoch.
             verbose: 0 shows nothing, 1 a progress bar and a line for each stage.
-            executor: Whose workers share the frozen work that is done once, as for `extract`:
-                `tlkit.ProcessExecutor` or any other ``concurrent.futures.Executor``. Augmented
-                views are computed by this process.
+            executor: As for `tlkit.extract`, for what is computed once per image; augmented views
+                are computed by this process.
 
         Returns:
             The trained model and what each stage did.
 
         Raises:
-            TrainingError: ``resume`` without a ``run_dir``; class weights that fit no class.
+            TrainingError: ``resume`` without a ``run_dir``; class weights that fit no class;
+                ``start_from`` a run of other classes.
             DataError: Sets that do not fit together; a damaged image is named before training.
             RunDirectoryError: The run directory cannot be written or holds another run.
             LossNotFiniteError: The loss became NaN; what was reached before is in ``run_dir``.
             FrozenChangedError: Something changed that was to stay frozen.
         """
-        if resume and self.run_dir is None:
-            raise TrainingError(
-                "resume=True, but this trainer keeps no run that could be resumed. Give it the "
-                "run_dir of the run to go on with."
-            )
-        check_data(train, validation)
-        check_weights(self.stages, train)
-        reporter = reporter_for(verbose)
+        _checks.check_resume(self.run_dir, resume=resume)
+        _checks.check_data(train, validation)
+        validation = _checks.in_training_order(train, validation)
+        _checks.check_weights(self.stages, train)
+        start = start_of(self.start_from, train.class_names)
         with open_store(self.settings.cache) as store:
-            check_images(store, train, validation)
-            with self._run(train, validation, resume=resume) as run:
-                engines = run.engines() if run else EngineNotes()
-                session = replace(
-                    self._session(store, train, validation, reporter),
+            _checks.check_images(store, train, validation)
+            settings = (self.settings, self.head, self.stages, self.start_from)
+            with held_run(self.run_dir, *settings, train, validation, resume=resume) as run:
+                session = new_session(
+                    *(self.settings, self.head, start, store, (train, validation)),
+                    reporter_for(verbose),
                     executor=executor,
-                    engines=engines,
+                    engines=run.engines() if run else None,
                 )
                 result = run_stages(session, self.stages, run)
                 if run is not None:
@@ -215,11 +227,13 @@ class StagedTrainer(Printed):
         Returns:
             The curve; ``curve.suggestion`` is the chosen rate.
         """
-        check_data(train, None)
-        reporter = reporter_for(verbose)
+        _checks.check_finder(finder)
+        _checks.check_data(train)
+        start = start_of(self.start_from, train.class_names)
         with open_store(self.settings.cache) as store:
-            check_images(store, train)
-            session = self._session(store, train, None, reporter)
+            _checks.check_images(store, train)
+            begun = (self.settings, self.head, start, store, (train, None))
+            session = new_session(*begun, reporter_for(verbose))
             return StageRun(session, self.stages[0]).search(finder)
 
     def __repr__(self) -> str:
@@ -234,36 +248,3 @@ class StagedTrainer(Printed):
         given = self.backbone
         name = {"backbone": repr(given.name)} if isinstance(given, BackboneSpec) else {}
         return code_of(self, defaults={"head": Head()}, written=name)
-
-    @contextmanager
-    def _run(
-        self, train: ImageDataset, validation: ImageDataset | None, *, resume: bool
-    ) -> Iterator[RunDirectory | None]:
-        if self.run_dir is None:
-            yield None
-            return
-        run = RunDirectory(self.run_dir)
-        settings = (self.settings, self.head, self.stages, self.start_from)
-        with run.held():
-            run.open(run_settings(*settings, train, validation), resume=resume)
-            yield run
-
-    def _session(
-        self,
-        store: FeatureStore,
-        train: ImageDataset,
-        validation: ImageDataset | None,
-        reporter: Reporter,
-    ) -> Session:
-        parts = self.settings.assembled(self.head, len(train.class_names))
-        if self.start_from is not None:
-            load_file(parts.model, self.start_from)
-        height, width = parts.model.input_shape[1:3]
-        return Session(
-            parts=parts,
-            train=Images(train, (height, width)),
-            validation=Images(validation, (height, width)) if validation else None,
-            store=store,
-            settings=self.settings,
-            reporter=reporter,
-        )

@@ -9,8 +9,7 @@ import tracemalloc
 import legacy_writer as writer
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from tlkit_efficientnet_lite.legacy_torch import read_legacy
 from tlkit_efficientnet_lite.variants import VARIANTS, Variant
 from tlkit_efficientnet_lite.weights import load_tensors

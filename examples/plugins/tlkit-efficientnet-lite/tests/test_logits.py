@@ -40,7 +40,10 @@ def sample(variant: Variant, name: str, reference: dict[str, NDArray[Any]]) -> P
     return image
 
 
-@pytest.mark.parametrize("name", [*PHOTOS, "noise", "odd"])
+@pytest.mark.parametrize(
+    "name",
+    [PHOTOS[0], *(pytest.param(n, marks=pytest.mark.slow) for n in (*PHOTOS[1:], "noise")), "odd"],
+)
 @pytest.mark.parametrize("variant", VARIANTS, ids=lambda variant: variant.name)
 def test_logits_equal_those_of_pytorch(
     variant: Variant, name: str, reference: dict[str, NDArray[Any]]

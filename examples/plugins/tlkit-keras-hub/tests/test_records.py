@@ -14,8 +14,7 @@ from pathlib import Path
 import pytest
 import tlkit_keras_hub
 from small_presets import edit_json, raw_images
-from tlkit_keras_hub import __main__ as command
-from tlkit_keras_hub import broken, plugin, register, remove
+from tlkit_keras_hub import __main__ as command, broken, plugin, register, remove
 from tlkit_keras_hub.records import home as records_home
 
 import tlkit

@@ -125,7 +125,7 @@ horizontal_flip=True, vertical_flip=True, fill_mode='nearest')
             size: One side in pixels, or (height, width).
 
         Returns:
-            Array of shape (n, 8), float32: the rows that ``keras.ops.image.affine_transform``
+            Array of shape (n, 8), float32, of the rows that ``keras.ops.image.affine_transform``
             takes, which map an output (x, y) to an input (x, y).
 
         Example:
@@ -143,7 +143,7 @@ horizontal_flip=True, vertical_flip=True, fill_mode='nearest')
 
         Args:
             images: Array of shape (n, h, w, 3), uint8 or float, 0..255.
-            matrices: What :meth:`matrices` returned, (n, 8).
+            matrices: What `matrices` returned, (n, 8).
 
         Returns:
             Array of shape (n, h, w, 3), float32, 0..255.

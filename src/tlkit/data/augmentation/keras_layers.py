@@ -34,7 +34,7 @@ def is_layer(value: object) -> TypeGuard[Layer]:
 
 
 class LayerAugmentation:
-    """Keras preprocessing layers, called like :class:`tlkit.Augmentation`.
+    """Keras preprocessing layers, called like `tlkit.Augmentation`.
 
     Each image goes through the layers by itself, as a batch of one, with random states that follow
     from (seed, stage, epoch, index of the image); so neither the batch nor the order matters. One

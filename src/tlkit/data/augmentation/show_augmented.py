@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tlkit._numbers import is_whole
 from tlkit._seeds import stream
 from tlkit.data.augmentation.transforms import (
     AugmentationLike,
@@ -16,6 +17,7 @@ from tlkit.data.augmentation.transforms import (
 )
 from tlkit.data.dataset import ImageDataset
 from tlkit.data.decoding.decode import Size
+from tlkit.data.expected import require_dataset
 from tlkit.errors import DataError
 
 if TYPE_CHECKING:
@@ -63,6 +65,7 @@ def show_augmented(
         >>> len(figure.axes)
         14
     """
+    require_dataset(dataset, "dataset")
     transform = as_transform(augmentation)
     if transform is None:
         raise DataError(
@@ -86,7 +89,7 @@ def show_augmented(
 
 def _require_at_least_one(**numbers: int) -> None:
     for name, value in numbers.items():
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        if not is_whole(value, 1):
             raise DataError(f"{name}={value!r}; expected a whole number, at least 1.")
 
 

@@ -13,7 +13,7 @@ from tlkit.errors import DataError
 
 
 class Transform(Protocol):
-    """Random changes of images: an :class:`Augmentation`, or any function called like one.
+    """Random changes of images: an `Augmentation`, or any function called like one.
 
     To be the same however a run is split or batched, what it draws for an image must follow from
     (seed, stage, epoch, index of the image) alone.
@@ -40,7 +40,7 @@ def as_transform(given: AugmentationLike) -> Transform | None:
     """Return what was given as a transform; Keras layers become one.
 
     Args:
-        given: An :class:`Augmentation`, a Keras preprocessing layer or a ``keras.Sequential`` of
+        given: An `Augmentation`, a Keras preprocessing layer or a ``keras.Sequential`` of
             them, a function called like an Augmentation, or None.
 
     Returns:
@@ -78,7 +78,7 @@ def transformed(
     """Call a transform and check that the images keep their shape.
 
     Args:
-        transform: What :func:`as_transform` returned.
+        transform: What `as_transform` returned.
         images: Array of shape (n, h, w, 3), 0..255.
         indices: Index of each image in its dataset, (n,).
         seed: The run's seed.

@@ -81,7 +81,7 @@ def as_size(size: Size) -> tuple[int, int]:
 
 
 def decode_settings(size: Size) -> dict[str, Any]:
-    """Everything besides the file that decides the pixels, for the key of a cache.
+    """Return all that decides the pixels besides the file, for the key of a cache.
 
     Args:
         size: One side in pixels, or (height, width).

@@ -66,7 +66,7 @@ def read_table(
 
 
 def column(table: Table, name: str) -> list[object]:
-    """One column of a table as a list.
+    """Return one column of a table as a list.
 
     Args:
         table: A pandas DataFrame, or a mapping of column names to sequences.
@@ -83,6 +83,12 @@ def column(table: Table, name: str) -> list[object]:
         ['a.jpg', 'b.jpg']
     """
     names = _column_names(table)
+    if not isinstance(name, str) and name not in names:
+        raise TableError(
+            f"Received {name!r} for a column, expected the name of one column; the table has "
+            f"{', '.join(map(repr, names[:20]))}. An image has one label: put several columns "
+            "together first, such as table['label'] = table['a'] + '_' + table['b']."
+        )
     if name not in names:
         raise TableError(missing_column(name, names))
     if names.count(name) > 1:
@@ -91,7 +97,7 @@ def column(table: Table, name: str) -> list[object]:
 
 
 def missing_column(name: str, received: Sequence[object]) -> str:
-    """The message for a column that a table does not have, with near misses.
+    """Return the message for a column that a table does not have, with near misses.
 
     Args:
         name: The column that was expected.
@@ -159,7 +165,7 @@ def _relative(value: object, row: int) -> str:
 
 
 class _Inside:
-    """Finds files below a root; resolves each folder once, as tables name thousands of files."""
+    """Find files below a root; resolve each folder once, as tables name thousands of files."""
 
     def __init__(self, root: Path) -> None:
         self._given = root
@@ -167,7 +173,7 @@ class _Inside:
         self._folders: dict[str, str] = {}
 
     def find(self, name: str, row: int) -> Path | None:
-        """The file's resolved path, or None when there is none."""
+        """Return the file's resolved path, or None when there is none."""
         if "\0" in name:
             raise TableError(f"{_row(row)}: image path {name!r} holds a null character.")
         path = self._resolve(name)

@@ -48,15 +48,15 @@ class ImageStore(ABC):
 
     @abstractmethod
     def load(self, indices: NDArray[np.int64], size: Size, workers: int | None = None) -> Pixels:
-        """Pixels of some images: (n, height, width, 3), uint8, 0..255."""
+        """Return pixels of some images: (n, height, width, 3), uint8, 0..255."""
 
     @abstractmethod
     def damage(self, index: int) -> str | None:
-        """Why an image cannot be read, or None."""
+        """Return why an image cannot be read, or None."""
 
     @abstractmethod
     def digest(self, index: int) -> bytes:
-        """SHA-256 of an image's content."""
+        """Return the SHA-256 of an image's content."""
 
     def scan(
         self,
@@ -77,10 +77,10 @@ class ImageStore(ABC):
 
     @abstractmethod
     def part(self, indices: NDArray[np.int64]) -> ImageStore:
-        """Some of the images, without the others, for another process; hashed there anew."""
+        """Return some of the images, without the others, for another process; hashed there anew."""
 
     def digests(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
-        """SHA-256 of each image's content: (n, 32), uint8; computed once, in threads."""
+        """Return the SHA-256 of each image's content: (n, 32), uint8; computed once, in threads."""
         missing = np.unique(indices[~self._known[indices]])
         for start in range(0, len(missing), _AT_ONCE):
             part = missing[start : start + _AT_ONCE].tolist()
@@ -106,14 +106,18 @@ class FileStore(ImageStore):
         self.paths = tuple(Path(path) for path in paths)
 
     def load(self, indices: NDArray[np.int64], size: Size, workers: int | None = None) -> Pixels:
+        """Decode and resize some images, in threads."""
         return decode_many([self.paths[index] for index in indices], size, workers=workers)
 
     def damage(self, index: int) -> str | None:
+        """Decode an image completely, and return why it cannot be read, or None."""
         return find_damage(self.paths[index])
 
     def scan(
         self, indices: NDArray[np.int64], memory: ScanMemory, *, decoded: bool
     ) -> list[str | None]:
+        """Read each file at most once, and none that the memory knows; see `ImageStore.scan`."""
+
         def look(index: int) -> str | None:
             key = file_key(self.paths[index])  # before it is read: it may change meanwhile
             known = memory.get(key) if key else None
@@ -130,11 +134,13 @@ class FileStore(ImageStore):
         return in_threads(look, indices.tolist())
 
     def part(self, indices: NDArray[np.int64]) -> FileStore:
+        """Return some of the images, by absolute paths."""
         # The other process may have another working directory.
         paths = [self.paths[index].absolute() for index in indices]
         return FileStore(paths, [self.names[index] for index in indices])
 
     def digest(self, index: int) -> bytes:
+        """Return the SHA-256 of a file's content."""
         try:
             return hashlib.sha256(self.paths[index].read_bytes()).digest()
         except OSError as error:
@@ -156,6 +162,7 @@ class ArrayStore(ImageStore):
         self.images = images
 
     def load(self, indices: NDArray[np.int64], size: Size, workers: int | None = None) -> Pixels:
+        """Resize some images, in threads; those of the right size are not touched."""
         height_width = as_size(size)
         if self.images.shape[1:3] == height_width:
             return np.asarray(self.images[indices])
@@ -167,14 +174,17 @@ class ArrayStore(ImageStore):
         return np.stack(resized) if resized else np.empty((0, *height_width, 3), np.uint8)
 
     def damage(self, index: int) -> str | None:  # noqa: ARG002 - an array is whole by nature
+        """Return None: no image is damaged."""
         return None
 
     def part(self, indices: NDArray[np.int64]) -> ArrayStore:
+        """Return a copy of some of the images."""
         store = ArrayStore(np.asarray(self.images[indices]))
         store.names = tuple(self.names[index] for index in indices)
         return store
 
     def digest(self, index: int) -> bytes:
+        """Return the SHA-256 of an image's size and pixels."""
         image = np.ascontiguousarray(self.images[index])
         header = f"array {image.shape[0]} {image.shape[1]} ".encode()
         return hashlib.sha256(header + image.tobytes()).digest()

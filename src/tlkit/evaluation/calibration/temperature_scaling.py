@@ -9,9 +9,10 @@ import numpy as np
 
 from tlkit._keras.types import Model, ModelOrResult
 from tlkit._printing import Printed
+from tlkit.data.class_names import is_numbering, known_names, positions
 from tlkit.errors import EvaluationError
 from tlkit.evaluation.arrays import Floats, Ints
-from tlkit.evaluation.calibration.calibrated_model import (
+from tlkit.evaluation.calibration._calibrated_model import (
     SMALLEST,
     check_softmax,
     with_temperature,
@@ -31,31 +32,30 @@ class Calibration(Printed):
         temperature: Above 1 the model was too sure, below 1 too modest.
         before: Evaluation of the images that the temperature was fitted on.
         after: The same with the temperature. Being fitted there, it is a little too good: for a
-            fair figure evaluate ``model`` on other images, or :meth:`apply`.
+            fair figure evaluate ``model`` on other images, or `apply`.
         model: ``keras.Model`` whose softmax is that of the logits divided by the temperature, of
             stock Keras layers, which it shares with the model given; None if none was given.
+        class_names: Of the model's columns, in order; those of ``before`` where the model given
+            knew none.
     """
 
     temperature: float
     before: Evaluation
     after: Evaluation
     model: Any = None
+    class_names: tuple[str, ...] | None = None
 
     def apply(self, evaluation: Evaluation) -> Evaluation:
-        """The evaluation that the calibrated model would get, from stored predictions.
+        """Return the evaluation that the calibrated model would get, from stored predictions.
 
         Args:
-            evaluation: Of the same model before calibration, on any images.
+            evaluation: Of the same model before calibration, on any images; its classes may stand
+                in another order.
 
         Raises:
             EvaluationError: If it has other classes.
         """
-        if evaluation.class_names != self.before.class_names:
-            raise EvaluationError(
-                f"the calibration is of {len(self.before.class_names)} classes and the evaluation "
-                f"of {len(evaluation.class_names)}, or their names differ; give an evaluation of "
-                "the model that was calibrated."
-            )
+        _check_same_classes("the calibration", self.before.class_names, evaluation)
         return _scaled(evaluation, self.temperature)
 
     def __repr__(self) -> str:
@@ -85,7 +85,7 @@ def calibrate(
     *,
     image_size: int | tuple[int, int] | None = None,
 ) -> Calibration:
-    """Finds the temperature with the lowest log loss, and builds it into the model.
+    """Find the temperature with the lowest log loss, and build it into the model.
 
     Temperature scaling divides the logits ``z`` by one number: ``softmax(z / T)``. The order of the
     classes stays, and with it the accuracy; only how sure the model is changes. As ``log p``
@@ -99,8 +99,8 @@ def calibrate(
     Args:
         model_or_result: A ``keras.Model`` that ends in a softmax, or anything with such a
             ``model``, as a training result. None where only an evaluation is at hand.
-        dataset_or_evaluation: A :class:`tlkit.ImageDataset`, or the model's
-            :class:`tlkit.Evaluation` on one.
+        dataset_or_evaluation: A `tlkit.ImageDataset`, or the model's
+            `tlkit.Evaluation` on one.
         batch_size: Images per batch, at least 1.
         image_size: One side in pixels or (height, width); None asks the model.
 
@@ -109,8 +109,9 @@ def calibrate(
         ``calibration.model.save("model.keras")``; plain Keras loads it.
 
     Raises:
-        EvaluationError: If the model's output is no softmax over the classes, or no temperature
-            from 0.01 to 100 is best, as when every image is predicted rightly.
+        EvaluationError: If the model's output is no softmax over the classes, the classes of the
+            two have other names, or no temperature from 0.01 to 100 is best, as when every image
+            is predicted rightly.
 
     Example:
         >>> import numpy as np
@@ -128,17 +129,21 @@ def calibrate(
     if isinstance(dataset_or_evaluation, Evaluation):
         before = dataset_or_evaluation
     else:
-        before = evaluate(model, dataset_or_evaluation, batch_size, image_size=image_size)
+        given: Any = model_or_result  # None is refused there
+        before = evaluate(given, dataset_or_evaluation, batch_size, image_size=image_size)
+    names = known_names(model_or_result)
+    if model is not None:
+        _check_classes(model, names, before)
     temperature = fitted_temperature(before.probabilities, before.y_true)
     after = _scaled(before, temperature)
     if model is None:
         return Calibration(temperature, before, after)
-    _check_classes(model, before)
-    return Calibration(temperature, before, after, with_temperature(model, temperature))
+    calibrated = with_temperature(model, temperature)
+    return Calibration(temperature, before, after, calibrated, names or before.class_names)
 
 
 def fitted_temperature(probabilities: Floats, labels: Ints) -> float:
-    """The temperature with the lowest mean log loss.
+    """Return the temperature with the lowest mean log loss.
 
     The loss is convex in ``b = 1 / T``. Where it is lowest its slope is zero,
     ``mean over images of sum_c p_c z_c - z_true``; Brent's method finds that in ``log b``, to the
@@ -167,17 +172,17 @@ def fitted_temperature(probabilities: Floats, labels: Ints) -> float:
 
 
 def _check_range(at_hottest: float, at_coldest: float, images: int) -> None:
-    """Refuses a loss that is lowest at an end; from hot to cold its slope must turn positive."""
+    """Refuse a loss that is lowest at an end; from hot to cold its slope must turn positive."""
     if at_coldest <= 0:
         raise EvaluationError(
-            f"no temperature fits: of {images} images (nearly) all are predicted rightly, and "
-            f"the surer the model, the lower the log loss, down to T = {_RANGE[0]:g}. Give "
-            "more validation images, among them some that the model gets wrong."
+            f"no temperature fits: of {images} images (nearly) all are predicted "
+            "correctly, so the log loss is lower the more confident the model is, down to T = "
+            f"{_RANGE[0]:g}. Give more validation images, among them some that it gets wrong."
         )
     if at_hottest >= 0:
         raise EvaluationError(
-            f"no temperature fits: on these {images} images the probabilities say no more than "
-            "chance, and the less sure the model, the lower the log loss, up to T = "
+            f"no temperature fits: on these {images} images the probabilities are no better than "
+            "chance, so the log loss is lower the less confident the model is, up to T = "
             f"{_RANGE[1]:g}. Check that labels and class order are the model's."
         )
 
@@ -195,7 +200,16 @@ def _scaled(found: Evaluation, temperature: float) -> Evaluation:
     )
 
 
-def _check_classes(model: Model, found: Evaluation) -> None:
+def _check_same_classes(who: str, names: tuple[str, ...], found: Evaluation) -> None:
+    # In any order: one temperature divides the logits of all classes.
+    way_out = "Give an evaluation of the model that is calibrated."
+    words = (who, "the evaluation")
+    positions(names, found.class_names, words=words, way_out=way_out, error=EvaluationError)
+
+
+def _check_classes(model: Model, names: tuple[str, ...] | None, found: Evaluation) -> None:
+    if names is not None and not is_numbering(found.class_names):
+        _check_same_classes("the model", names, found)
     classes = model.output_shape[-1]
     if classes != len(found.class_names):
         raise EvaluationError(

@@ -28,7 +28,7 @@ def swapped_scores(
     swaps: int,
     seed: int,
 ) -> Floats:
-    """Differences of a score of counts, first minus second, of shape (swaps,).
+    """Return differences of a score of counts, first minus second, of shape (swaps,).
 
     Images of the same class with the same two answers are alike: how many of them are swapped is
     drawn from a binomial distribution.
@@ -56,7 +56,7 @@ def swapped_scores(
 
 
 def swapped_means(values: tuple[Floats, Floats], swaps: int, seed: int) -> Floats:
-    """Differences of the means of values per image, first minus second, of shape (swaps,).
+    """Return differences of means over images, first minus second, of shape (swaps,).
 
     Args:
         values: Of each model, shape (n,).
@@ -72,7 +72,7 @@ def swapped_means(values: tuple[Floats, Floats], swaps: int, seed: int) -> Float
 
 
 def _what_a_swap_moves(cells: Ints, classes: int) -> tuple[Any, Any]:
-    """What one swap adds to the first model's predictions and hits, sparse (cells, classes)."""
+    """Return what a swap adds to the first one's predictions and hits, sparse (cells, classes)."""
     from scipy.sparse import coo_array
 
     truth, first, second = cells

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 
 import numpy as np
 
 from tlkit.errors import EvaluationError
 from tlkit.evaluation.arrays import Floats
+from tlkit.evaluation.comparing._same_images import same_images
 from tlkit.evaluation.comparing._swaps import swapped_means, swapped_scores
 from tlkit.evaluation.comparing.comparison import Comparison, PairResult
 from tlkit.evaluation.comparing.significance import average_ranks, holm, mcnemar_exact, two_sided
@@ -32,7 +33,7 @@ def compare(
     resamples: int = 2000,
     seed: int = 0,
 ) -> Comparison:
-    """Compares models that were evaluated on the same images.
+    """Compare models that were evaluated on the same images.
 
     For each pair, the p value says how often a difference of this size comes about by chance, when
     a coin decides for each image which model gave which answer. After Holm's correction for all
@@ -44,10 +45,11 @@ def compare(
 
     Source: A. Yeh, "More accurate tests for the statistical significance of result differences",
     COLING 2000; B. Efron and R. Tibshirani, "An Introduction to the Bootstrap", 1993, chapters 8
-    and 13; :mod:`tlkit.evaluation.comparing.significance` gives the formulas of the p values.
+    and 13; the module ``comparing.significance`` gives the formulas of the p values.
 
     Args:
         evaluations: Two or more, by name; those of a sequence are called "model 1", "model 2", ...
+            Their classes may stand in different orders; they are matched by name.
         metric: "weighted_f1", "macro_f1", "accuracy", "balanced_accuracy", "cohen_kappa",
             "log_loss", "brier_score" (of these two the lower is better), or "top_5" and the like.
         level: Level of the intervals; 1 - level is the error allowed over all pairs together.
@@ -61,8 +63,8 @@ def compare(
 
     Raises:
         EvaluationError: If there are fewer than two, they are not about the same images (their
-            labels, names or digests differ), the metric is not known or undefined, or there are
-            too few resamples to claim anything about so many pairs.
+            labels, names or digests differ) or the same classes, the metric is not known or
+            undefined, or there are too few resamples to claim anything about so many pairs.
 
     Example:
         >>> from tlkit import Evaluation, compare
@@ -72,28 +74,47 @@ def compare(
         >>> compare({"good": good, "poor": poor}).ranking
         ('good', 'poor')
     """
-    named = _named(evaluations)
-    _check_same_images(named)
+    named = same_images(evaluations)
     pairs = len(named) * (len(named) - 1) // 2
     _check_precision(pairs, level, resamples)
     first = next(iter(named.values()))
     sign = -1 if metric_named(metric, len(first.class_names)).lower_is_better else 1
     scores = {name: found.score(metric) for name, found in named.items()}
     ranking = sorted(scores, key=lambda name: -sign * scores[name])
-    couples = list(combinations(ranking, 2))
     drawn = {name: sign * row for name, row in _drawn(named, metric, resamples, seed).items()}
     _check_defined(drawn, metric)
-    draws = [drawn[a] - drawn[b] for a, b in couples]
-    gaps = [abs(scores[a] - scores[b]) for a, b in couples]
+    couples = list(combinations(ranking, 2))
     chance = [_swapped(named[a], named[b], metric, resamples, seed) for a, b in couples]
-    p_values = [two_sided(gap, row) for gap, row in zip(gaps, chance, strict=True)]
-    mcnemar = [mcnemar_exact(_right(named[a]), _right(named[b])) for a, b in couples]
-    errors = [_error(row, swapped) for row, swapped in zip(draws, chance, strict=True)]
-    columns = zip(
-        *(couples, gaps, draws, errors, p_values, holm(p_values), mcnemar, holm(mcnemar)),
-        strict=True,
-    )
-    results = tuple(
+    gaps = [abs(scores[a] - scores[b]) for a, b in couples]
+    draws = [drawn[a] - drawn[b] for a, b in couples]
+    results = _results(named, metric, level, couples, gaps, draws, chance)
+    ranked = tuple((name, scores[name]) for name in ranking)
+    ranks = average_ranks(np.stack([drawn[name] for name in ranking]))
+    return Comparison(metric, ranked, results, len(first), tuple(zip(ranking, ranks, strict=True)))
+
+
+def _results(
+    named: Mapping[str, Evaluation],
+    metric: str,
+    level: float,
+    couples: Sequence[tuple[str, str]],
+    gaps: Sequence[float],
+    draws: Sequence[Floats],
+    chance: Sequence[Floats],
+) -> tuple[PairResult, ...]:
+    """Return what can be said of each pair.
+
+    Args:
+        named: The evaluations.
+        metric: By which they are compared.
+        level: Of the intervals.
+        couples: The pairs, the better one first.
+        gaps: Between their scores.
+        draws: Differences of each pair on the resamples.
+        chance: Differences of each pair where answers are swapped by chance.
+    """
+    tests = _tests(named, couples, gaps, chance)
+    return tuple(
         PairResult(
             better=a,
             worse=b,
@@ -105,53 +126,26 @@ def compare(
             mcnemar_p=exact,
             mcnemar_adjusted=exact_adjusted,
             level=level,
-            standard_error=error,
-            images=len(first),
-            pairs=pairs,
+            standard_error=_error(row, swapped),
+            images=len(named[a]),
+            pairs=len(couples),
         )
-        for (a, b), gap, row, error, p, p_adjusted, exact, exact_adjusted in columns
+        for (a, b), gap, row, swapped, (p, p_adjusted, exact, exact_adjusted) in zip(
+            couples, gaps, draws, chance, tests, strict=True
+        )
     )
-    ranked = tuple((name, scores[name]) for name in ranking)
-    ranks = average_ranks(np.stack([drawn[name] for name in ranking]))
-    return Comparison(metric, ranked, results, len(first), tuple(zip(ranking, ranks, strict=True)))
 
 
-def _named(evaluations: Mapping[str, Evaluation] | Sequence[Evaluation]) -> dict[str, Evaluation]:
-    if isinstance(evaluations, Mapping):
-        named = dict(evaluations)
-    else:
-        named = {f"model {number}": found for number, found in enumerate(evaluations, 1)}
-    if len(named) < 2:
-        raise EvaluationError(f"got {len(named)} evaluations; expected two or more to compare.")
-    return named
-
-
-def _check_same_images(named: Mapping[str, Evaluation]) -> None:
-    (first_name, first), *others = named.items()
-    for name, other in others:
-        different = _what_differs(first, other)
-        if different:
-            raise EvaluationError(
-                f"{first_name!r} and {name!r} have different {different}; models can only be "
-                "compared on the same images in the same order. Evaluate both on one dataset."
-            )
-
-
-def _what_differs(first: Evaluation, other: Evaluation) -> str | None:
-    if len(first) != len(other):
-        return f"numbers of images ({len(first)} and {len(other)})"
-    if first.class_names != other.class_names:
-        return "classes"
-    if not np.array_equal(first.y_true, other.y_true):
-        return f"y_true ({int((first.y_true != other.y_true).sum())} labels differ)"
-    named = None not in (first.image_names, other.image_names)
-    if named and first.image_names != other.image_names:
-        return "image names"
-    if first.image_digests is None or other.image_digests is None:
-        return None
-    if np.array_equal(first.image_digests, other.image_digests):
-        return None
-    return "image contents (the digests of the images differ)"
+def _tests(
+    named: Mapping[str, Evaluation],
+    couples: Sequence[tuple[str, str]],
+    gaps: Sequence[float],
+    chance: Sequence[Floats],
+) -> Iterator[tuple[float, float, float, float]]:
+    """Yield each pair's p value and that of McNemar's test, each followed by itself after Holm."""
+    p_values = [two_sided(gap, row) for gap, row in zip(gaps, chance, strict=True)]
+    mcnemar = [mcnemar_exact(_right(named[a]), _right(named[b])) for a, b in couples]
+    return zip(p_values, holm(p_values), mcnemar, holm(mcnemar), strict=True)
 
 
 def _check_defined(drawn: Mapping[str, Floats], metric: str) -> None:
@@ -159,7 +153,7 @@ def _check_defined(drawn: Mapping[str, Floats], metric: str) -> None:
     if wrong:
         raise EvaluationError(
             f"{metric} of {wrong[0]!r} is undefined where all images are of one class and are "
-            "taken for it. Compare by another metric, such as accuracy."
+            "predicted as it. Compare by another metric, such as accuracy."
         )
 
 
@@ -178,7 +172,7 @@ def _right(found: Evaluation) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
 
 
 def _interval(row: Floats, gap: float, p_value: float, level: float) -> tuple[float, float]:
-    """Of the resamples, and no surer than the p value: in small classes they hardly scatter."""
+    """Return the resamples' interval, with 0 in it unless p is small: small classes vary little."""
     low, high = percentiles(row, level)
     low = low if p_value < 1 - level else min(low, 0.0)
     return min(low, gap), max(high, gap)
@@ -189,7 +183,7 @@ def _error(row: Floats, swapped: Floats) -> float:
 
 
 def _swapped(first: Evaluation, second: Evaluation, metric: str, swaps: int, seed: int) -> Floats:
-    """Differences of the two where answers are swapped by chance, (swaps,)."""
+    """Return differences of the two where answers are swapped by chance, (swaps,)."""
     classes = len(first.class_names)
     asked = metric_named(metric, classes)
     if asked.of_images is not None:
@@ -203,7 +197,7 @@ def _swapped(first: Evaluation, second: Evaluation, metric: str, swaps: int, see
 def _drawn(
     named: Mapping[str, Evaluation], metric: str, resamples: int, seed: int
 ) -> dict[str, Floats]:
-    """Each model's scores on the same resamples, (resamples,)."""
+    """Return each model's scores on the same resamples, (resamples,)."""
     first = next(iter(named.values()))
     classes = len(first.class_names)
     asked = metric_named(metric, classes)

@@ -53,8 +53,8 @@ class PairResult(Printed):
         """About how many more images would show this difference in 80 of 100 such comparisons.
 
         0 if it is claimed already; None if the scores are equal, where no number of images helps.
-        :func:`tlkit.evaluation.comparing.significance.further_images` gives the formula. It takes
-        the difference seen for the true one, which is uncertain itself: read it as a size, no more.
+        The function of this name in ``comparing.significance`` gives the formula. It assumes that
+        the true difference is the observed one, which is uncertain itself: read it as a rough size.
         """
         if self.claimed:
             return 0
@@ -128,13 +128,13 @@ class Comparison(Printed):
 
     @property
     def groups(self) -> tuple[tuple[str, ...], ...]:
-        """Neighbours in the ranking of which no two can be told apart; groups may overlap.
+        """Neighbours in the ranking with no claimed difference among them; groups may overlap.
 
         The bars of a critical-difference diagram. Source: J. Demsar, "Statistical Comparisons of
         Classifiers over Multiple Data Sets", JMLR 7, 2006. There the ranks come from many data
         sets, and Nemenyi's test on them gives one critical difference. Here is one data set: the
-        ranks come from its resamples, whose number is arbitrary and gives no such test, so two
-        models are told apart by their p of swapped answers after Holm's correction.
+        ranks come from its resamples, whose number is arbitrary and gives no such test, so a
+        difference is claimed by the p of swapped answers after Holm's correction.
         """
         apart = {(pair.better, pair.worse) for pair in self.pairs if pair.claimed}
         groups: list[tuple[str, ...]] = []
@@ -181,12 +181,12 @@ class Comparison(Printed):
     def _verdicts(self) -> list[str]:
         alike = "; ".join(", ".join(group) for group in self.groups if len(group) > 1)
         return [
-            f"not told apart: {alike or 'none'}",
+            f"no difference claimed among: {alike or 'none'}",
             *map(str, self.pairs),
             f"(p values after Holm's correction for {len(self.pairs)} comparisons)",
         ]
 
 
 def _rounded(number: int) -> str:
-    """Two digits, as more would promise what a guess cannot keep."""
+    """Round to two digits, as more would promise what a guess cannot keep."""
     return f"{int(float(f'{number:.1e}')):,}"

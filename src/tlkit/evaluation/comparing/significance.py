@@ -16,7 +16,7 @@ _ROUNDING = 1e-12  # two sums of the same numbers in another order can differ by
 
 
 def mcnemar_exact(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float:
-    """Exact two-sided p of two models being right equally often on the same images.
+    """Return the exact two-sided p of two models being right equally often on the same images.
 
     ``min(1, 2 * P(Binomial(b + c, 1/2) <= min(b, c)))`` with b and c the numbers of images that
     only the first and only the second gets right. Source: Q. McNemar, Psychometrika 12, 1947.
@@ -32,7 +32,7 @@ def mcnemar_exact(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float:
 
 
 def two_sided(difference: float, swapped: Floats) -> float:
-    """P of "no difference": how often swapped answers differ as much, in either direction.
+    """Return the p of "no difference": how often swapped answers differ as much, either way.
 
     ``min(1, 2 * (1 + swaps that differ by the difference or more) / (swaps + 1))``; the 1 keeps a p
     value from being 0, and the test exact. Source: A. C. Davison and D. V. Hinkley, "Bootstrap
@@ -49,7 +49,7 @@ def two_sided(difference: float, swapped: Floats) -> float:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's adjusted p values, in the order given.
+    """Return Holm's adjusted p values, in the order given.
 
     ``max over j <= i of min(1, (m - j) * p_(j))`` with ``p_(0) <= p_(1) <= ...`` the m sorted
     values. Source: S. Holm, Scandinavian Journal of Statistics 6, 1979.
@@ -62,7 +62,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def further_images(difference: float, error: float, images: int, alpha: float) -> int | None:
-    """How many more images would make a difference of this size show with 80 % power.
+    """Return how many more images would show a difference of this size with 80 % power.
 
     The standard error falls with the square root of the number of images, so ``n * ((z(1 - alpha /
     2) + z(power)) * error / difference)^2`` images are needed in all, z being the quantiles of the
@@ -86,7 +86,7 @@ def further_images(difference: float, error: float, images: int, alpha: float) -
 
 
 def average_ranks(scores: Floats) -> list[float]:
-    """Mean rank of each model over resamples, 1 for the highest score; equals share their ranks.
+    """Return each model's mean rank over resamples, 1 for the highest score; equals share ranks.
 
     Args:
         scores: Shape (models, resamples); higher is better.

@@ -14,11 +14,12 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from tlkit._keras.types import Tensor
 from tlkit.evaluation.gradcam.feature_map import Cut
 
 
 class Gradients:
-    """Differentiates what follows a cut.
+    """Differentiate what follows a cut.
 
     Args:
         cut: Where the feature map is.
@@ -37,7 +38,7 @@ class Gradients:
         )
 
     def of(self, features: NDArray[Any], chosen: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Gradient of each image's chosen score by its feature map.
+        """Return the gradient of each image's chosen score by its feature map.
 
         Args:
             features: Shape (n, h, w, k), n at most the batch.
@@ -54,13 +55,13 @@ class Gradients:
 
 
 class _Added(keras.layers.Layer):  # type: ignore[misc]
-    """Adds zeros that can be trained, for each image its own."""
+    """Add zeros that can be trained, for each image its own."""
 
-    def __init__(self, shape: tuple[int, ...], **settings: Any) -> None:
-        super().__init__(**settings)
+    def __init__(self, shape: tuple[int, ...], dtype: str) -> None:
+        super().__init__(dtype=dtype)
         self.zeros = self.add_weight(shape=shape, initializer="zeros", name="zeros")
 
-    def call(self, features: Any) -> Any:
+    def call(self, features: Tensor) -> Any:
         return features + self.zeros
 
 
@@ -71,11 +72,11 @@ class _Following(keras.layers.Layer):  # type: ignore[misc]
     its ``trainable`` flag changed, no statistic moves and no dropout acts.
     """
 
-    def __init__(self, cut: Cut, **settings: Any) -> None:
-        super().__init__(**settings)
+    def __init__(self, cut: Cut, dtype: str) -> None:
+        super().__init__(dtype=dtype)
         self._apply: Callable[[Any], Any] = lambda features: cut.following(features)
 
-    def call(self, features: Any) -> Any:
+    def call(self, features: Tensor) -> Any:
         return keras.ops.cast(self._apply(features), "float32")
 
 
@@ -85,5 +86,5 @@ class _ChosenScores(keras.losses.Loss):  # type: ignore[misc]
     def __init__(self) -> None:
         super().__init__(reduction="sum")
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Any:
         return keras.ops.sum(y_true * y_pred, axis=-1)

@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
-from tlkit._keras.types import Model, ModelOrResult
+from tlkit._keras.types import ModelOrResult
 from tlkit._printing import Printed, one_line
 from tlkit.errors import EvaluationError
+from tlkit.evaluation.gradcam._asked import numbering, pixels_of, wanted_columns
 from tlkit.evaluation.gradcam._gradients import Gradients
 from tlkit.evaluation.gradcam.feature_map import Cut, cut_at_features
-from tlkit.evaluation.predict import LabelledImages, model_of, size_of
+from tlkit.evaluation.predict import LabelledImages, model_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,9 +38,11 @@ class Explanation(Printed):
         heatmaps: How much each place speaks for the class, float32 of shape (n, height, width),
             0..1; the hottest place of an image is 1, unless nothing in it speaks for the class:
             then all is 0.
-        classes: Class number that each heatmap is about, int64 of shape (n,).
+        classes: Class number that each heatmap is about, int64 of shape (n,): the model's column,
+            or, where a dataset was explained, as `tlkit.evaluate` numbers its classes.
         scores: Score of that class before the softmax, float32 of shape (n,).
         layer: Name of the layer whose feature map was asked.
+        class_names: What the class numbers mean; None if unknown.
     """
 
     images: Pixels
@@ -47,6 +50,7 @@ class Explanation(Printed):
     classes: NDArray[np.int64]
     scores: Heat
     layer: str
+    class_names: tuple[str, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.images)
@@ -56,13 +60,17 @@ class Explanation(Printed):
 
     def __str__(self) -> str:
         rows = (
-            f"  image {number}: class {class_}, score {score:.4g}"
-            for number, (class_, score) in enumerate(zip(self.classes, self.scores, strict=True))
+            f"  image {number}: {self._class_of(number)}, score {score:.4g}"
+            for number, score in enumerate(self.scores)
         )
         return "\n".join([f"{len(self)} images, as layer {self.layer!r} sees them", *rows])
 
+    def _class_of(self, index: int) -> str:
+        number = int(self.classes[index])
+        return f"class {number if self.class_names is None else self.class_names[number]}"
+
     def overlay(self, strength: float = 0.6) -> Pixels:
-        """The images in grey with the heat over them in colour: dark is cold, bright is hot.
+        """Return the images in grey with the heat over them in colour: dark is cold, bright is hot.
 
         Args:
             strength: Share of the colour in 0..1; the rest is the image.
@@ -84,7 +92,7 @@ class Explanation(Printed):
         return np.asarray(mixed, np.uint8)
 
     def plot(self, index: int = 0, ax: Axes | None = None) -> Axes:
-        """Draws one image with its heat.
+        """Draw one image with its heat.
 
         Args:
             index: Which image.
@@ -103,7 +111,7 @@ class Explanation(Printed):
         axes = axes_or_new(ax, (4, 4))
         axes.imshow(self.overlay()[index])
         axes.set_axis_off()
-        axes.set_title(f"class {self.classes[index]}, {self.layer}", fontsize=10)
+        axes.set_title(f"{self._class_of(index)}, {self.layer}", fontsize=10)
         return axes
 
 
@@ -115,7 +123,7 @@ def explain(
     layer: str | None = None,
     batch_size: int = 16,
 ) -> Explanation:
-    """Grad-CAM: which places of an image speak for a class.
+    """Show which places of an image speak for a class, by Grad-CAM.
 
     With ``A`` the feature map, of h x w places and k channels, and ``y`` the score of the class,
     ``heat = relu(sum over k of a_k * A_k)`` with ``a_k = mean over places of dy / dA_k``, enlarged
@@ -134,17 +142,19 @@ def explain(
         model_or_result: A ``keras.Model`` from images to classes, or anything with such a
             ``model``, as a training result.
         images: Raw RGB images as the model takes them, shape (n, height, width, 3), 0..255; or a
-            :class:`tlkit.ImageDataset`, of which ``dataset.subset([3, 7])`` is a part.
+            `tlkit.ImageDataset`, of which ``dataset.subset([3, 7])`` is a part.
         classes: Class number for each image, or one for all; None takes what the model predicts.
+            With a dataset they are the dataset's numbers, as in `tlkit.evaluate`, so that its
+            ``labels`` and an evaluation's ``predictions`` fit; else the model's columns.
         layer: Whose feature map; None takes the last one with more than one place.
         batch_size: Images at a time, at least 1.
 
     Returns:
-        The explanation: heatmaps, and pictures with ``overlay()`` and ``plot()``.
+        The heatmaps, and pictures of them by ``overlay()`` and ``plot()``.
 
     Raises:
         EvaluationError: If there is no model, no feature map or no such layer, or images and
-            classes do not fit.
+            classes do not fit, also by name.
 
     Example:
         >>> import keras, numpy as np, tlkit, tlkit.testing
@@ -155,11 +165,12 @@ def explain(
         (2, 16, 16)
     """
     model = model_of(model_or_result)
-    pixels = _pixels(model, images)
+    names, columns = numbering(model_or_result, images, numbered=classes is not None)
+    pixels = pixels_of(model, images)
     if batch_size < 1:
         raise EvaluationError(f"batch_size={batch_size!r}: expected 1 or more.")
     cut = cut_at_features(model, pixels[:1], layer)
-    wanted = _wanted(classes, len(pixels))
+    wanted = wanted_columns(classes, len(pixels), columns)
     gradients = Gradients(cut, min(batch_size, len(pixels)))
     kept: tuple[list[Any], ...] = ([], [], [])
     for start in range(0, len(pixels), batch_size):
@@ -171,16 +182,17 @@ def explain(
     return Explanation(
         np.clip(np.rint(pixels), 0, 255).astype(np.uint8),
         _enlarged(maps, pixels.shape[1:3]),
-        chosen,
+        chosen if columns is None else np.argsort(columns)[chosen],
         scores,
         cut.layer,
+        names,
     )
 
 
 def _explained(
     cut: Cut, gradients: Gradients, images: NDArray[np.number], wanted: NDArray[np.int64] | None
 ) -> tuple[Heat, NDArray[np.int64], Heat]:
-    """Small heatmaps of one batch, the classes they are about, and those classes' scores."""
+    """Return small heatmaps of one batch, their classes, and those classes' scores."""
     features = cut.features(images)
     scores = cut.scores(features)
     chosen = scores.argmax(axis=1) if wanted is None else wanted
@@ -193,33 +205,6 @@ def _explained(
     weights = slopes.mean(axis=(1, 2))
     heat = np.maximum(np.einsum("nhwk,nk->nhw", features, weights), 0).astype(np.float32)
     return heat, chosen.astype(np.int64), scores[np.arange(len(chosen)), chosen]
-
-
-def _pixels(model: Model, images: ArrayLike | LabelledImages) -> NDArray[np.number]:
-    given: Any = images
-    if hasattr(given, "load") and hasattr(given, "class_names"):
-        given = given.load(np.arange(len(given)), size_of(model))
-    pixels: NDArray[np.number] = np.asarray(given)
-    if pixels.ndim != 4 or pixels.shape[-1] != 3 or not len(pixels):
-        raise EvaluationError(
-            f"images have shape {pixels.shape}; expected (n, height, width, 3) with n of 1 or more."
-            " A single image is images[None]."
-        )
-    return pixels
-
-
-def _wanted(classes: ArrayLike | None, images: int) -> NDArray[np.int64] | None:
-    if classes is None:
-        return None
-    wanted = np.asarray(classes)
-    if wanted.shape not in ((), (images,)) or not np.issubdtype(wanted.dtype, np.integer):
-        raise EvaluationError(
-            f"classes has shape {wanted.shape} and type {wanted.dtype}; expected one class number, "
-            f"or {images} of them, one for each image."
-        )
-    if wanted.min() < 0:
-        raise EvaluationError(f"classes holds {wanted.min()}; class numbers count from 0.")
-    return np.broadcast_to(wanted, (images,)).astype(np.int64)
 
 
 def _enlarged(maps: Heat, size: tuple[int, ...]) -> Heat:

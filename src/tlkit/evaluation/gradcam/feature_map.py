@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import keras
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from tlkit._keras.graph import Graph, Step
+from tlkit._keras.types import Model, Tensor
 from tlkit.errors import CutError, EvaluationError
 
 # Of what a model can end with, these turn scores into probabilities.
@@ -35,24 +36,24 @@ class Cut:
 
     layer: str
     shape: tuple[int, int, int]
-    before: Any
-    after: Any
+    before: Model
+    after: Model
     ending: str
 
     def features(self, images: NDArray[Any]) -> NDArray[np.float32]:
-        """Feature maps (n, h, w, k) of images (n, height, width, 3)."""
+        """Return feature maps (n, h, w, k) of images (n, height, width, 3)."""
         return _array(self.before(images, training=False))
 
     def scores(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Scores (n, classes) before the softmax."""
+        """Return scores (n, classes) before the softmax."""
         return _array(self.after(features, training=False))
 
-    def following(self, features: Any) -> Any:
-        """The scores as the backend's tensor, so that they can be differentiated."""
+    def following(self, features: Tensor) -> Any:
+        """Return the scores as the backend's tensor, so that they can be differentiated."""
         return self.after(features, training=False)
 
 
-def cut_at_features(model: Any, image: NDArray[Any], layer: str | None = None) -> Cut:
+def cut_at_features(model: Model, image: NDArray[Any], layer: str | None = None) -> Cut:
     """Cut a model at a feature map.
 
     Args:
@@ -78,7 +79,7 @@ def cut_at_features(model: Any, image: NDArray[Any], layer: str | None = None) -
     return cut
 
 
-def _graph(model: Any) -> Graph:
+def _graph(model: Model) -> Graph:
     try:
         return Graph.of(model)
     except CutError as error:
@@ -89,7 +90,7 @@ def _graph(model: Any) -> Graph:
 
 
 def _scores(last: Step) -> tuple[Any, str]:
-    """The tensor before the softmax, and the softmax's name."""
+    """Return the tensor before the softmax, and the softmax's name."""
     operation = last.operation
     if type(operation).__name__ in ("Softmax", "Sigmoid"):  # a layer, or keras.ops
         return last.inputs[0], type(operation).__name__.lower()
@@ -106,22 +107,22 @@ def _scores(last: Step) -> tuple[Any, str]:
     return scores, ending
 
 
-def _is_map(output: Any) -> bool:
+def _is_map(output: Tensor) -> bool:
     shape = tuple(getattr(output, "shape", ()))
     return len(shape) == 4 and shape[-1] is not None and shape[1:3] != (1, 1)
 
 
-def _fixed(output: Any, image: NDArray[Any], source: Any) -> tuple[int, int, int]:
-    """The feature map's shape, found by running the model where it follows from the image's."""
+def _fixed(output: Tensor, image: NDArray[Any], source: Tensor) -> tuple[int, int, int]:
+    """Return the feature map's shape; where it depends on the image's, the model is run for it."""
     shape = output.shape[1:]
     if None in shape:
         shape = keras.Model(source, output)(image, training=False).shape[1:]
-    height, width, channels = (int(side) for side in shape)
+    height, width, channels = (int(side) for side in cast(tuple[int, ...], shape))
     return height, width, channels
 
 
-def _check(cut: Cut, model: Any, image: NDArray[Any]) -> None:
-    """Both parts, one after the other, must say what the whole model says."""
+def _check(cut: Cut, model: Model, image: NDArray[Any]) -> None:
+    """Refuse parts that, one after the other, do not give what the whole model gives."""
     scores = cut.scores(cut.features(image))
     turn = _PROBABILITIES.get(cut.ending)
     parts = scores if turn is None else _array(turn(keras.ops.convert_to_tensor(scores)))
@@ -150,5 +151,5 @@ def _no_map(graph: Graph, layer: str | None) -> EvaluationError:
     )
 
 
-def _array(tensor: Any) -> NDArray[np.float32]:
+def _array(tensor: Tensor | ArrayLike) -> NDArray[np.float32]:
     return np.asarray(keras.ops.convert_to_numpy(tensor), np.float32)

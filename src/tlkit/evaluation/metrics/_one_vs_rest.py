@@ -10,14 +10,14 @@ from tlkit.evaluation.arrays import Floats, Ints
 
 
 def areas(probabilities: Floats, labels: Ints) -> Floats:
-    """ROC AUC and average precision of each class, shape (2, classes); NaN where undefined."""
+    """Return ROC AUC and average precision of each class, (2, classes); NaN where undefined."""
     columns = range(probabilities.shape[1])
     found = [_areas(probabilities[:, c], labels == c) for c in columns]
     return np.asarray(found, np.float64).T
 
 
 def averaged(values: Floats, support: Ints, average: str) -> float:
-    """Mean over the classes whose value is defined; NaN if none is.
+    """Return the mean over the classes whose value is defined; NaN if none is.
 
     Args:
         values: Of each class, shape (k,).
@@ -35,7 +35,7 @@ def averaged(values: Floats, support: Ints, average: str) -> float:
 
 
 def _areas(scores: Floats, positive: NDArray[np.bool_]) -> tuple[float, float]:
-    """Area under the ROC curve by trapezoids, and average precision by steps.
+    """Return the area under the ROC curve by trapezoids, and average precision by steps.
 
     ``AP = sum over thresholds of (recall_i - recall_(i-1)) * precision_i``. Images of equal score
     are one threshold. Source: scikit-learn's ``roc_auc_score`` and ``average_precision_score``.

@@ -35,7 +35,7 @@ class Slopes:
 
 
 def macro_f1(counts: Counts) -> Slopes:
-    """Of the mean of ``2 hits / (truth + predicted)``; its bias is ``-F (1 - F) / (t + p)``."""
+    """Return those of the mean ``2 hits / (truth + predicted)``; bias ``-F (1 - F) / (t + p)``."""
     hits, truth, predicted = counts.hits, counts.truth, counts.predicted
     both = truth + predicted
     f1, share = 2 * hits / both, 1 / (both * len(hits))
@@ -44,7 +44,7 @@ def macro_f1(counts: Counts) -> Slopes:
 
 
 def weighted_f1(counts: Counts) -> Slopes:
-    """Of ``sum of F1 * truth / images``; the bias taken is that of F1 with the weights held."""
+    """Return those of ``sum of F1 * truth / images``; its bias is F1's with the weights held."""
     hits, truth, predicted = counts.hits, counts.truth, counts.predicted
     both, images = truth + predicted, truth.sum()
     f1, share = 2 * hits / both, truth / (both * images)
@@ -54,13 +54,13 @@ def weighted_f1(counts: Counts) -> Slopes:
 
 
 def balanced_accuracy(counts: Counts) -> Slopes:
-    """Of the mean of ``hits / truth``, which has no bias."""
+    """Return those of the mean of ``hits / truth``, which has no bias."""
     share = 1 / (counts.truth * len(counts.truth))
     return Slopes(share, -counts.hits / counts.truth * share, np.zeros_like(share))
 
 
 def cohen_kappa(counts: Counts) -> Slopes:
-    """Of ``(a - e) / (1 - e)``, with ``e`` the sum of ``truth * predicted / images^2``.
+    """Return those of ``(a - e) / (1 - e)``; ``e`` is the sum of ``truth * predicted / images^2``.
 
     Source: J. L. Fleiss, J. Cohen and B. S. Everitt, Psychological Bulletin 72, 1969.
     """

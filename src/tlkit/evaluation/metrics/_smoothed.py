@@ -36,14 +36,14 @@ class Smoothed:
 
     @cached_property
     def counts(self) -> Counts:
-        """With what is lent, shape (k,): the centre of the interval."""
+        """With what is lent, shape (k,), for the centre of the interval."""
         each = np.full(len(self.members), self.lent / len(self.members))
         hits, truth, predicted = self._of_members
         return Counts(hits + each, truth + 2 * each, predicted + each + self._spread(each))
 
     @cached_property
     def pooled(self) -> Counts:
-        """Those again, each class's share of hits drawn to their mean: for the error."""
+        """Those again, each class's share of hits drawn to their mean, for the error."""
         scale, right, wrong = self._parts
         moved = np.bincount(self.predictions, self._scales[self.truth], self._classes)
         predicted = moved[self.members] + scale * right + self._spread(scale * wrong)
@@ -51,7 +51,7 @@ class Smoothed:
         return Counts(hits, self.counts.truth, predicted)
 
     def standard_error(self, by_hits: Floats, by_truth: Floats, by_predicted: Floats) -> float:
-        """Of a score with these slopes, each of shape (k,), by the delta method.
+        """Return the standard error of a score with these slopes, each (k,), by the delta method.
 
         An image of class i that is predicted as j moves the score by ``g = truth_i + predicted_j``,
         and by ``hits_i`` more where they are equal; the variance of n such images is ``sum of
@@ -78,7 +78,7 @@ class Smoothed:
 
     @cached_property
     def _parts(self) -> tuple[Floats, Floats, Floats]:
-        """Of each class: its scale back to its size, and the right and wrong images lent to it."""
+        """Of each class its scale back to its size, and the right and wrong images lent to it."""
         each, truth = self.lent / len(self.members), self.counts.truth
         share = (self.counts.hits / truth).mean()
         right, wrong = each + _DRAWN_BY * share, each + _DRAWN_BY * (1 - share)
@@ -106,12 +106,12 @@ class Smoothed:
         return np.divide(1, left, out=np.zeros_like(left), where=left > 0)
 
     def _spread(self, wrong: Floats) -> Floats:
-        """What wrong images of each class are predicted as: never as their own class."""
+        """Return what wrong images of each class are predicted as: never as their own class."""
         sent = wrong * self._by_others
         return np.asarray(self._mistaken_for * (sent.sum() - sent))
 
     def _products(self, by_truth: Floats, by_predicted: Floats) -> float:
-        """Sum over the pooled matrix of ``by_truth_i * by_predicted_j``."""
+        """Sum ``by_truth_i * by_predicted_j`` over the pooled matrix."""
         scale, right, wrong = self._parts
         rows, columns = np.zeros((2, self._classes))
         rows[self.members], columns[self.members] = scale * by_truth, by_predicted

@@ -20,7 +20,7 @@ _CHUNK = 4_000_000  # images drawn at once; bounds the memory
 
 
 def check_settings(level: float, resamples: int = 2000) -> None:
-    """Refuses a level outside (0, 1) and fewer than 100 resamples."""
+    """Refuse a level outside (0, 1) and fewer than 100 resamples."""
     if not 0 < level < 1:
         raise EvaluationError(f"level={level!r}: expected a share between 0 and 1, such as 0.95.")
     if resamples < 100:
@@ -30,7 +30,7 @@ def check_settings(level: float, resamples: int = 2000) -> None:
 def resampled_together(
     y_true: Ints, predictions: Sequence[Ints], classes: int, resamples: int, seed: int
 ) -> list[Counts]:
-    """Counts of several models on the very same resampled images (paired).
+    """Return counts of several models on the very same resampled images (paired).
 
     Args:
         y_true: Class numbers, shape (n,).
@@ -57,7 +57,7 @@ def resampled_together(
 
 
 def means(y_true: Ints, values: Sequence[Floats], resamples: int, seed: int) -> NDArray[np.float64]:
-    """Means of values per image over resamples, the same images for each row of values.
+    """Return the means of resampled values, the same images for each row of values.
 
     The images are those that `resampled_together` draws with the same seed.
 
@@ -78,7 +78,7 @@ def means(y_true: Ints, values: Sequence[Floats], resamples: int, seed: int) -> 
 
 
 def percentiles(values: Floats, level: float) -> tuple[float, float]:
-    """The central interval that holds ``level`` of the values; undefined ones are left out."""
+    """Return the central interval that holds ``level`` of the values; undefined ones left out."""
     known = values[~np.isnan(values)]
     if not len(known):
         return float("nan"), float("nan")
@@ -87,7 +87,7 @@ def percentiles(values: Floats, level: float) -> tuple[float, float]:
 
 
 def _draws(y_true: Ints, resamples: int, seed: int) -> Iterator[tuple[int, Ints, slice, Ints]]:
-    """A class, its images, a range of resamples, and which of the images those draw.
+    """Yield a class, its images, a range of resamples, and which of the images those draw.
 
     The draws are positions among the class's images, of shape (resamples, class size).
     """

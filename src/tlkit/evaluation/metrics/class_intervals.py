@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def f1_intervals(evaluation: Evaluation, level: float = 0.95) -> Floats:
-    """Exact interval of each class's F1: it holds the true one at least as often as asked.
+    """Return an exact interval of each class's F1: it covers at least as often as asked.
 
     Of the images that are of a class or predicted as it, some are both, and their share ``J`` (the
     Jaccard index) has Clopper and Pearson's interval. F1 is ``2 J / (1 + J)``, at the ends too. So
@@ -28,7 +28,7 @@ def f1_intervals(evaluation: Evaluation, level: float = 0.95) -> Floats:
         level: How often the interval is right, between 0 and 1.
 
     Returns:
-        Shape (classes, 2): lower and upper end.
+        Lower and upper end, shape (classes, 2).
 
     Raises:
         EvaluationError: If the level is out of its range.

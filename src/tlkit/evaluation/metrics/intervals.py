@@ -25,10 +25,11 @@ _DRAWN_AT_ONCE = 4_000_000  # numbers; bounds the memory
 
 
 def of_shares(hits: Ints | Floats, images: Ints | Floats, level: float) -> tuple[Floats, Floats]:
-    """Clopper and Pearson's exact interval of ``hits`` of ``images``; it covers no less than asked.
+    """Return Clopper and Pearson's exact interval of ``hits`` of ``images``.
 
     Lower and upper end are the quantiles ``(1 - level) / 2`` of Beta(hits, images - hits + 1) and
-    ``(1 + level) / 2`` of Beta(hits + 1, images - hits); 0 and 1 where a parameter would be 0.
+    ``(1 + level) / 2`` of Beta(hits + 1, images - hits); 0 and 1 where a parameter would be 0. The
+    true share is covered no less often than ``level`` asks.
     Source: C. J. Clopper and E. S. Pearson, Biometrika 26, 1934.
 
     Args:
@@ -45,7 +46,7 @@ def of_shares(hits: Ints | Floats, images: Ints | Floats, level: float) -> tuple
 
 
 def of_mean(values: Floats, highest: float, level: float, resamples: int, seed: int) -> Interval:
-    """Interval of the mean of values of at least 0, by a Bayesian bootstrap with one image more.
+    """Return a mean's interval, by a Bayesian bootstrap with one image more; no value is below 0.
 
     The images get random weights, those of a uniform draw from all weights that sum to 1. One more
     image stands for all that were not drawn: it has the value 0 for the lower end and ``highest``
@@ -84,7 +85,7 @@ def of_counts(
     classes: int,
     level: float,
 ) -> Interval:
-    """Interval of a score of the confusion matrix, by the delta method on smoothed counts.
+    """Return the interval of a score of counts, by the delta method on smoothed counts.
 
     For one class alone this is A. Agresti and B. A. Coull's "add two right and two wrong ones", The
     American Statistician 52, 1998:
@@ -95,14 +96,14 @@ def of_counts(
        proportions", Computational Statistics & Data Analysis 45, 2004.
     2. The score of these counts and the observed one are the ends of the middle.
     3. The interval reaches z standard errors further on both sides, and upwards by the bias that F1
-       has where a class has few images. The errors are those of the delta method (see `_slopes`),
+       has where a class has few images. The errors are those of the delta method (see ``_slopes``),
        with each class's share of right ones drawn to the classes' mean share by two images, as one
        image, right or wrong, does not show how a class scatters.
 
     No proof is known for few images; simulated coverage is at least 0.93.
 
     Args:
-        name: In `SLOPES`.
+        name: In ``SLOPES``.
         score: The score of counts.
         truth: Class numbers, shape (n,).
         predictions: Predicted class numbers, shape (n,).

@@ -12,19 +12,19 @@ _AT_ONCE = 4_000_000  # numbers; bounds the memory of what is computed on the wa
 
 
 def in_blocks(probabilities: Floats, of_rows: Callable[[Floats], Floats]) -> Floats:
-    """A function of each row, called with some rows at a time; shape (n,)."""
+    """Apply a function of each row, called with some rows at a time; shape (n,)."""
     step = max(1, _AT_ONCE // probabilities.shape[1])
     starts = range(0, len(probabilities), step)
     return np.concatenate([of_rows(probabilities[start : start + step]) for start in starts])
 
 
 def true_probability(probabilities: Floats, labels: Ints) -> Floats:
-    """Probability of the true class, shape (n,)."""
+    """Return the probability of the true class, shape (n,)."""
     return np.asarray(probabilities[np.arange(len(labels)), labels])
 
 
 def log_losses(probabilities: Floats, labels: Ints) -> Floats:
-    """``-log(probability of the true class)``, clipped at the float64 epsilon, shape (n,).
+    """Return ``-log(probability of the true class)``, clipped at the float64 epsilon, shape (n,).
 
     The clipping is that of scikit-learn's ``log_loss``.
     """
@@ -34,7 +34,7 @@ def log_losses(probabilities: Floats, labels: Ints) -> Floats:
 
 
 def brier_scores(probabilities: Floats, labels: Ints) -> Floats:
-    """Squared distance between the probabilities and the truth, shape (n,).
+    """Return the squared distance between the probabilities and the truth, shape (n,).
 
     ``sum over classes c of (p_c - [c is true])^2``, in 0..2; half of that, in 0..1, for two
     classes. The convention is that of scikit-learn's ``brier_score_loss`` (1.7 and later). Source:
@@ -48,7 +48,7 @@ def brier_scores(probabilities: Floats, labels: Ints) -> Floats:
 
 
 def ranks(probabilities: Floats, labels: Ints) -> Ints:
-    """Number of classes that are ahead of the true one, 0 for the most probable, shape (n,).
+    """Return how many classes are ahead of the true one, 0 for the most probable, shape (n,).
 
     Of equally probable classes the later one is ahead, as in scikit-learn's
     ``top_k_accuracy_score``.
@@ -64,7 +64,7 @@ def ranks(probabilities: Floats, labels: Ints) -> Ints:
 
 
 def margins(probabilities: Floats) -> Floats:
-    """Largest probability minus the second largest, 0..1, shape (n,)."""
+    """Return the largest probability minus the second largest, 0..1, shape (n,)."""
 
     def of_rows(rows: Floats) -> Floats:
         second, first = np.partition(rows, (-2, -1), axis=1)[:, -2:].T
@@ -74,7 +74,7 @@ def margins(probabilities: Floats) -> Floats:
 
 
 def entropies(probabilities: Floats) -> Floats:
-    """``-sum over classes of p log p`` in nats, 0..log(classes), shape (n,)."""
+    """Return ``-sum over classes of p log p`` in nats, 0..log(classes), shape (n,)."""
 
     def of_rows(rows: Floats) -> Floats:
         logs = np.log(rows, out=np.zeros_like(rows), where=rows > 0)
@@ -84,7 +84,7 @@ def entropies(probabilities: Floats) -> Floats:
 
 
 def calibration_error(sure: Floats, right: Floats, bins: int) -> float:
-    """Expected calibration error, ``sum over bins of |B| / n * |accuracy(B) - confidence(B)|``.
+    """Return the error ``sum over bins of |B| / n * |accuracy(B) - confidence(B)|``.
 
     Bin m of M holds the images whose probability of the predicted class is in
     ``((m - 1) / M, m / M]``. Source: C. Guo, G. Pleiss, Y. Sun and K. Q. Weinberger, "On

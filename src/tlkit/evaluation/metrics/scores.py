@@ -37,14 +37,14 @@ class Counts:
 
     @classmethod
     def of(cls, confusion: Ints | Floats) -> Counts:
-        """Counts of a matrix of shape (..., k, k)."""
-        hits: Ints | Floats = np.diagonal(confusion, axis1=-2, axis2=-1)
+        """Return the counts of a matrix of shape (..., k, k)."""
+        hits: Ints | Floats = confusion.diagonal(axis1=-2, axis2=-1)
         truth: Ints | Floats = confusion.sum(axis=-1)
         return cls(hits, truth, confusion.sum(axis=-2))
 
     @classmethod
     def of_predictions(cls, truth: Ints, predictions: Ints, classes: int) -> Counts:
-        """Counts of class numbers, both of shape (n,)."""
+        """Return the counts of class numbers, both of shape (n,)."""
         groups = (truth[truth == predictions], truth, predictions)
         return cls(*(np.bincount(group, minlength=classes) for group in groups))
 
@@ -76,38 +76,38 @@ class Metric:
 
 
 def f1(counts: Counts) -> Floats:
-    """F1 of each class, ``2 hits / (truth + predicted)``, shape (..., k)."""
+    """Return the F1 of each class, ``2 hits / (truth + predicted)``, shape (..., k)."""
     return _ratio(2 * counts.hits, counts.truth + counts.predicted)
 
 
 def recall(counts: Counts) -> Floats:
-    """Recall of each class, ``hits / truth``, shape (..., k)."""
+    """Return the recall of each class, ``hits / truth``, shape (..., k)."""
     return _ratio(counts.hits, counts.truth)
 
 
 def weighted_f1(counts: Counts) -> Floats:
-    """Mean of the classes' F1, weighted by their number of images."""
+    """Return the mean of the classes' F1, weighted by their number of images."""
     return np.asarray((f1(counts) * counts.truth).sum(-1) / counts.truth.sum(-1))
 
 
 def macro_f1(counts: Counts) -> Floats:
-    """Plain mean of the F1 of the classes that occur in the truth or among the predictions."""
+    """Return the plain mean F1 of the classes that occur in the truth or the predictions."""
     occurs = (counts.truth + counts.predicted) > 0
     return np.asarray(f1(counts).sum(-1) / occurs.sum(-1))
 
 
 def accuracy(counts: Counts) -> Floats:
-    """Share of images whose class is predicted."""
+    """Return the share of images whose class is predicted."""
     return np.asarray(counts.hits.sum(-1) / counts.truth.sum(-1))
 
 
 def balanced_accuracy(counts: Counts) -> Floats:
-    """Mean recall of the classes that occur in the truth."""
+    """Return the mean recall of the classes that occur in the truth."""
     return np.asarray(recall(counts).sum(-1) / (counts.truth > 0).sum(-1))
 
 
 def cohen_kappa(counts: Counts) -> Floats:
-    """Agreement beyond chance, ``(a - e) / (1 - e)``; NaN where one class is all there is.
+    """Return agreement beyond chance, ``(a - e) / (1 - e)``; NaN where there is one class only.
 
     With a the accuracy and e the share that would agree by chance, ``sum over classes of
     truth * predicted / n^2``. Source: J. Cohen, Educational and Psychological Measurement 20, 1960.
@@ -134,7 +134,7 @@ LOSSES: dict[str, Callable[[Floats, Ints], Floats]] = {
 
 
 def metric_named(name: str, classes: int) -> Metric:
-    """The metric of that name.
+    """Return the metric of that name.
 
     Args:
         name: In `SCORES` or `LOSSES`, or ``"top_<k>"`` such as ``"top_5"``.
@@ -160,7 +160,7 @@ def metric_named(name: str, classes: int) -> Metric:
 
 
 def checked_k(k: int, classes: int) -> int:
-    """The k of "top k".
+    """Return the k of "top k".
 
     Raises:
         EvaluationError: If it is not in 1 .. classes.

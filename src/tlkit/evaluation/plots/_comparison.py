@@ -20,9 +20,9 @@ def plot_comparison(
     evaluations: Mapping[str, Evaluation],
     ax: Axes | None = None,
 ) -> Axes:
-    """Scores with their intervals, best on top; full marks are the best and its equals.
+    """Draw scores with their intervals, best on top; full marks are the best and its equals.
 
-    A model has a full mark if it cannot be told from the best by ``comparison``, which looks at
+    The best has a full mark, and all to which ``comparison`` claims no difference: it looks at
     differences image by image; overlapping intervals say less.
 
     Args:
@@ -46,28 +46,34 @@ def plot_comparison(
     axes: Axes = axes_or_new(ax, (7, 1.6 + 0.3 * len(shown)))
     best = set(comparison.best_group)
     for place, (name, score) in enumerate(reversed(shown)):
-        low, high = evaluations[name].interval(comparison.metric)
-        full = name in best
-        axes.hlines(place, low, high, color=FIRST if full else GREY, lw=2.4 if full else 1.4)
-        face = FIRST if full else "white"
-        edge = FIRST if full else GREY
-        axes.plot(score, place, "o", mfc=face, mec=edge, ms=7, zorder=3)
-        text = f"{score:.3f}"
-        axes.annotate(text, (high, place), (5, 0), textcoords="offset points", va="center")
+        interval = evaluations[name].interval(comparison.metric)
+        _draw_score(axes, place, score, interval, full=name in best)
     axes.set_yticks(range(len(shown)), [short(name, 44) for name, _ in reversed(shown)])
     axes.set_ylim(-0.6, len(shown) - 0.4)
     left, right = axes.get_xlim()
     axes.set_xlim(left, right + 0.12 * (right - left))  # room for the last figure
     axes.set_xlabel(f"{_words(comparison.metric)} and its 95 % interval")
-    hidden = len(comparison.scores) - len(shown)
-    left_out = f"; {hidden} weaker models left out" if hidden else ""
-    axes.set_title(
-        f"{comparison.images} images; full mark: cannot be told from the best{left_out}",
-        fontsize=10,
-    )
+    axes.set_title(_title(comparison, len(shown)), fontsize=10)
     axes.grid(axis="x", color="#dddddd", lw=0.8)
     axes.set_axisbelow(True)
     return axes
+
+
+def _draw_score(
+    axes: Axes, place: int, score: float, interval: tuple[float, float], *, full: bool
+) -> None:
+    low, high = interval
+    colour = FIRST if full else GREY
+    axes.hlines(place, low, high, color=colour, lw=2.4 if full else 1.4)
+    axes.plot(score, place, "o", mfc=FIRST if full else "white", mec=colour, ms=7, zorder=3)
+    text = f"{score:.3f}"
+    axes.annotate(text, (high, place), (5, 0), textcoords="offset points", va="center")
+
+
+def _title(comparison: Comparison, shown: int) -> str:
+    hidden = len(comparison.scores) - shown
+    left_out = f"; {hidden} weaker models left out" if hidden else ""
+    return f"{comparison.images} images; full mark: no claimed difference to the best{left_out}"
 
 
 def _words(metric: str) -> str:

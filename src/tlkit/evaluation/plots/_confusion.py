@@ -20,7 +20,7 @@ _COUNTS_UP_TO = 30  # classes; beyond, numbers in the cells cannot be read
 
 
 def plot_confusion(evaluation: Evaluation, ax: Axes | None = None) -> Axes:
-    """Confusion matrix: truth in rows, colour by share of the row, counts where legible.
+    """Draw a confusion matrix: truth in rows, colour by share of the row, counts where legible.
 
     Args:
         evaluation: What to draw.
@@ -64,7 +64,7 @@ def _name_ticks(axes: Axes, names: Sequence[str]) -> None:
 
 
 def _write_counts(axes: Axes, counts: Ints, share: Floats) -> None:
-    """Counts in the cells, dark on light and light on dark; empty cells stay empty."""
+    """Write counts in the cells, dark on light and light on dark; empty cells stay empty."""
     size = 8 if counts.max() < 1000 else 7
     for row, column in zip(*np.nonzero(counts), strict=True):
         color = "white" if share[row, column] > 0.35 else "black"

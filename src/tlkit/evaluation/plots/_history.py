@@ -23,7 +23,7 @@ def plot_history(
     ax: Axes | None = None,
     metric: str = "loss",
 ) -> Axes:
-    """Learning curves over all epochs, with a line and a name where each stage begins.
+    """Draw learning curves over all epochs, with a line and a name where each stage begins.
 
     Args:
         histories: For each stage its name and what ``fit`` recorded: lists by metric name, with
@@ -56,7 +56,7 @@ def plot_history(
 def _draw_series(
     axes: Axes, histories: Histories, starts: Ints, metric: str, name: str, color: str, style: str
 ) -> None:
-    """One metric through all stages, with a gap between stages and one entry in the legend."""
+    """Draw one metric through all stages, with gaps between stages and one entry in the legend."""
     label = name
     for (_, history), start in zip(histories, starts, strict=True):
         values = history.get(metric, ())
@@ -67,7 +67,7 @@ def _draw_series(
 
 
 def _mark_stages(axes: Axes, names: Sequence[str], starts: Ints) -> None:
-    """A line between stages, and each stage's name above its epochs."""
+    """Draw a line between stages, and write each stage's name above its epochs."""
     for start in starts[1:-1]:
         axes.axvline(start + 0.5, color=GREY, lw=1, ls=":")
     axes.set_xlim(0.5, starts[-1] + 0.5)

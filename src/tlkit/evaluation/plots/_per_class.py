@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def plot_per_class(
     evaluation: Evaluation, ax: Axes | None = None, benchmark: float | None = None
 ) -> Axes:
-    """F1 of each class as bars, best first, with its exact 95 % interval.
+    """Draw the F1 of each class as bars, best first, with its exact 95 % interval.
 
     Args:
         evaluation: What to draw.

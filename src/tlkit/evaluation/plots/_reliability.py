@@ -22,7 +22,7 @@ _LEAST = 0.005  # share of the images; of fewer, "how often right" is noise
 def plot_reliability(
     evaluation: Evaluation | Mapping[str, Evaluation], ax: Axes | None = None, bins: int = 10
 ) -> Axes:
-    """How often a model is right by how sure it is; on the diagonal it is as sure as it may be.
+    """Draw how often a model is right by how sure it is; on the diagonal both are equal.
 
     Images are sorted into bins of equal width by the probability of the predicted class. Marks
     grow with the number of images; bins with less than 0.5 % of the images are left out. Source:
@@ -50,36 +50,43 @@ def plot_reliability(
         )
     axes: Axes = axes_or_new(ax, (5, 5))
     axes.plot([0, 1], [0, 1], color=GREY, lw=1)
-    for (name, found), (color, mark, line) in zip(named.items(), _STYLES, strict=False):
-        sure, right, count = _bins(found, bins)
-        seen = count >= max(1, _LEAST * len(found))
-        gap = float((np.abs(sure - right) * count).sum() / len(found))
-        label = f"{short(name)}: " if name else ""
-        sizes = 12 + 120 * count[seen] / len(found)
-        axes.plot(sure[seen], right[seen], line, color=color, lw=1.4)
-        label += f"on average {100 * gap:.1f} points off"
-        axes.scatter(
-            sure[seen],
-            right[seen],
-            s=sizes,
-            color=color,
-            marker=mark,
-            label=label,
-            zorder=3,
-            clip_on=False,
-        )
+    for (name, found), style in zip(named.items(), _STYLES, strict=False):
+        _draw_bins(axes, name, found, bins, style)
     axes.set_xlim(0, 1)
     axes.set_ylim(0, 1)
     axes.set_aspect("equal")
     axes.set_xlabel("probability of the predicted class")
-    axes.set_ylabel("share that is right")
-    axes.set_title("above the line too modest, below too sure", fontsize=10)
+    axes.set_ylabel("share of correct predictions")
+    axes.set_title("above the line underconfident, below overconfident", fontsize=10)
     axes.legend(fontsize=9, loc="upper left")
     return axes
 
 
+def _draw_bins(
+    axes: Axes, name: str, found: Evaluation, bins: int, style: tuple[str, str, str]
+) -> None:
+    sure, right, count = _bins(found, bins)
+    seen = count >= max(1, _LEAST * len(found))
+    gap = float((np.abs(sure - right) * count).sum() / len(found))
+    label = f"{short(name)}: " if name else ""
+    label += f"on average {100 * gap:.1f} points off"
+    sizes = 12 + 120 * count[seen] / len(found)
+    color, mark, line = style
+    axes.plot(sure[seen], right[seen], line, color=color, lw=1.4)
+    axes.scatter(
+        sure[seen],
+        right[seen],
+        s=sizes,
+        color=color,
+        marker=mark,
+        label=label,
+        zorder=3,
+        clip_on=False,
+    )
+
+
 def _bins(found: Evaluation, bins: int) -> tuple[Floats, Floats, Ints]:
-    """Of each bin the mean probability, the share that is right and the number of images."""
+    """Return each bin's mean probability, the share that is right and the number of images."""
     sure = found.probabilities.max(axis=1)
     right = (found.predictions == found.y_true).astype(np.float64)
     # A bin holds its upper end, as in the paper.

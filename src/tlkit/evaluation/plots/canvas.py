@@ -16,7 +16,7 @@ NAMES_UP_TO = 60  # beyond, names in one column or row cannot be read
 
 
 def axes_or_new(ax: Axes | None, size: tuple[float, float]) -> Axes:
-    """The Axes given, or one in a figure of its own of that size in inches.
+    """Return the Axes given, or one in a figure of its own of that size in inches.
 
     Raises:
         EvaluationError: If matplotlib is not installed.
@@ -34,6 +34,6 @@ def axes_or_new(ax: Axes | None, size: tuple[float, float]) -> Axes:
 
 
 def short(name: str, width: int = 28) -> str:
-    """A name of at most that many characters, in which matplotlib sees no formula."""
+    """Return a name of at most that many characters, in which matplotlib sees no formula."""
     cut = name if len(name) <= width else name[: width - 1] + "…"
     return cut.replace("$", r"\$")

@@ -73,6 +73,23 @@ class Decisions:
         with suppress(OSError):  # a store may be for reading only; then it is measured again
             DECISION.write(self.file, {**asdict(decision), "machine": self.machine})
 
+    def forget(self) -> None:
+        """Forget the decision, so that engines are weighed again."""
+        with suppress(OSError):  # a store may be for reading only
+            self.file.unlink(missing_ok=True)
+
+
+def identity(spec: EngineSpec) -> dict[str, str]:
+    """Return on what the numbers of an engine depend besides its name; nothing for Keras.
+
+    Another version of a plugin, or of what it runs on, may round otherwise or have been repaired.
+    Keras is what all others are compared with, and its own versions agree to rounding.
+    """
+    if spec.name == "keras":
+        return {}
+    own = () if spec.distribution == "tlkit" else (spec.distribution,)
+    return {name: _version(name) for name in (*own, *spec.packages) if name and _version(name)}
+
 
 def machine(specs: Iterable[EngineSpec]) -> dict[str, str]:
     """Return what the speed of engines depends on, as far as it can be known at once."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from tlkit._keras.types import Model
 from tlkit.errors import EngineError
 from tlkit.features.engines._decision import Decision, Decisions, proof_of
 from tlkit.features.engines.comparison import Choice, agreeing, fastest, one_line
@@ -18,7 +18,7 @@ from tlkit.features.engines.registry import EngineRegistry, installed_engines, m
 
 
 def choose_engine(
-    trunk: Any,
+    trunk: Model,
     asked: str,
     sample: np.ndarray,
     *,
@@ -72,8 +72,18 @@ def measured_ms(stem: Path, registry: EngineRegistry | None = None) -> Mapping[s
     return {} if decided is None else decided.ms
 
 
+def forget_choice(stem: Path, registry: EngineRegistry | None = None) -> None:
+    """Forget what was decided for a trunk on this machine: its engine went wrong later.
+
+    Args:
+        stem: As for `choose_engine`.
+        registry: The engines; those that are installed where None.
+    """
+    Decisions(stem, (registry or installed_engines()).specs).forget()
+
+
 def _named(
-    name: str, trunk: Any, sample: np.ndarray, stem: Path, registry: EngineRegistry
+    name: str, trunk: Model, sample: np.ndarray, stem: Path, registry: EngineRegistry
 ) -> Engine:
     spec = registry.get(name)
     if name == "keras":
@@ -87,7 +97,7 @@ def _named(
 
 
 def _automatic(
-    trunk: Any,
+    trunk: Model,
     sample: np.ndarray,
     images_ahead: int,
     stem: Path,
@@ -96,24 +106,9 @@ def _automatic(
 ) -> Choice:
     decisions = Decisions(stem, registry.specs)
     decided = decisions.read()
-    lost = ""
-    holds = decided is not None and images_ahead <= decided.images
-    if decided is not None and (decided.engine == before if before else holds):
-        try:
-            engine = _as_decided(decided, trunk, sample, stem, registry)
-            if engine is not None:
-                return Choice(
-                    engine, f"{decided.why}; as measured before", decided.images, decided.ms
-                )
-        except Exception as error:  # noqa: BLE001 - said in the notice; all are weighed again
-            lost = f"; no longer {one_line(decided.engine, error)}"
-    if before and not lost:
-        try:
-            engine = _named(before, trunk, sample, stem, registry)
-            ms = {} if decided is None else decided.ms
-            return Choice(engine, f"{before}, as before in this run", images=0, ms=ms)
-        except EngineError as error:
-            lost = f"; no longer {one_line(before, error)}"
+    choice, lost = _known(decided, trunk, sample, images_ahead, stem, before, registry)
+    if choice is not None:
+        return choice
     choice = fastest(trunk, sample, images_ahead, stem, registry.rivals())
     if choice.ms:
         proof = _proof(choice, stem, registry)
@@ -121,8 +116,38 @@ def _automatic(
     return replace(choice, why=choice.why + lost)
 
 
+def _known(
+    decided: Decision | None,
+    trunk: Model,
+    sample: np.ndarray,
+    images_ahead: int,
+    stem: Path,
+    before: str,
+    registry: EngineRegistry,
+) -> tuple[Choice | None, str]:
+    """Return the choice that was made before, if any, and why an engine is none any more."""
+    lost = ""
+    holds = decided is not None and images_ahead <= decided.images
+    if decided is not None and (decided.engine == before if before else holds):
+        try:
+            engine = _as_decided(decided, trunk, sample, stem, registry)
+            if engine is not None:
+                why = f"{decided.why}; as measured before"
+                return Choice(engine, why, decided.images, decided.ms), lost
+        except Exception as error:  # noqa: BLE001 - said in the notice; all are compared again
+            lost = f"; no longer {one_line(decided.engine, error)}"
+    if before and not lost:
+        try:
+            engine = _named(before, trunk, sample, stem, registry)
+            ms = {} if decided is None else decided.ms
+            return Choice(engine, f"{before}, as before in this run", images=0, ms=ms), lost
+        except EngineError as error:
+            lost = f"; no longer {one_line(before, error)}"
+    return None, lost
+
+
 def _as_decided(
-    decided: Decision, trunk: Any, sample: np.ndarray, stem: Path, registry: EngineRegistry
+    decided: Decision, trunk: Model, sample: np.ndarray, stem: Path, registry: EngineRegistry
 ) -> Engine | None:
     """Return the engine that was decided on; None where it would have to be exported again."""
     if decided.engine == "keras":

@@ -6,10 +6,10 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from tlkit._keras.types import Model
 from tlkit.errors import EngineError
 from tlkit.features.engines.engine import Engine, EngineSpec
 from tlkit.features.engines.keras_engine import KerasEngine
@@ -84,7 +84,7 @@ class _Weighing:
 
 
 def fastest(
-    trunk: Any, sample: np.ndarray, images_ahead: int, stem: Path, rivals: Sequence[EngineSpec]
+    trunk: Model, sample: np.ndarray, images_ahead: int, stem: Path, rivals: Sequence[EngineSpec]
 ) -> Choice:
     """Return the fastest of Keras and its rivals; see `choose_engine`.
 
@@ -131,7 +131,7 @@ def one_line(name: str, error: Exception) -> str:
 
 
 def agreeing(
-    spec: EngineSpec, trunk: Any, stem: Path, sample: np.ndarray, expected: np.ndarray
+    spec: EngineSpec, trunk: Model, stem: Path, sample: np.ndarray, expected: np.ndarray
 ) -> Engine:
     """Make an engine that gives what Keras gives; from a new export where an old one does not."""
     kept = spec.files(stem)
@@ -146,7 +146,7 @@ def agreeing(
 
 
 def _compared(
-    spec: EngineSpec, trunk: Any, stem: Path, sample: np.ndarray, expected: np.ndarray
+    spec: EngineSpec, trunk: Model, stem: Path, sample: np.ndarray, expected: np.ndarray
 ) -> Engine:
     try:
         engine = spec.make(trunk, stem)

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
+from tlkit._keras.types import Model
 from tlkit._plugins.hooks import hookspec
 from tlkit.errors import EngineError
 
@@ -34,7 +35,7 @@ class Engine(Protocol):
 
 
 def nothing_missing() -> str:
-    """Return that everything is here."""
+    """Return an empty text: nothing is missing."""
     return ""
 
 
@@ -65,7 +66,7 @@ class EngineSpec:
     """
 
     name: str
-    make: Callable[[Any, Path], Engine] = field(repr=False)
+    make: Callable[[Model, Path], Engine] = field(repr=False)
     missing: Callable[[], str] = field(default=nothing_missing, repr=False)
     reads: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()

@@ -10,15 +10,15 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from textwrap import shorten
-from typing import Any
 
+from tlkit._keras.types import Model
 from tlkit.errors import EngineError
 from tlkit.features.engines.engine import backend
 
 PATIENCE_S = 900
 
 
-def write_export(write: Callable[[Any, Path], None], trunk: Any, file: Path) -> None:
+def write_export(write: Callable[[Model, Path], None], trunk: Model, file: Path) -> None:
     """Call ``write(trunk, file)`` where Keras runs on TensorFlow.
 
     Any backend builds the same network from a ``.keras`` file. On another one than TensorFlow, the

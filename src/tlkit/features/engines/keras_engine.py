@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from tlkit._keras.mapped import mapped
 from tlkit._keras.types import Model, Tensor
 from tlkit._plugins.hooks import hookimpl
 from tlkit.features.engines.engine import EngineSpec
@@ -16,11 +16,12 @@ PAD_TO = 8
 
 
 class KerasEngine:
-    """The trunk run by Keras itself, one image after the other inside one compiled function.
+    """The trunk run by Keras itself; on a CPU one image after the other in one compiled function.
 
     In a batch, a row depends by a rounding error on its place, differently on each processor: a
     convolution's kernels treat the last rows otherwise than the first. Alone, it is a function of
-    its image; and alone its activations stay in the cache, so that it takes no longer.
+    its image, and from about 128 pixels on takes no longer. A GPU needs the whole batch at once to
+    be fast, and gets it.
 
     Args:
         trunk: A built keras.Model.
@@ -29,7 +30,7 @@ class KerasEngine:
     name = "keras"
 
     def __init__(self, trunk: Model) -> None:
-        self._one_by_one = _one_by_one(trunk)
+        self._model = _one_by_one(trunk) if _on_cpu() else trunk
 
     def run(self, images: np.ndarray) -> np.ndarray:
         """Return the trunk's float32 output for images, in batches of a few sizes."""
@@ -41,8 +42,17 @@ class KerasEngine:
         full_size = -(-len(images) // PAD_TO) * PAD_TO
         padding = [(0, full_size - len(images))] + [(0, 0)] * (images.ndim - 1)
         full = np.pad(images, padding).astype("float32", copy=False)
-        output: np.ndarray = np.asarray(self._one_by_one.predict_on_batch(full), "float32")
+        output: np.ndarray = np.asarray(self._model.predict_on_batch(full), "float32")
         return output[: len(images)]
+
+
+def _on_cpu() -> bool:
+    import keras
+
+    # Of PyTorch's devices Keras says nothing, so that one may be a GPU.
+    if keras.backend.backend() == "torch":
+        return False
+    return all(device.startswith("cpu") for device in keras.distribution.list_devices())
 
 
 def _one_by_one(trunk: Model) -> Model:
@@ -56,12 +66,12 @@ def _one_by_one(trunk: Model) -> Model:
             self.trunk = trunk
 
         def call(self, images: Tensor) -> Tensor:
-            def alone(image: Any) -> Tensor:
+            def alone(image: Tensor) -> Tensor:
                 output: Tensor = self.trunk(image[None], training=False)[0]
-                return output
+                row: Tensor = keras.ops.cast(output, "float32")
+                return row
 
-            outputs: Tensor = keras.ops.map(alone, images)
-            return outputs
+            return mapped(alone, images, shape=trunk.output_shape[1:])
 
     model: Model = OneByOne()
     return model
@@ -73,6 +83,6 @@ def _made(trunk: Model, stem: Path) -> KerasEngine:  # noqa: ARG001 - Keras keep
 
 @hookimpl
 def tlkit_engines() -> list[EngineSpec]:
-    """Keras itself."""
+    """Return Keras itself."""
     packages = ("keras", "tensorflow", "jax", "torch")
     return [EngineSpec(name=KerasEngine.name, make=_made, packages=packages)]

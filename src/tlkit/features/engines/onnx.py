@@ -6,11 +6,13 @@ import contextlib
 import io
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from tlkit._disk.atomic import whole_file
+from tlkit._disk.seals import ONNX_TAG, check_seal, seal
+from tlkit._keras.types import Model
 from tlkit._plugins.hooks import hookimpl
 from tlkit._threads import core_limit
 from tlkit.errors import EngineError
@@ -35,7 +37,7 @@ class OnnxEngine:
 
     name = "onnxruntime"
 
-    def __init__(self, trunk: Any, stem: Path) -> None:
+    def __init__(self, trunk: Model, stem: Path) -> None:
         runtime = _runtime()
         file = stem.with_name(stem.name + SUFFIX)
         try:
@@ -63,6 +65,7 @@ def _runtime() -> Any:
 
 
 def _load(runtime: Any, file: Path) -> Any:
+    _check(file)
     options = runtime.SessionOptions()
     options.intra_op_num_threads = core_limit()  # 0, where there is none: all cores
     # Idle threads sleep instead of spinning: the tail trains on the same cores meanwhile.
@@ -74,7 +77,16 @@ def _load(runtime: Any, file: Path) -> Any:
         raise EngineError(f"ONNX Runtime cannot load the exported trunk: {error}") from error
 
 
-def _export(trunk: Any, file: Path) -> None:
+def _check(file: Path) -> None:
+    """Raise where an export is not what was written, before ONNX Runtime takes it."""
+    try:
+        check_seal(file, ONNX_TAG)
+    except (OSError, ValueError) as error:
+        file.unlink(missing_ok=True)
+        raise EngineError(f"the exported trunk {file.name} is not used: {error}") from error
+
+
+def _export(trunk: Model, file: Path) -> None:
     """Export a trunk to an ONNX file, which appears whole or not at all.
 
     Raises:
@@ -83,16 +95,19 @@ def _export(trunk: Any, file: Path) -> None:
     try:
         with whole_file(file) as part:
             write_export(write_network, trunk, part)
+            seal(part, ONNX_TAG)
     except Exception as error:
         raise EngineError(f"the trunk cannot be exported to ONNX: {error}") from error
 
 
-def write_network(trunk: Any, file: Path) -> None:
+def write_network(trunk: Model, file: Path) -> None:
     """Write a trunk of TensorFlow to an ONNX file."""
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         # tf2onnx still asks whether np.object exists, which NumPy answers with a warning.
         warnings.filterwarnings("ignore", "In the future `np.object`", FutureWarning)
-        trunk(np.zeros((1, *trunk.input_shape[1:]), "float32"))
+        # The trunk of a training takes images of one size.
+        size = cast(tuple[int, ...], trunk.input_shape[1:])
+        trunk(np.zeros((1, *size), "float32"))
         trunk.export(file, format="onnx", verbose=False)
 
 
@@ -102,7 +117,7 @@ def _missing() -> str:
 
 @hookimpl
 def tlkit_engines() -> list[EngineSpec]:
-    """ONNX Runtime."""
+    """Return ONNX Runtime."""
     return [
         EngineSpec(
             name=OnnxEngine.name,

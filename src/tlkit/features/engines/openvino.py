@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 
 from tlkit._disk.atomic import whole_file
+from tlkit._disk.seals import ONNX_TAG, check_seal
+from tlkit._keras.types import Model
 from tlkit._plugins.hooks import hookimpl
 from tlkit._threads import core_limit
 from tlkit.errors import EngineError
@@ -45,7 +47,7 @@ class OpenVinoEngine:
 
     name = "openvino"
 
-    def __init__(self, trunk: Any, stem: Path) -> None:
+    def __init__(self, trunk: Model, stem: Path) -> None:
         self._runtime = _runtime()
         core = self._runtime.Core()
         size, cores = tuple(trunk.input_shape[1:]), core_limit()
@@ -109,7 +111,7 @@ def _without_telemetry() -> Iterator[None]:
             sys.modules.pop(package, None)
 
 
-def _network(core: Any, trunk: Any, stem: Path) -> Any:
+def _network(core: Any, trunk: Model, stem: Path) -> Any:
     """Return the trunk for OpenVINO: kept, made from its ONNX file, or exported anew."""
     file, exchanged = (stem.with_name(stem.name + suffix) for suffix in (SUFFIX, ".onnx"))
     network = _unpacked(core, file)
@@ -133,6 +135,7 @@ def _unpacked(core: Any, file: Path) -> Any:
 
 def _from_onnx(core: Any, file: Path) -> Any:
     try:
+        check_seal(file, ONNX_TAG)
         network = core.read_model(file)
     except Exception as error:  # noqa: BLE001 - there is an export of its own
         _log.warning("OpenVINO cannot read %s and exports anew: %s", file.name, error)
@@ -141,7 +144,7 @@ def _from_onnx(core: Any, file: Path) -> Any:
     return network if len(network.inputs) == 1 else None
 
 
-def _exported(core: Any, trunk: Any, file: Path) -> Any:
+def _exported(core: Any, trunk: Model, file: Path) -> Any:
     try:
         with tempfile.TemporaryDirectory() as folder:
             xml = Path(folder) / "model.xml"
@@ -154,7 +157,7 @@ def _exported(core: Any, trunk: Any, file: Path) -> Any:
     return core.read_model(parts["model.xml"], parts["model.bin"])
 
 
-def write_network(trunk: Any, xml: Path) -> None:
+def write_network(trunk: Model, xml: Path) -> None:
     """Write a trunk of TensorFlow for OpenVINO, ``model.xml`` and ``model.bin`` beside it.
 
     It is what Keras's export does, but for its search for every variable: half of its time.
@@ -168,7 +171,7 @@ def write_network(trunk: Any, xml: Path) -> None:
     openvino.save_model(network, xml, compress_to_fp16=False)
 
 
-def _called(trunk: Any) -> Callable[[Any], Any]:
+def _called(trunk: Model) -> Callable[[Any], Any]:
     """Return a function of images in which small weights are constants.
 
     OpenVINO seeks each variable among all others, several times: two thirds of what DenseNet121
@@ -179,7 +182,7 @@ def _called(trunk: Any) -> Callable[[Any], Any]:
     if trunk.count_params() > MOST_CONSTANTS:
         return lambda x: trunk(x, training=False)
     kinds = (trunk.trainable_variables, trunk.non_trainable_variables)
-    weights = [[variable.numpy() for variable in kind] for kind in kinds]
+    weights = [[np.asarray(variable) for variable in kind] for kind in kinds]
 
     def call(x: Any) -> Any:
         constants = [[tf.constant(array) for array in kind] for kind in weights]
@@ -200,7 +203,7 @@ def _missing() -> str:
 
 @hookimpl
 def tlkit_engines() -> list[EngineSpec]:
-    """OpenVINO."""
+    """Return OpenVINO."""
     return [
         EngineSpec(
             name=OpenVinoEngine.name,

@@ -26,7 +26,7 @@ class EngineList(SpecList[EngineSpec]):
         Column[EngineSpec]("here", lambda spec: _state(spec)),
         Column[EngineSpec]("distribution", lambda spec: spec.distribution),
     )
-    way_out = "Uninstall one of them where both have an engine of one name: neither is taken."
+    way_out = "Uninstall one of them where both have an engine of one name: neither is used."
 
 
 class EngineRegistry:
@@ -83,7 +83,7 @@ class EngineRegistry:
         for failure in self.failures:
             if failure.plugin == name:
                 raise EngineError(
-                    f"The engine {name!r} cannot be had: {failure}. Repair or uninstall "
+                    f"The engine {name!r} is not available: {failure}. Repair or uninstall "
                     f"{failure.distribution!r}."
                 ) from failure.error
         known = ["auto", *self.names()]
@@ -97,14 +97,13 @@ class EngineRegistry:
 
 
 def list_engines() -> EngineList:
-    """Return the engines that can run frozen work, tlkit's own first.
+    """Return the engines that can run the frozen part of a model, tlkit's own first.
 
     Loads no engine. Printing it loads Keras, since what an export needs depends on its backend.
 
     Returns:
-        A tuple of `EngineSpec` that prints as a table: whether each can run here, or what pip
-        would have to install for it. Plugins that could not be loaded, or were slow to load, stand
-        under it.
+        A tuple of `tlkit.EngineSpec`. It prints as a table, which says whether each can run here,
+        or what to install for it, and lists the plugins that could not be loaded or load slowly.
 
     Example:
         >>> import tlkit

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tlkit._printing import Printed, counted, one_line
-from tlkit.features.store.shards import SUFFIX
+from tlkit.features.store.shards import FINISHED
 
 ABOUT = "about.json"
 
@@ -71,7 +71,7 @@ def table_info(folder: Path) -> TableInfo:
         about = dict(json.loads((folder / ABOUT).read_text("utf-8")))
     except (OSError, ValueError, TypeError):  # for people alone; written anew with the next shard
         about = {}
-    shards = list(folder.glob(f"*{SUFFIX}"))
+    shards = list(folder.glob(FINISHED))
     used = max(map(used_at, shards), default=used_at(folder))
     return TableInfo(about, len(shards), sum(map(size_of, shards)), used)
 

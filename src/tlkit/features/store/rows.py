@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from tlkit.errors import CacheError
 from tlkit.features.store.shards import Shard
@@ -75,7 +75,7 @@ class FeatureRows:
         one: NDArray[Any] = self._read(np.atleast_1d(wanted))
         return one if wanted.ndim else one[0]
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
         if self._kept is not None:
             return np.array(self._kept, dtype, copy=copy)
         rows = self._read(np.arange(len(self)))

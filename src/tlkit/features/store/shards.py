@@ -30,6 +30,8 @@ from tlkit._disk.digests import DIGEST_BYTES, digest_of
 MAGIC = b"tlkit features 2"
 ID_BYTES = 32
 SUFFIX = ".shard"
+# Of finished ones: a file in writing is hidden and ends as the finished one will.
+FINISHED = f"[!.]*{SUFFIX}"
 _ALIGN = 64
 _BLOCK = 2**20
 

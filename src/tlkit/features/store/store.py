@@ -17,8 +17,8 @@ from platformdirs import user_cache_path
 from tlkit._disk.atomic import remove_parts, whole_file
 from tlkit.errors import CacheError
 from tlkit.features.store._contents import ABOUT, StoreInfo, size_of, sizes_in, table_info, used_at
-from tlkit.features.store.scans import RememberedScans
-from tlkit.features.store.shards import SUFFIX
+from tlkit.features.store._scans import RememberedScans
+from tlkit.features.store.shards import FINISHED
 from tlkit.features.store.table import FeatureTable
 
 FORMAT = 2
@@ -28,10 +28,10 @@ _ABANDONED_S = 3600.0
 
 
 def default_root() -> Path:
-    """Return where features are kept: ``$TLKIT_CACHE_DIR``, else the system's place for caches.
+    r"""Return where features are kept: ``$TLKIT_CACHE_DIR``, else the system's place for caches.
 
     That is ``~/.cache/tlkit`` on Linux (``$XDG_CACHE_HOME/tlkit`` where that is set),
-    ``~/Library/Caches/tlkit`` on macOS and ``%LOCALAPPDATA%\\tlkit\\Cache`` on Windows.
+    ``~/Library/Caches/tlkit`` on macOS and ``%LOCALAPPDATA%\tlkit\Cache`` on Windows.
     """
     named = os.environ.get("TLKIT_CACHE_DIR")
     return Path(named) if named else user_cache_path("tlkit", appauthor=False)
@@ -140,7 +140,7 @@ class FeatureStore:
         """
         for folder in (self.root, *self.root.glob("*/")):
             remove_parts(folder, _ABANDONED_S)
-        kept = (*self.root.glob(f"*/*{SUFFIX}"), *self.root.glob("trunk-*"))
+        kept = (*self.root.glob(f"*/{FINISHED}"), *self.root.glob("trunk-*"))
         files = sorted(kept, key=used_at, reverse=True)
         others = [x for x in files if x.parent != table and not x.name.startswith(stem.name)]
         over = sum(map(size_of, files)) + size - self.limit
@@ -169,7 +169,7 @@ def info(root: str | Path | None = None) -> StoreInfo:
     """Return what lies in the feature store: ``print(tlkit.cache.info())``.
 
     Args:
-        root: Its folder; None is where `StagedTrainer` keeps features by default.
+        root: Its folder; None is where `tlkit.StagedTrainer` keeps features by default.
 
     Example:
         >>> import tempfile, tlkit
@@ -183,7 +183,7 @@ def clear(root: str | Path | None = None, *, unused_days: float = 0.0) -> int:
     """Remove stored features and exported models; they are computed again when needed.
 
     Args:
-        root: The store's folder; None is where `StagedTrainer` keeps features by default.
+        root: The store's folder; None is where `tlkit.StagedTrainer` keeps features by default.
         unused_days: Only what was last used so many days ago.
 
     Returns:
@@ -198,11 +198,11 @@ def clear(root: str | Path | None = None, *, unused_days: float = 0.0) -> int:
         0
     """
     folder = default_root() if root is None else Path(root)
-    latest, freed = time.time() - unused_days * 86400, 0
+    now, freed = time.time(), 0
     # Those of other versions too, but nothing else that may lie in the folder.
     for version in folder.glob("v[0-9]*"):
         for file in [f for f in version.rglob("*") if f.is_file()]:
-            if used_at(file) > latest or _in_writing(file):
+            if _age_s(file, now) < unused_days * 86400 or _in_writing(file):
                 continue
             size = size_of(file)
             try:
@@ -216,9 +216,14 @@ def clear(root: str | Path | None = None, *, unused_days: float = 0.0) -> int:
     return freed
 
 
+def _age_s(file: Path, now: float) -> float:
+    """Return for how many seconds a file was not used, 0 for one that says it was in the future."""
+    return max(0.0, now - used_at(file))
+
+
 def _in_writing(file: Path) -> bool:
     """Return whether a file is one that a process is still writing, so far as can be known."""
-    return file.name.startswith(".") and time.time() - used_at(file) < _ABANDONED_S
+    return file.name.startswith(".") and abs(time.time() - used_at(file)) < _ABANDONED_S
 
 
 def _unwritable(folder: Path, error: OSError) -> CacheError:

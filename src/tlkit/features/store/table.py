@@ -18,7 +18,15 @@ from numpy.typing import NDArray
 from tlkit._disk.locks import open_lock, release, still_there, take
 from tlkit.errors import CacheError
 from tlkit.features.store.rows import IN_MEMORY, FeatureRows
-from tlkit.features.store.shards import ID_BYTES, SUFFIX, Shard, read_ids, read_shard, write_shard
+from tlkit.features.store.shards import (
+    FINISHED,
+    ID_BYTES,
+    SUFFIX,
+    Shard,
+    read_ids,
+    read_shard,
+    write_shard,
+)
 
 _log = logging.getLogger("tlkit")
 Ids = NDArray[np.uint8]
@@ -40,6 +48,7 @@ class FeatureTable:
         self._prepare = prepare
         self._ids: dict[str, Ids] = {}
         self._checked: set[str] = set()
+        self._written: list[Path] = []
         # Those found damaged, as they were: a store for reading only keeps them in their place.
         self._damaged: dict[str, int] = {}
         # All images in order of their keys; in which of the shards and at which row each is.
@@ -98,12 +107,20 @@ class FeatureTable:
             with _claimed(file.with_suffix(".lock")) as mine:
                 if mine and (not file.is_file() or self._is_damaged(file)):
                     write_shard(file, ids, compute())
+                    self._written.append(file)
         except OSError as error:
             raise CacheError(
                 f"Features could not be written to {self.folder}: {error}. Free some space there, "
                 "or give another folder with cache=PATH or TLKIT_CACHE_DIR."
             ) from error
         return file.is_file() and not self._is_damaged(file)
+
+    def take_back(self) -> None:
+        """Remove the shards that this object has written: what gave them is not to be trusted."""
+        for file in self._written:
+            with suppress(OSError):
+                file.unlink(missing_ok=True)
+        self._written.clear()
 
     def _holds(self, keys: NDArray[Any]) -> NDArray[np.bool_]:
         if not len(self._known):
@@ -115,7 +132,7 @@ class FeatureTable:
 
     def _refresh(self) -> None:
         """Take in what other processes, or this one, have added or removed since."""
-        files = self.folder.glob(f"*{SUFFIX}")
+        files = self.folder.glob(FINISHED)
         names = {file.name for file in files if not self._is_damaged(file)}
         fresh, gone = sorted(names - set(self._ids)), set(self._ids) - names
         for name in gone:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
+from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 
@@ -16,13 +18,20 @@ from tlkit._disk.atomic import whole_file
 from tlkit.data.batches import PixelCache
 from tlkit.errors import CacheError, EngineError, TlkitError
 from tlkit.features.trunk import Trunk
-from tlkit.features.workers._tasks import Task, at_home, compute, refuse_fork, trunk_file
+from tlkit.features.workers._tasks import (
+    Task,
+    TrunkFileError,
+    at_home,
+    compute,
+    refuse_fork,
+    trunk_file,
+)
 
 _log = logging.getLogger("tlkit")
 
 
 class Spread:
-    """Has the shards of one data set computed by an executor.
+    """Have the shards of one data set computed by an executor.
 
     Args:
         executor: Any; its workers see the same files.
@@ -61,7 +70,8 @@ class Spread:
             TlkitError: An image cannot be read, or the store not be written.
         """
         waiting: dict[Future[bool], int] = {}
-        added, errors = 0, []
+        added = 0
+        errors: list[BaseException | None] = []
         with at_home(self._add) as home:
             try:
                 self._leave_trunk()
@@ -83,7 +93,7 @@ class Spread:
                 for future in waiting:
                     future.cancel()
         if errors:
-            self._tell(errors[0])
+            self._tell(errors)
         return added
 
     def _task(self, part: np.ndarray, home: str) -> Task:
@@ -104,9 +114,13 @@ class Spread:
             home=home,
         )
 
+    @property
+    def _trunk_file(self) -> Path:
+        return trunk_file(self._trunk.store, self._trunk.fingerprint)
+
     def _leave_trunk(self) -> None:
         """Leave the trunk in the store, where workers find it."""
-        file = trunk_file(self._trunk.store, self._trunk.fingerprint)
+        file = self._trunk_file
         if isinstance(self._executor, ThreadPoolExecutor) or file.is_file():
             return
         try:
@@ -120,9 +134,13 @@ class Spread:
         except (TypeError, ValueError, NotImplementedError) as error:
             raise EngineError(f"the trunk cannot be saved for them: {error}") from error
 
-    def _tell(self, error: BaseException | None) -> None:
+    def _tell(self, errors: Sequence[BaseException | None]) -> None:
+        if any(isinstance(error, TrunkFileError) for error in errors):
+            with suppress(OSError):  # a store may be for reading only
+                self._trunk_file.unlink(missing_ok=True)  # who asks next leaves it anew
+        error = errors[0]
         what = type(self._executor).__name__
         lines = str(error).strip().splitlines() if error else []
         why = f"{type(error).__name__}: {lines[0] if lines else 'no reason given'}"
-        self.failed = f"workers of {what} failed ({why}); what they left was computed here"
+        self.failed = f"workers of {what} failed ({why}); the rest was computed in this process"
         _log.warning("%s", self.failed)

@@ -32,6 +32,10 @@ _built: dict[tuple[Any, ...], Trunk] = {}
 _building = threading.Lock()
 
 
+class TrunkFileError(EngineError):
+    """The trunk that was left for workers is damaged, or another one."""
+
+
 @dataclass(frozen=True)
 class Task:
     """The features of some images, to be computed and stored by a worker.
@@ -140,13 +144,15 @@ def _trunk(task: Task) -> Trunk:
             _built.clear()
             keras.utils.clear_session()
         store = FeatureStore(task.root, task.limit)
+        file = trunk_file(store, task.trunk)
         try:
-            model = keras.models.load_model(trunk_file(store, task.trunk), compile=False)
-        except (OSError, TypeError, ValueError) as error:
-            raise EngineError(f"a worker cannot build the trunk: {error}") from error
-        trunk = Trunk(model, store, task.dtype)
+            model = keras.models.load_model(file, compile=False)
+        except Exception as error:
+            raise TrunkFileError(f"a worker cannot build the trunk: {error}") from error
+        # A worker does not know which of its shards is the last.
+        trunk = Trunk(model, store, task.dtype, compared_every=0)
         if trunk.fingerprint != task.trunk:
-            raise EngineError("the trunk that a worker has built is another one")
+            raise TrunkFileError("a worker has built another trunk")
         _built[key] = trunk
     return _built[key]
 

@@ -16,6 +16,7 @@ from concurrent.futures import (
 from functools import partial
 from typing import Any, TypeVar
 
+from tlkit._numbers import is_whole
 from tlkit._threads import limit_cores, usable_cores
 from tlkit.errors import FeatureError
 
@@ -59,7 +60,7 @@ class ProcessExecutor(Executor):
         share_cores: bool = True,
     ) -> None:
         for name, value in (("workers", workers), ("max_tasks_per_child", max_tasks_per_child)):
-            if value is not None and (not isinstance(value, int) or value < 1):
+            if value is not None and not is_whole(value, 1):
                 raise FeatureError(f"{name}={value!r}, expected a whole number, at least 1.")
         self._cores = max(1, usable_cores() // workers) if share_cores else 0
         self._tasks_per_child = max_tasks_per_child

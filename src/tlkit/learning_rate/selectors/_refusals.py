@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tlkit._numbers import is_whole
 from tlkit.errors import LearningRateError, SelectorError
 from tlkit.learning_rate.selectors._scatter import stands_out
 from tlkit.learning_rate.selectors._start_up import start_up
@@ -20,15 +21,15 @@ _ROUNDING = 1e-12  # differences below this share of the values are rounding
 
 
 def check_window(window: int) -> None:
-    """Refuses a smoothing window that has no middle."""
-    if isinstance(window, bool) or not isinstance(window, int) or window < 3 or window % 2 == 0:
+    """Refuse a smoothing window that has no middle."""
+    if not is_whole(window, 3) or window % 2 == 0:
         raise LearningRateError(
             f"window={window!r}: expected an odd number of points, 3 or more, such as 5."
         )
 
 
 def enough(curve: Curve, points: int) -> Curve:
-    """Gives back ``curve``; refuses one with fewer than ``points`` points."""
+    """Give back ``curve``; refuse one with fewer than ``points`` points."""
     found = len(curve.losses)
     if found >= points:
         return curve
@@ -77,14 +78,14 @@ def readable(curve: Curve, points: int) -> Readable:
 
 
 def smoothed(curve: Curve, window: int) -> Floats:
-    """Centred mean of the losses without single-point spikes; refuses short and flat curves."""
+    """Return the centred mean of the losses without spikes; refuse short and flat curves."""
     clean = despiked(enough(curve, window + 4).losses)
     refuse_flat(clean)
     return centred_mean(clean, window)
 
 
 def refuse_flat(losses: Floats) -> None:
-    """Refuses losses that differ by no more than rounding."""
+    """Refuse losses that differ by no more than rounding."""
     if np.ptp(losses) <= _ROUNDING * np.abs(losses).max():
         raise SelectorError(
             f"the loss is {losses[0]:.4g} at every rate: the curve is flat. "
@@ -93,7 +94,7 @@ def refuse_flat(losses: Floats) -> None:
 
 
 def total_fall(smooth: Floats) -> float:
-    """From the first to the smallest smoothed loss; refuses a curve that never falls."""
+    """Return first minus smallest smoothed loss; refuse a curve that never falls."""
     full = smooth[np.isfinite(smooth)]
     fall = float(full[0] - full.min())
     if fall <= _ROUNDING * max(abs(full[0]), abs(full.min())):
@@ -105,12 +106,12 @@ def total_fall(smooth: Floats) -> float:
 
 
 def first_minimum(values: Floats, scale: float) -> int:
-    """Index of the first value that equals the smallest, up to a tie at ``scale``."""
+    """Return the index of the first value that equals the smallest, up to a tie at ``scale``."""
     return int(np.argmax(values <= np.nanmin(values) + TIE * scale))
 
 
 def refuse_edges(curve: Curve, index: int, allowed: NDArray[np.intp]) -> None:
-    """Refuses a choice at either end of ``allowed``: beyond it the loss may be smaller still."""
+    """Refuse a choice at either end of ``allowed``: beyond it the loss may be smaller still."""
     rate = f"{curve.learning_rates[index]:.3g}"
     if index == allowed[-1]:
         end = "where it stops being finite" if curve.n_cut else "the end of the curve"

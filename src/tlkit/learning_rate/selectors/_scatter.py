@@ -23,14 +23,16 @@ from tlkit.learning_rate.selectors.smoothing import Floats, despiked
 
 _LIMIT = 2.95  # of z for losses that chance alone orders: of 200 such, 4 % have a larger one
 _WALK = 3.2  # times sqrt(n) steps: a random walk of n steps rarely falls by more
-_WANDERING = 13  # points: a wander needs some multiple of them, and a short curve has no room for it
+_WANDERING = (
+    13  # points: a wander needs some multiple of them, and a short curve has no room for it
+)
 _MOST_ALIKE = 0.9  # with more, a smooth curve and noise are no longer told apart by their order
 _FEWEST = 20  # points, where there are so many, from which the scatter is taken
 _NORMAL = 0.6745  # median of the absolute value of a standard normal number
 
 
 def stands_out(losses: Floats) -> bool:
-    """Whether the losses fall by more than noise like theirs does.
+    """Return whether the losses fall by more than noise like theirs does.
 
     Args:
         losses: Shape (n,), finite, n >= 3, in the order of their rates.
@@ -45,7 +47,7 @@ def _ordered(losses: Floats) -> bool:
 
 
 def _order(losses: Floats) -> float:
-    """The largest ``z_b``; of fewer than eight losses the order says too little."""
+    """Return the largest ``z_b``; of fewer than eight losses the order says too little."""
     pairs = np.triu(np.sign(losses[:, None] - losses[None, :]), 1)
     count = np.arange(1, len(losses) + 1)
     deviation = np.sqrt(np.maximum(count * (count - 1) * (2 * count + 5) / 18, 1))
@@ -53,7 +55,7 @@ def _order(losses: Floats) -> float:
 
 
 def _likeness(losses: Floats) -> float:
-    """Correlation of neighbours, from how much more losses two to four points apart differ.
+    """Return the correlation of neighbours, from how much more losses two to four points apart differ.
 
     By ranks, which no wild point bends. In noise with correlation ``c ** k`` at distance ``k``, the
     difference at that distance grows as ``sqrt(1 - c ** k)``. Of a smooth fall it grows faster.
@@ -75,7 +77,7 @@ def _ranks(losses: Floats) -> Floats:
 
 
 def _falls_far(losses: Floats) -> bool:
-    """Whether the way down is longer than a random walk of the same steps would go."""
+    """Return whether the way down is longer than a random walk of the same steps would go."""
     clean = despiked(losses)
     down = clean[: max(int(np.argmin(clean)) + 3, _FEWEST)]
     fall = float(np.max(np.maximum.accumulate(down) - down))
@@ -83,7 +85,7 @@ def _falls_far(losses: Floats) -> bool:
 
 
 def _scatter(losses: Floats) -> float:
-    """Standard deviation of independent noise with these second differences, without the largest.
+    """Return the standard deviation of independent noise with these second differences, without the largest.
 
     Second differences, as a steady fall has none. The mean of the smaller nine tenths, or their
     median where that is larger: losses that mostly repeat have a scatter too.

@@ -18,11 +18,12 @@ _OVER = 8  # a fall that has slowed to less than one part in so many is over
 
 
 def start_up(losses: Floats) -> int:
-    """How many first points are a start-up; 0 where there is none.
+    """Return how many first points are a start-up; 0 where there is none.
 
     With ``f_i`` the fall from point ``i`` to ``i + 5``, there is one where the curve's largest fall
     is at its first points, where it then slows down within the first tenth of the points (five, in
-    a short curve), and is faster again further on, or has all but ended. It ends where ``f_i`` is smallest.
+    a short curve), and is faster again further on, or has all but ended. It ends where ``f_i`` is
+    smallest.
 
     Args:
         losses: Shape (n,), finite, n >= 3.

@@ -1,6 +1,6 @@
 """The one list of tlkit's own selectors: a new one is a file of this folder and a line here.
 
-They raise :class:`~tlkit.errors.SelectorError` with a reason where no rate can honestly be chosen:
+They raise `tlkit.errors.SelectorError` with a reason where no rate can honestly be chosen:
 too few points, a loss that is the same everywhere, that never falls or that never stops falling.
 None of them looks at the absolute size of the loss: adding a constant to all losses, or multiplying
 them by a positive one, changes nothing.

@@ -25,6 +25,7 @@ class MinimumOverTen:
     """
 
     def __call__(self, curve: Curve) -> float:
+        """Return the rate that this rule chooses."""
         settled = readable(curve, 3)
         index = int(np.argmin(settled.losses))
         refuse_edges(settled, index, np.arange(len(settled.losses)))
@@ -38,5 +39,5 @@ class MinimumOverTen:
         return rate
 
     def reason(self, curve: Curve) -> str:
-        """Why this rate, in words."""
+        """Say why this rate was chosen."""
         return f"a tenth of the rate with the smallest loss {curve.losses.min():.4g}"

@@ -32,19 +32,24 @@ class AnsweredCurve(Curve, Protocol):
     def __len__(self) -> int: ...
 
     @property
-    def selector(self) -> Callable[..., float]: ...
+    def selector(self) -> Callable[..., float]:
+        """What chooses `suggestion`."""
 
     @property
-    def suggestion(self) -> float: ...
+    def suggestion(self) -> float:
+        """The rate that `selector` chooses."""
 
     @property
-    def suggestions(self) -> Mapping[str, float]: ...
+    def suggestions(self) -> Mapping[str, float]:
+        """The rate of every selector that has an answer, by its name."""
 
     @property
-    def refusals(self) -> Mapping[str, str]: ...
+    def refusals(self) -> Mapping[str, str]:
+        """Why the other selectors refuse to answer, by their names."""
 
     @property
-    def disagreement(self) -> float: ...
+    def disagreement(self) -> float:
+        """Decades between the smallest and the largest suggestion; 0 for fewer than two."""
 
 
 def selector_name(selector: object) -> str:

@@ -16,7 +16,7 @@ from tlkit.learning_rate.selectors.smoothing import Floats
 class ShareOfFall:
     """The smallest rate from which on, up to the minimum, a share of the whole fall has been made.
 
-    With ``s`` smoothed as in :class:`SmoothedMinimum`, its first value ``s_first`` and its minimum
+    With ``s`` smoothed as in `SmoothedMinimum`, its first value ``s_first`` and its minimum
     at ``m``, and the limit ``s_first - share * (s_first - s_m)``: the answer is the rate after the
     last point up to ``m`` that lies above the limit.
 
@@ -56,6 +56,7 @@ class ShareOfFall:
             )
 
     def __call__(self, curve: Curve) -> float:
+        """Return the rate that this rule chooses."""
         curve = readable(curve, self.window + 4)
         smooth = smoothed(curve, self.window)
         lowest = int(np.nanargmin(smooth))
@@ -64,7 +65,7 @@ class ShareOfFall:
         return float(curve.learning_rates[above[-1] + 1])
 
     def reason(self, curve: Curve) -> str:
-        """Why this rate, in words."""
+        """Say why this rate was chosen."""
         limit = self._limit(smoothed(readable(curve, self.window + 4), self.window))
         return f"from here on the loss stays below {limit:.4g}: {self.share:.0%} of the whole fall"
 

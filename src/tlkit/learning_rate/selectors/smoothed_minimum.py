@@ -72,6 +72,7 @@ class SmoothedMinimum:
             )
 
     def __call__(self, curve: Curve) -> float:
+        """Return the rate that this rule chooses."""
         curve = readable(curve, self.window + 4)
         smooth, calm = self.smooth(curve), self._calm(curve)
         if not calm.any():
@@ -85,11 +86,11 @@ class SmoothedMinimum:
         return float(curve.learning_rates[index])
 
     def smooth(self, curve: Curve) -> Floats:
-        """The smoothed losses ``s_i``; NaN where the window is not full."""
+        """Return the smoothed losses ``s_i``; NaN where the window is not full."""
         return smoothed(curve, self.window)
 
     def volatility(self, curve: Curve) -> Floats:
-        """The volatility ``v_i`` of each point; NaN where the window is not full.
+        """Return the volatility ``v_i`` of each point; NaN where the window is not full.
 
         Raises:
             SelectorError: If the curve is too short, flat, no more than noise, or never falls below
@@ -103,7 +104,7 @@ class SmoothedMinimum:
         return self.volatility(curve) <= self.max_volatility * (1 + TIE)
 
     def reason(self, curve: Curve) -> str:
-        """Why this rate, in words."""
+        """Say why this rate was chosen."""
         curve = readable(curve, self.window + 4)
         smooth, calm = self.smooth(curve), self._calm(curve)
         lowest = smooth[curve.learning_rates == self(curve)][0]

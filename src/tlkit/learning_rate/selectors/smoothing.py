@@ -14,7 +14,7 @@ Floats = NDArray[np.float64]
 
 
 def running_median(values: Floats, window: int) -> Floats:
-    """Median of each point's centred window; the window shrinks, staying centred, at both ends.
+    """Return the median of each centred window, which shrinks, staying centred, at both ends.
 
     Args:
         values: Shape (n,), finite.
@@ -36,7 +36,7 @@ def running_median(values: Floats, window: int) -> Floats:
 
 
 def despiked(values: Floats) -> Floats:
-    """Running median of three, with Tukey's rule for both end points.
+    """Return the running median of three, with Tukey's rule for both end points.
 
     A spike of one point, however high or deep, disappears; a monotone stretch stays as it is.
     Source: J. W. Tukey, "Exploratory Data Analysis", 1977, chapter 7 (the smoother "3" with its
@@ -55,7 +55,7 @@ def despiked(values: Floats) -> Floats:
 
 
 def centred_mean(values: Floats, window: int) -> Floats:
-    """Mean of each point's centred window; NaN where the window is not full."""
+    """Return the mean of each point's centred window; NaN where the window is not full."""
     out = np.full(len(values), np.nan)
     half = window // 2
     out[half : len(values) - half] = sliding_window_view(values, window).mean(axis=1)
@@ -63,7 +63,7 @@ def centred_mean(values: Floats, window: int) -> Floats:
 
 
 def centred_maximum(values: Floats, window: int) -> Floats:
-    """Largest value of each point's centred window; NaN where the window is not full."""
+    """Return the largest value of each point's centred window; NaN where it is not full."""
     out = np.full(len(values), np.nan)
     half = window // 2
     out[half : len(values) - half] = sliding_window_view(values, window).max(axis=1)

@@ -24,7 +24,7 @@ from tlkit.learning_rate.selectors.smoothing import Floats
 class Steepest:
     """The rate at which the smoothed loss falls fastest per decade.
 
-    ``argmin_i ds_i / dlog10(rate_i)`` with ``s`` smoothed as in :class:`SmoothedMinimum`, the
+    ``argmin_i ds_i / dlog10(rate_i)`` with ``s`` smoothed as in `SmoothedMinimum`, the
     second-order differences of ``numpy.gradient``, and ``i`` up to the smallest ``s``: a fall back
     from a divergence is no progress. By log rate, not by index and not by rate: those are other
     points. Of equals, the smallest rate. A curve that falls to its end is welcome; one that falls
@@ -43,6 +43,7 @@ class Steepest:
         check_window(self.window)
 
     def __call__(self, curve: Curve) -> float:
+        """Return the rate that this rule chooses."""
         curve = readable(curve, self.window + 4)
         points, slope = self._slopes(curve)
         steepest = -slope.min()
@@ -53,12 +54,12 @@ class Steepest:
         return float(curve.learning_rates[points[first_minimum(slope, steepest)]])
 
     def reason(self, curve: Curve) -> str:
-        """Why this rate, in words."""
+        """Say why this rate was chosen."""
         fastest = -self._slopes(readable(curve, self.window + 4))[1].min()
         return f"fastest fall, {fastest:.3g} per decade of rate, {self.window}-point smoothing"
 
     def _slopes(self, curve: Curve) -> tuple[NDArray[np.intp], Floats]:
-        """Indices of the points on the way down, and ds / dlog10(rate) at each."""
+        """Return the indices of the points on the way down, and ds / dlog10(rate) at each."""
         smooth = smoothed(curve, self.window)
         points = np.flatnonzero(np.isfinite(smooth))
         slope = np.gradient(smooth[points], np.log10(curve.learning_rates[points]))

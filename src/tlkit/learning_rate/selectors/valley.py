@@ -30,6 +30,7 @@ class Valley:
     """
 
     def __call__(self, curve: Curve) -> float:
+        """Return the rate that this rule chooses."""
         curve = readable(curve, 3)
         length, end = _longest_fall(curve.losses)
         if length < 3:
@@ -40,12 +41,14 @@ class Valley:
         return float(curve.learning_rates[end - length + length // 3 + length // 6])
 
     def reason(self, curve: Curve) -> str:
-        """Why this rate, in words."""
-        return f"middle of the longest valley ({_longest_fall(readable(curve, 3).losses)[0]} points)"
+        """Say why this rate was chosen."""
+        return (
+            f"middle of the longest valley ({_longest_fall(readable(curve, 3).losses)[0]} points)"
+        )
 
 
 def _longest_fall(losses: Floats) -> tuple[int, int]:
-    """Length and last index of the longest strictly falling subsequence; the earliest such end."""
+    """Return length and last index, the earliest, of the longest strictly falling subsequence."""
     lengths = np.ones(len(losses), dtype=np.int64)
     for i in range(1, len(losses)):
         lengths[i] += np.max(lengths[:i], where=losses[:i] > losses[i], initial=0)

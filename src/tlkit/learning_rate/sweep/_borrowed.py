@@ -10,6 +10,9 @@ from typing import Any
 import keras
 import numpy as np
 
+from tlkit._keras.fit_types import CompiledModel
+from tlkit._keras.types import Variable
+
 _ABSENT = object()
 # What Keras compiled at the first fit. The search compiles its own: a function that was traced for
 # other data rounds differently in the next fit.
@@ -18,8 +21,8 @@ _ATTRIBUTES = ("stop_training", "history", "steps_per_execution", *_COMPILED)
 
 
 @contextmanager
-def borrowed(model: Any, seed: int) -> Iterator[Callable[[], None]]:
-    """Lends a compiled, built model; on leaving, also by an exception, it is as it was.
+def borrowed(model: CompiledModel, seed: int) -> Iterator[Callable[[], None]]:
+    """Lend a compiled, built model; on leaving, also by an exception, it is as it was.
 
     Restored are the weights, all non-trainable state (BatchNormalization statistics, random seeds),
     metrics, the optimizer's slots, iteration count, loss scale and learning rate,
@@ -55,20 +58,22 @@ def borrowed(model: Any, seed: int) -> Iterator[Callable[[], None]]:
             _put_back(model, values, attributes)
 
 
-def _state_of(model: Any) -> list[Any]:
+def _state_of(model: CompiledModel) -> list[Variable]:
     unique = {
         id(v): v for v in (*model.variables, *model.metrics_variables, *model.optimizer.variables)
     }
     return list(unique.values())
 
 
-def _copy(variable: Any) -> Any:
+def _copy(variable: Variable) -> Any:
     # On a CPU the array may share its memory with the variable, or be a copy already.
     array = keras.ops.convert_to_numpy(variable.value)
     return array if array.flags.owndata else array.copy()
 
 
-def _put_back(model: Any, values: list[tuple[Any, Any]], attributes: dict[str, Any]) -> None:
+def _put_back(
+    model: CompiledModel, values: list[tuple[Any, Any]], attributes: dict[str, Any]
+) -> None:
     try:
         # JAX keeps newer state beside the variables and would write it over ours later.
         getattr(model, "jax_state_sync", lambda: None)()

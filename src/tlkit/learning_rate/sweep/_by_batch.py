@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice, repeat
-from typing import Any
+from typing import cast
 
 import keras
 import numpy as np
 
+from tlkit._keras.fit_types import CompiledModel, FitBatches
 from tlkit.errors import LearningRateError
 from tlkit.learning_rate.sweep._rate_dial import RateDial, drop_half_an_update, steps_per_update
 from tlkit.learning_rate.sweep.batches import Batch, as_fit_data, endless_batches, one_pass
@@ -19,15 +20,17 @@ from tlkit.learning_rate.sweep.settings import SweepSettings
 _HELD_OUT = 32  # samples of a validation batch, as in fit
 
 
-def sweep_batches(model: Any, data: Any, measured: Measurements, settings: SweepSettings) -> None:
-    """One update per rate, with the loss of its own batch, or the mean of those it accumulates.
+def sweep_batches(
+    model: CompiledModel, data: FitBatches, measured: Measurements, settings: SweepSettings
+) -> None:
+    """Make one update per rate, with the loss of its own batch, or the mean of all it accumulates.
 
     ``train_on_batch`` resets Keras's running mean before each step, so that what it returns is the
     loss of this batch before its own update.
 
     Args:
         model: Compiled and built; left changed.
-        data: As from :func:`~tlkit.learning_rate.sweep.batches.as_fit_data`; read again when it
+        data: As from `tlkit.learning_rate.sweep.batches.as_fit_data`; read again when it
             ends.
         measured: Filled in.
         settings: How to train. Callbacks get train and train-batch events.
@@ -56,14 +59,14 @@ def sweep_batches(model: Any, data: Any, measured: Measurements, settings: Sweep
 
 
 def _with_batches(settings: SweepSettings) -> SweepSettings:
-    """The same settings, with held-out data that can be read batch by batch."""
+    """Return the same settings, with held-out data that can be read batch by batch."""
     if settings.validation_data is None:
         return settings
     held_out = as_fit_data(settings.validation_data, None, _HELD_OUT, shuffle=False, seed=0)
     return replace(settings, validation_data=held_out)
 
 
-def _begin(model: Any, total: int, settings: SweepSettings) -> None:
+def _begin(model: CompiledModel, total: int, settings: SweepSettings) -> None:
     for callback in settings.callbacks:
         callback.set_model(model)
         callback.set_params({"epochs": 1, "steps": total, "verbose": settings.verbose})
@@ -71,8 +74,10 @@ def _begin(model: Any, total: int, settings: SweepSettings) -> None:
     _tell(settings, "on_train_begin")
 
 
-def _batches_of_points(model: Any, data: Any, settings: SweepSettings) -> Iterator[list[Batch]]:
-    """For each rate the batches of an update; with a fresh start one more, which gives the loss.
+def _batches_of_points(
+    model: CompiledModel, data: FitBatches, settings: SweepSettings
+) -> Iterator[list[Batch]]:
+    """Return for each rate the batches of an update; with a fresh start one more, for the loss.
 
     A step from the same weights shows in the loss of the batch after it, not in its own, which is
     taken before the update. So a search that begins again takes the same few batches each time.
@@ -92,31 +97,36 @@ def _batches_of_points(model: Any, data: Any, settings: SweepSettings) -> Iterat
     return repeat(first)
 
 
-def _tell(settings: SweepSettings, event: str, *details: Any) -> None:
+def _tell(settings: SweepSettings, event: str, *details: object) -> None:
     # Not through keras.callbacks.CallbackList, which hands each batch to another thread.
     for callback in settings.callbacks:
         getattr(callback, event)(*details)
 
 
-def _train_steps(model: Any, batches: list[Batch], settings: SweepSettings) -> dict[str, float]:
-    def step(batch: Batch) -> dict[str, Any]:
+def _train_steps(
+    model: CompiledModel, batches: list[Batch], settings: SweepSettings
+) -> dict[str, float]:
+    def step(batch: Batch) -> dict[str, float]:
         x, y, weight = batch
-        return dict(
-            model.train_on_batch(x, y, weight, class_weight=settings.class_weight, return_dict=True)
+        return model.train_on_batch(
+            x, y, weight, class_weight=settings.class_weight, return_dict=True
         )
 
+    held_out = cast(FitBatches | None, settings.validation_data)  # see _with_batches
     if settings.begin_again is None:
-        logs = _mean([step(batch) for batch in batches], batches)
-        return {**logs, **_validation(model, settings.validation_data)}
+        return {
+            **_mean([step(batch) for batch in batches], batches),
+            **_validation(model, held_out),
+        }
     for batch in batches[:-1]:
         step(batch)
     # Before the last step, which is there for its loss and makes an update of its own.
-    validation = _validation(model, settings.validation_data)
+    validation = _validation(model, held_out)
     return {**step(batches[-1]), **validation}
 
 
-def _mean(logs: list[dict[str, Any]], batches: list[Batch]) -> dict[str, float]:
-    """Means by sample, as over an epoch."""
+def _mean(logs: list[dict[str, float]], batches: list[Batch]) -> dict[str, float]:
+    """Return means by sample, as over an epoch."""
     if len(logs) == 1:
         return logs[0]
     sizes = [len(keras.tree.flatten(x)[0]) for x, _, _ in batches]
@@ -126,8 +136,8 @@ def _mean(logs: list[dict[str, Any]], batches: list[Batch]) -> dict[str, float]:
     }
 
 
-def _validation(model: Any, data: Any) -> dict[str, float]:
-    """The mean loss by sample, as ``evaluate`` gives it; that takes longer to begin than a step."""
+def _validation(model: CompiledModel, data: FitBatches | None) -> dict[str, float]:
+    """Return the mean loss by sample; ``evaluate`` gives the same, but is slow to begin."""
     if data is None:
         return {}
     losses, sizes = [], []

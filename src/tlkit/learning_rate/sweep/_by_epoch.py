@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from tlkit._keras.fit_types import CompiledModel, FitBatches
 from tlkit._keras.for_fit import for_fit
 from tlkit.errors import LearningRateError
 from tlkit.learning_rate.sweep._rate_dial import RateDial, drop_half_an_update, steps_per_update
@@ -19,7 +20,7 @@ from tlkit.learning_rate.sweep.settings import SweepSettings
 
 
 class EpochSweep(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
-    """Sets one rate per epoch, or for several, and records their loss.
+    """Set one rate per epoch, or for several, and record their loss.
 
     Everything goes through ``self.model``: on JAX a rate set elsewhere is ignored.
     """
@@ -43,18 +44,18 @@ class EpochSweep(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has n
         self.ended: list[int] = []
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:  # noqa: ARG002
-        """Sets the epoch's rate."""
+        """Set the epoch's rate."""
         self.ended = []
         if self.passes > 1 and epoch % self.passes == 0:
             drop_half_an_update(self.model.optimizer)
         self.dial.turn(self.model.optimizer, self.measured.rates[epoch // self.passes])
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:  # noqa: ARG002
-        """Notes that a batch was trained on."""
+        """Note that a batch was trained on."""
         self.ended.append(batch)
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:  # noqa: ARG002
-        """Records the epoch, or notices that the data had nothing left for it."""
+        """Record the epoch, or notice that the data had nothing left for it."""
         # For an epoch without batches Keras reports the loss of another one, or 0.
         if max(self.ended, default=-1) + 1 >= self.steps:
             self._take(logs or {})
@@ -64,7 +65,7 @@ class EpochSweep(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has n
             self.model.stop_training = True
 
     def _take(self, logs: Mapping[str, Any]) -> None:
-        """Records a rate once its last epoch has ended; held-out losses are those of that one."""
+        """Record a rate once its last epoch has ended; held-out losses are those of that one."""
         self.seen.append(logs)
         if len(self.seen) < self.passes:
             return
@@ -76,12 +77,14 @@ class EpochSweep(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has n
         self.measured.add(logs if self.last_only or self.passes == 1 else means)
 
 
-def sweep_epochs(model: Any, data: Any, measured: Measurements, settings: SweepSettings) -> None:
-    """One epoch per rate: in a single ``fit``, or in one for each rate that begins again.
+def sweep_epochs(
+    model: CompiledModel, data: FitBatches, measured: Measurements, settings: SweepSettings
+) -> None:
+    """Train one epoch per rate: in a single ``fit``, or in one for each rate that begins again.
 
     Args:
         model: Compiled and built; left changed.
-        data: As from :func:`~tlkit.learning_rate.sweep.batches.as_fit_data`.
+        data: As from `tlkit.learning_rate.sweep.batches.as_fit_data`.
         measured: Filled in.
         settings: How to train. The user's callbacks come first, so that the sweep's rate holds.
 
@@ -114,16 +117,16 @@ def sweep_epochs(model: Any, data: Any, measured: Measurements, settings: SweepS
         )
 
 
-def _passes(model: Any, data: Any, steps: int | None, *, again: bool) -> int:
-    """Epochs that a rate needs for an update and, where each begins again, a loss after it."""
+def _passes(model: CompiledModel, data: FitBatches, steps: int | None, *, again: bool) -> int:
+    """Return the epochs that a rate needs for an update and, where each begins again, a loss after it."""
     needed = steps_per_update(model.optimizer) + again
     if needed == 1:
         return 1
     return ceil(needed / (steps or _batches(data)))
 
 
-def _batches(data: Any) -> int:
-    """How many batches one pass has; where nobody knows, they are counted."""
+def _batches(data: FitBatches) -> int:
+    """Return how many batches one pass has; where nobody knows, they are counted."""
     if isinstance(data, ArrayBatches):
         return data.per_pass
     if isinstance(data, keras.utils.PyDataset):
@@ -132,7 +135,12 @@ def _batches(data: Any) -> int:
 
 
 def _fit(
-    model: Any, data: Any, own: EpochSweep, settings: SweepSettings, steps: int | None, span: range
+    model: CompiledModel,
+    data: FitBatches,
+    own: EpochSweep,
+    settings: SweepSettings,
+    steps: int | None,
+    span: range,
 ) -> None:
     with warnings.catch_warnings():
         # Told in stop_reason, or raised later, with the number of rates that were reached.
@@ -150,5 +158,5 @@ def _fit(
         )
 
 
-def _shuffled_by_keras(data: Any) -> bool:
+def _shuffled_by_keras(data: FitBatches) -> bool:
     return isinstance(data, keras.utils.PyDataset) and not isinstance(data, ArrayBatches)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import keras
 
 from tlkit._keras.optimizers import inner_optimizers
+from tlkit._keras.types import Optimizer
 from tlkit.errors import LearningRateError
 
 
 class RateDial:
-    """Sets the rate of one optimizer, or of all groups of a MultiOptimizer in proportion.
+    """Set the rate of one optimizer, or of all groups of a MultiOptimizer in proportion.
 
     The groups of a ``keras.optimizers.MultiOptimizer`` keep the ratios that they have when the dial
     is made; the rate that is set is the one of the fastest group.
@@ -24,19 +24,19 @@ class RateDial:
         LearningRateError: If a rate cannot be set, because a schedule or function rules it.
     """
 
-    def __init__(self, optimizer: Any) -> None:
+    def __init__(self, optimizer: Optimizer) -> None:
         rates = [_settable_rate(group) for group in inner_optimizers(optimizer)]
         top = max(rates)
         self.shares = [rate / top for rate in rates] if top > 0 else [1.0] * len(rates)
 
-    def turn(self, optimizer: Any, rate: float) -> None:
-        """Sets the rate; takes the optimizer anew because Keras may hand out another reference."""
+    def turn(self, optimizer: Optimizer, rate: float) -> None:
+        """Set the rate; take the optimizer anew because Keras may hand out another reference."""
         for group, share in zip(inner_optimizers(optimizer), self.shares, strict=True):
             group.learning_rate = rate * share
 
 
-def steps_per_update(optimizer: Any) -> int:
-    """Training steps in which each group of an optimizer makes an update, at the same step.
+def steps_per_update(optimizer: Optimizer) -> int:
+    """Return the training steps in which each group of an optimizer makes an update, at the same step.
 
     Its gradient accumulation, or 1; of several groups, their least common multiple.
     """
@@ -44,8 +44,8 @@ def steps_per_update(optimizer: Any) -> int:
     return math.lcm(*(group.gradient_accumulation_steps or 1 for group in groups))
 
 
-def drop_half_an_update(optimizer: Any) -> None:
-    """Forgets gradients that were accumulated before the sweep, so that rates and updates agree."""
+def drop_half_an_update(optimizer: Optimizer) -> None:
+    """Forget gradients that were accumulated before the sweep, so that rates and updates agree."""
     for group in inner_optimizers(optimizer):
         steps = group.gradient_accumulation_steps or 1
         if steps == 1:
@@ -57,7 +57,7 @@ def drop_half_an_update(optimizer: Any) -> None:
                 variable.assign(variable // steps * steps)
 
 
-def _settable_rate(optimizer: Any) -> float:
+def _settable_rate(optimizer: Optimizer) -> float:
     rate = optimizer.learning_rate
     if isinstance(rate, keras.Variable):
         return float(keras.ops.convert_to_numpy(rate.value))

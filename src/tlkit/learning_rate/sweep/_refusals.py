@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import keras
 
+from tlkit._keras.fit_types import CompiledModel, FitBatches, FitData
 from tlkit.errors import LearningRateError
 from tlkit.learning_rate.sweep.batches import is_endless, is_read_once
 
 
-def check_model(model: Any) -> None:
-    """Refuses what is no compiled model."""
+def check_model(model: CompiledModel) -> None:
+    """Refuse what is no compiled model."""
     if not isinstance(model, keras.Model):
         raise LearningRateError(
             f"model is a {type(model).__name__}; expected a compiled keras.Model."
@@ -22,8 +21,8 @@ def check_model(model: Any) -> None:
         )
 
 
-def check_trainable(model: Any) -> None:
-    """Refuses a model in which nothing can learn."""
+def check_trainable(model: CompiledModel) -> None:
+    """Refuse a model in which nothing can learn."""
     if not model.trainable_variables:
         raise LearningRateError(
             f"the model {model.name!r} has nothing to train: all its layers are frozen or without "
@@ -31,11 +30,11 @@ def check_trainable(model: Any) -> None:
         )
 
 
-def check_passes(data: Any, steps_per_epoch: int | None, rates: int, *, again: bool) -> None:
-    """Refuses data that has not an epoch for each rate.
+def check_passes(data: FitBatches, steps_per_epoch: int | None, rates: int, *, again: bool) -> None:
+    """Refuse data that has not an epoch for each rate.
 
     Args:
-        data: As from :func:`~tlkit.learning_rate.sweep.batches.as_fit_data`.
+        data: As from `tlkit.learning_rate.sweep.batches.as_fit_data`.
         steps_per_epoch: Batches of an epoch, or None for all.
         rates: How many rates.
         again: Whether every rate begins with the same data.
@@ -54,13 +53,13 @@ def check_passes(data: Any, steps_per_epoch: int | None, rates: int, *, again: b
         )
     if steps_per_epoch is None and is_endless(data):
         raise LearningRateError(
-            f"{kind} without an end, so an epoch has none. Give steps_per_epoch, or use "
+            f"{kind} without an end, so an epoch has no end either. Give steps_per_epoch, or use "
             'unit="batch".'
         )
 
 
-def check_validation(data: Any) -> None:
-    """Refuses held-out data that cannot be read for each rate, or has no targets."""
+def check_validation(data: FitData | None) -> None:
+    """Refuse held-out data that cannot be read for each rate, or has no targets."""
     if data is None:
         return
     if isinstance(data, tuple | list):

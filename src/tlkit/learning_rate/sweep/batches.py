@@ -1,19 +1,20 @@
 """What a search trains on: anything that ``fit`` takes, in one of two forms.
 
-Arrays become a :class:`keras.utils.PyDataset` with a seeded order of its own, because Keras
+Arrays become a `keras.utils.PyDataset` with a seeded order of its own, because Keras
 shuffles arrays with generators that belong to the user. Everything else is passed on as it is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain, count
-from typing import Any
+from typing import Any, cast
 
 import keras
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from tlkit._keras.fit_types import FitBatches, FitData
 from tlkit.data.batches import Passes
 from tlkit.errors import LearningRateError
 
@@ -55,13 +56,15 @@ class ArrayBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has no
         return keras.tree.map_structure(lambda array: array[rows], self.arrays)
 
     def lasting(self, batches: int) -> ArrayBatches:
-        """Gives itself, with so many batches: as many passes as that takes."""
+        """Return itself, with so many batches: as many passes as that takes."""
         self._length = batches
         return self
 
 
-def as_fit_data(data: Any, y: Any, batch_size: int, shuffle: bool, seed: int) -> Any:
-    """Gives what ``fit`` or :func:`endless_batches` can read.
+def as_fit_data(
+    data: FitData | None, y: FitData | None, batch_size: int, shuffle: bool, seed: int
+) -> FitBatches:
+    """Return what ``fit`` or `endless_batches` can read.
 
     Args:
         data: Arrays, ``(x, y)``, ``(x, y, sample_weight)``, a PyDataset, or an iterable of batches.
@@ -92,13 +95,15 @@ def as_fit_data(data: Any, y: Any, batch_size: int, shuffle: bool, seed: int) ->
     return ArrayBatches(arrays, batch_size, shuffle, seed)
 
 
-def is_read_once(data: Any) -> bool:
-    """Whether ``data`` is an iterator, such as a generator, that a second pass finds empty."""
-    return not isinstance(data, keras.utils.PyDataset) and iter(data) is data
+def is_read_once(data: object) -> bool:
+    """Return whether ``data`` is an iterator, such as a generator: a second pass finds it empty."""
+    return (
+        not isinstance(data, keras.utils.PyDataset) and iter(cast(Iterable[object], data)) is data
+    )
 
 
-def is_endless(data: Any) -> bool:
-    """Whether one pass over ``data`` would never end, as over ``tf.data.Dataset.repeat()``."""
+def is_endless(data: object) -> bool:
+    """Return whether a pass over ``data`` never ends, as over ``tf.data.Dataset.repeat()``."""
     if isinstance(data, keras.utils.PyDataset):
         return data.num_batches is None
     # tf.data calls it -1; without an import, because TensorFlow need not be installed.
@@ -106,8 +111,8 @@ def is_endless(data: Any) -> bool:
     return callable(cardinality) and int(cardinality()) == -1
 
 
-def first_batch(data: Any) -> Batch:
-    """The first batch, without using up anything.
+def first_batch(data: FitBatches) -> Batch:
+    """Return the first batch, without using up anything.
 
     Raises:
         LearningRateError: If ``data`` can be read only once, or holds no batch.
@@ -120,13 +125,13 @@ def first_batch(data: Any) -> Batch:
     return next(endless_batches(data))
 
 
-def one_pass(data: Any) -> Iterator[Batch]:
-    """The batches of one pass, in the order of ``data``."""
+def one_pass(data: FitBatches) -> Iterator[Batch]:
+    """Yield the batches of one pass, in the order of ``data``."""
     yield from (_unpack(batch) for batch in _one_pass(data, shuffle=False, seed=[0]))
 
 
-def endless_batches(data: Any, shuffle: bool = False, seed: int = 0) -> Iterator[Batch]:
-    """Batches, pass after pass; ends only where ``data`` can be read once.
+def endless_batches(data: FitBatches, shuffle: bool = False, seed: int = 0) -> Iterator[Batch]:
+    """Yield batches, pass after pass; end only where ``data`` can be read once.
 
     Raises:
         LearningRateError: If a pass over ``data`` holds no batch.
@@ -147,9 +152,9 @@ def endless_batches(data: Any, shuffle: bool = False, seed: int = 0) -> Iterator
         passes += 1
 
 
-def _one_pass(data: Any, shuffle: bool, seed: list[int]) -> Iterator[Any]:
+def _one_pass(data: FitBatches, shuffle: bool, seed: list[int]) -> Iterator[Any]:
     if not isinstance(data, keras.utils.PyDataset):
-        yield from data
+        yield from cast(Iterable[object], data)
         return
     size = data.num_batches
     if size is None:
@@ -162,26 +167,26 @@ def _one_pass(data: Any, shuffle: bool, seed: list[int]) -> Iterator[Any]:
     data.on_epoch_end()
 
 
-def _unpack(batch: Any) -> Batch:
+def _unpack(batch: object) -> Batch:
     x, y, weight = keras.utils.unpack_x_y_sample_weight(keras.tree.map_structure(_native, batch))
     return x, y, weight
 
 
-def _native(value: Any) -> Any:
-    """Tensors of another framework than the backend's, as from tf.data under JAX, as arrays."""
+def _native(value: object) -> Any:
+    """Return another framework's tensors, as from tf.data under JAX, as arrays."""
     if isinstance(value, np.ndarray):
         return value
     foreign = hasattr(value, "__array__") and not keras.ops.is_tensor(value)
     return np.asarray(value) if foreign else value
 
 
-def _holds_arrays(data: Any) -> bool:
+def _holds_arrays(data: object) -> bool:
     if isinstance(data, keras.utils.PyDataset):
         return False
     return isinstance(data, tuple | list | Mapping) or hasattr(data, "__array__")
 
 
-def _as_array(values: Any) -> Any:
+def _as_array(values: ArrayLike | None) -> Any:
     if values is None:
         return None
     array = values if isinstance(values, np.ndarray) else keras.ops.convert_to_numpy(values)
@@ -193,7 +198,7 @@ def _as_array(values: Any) -> Any:
     )
 
 
-def _common_length(arrays: Any) -> int:
+def _common_length(arrays: object) -> int:
     lengths = {len(array) for array in keras.tree.flatten(arrays) if array is not None}
     if len(lengths) == 1 and 0 not in lengths:
         return lengths.pop()
@@ -205,20 +210,21 @@ def _common_length(arrays: Any) -> int:
     )
 
 
-def _not_empty(data: Any) -> Any:
+def _not_empty(data: object) -> FitBatches:
     if isinstance(data, keras.utils.PyDataset):
         if data.num_batches == 0:
             raise LearningRateError("data is a PyDataset of length 0; give at least one batch.")
-        return data
+        return cast(FitBatches, data)
     if not hasattr(data, "__iter__"):
         raise LearningRateError(
             f"data is a {type(data).__name__}; expected arrays, a PyDataset or batches."
         )
-    return _replay(data) if is_read_once(data) else data
+    batches = cast(Iterable[object], data)
+    return _replay(iter(batches)) if is_read_once(data) else batches
 
 
 def _replay(batches: Iterator[Any]) -> Iterator[Any]:
-    """The same batches, after a look at whether there is one."""
+    """Return the same batches, after a look at whether there is one."""
     first = next(batches, None)
     if first is None:
         raise LearningRateError(

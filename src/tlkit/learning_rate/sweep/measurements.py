@@ -31,7 +31,7 @@ class Measurements:
     stop_reason: str | None = None
 
     def add(self, logs: Mapping[str, Any]) -> None:
-        """Takes the logs of one rate and notes in ``stop_reason`` if the sweep should end."""
+        """Take the logs of one rate, and note in ``stop_reason`` if the sweep should end."""
         if "loss" not in logs:
             raise LearningRateError(
                 f"the model's training step reports {sorted(logs)}, but no 'loss' to go by."
@@ -42,7 +42,7 @@ class Measurements:
         self.stop_reason = self._divergence()
 
     def stop_short(self, why: str) -> None:
-        """Notes that the sweep ended for another reason, unless it was complete."""
+        """Note that the sweep ended for another reason, unless it was complete."""
         if self.stop_reason is None and len(self.losses) < len(self.rates):
             self.stop_reason = f"{why} after {len(self.losses)} of {len(self.rates)} rates"
 

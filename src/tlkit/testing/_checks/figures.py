@@ -13,7 +13,7 @@ _ADDRESS = re.compile(r"https?://[^\s/]+\.[^\s/]+(/\S*)?")
 
 
 def spec_figures(subject: Subject) -> None:
-    """Its counts are those of the model, its facts are in range and have a source."""
+    """Require that its counts are the model's, and its facts are in range and have a source."""
     spec, model = subject.spec, subject.model
     figures = {"parameters": model.count_params(), "feature_count": model.output_shape[-1]}
     wrong = [

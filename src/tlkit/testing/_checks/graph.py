@@ -26,7 +26,7 @@ SAVED_TOLERANCE = 1e-6
 
 
 def trunk_and_tail(subject: Subject) -> str:
-    """Cut in two at places from bottom to top, it gives what it gives as a whole."""
+    """Require that, cut in two at places from bottom to top, it gives what it gives whole."""
     graph, points = _graph(subject.model)
     chosen = evenly_spaced(points, CUTS)
     for point in chosen:
@@ -42,7 +42,7 @@ def trunk_and_tail(subject: Subject) -> str:
 
 
 def save_and_load(subject: Subject) -> None:
-    """Saved as ``.keras`` and loaded by plain Keras, it gives the same features."""
+    """Require the same features once saved as ``.keras`` and loaded by plain Keras."""
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         # Those of the .keras format itself, in which a plugin's author can change nothing.
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -57,7 +57,7 @@ def save_and_load(subject: Subject) -> None:
 
 
 def stock_layers(subject: Subject) -> None:
-    """Every layer and activation is Keras's own, so that a saved model loads without the plugin."""
+    """Require Keras's own layers and activations: a saved model must load without the plugin."""
     foreign = [
         f"{operation.name!r} uses {_origin(part)}"
         for operation in _operations(subject.model)
@@ -85,12 +85,12 @@ def _graph(model: Model) -> tuple[Graph, Sequence[CutPoint]]:
         points = graph.cut_points
     except CutError as error:
         raise BackboneCheckError(
-            f"{error}\nWithout a cut, frozen work is done anew in every epoch."
+            f"{error}\nWithout a cut, the frozen part runs again in every epoch."
         ) from error
     expect(
         bool(points),
         "It has no cut point, no place between input and output where one tensor carries "
-        "everything, expected at least one. Without it, frozen work is done anew in every epoch. "
+        "everything, expected at least one. Without it, the frozen part runs again in every epoch. "
         "Look for a connection that runs from the input past all layers.",
     )
     return graph, points

@@ -18,7 +18,7 @@ TOLERANCE = 1e-5
 
 
 def input_range(subject: Subject) -> str:
-    """Bytes and floats of 0..255 give the same; the network sees what ``preprocessing`` names.
+    """Require the same of bytes and floats 0..255, and what ``preprocessing`` names.
 
     What it sees is compared with the published formula on noise, black and white, whose features
     must differ.
@@ -29,14 +29,14 @@ def input_range(subject: Subject) -> str:
         subject.features,
         TOLERANCE,
         "The features of an image in bytes and of the same in floats, 0..255,",
-        "Look for a layer that acts by the type of its input.",
+        "Look for a layer whose output depends on the dtype of its input.",
     )
     if spec.preprocessing != "raw":
         expect_same(
             run(_input_stage(subject.model), subject.images),
             published(spec.preprocessing, subject.images.astype("float64")),
             TOLERANCE,
-            f"What the network is fed and the formula of preprocessing={spec.preprocessing!r}",
+            f"The input of the network and the formula of preprocessing={spec.preprocessing!r}",
             "Leave the layer 'preprocess' that tlkit puts in front as it is.",
         )
     for one, other, names in ((0, 1, "noise and black"), (1, 2, "black and white")):

@@ -17,7 +17,7 @@ TOLERANCE = 1e-5
 
 
 def batch_independence(subject: Subject) -> None:
-    """An image has the same features when asked again, and in whatever company.
+    """Require the same features of an image when asked again, and whatever else is in its batch.
 
     Batches of one size are compared. Another size takes other kernels, and a deep network with
     random weights magnifies their rounding to percents.
@@ -34,14 +34,14 @@ def batch_independence(subject: Subject) -> None:
         subject.run(alike)[:1],
         subject.features[:1],
         TOLERANCE,
-        "The features of an image among its like and among others",
+        "The features of one image in a batch of copies and in one of other images",
         "Look for statistics taken over the batch, as BatchNormalization takes them where it is "
         "called with training=True.",
     )
 
 
 def frozen_stays(subject: Subject) -> None:
-    """All frozen, a head is trained, and no variable of the backbone moves by a bit.
+    """Require that training a head on it, frozen, moves no variable of it by a bit.
 
     It is frozen the way that `tlkit.FreezeAll` freezes, and the whole model is fitted, trunk
     included. The states of random-number generators may move: dropout acts under Keras's ``fit``

@@ -35,7 +35,7 @@ print("\\n" + json.dumps([sorted(loaded), time.perf_counter() - started]))
 
 
 def light_import(subject: Subject) -> str:
-    """Importing its plugin and listing its backbones loads no framework.
+    """Require that importing its plugin and listing its backbones loads no framework.
 
     A fresh interpreter imports the module of the builder, loads the entry points of the spec's
     distribution, if it is installed, and calls their hooks.

@@ -15,7 +15,7 @@ from tlkit.testing.subject import Subject, free
 
 
 def builds_offline(subject: Subject) -> str:
-    """With ``weights=None`` it asks for no network and downloads nothing."""
+    """Require that ``weights=None`` asks for no network and downloads nothing."""
     subject.reset()  # so that it is built here, whatever ran before
     files, error = _downloads(), None
     with no_network() as asked:
@@ -41,7 +41,7 @@ def builds_offline(subject: Subject) -> str:
 
 
 def named_weights(subject: Subject) -> str:
-    """Each of its named weights is in its package, or is asked for in the network.
+    """Require that each of its named weights is in its package, or asked for in the network.
 
     No download is made: a builder that asks for one has done its part.
     """
@@ -62,9 +62,9 @@ def _origin(subject: Subject, name: str) -> str:
     free()
     if error is not None and not asked:
         raise BackboneCheckError(
-            f"weights={name!r}, which the spec names, cannot be had: {in_short(error)}\nExpected a "
-            "file in the package, or a download. Look whether the built wheel holds the file "
-            "(python -m zipfile -l): what version control ignores may be left out of it."
+            f"weights={name!r}, which the spec names, is not available: {in_short(error)}\n"
+            "Expected a file in the package, or a download. Look whether the built wheel holds the "
+            "file (python -m zipfile -l): what version control ignores may be left out of it."
         ) from error
     return f"from {asked[0]}" if asked else "in the package"
 

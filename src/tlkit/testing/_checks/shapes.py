@@ -13,7 +13,7 @@ ODD = 13
 
 
 def sizes(subject: Subject) -> str:
-    """It takes its smallest and its default size and an image that is not square.
+    """Require that it takes its smallest and its default size and an image that is not square.
 
     The features have the same channels at each, and at the smallest, where the last map is a pixel
     or two, they are finite numbers.
@@ -38,7 +38,7 @@ def sizes(subject: Subject) -> str:
 
 
 def feature_shape(subject: Subject) -> str:
-    """The features are float32, a map or a vector, of the shape that the model promises."""
+    """Require float32 features, a map or a vector, of the shape that the model promises."""
     shape = subject.model.output_shape
     sides_known = all(isinstance(side, int) and side > 0 for side in shape[1:])
     expect(

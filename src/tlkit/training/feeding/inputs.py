@@ -64,7 +64,7 @@ class Prepared:
 
 @dataclass(frozen=True)
 class Stored:
-    """Gives a tail features that are stored, the same in every epoch.
+    """Give a tail features that are stored, the same in every epoch.
 
     Args:
         features: One row for each image, float32 or float16.
@@ -79,7 +79,7 @@ class Stored:
 
 @dataclass(frozen=True)
 class Views:
-    """Gives a tail stored features of augmented views, which its epochs go through in turn.
+    """Give a tail stored features of augmented views, which its epochs go through in turn.
 
     Args:
         features: One row for each view: those of all images in view 0, then in view 1, ...
@@ -99,7 +99,7 @@ class Views:
 
 @dataclass(frozen=True)
 class Fresh:
-    """Gives a tail what its trunk makes of images in each epoch anew.
+    """Give a tail what its trunk makes of images in each epoch anew.
 
     Args:
         images: The images.
@@ -164,6 +164,11 @@ class ViewPixels:
 
     def __len__(self) -> int:
         return len(self.images) * self.views
+
+    def name_of(self, place: int) -> str:
+        """Return what to call a view."""
+        view, image = divmod(place, len(self.images))
+        return f"view {view + 1} of {self.images.pixels.name_of(image)}"
 
     def __getitem__(self, places: np.ndarray) -> np.ndarray:
         """Return float32 images ``(n, height, width, 3)``, 0..255."""

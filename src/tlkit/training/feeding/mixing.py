@@ -13,7 +13,7 @@ from tlkit.training.stage import Stage
 
 
 class Mixing:
-    """Mixes the pixels and labels of a batch as a function of (seed, stage, epoch, batch).
+    """Mix the pixels and labels of a batch as a function of (seed, stage, epoch, batch).
 
     Args:
         layer: ``keras.layers.MixUp``, ``keras.layers.CutMix`` or another layer that takes and

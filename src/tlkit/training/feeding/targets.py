@@ -15,7 +15,7 @@ from tlkit.training.stage import Stage
 
 @dataclass(frozen=True)
 class Targets:
-    """Turns the labels of a batch into targets and weights.
+    """Turn the labels of a batch into targets and weights.
 
     Args:
         classes: Number of classes.

@@ -11,7 +11,7 @@ from tlkit.training.run_dir.checkpoint import assign, values
 
 
 class Averaging(keras.callbacks.Callback):  # type: ignore[misc]
-    """Puts the optimizer's moving average into the model for validation and at an epoch's end.
+    """Put the optimizer's moving average into the model for validation and at an epoch's end.
 
     It comes first in the list of callbacks, so that all others see the averaged weights. Keras's
     own ``SwapEMAWeights`` swaps by adding and subtracting, which rounds the trained weights each

@@ -16,7 +16,7 @@ from tlkit.training.stage import Stage
 
 @dataclass(frozen=True)
 class StageFeeds:
-    """Makes the feeds of a stage.
+    """Make the feeds of a stage.
 
     Args:
         session: What the stages share.

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from tlkit.backbones.weights import load_file
 from tlkit.learning_rate.curve import LRCurve
+from tlkit.training.loop._conflicts import check_conflicts
 from tlkit.training.loop.session import Session
 from tlkit.training.loop.stage_run import StageRun
 from tlkit.training.result import Snapshot, StageResult, TrainingResult
@@ -22,7 +23,11 @@ def run_stages(
         session: What the stages share.
         stages: In order.
         run: Where each is kept, and read where it is finished; None to keep nothing.
+
+    Raises:
+        PolicyError, TrainingError: A stage, also the last, cannot be run.
     """
+    check_conflicts(session, stages)
     results: list[StageResult] = []
     curves: dict[str, LRCurve] = {}
     snapshots: Mapping[int, Snapshot] = {}

@@ -28,13 +28,14 @@ AT_ONCE = 100
 
 
 class EpochKeeper(keras.callbacks.Callback):  # type: ignore[misc]
-    """Keeps the best weights, writes a checkpoint, and stops at a loss that is not finite.
+    """Keep the best weights, write a checkpoint, and stop at a loss that is not finite.
 
     It comes last in the list of callbacks, so that it sees what the others did.
 
     Args:
         stage: The stage's name, for messages.
         keep_best: Figure to watch, or None to keep the last epoch.
+        larger: Whether that figure is best where it is largest.
         progress: Continued and changed in place.
         others: The callbacks before it, whose state is kept.
         saved: Groups of a checkpoint in whose phase training goes on, else empty.
@@ -52,6 +53,7 @@ class EpochKeeper(keras.callbacks.Callback):  # type: ignore[misc]
         *,
         stage: str,
         keep_best: str | None,
+        larger: bool,
         progress: Progress,
         others: Sequence[Callback],
         saved: dict[str, list[np.ndarray]],
@@ -65,7 +67,7 @@ class EpochKeeper(keras.callbacks.Callback):  # type: ignore[misc]
     ) -> None:
         super().__init__()
         self._stage = stage
-        self._keep_best = keep_best
+        self._keep_best, self._larger = keep_best, larger
         self._progress = progress
         self._others = others
         self._saved = saved
@@ -127,8 +129,7 @@ class EpochKeeper(keras.callbacks.Callback):  # type: ignore[misc]
                 "epoch."
             )
         value, best = figures[self._keep_best], self._progress.best_value
-        larger = self._keep_best.endswith("accuracy")
-        if best is None or math.isnan(best) or (value > best if larger else value < best):
+        if best is None or math.isnan(best) or (value > best if self._larger else value < best):
             self._progress.best_value = value
             return True
         return False
@@ -146,7 +147,7 @@ class EpochKeeper(keras.callbacks.Callback):  # type: ignore[misc]
 
 
 class SearchReport(keras.callbacks.Callback):  # type: ignore[misc]
-    """Shows each rate that a search has tried.
+    """Show each rate that a search has tried.
 
     Args:
         reporter: Where to show them.

@@ -7,9 +7,10 @@ from typing import Any
 
 import keras
 
+from tlkit._keras.layers import is_batch_norm
 from tlkit._keras.optimizers import inner_optimizers
+from tlkit._keras.types import Optimizer
 from tlkit.errors import TrainingError
-from tlkit.freezing.policies import is_batch_norm
 from tlkit.freezing.whole_model import Parts
 from tlkit.learning_rate.rate import PhaseRate, scaled
 from tlkit.training.stage import Stage
@@ -34,7 +35,7 @@ def make_optimizer(stage: Stage, rate: PhaseRate, parts: Parts, trained: Sequenc
             returns no optimizer, or a variable that is in no layer or in two of different rates.
     """
     if stage.layer_decay is None:
-        return _new(stage, rate)
+        return new_optimizer(stage, rate)
     if not hasattr(keras.optimizers, "MultiOptimizer"):
         raise TrainingError(
             f"Stage {stage.name!r}: layer_decay needs keras.optimizers.MultiOptimizer of Keras "
@@ -44,7 +45,7 @@ def make_optimizer(stage: Stage, rate: PhaseRate, parts: Parts, trained: Sequenc
     depths = _depths_of(trained, parts, stage.name)
     made: dict[int, Any] = {}
     for depth in sorted(set(depths.values())):
-        made[depth] = _new(stage, scaled(rate, stage.layer_decay**depth))
+        made[depth] = new_optimizer(stage, scaled(rate, stage.layer_decay**depth))
         # Callbacks note the rates by this name; those that Keras gives count through the process.
         made[depth].name = f"depth_{depth}"
     by_path = _by_path(trained, [made[depths[id(variable)]] for variable in trained], stage.name)
@@ -72,14 +73,27 @@ def layer_depths(parts: Parts) -> list[tuple[Any, int]]:
     return depths
 
 
-def averages(optimizer: Any) -> bool:
+def averages(optimizer: Optimizer) -> bool:
     """Return whether an optimizer keeps an exponential moving average of the weights."""
     return any(inner.use_ema for inner in inner_optimizers(optimizer))
 
 
-def _new(stage: Stage, rate: PhaseRate) -> Any:
+def new_optimizer(stage: Stage, rate: PhaseRate) -> Any:
+    """Return the optimizer that a stage names, for one rate.
+
+    Raises:
+        TrainingError: Keras knows none of that name, or the stage's function returned none.
+    """
     given = stage.optimizer
-    optimizer = given(rate) if callable(given) else type(keras.optimizers.get(given))(rate)
+    try:
+        optimizer = given(rate) if callable(given) else type(keras.optimizers.get(given))(rate)
+    except ValueError as error:
+        if callable(given):
+            raise
+        raise TrainingError(
+            f"Stage {stage.name!r}: optimizer={given!r}, and Keras knows none of that name, "
+            "expected one such as 'adam', 'adamw' or 'sgd'."
+        ) from error
     if not isinstance(optimizer, keras.optimizers.Optimizer):
         raise TrainingError(
             f"Stage {stage.name!r}: its optimizer function returned {optimizer!r}, expected a "

@@ -6,13 +6,16 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
 from tlkit._progress import Reporter
+from tlkit.data.dataset import ImageDataset
 from tlkit.data.images import Images
 from tlkit.features.passes import Plan, extracted
 from tlkit.features.settings import FrozenSettings
 from tlkit.features.store.store import FeatureStore
 from tlkit.features.trunk import Trunk
+from tlkit.freezing.head import Head
 from tlkit.freezing.phase import Phase
 from tlkit.freezing.whole_model import Parts
+from tlkit.training._starting import Start
 from tlkit.training.feeding.inputs import Change, Fresh, Prepared, Stored, ViewPixels, Views
 from tlkit.training.run_dir.engines_used import EngineNotes, Ran
 
@@ -72,7 +75,7 @@ class Session:
 
     @property
     def count(self) -> int:
-        """Images of an epoch: those for training, and those for validation."""
+        """Images of an epoch, those for training and those for validation."""
         return len(self.train) + len(self.validation or ())
 
     def trunk(self, phase: Phase) -> Trunk | None:
@@ -116,7 +119,7 @@ class Session:
             return self._stored(trunk, stage, images, change, plan)
         choice = plan.choice(trunk, images.pixels)
         return Prepared(
-            Fresh(images, change, self.seed, stage, choice.engine.run),
+            Fresh(images, change, self.seed, stage, trunk.runner(choice, plan.engine)),
             choice.engine.name,
             each=len(images),
             ms=choice.ms,
@@ -145,3 +148,45 @@ class Session:
             f"features of {rows} images would take {needed / 2**30:.0f} GiB, more than "
             f"{limit / 2**30:.0f}: the trunk is run anew in every epoch"
         )
+
+
+def new_session(
+    settings: FrozenSettings,
+    head: Head,
+    start: Start | None,
+    store: FeatureStore,
+    data: tuple[ImageDataset, ImageDataset | None],
+    reporter: Reporter,
+    *,
+    executor: Executor | None = None,
+    engines: EngineNotes | None = None,
+) -> Session:
+    """Return the session of a training that begins: the whole model, and its images.
+
+    Args:
+        settings: Of frozen work.
+        head: Of the model.
+        start: The weights to begin with, or None for those of the backbone.
+        store: Where frozen work is kept.
+        data: Images for training, and for validation or None.
+        reporter: Shows progress.
+        executor: Whose workers compute features; None for this process alone.
+        engines: Which engine ran what before, in a training that goes on.
+    """
+    train, validation = data
+    parts = settings.assembled(head, len(train.class_names))
+    if start is not None:
+        start.load(parts.model)
+        if start.moved:
+            reporter.line("start_from: the head's columns are put in this order of classes")
+    height, width = parts.model.input_shape[1:3]
+    return Session(
+        parts=parts,
+        train=Images(train, (height, width)),
+        validation=Images(validation, (height, width)) if validation else None,
+        store=store,
+        settings=settings,
+        reporter=reporter,
+        executor=executor,
+        engines=engines or EngineNotes(),
+    )

@@ -4,31 +4,30 @@ from __future__ import annotations
 
 import copy
 import time
-from typing import Any
+from collections.abc import Collection
 
 import numpy as np
 
-from tlkit._keras.for_fit import for_fit
+from tlkit._keras.types import Layer
 from tlkit.freezing.phase import Phase, check_frozen, frozen_digests, prepare, selections
 from tlkit.freezing.whole_model import seed_noise
 from tlkit.learning_rate.curve import LRCurve
 from tlkit.learning_rate.finder import ExponentialLRFinder
 from tlkit.learning_rate.rate import Rate
-from tlkit.training.feeding.feed import Inputs, own_errors
+from tlkit.training.feeding.feed import Inputs
 from tlkit.training.feeding.inputs import Change
 from tlkit.training.feeding.mixing import Mixing
 from tlkit.training.feeding.targets import Targets
 from tlkit.training.loop._ema import Averaging
 from tlkit.training.loop._stage_feeds import StageFeeds
+from tlkit.training.loop._tail_training import TailTraining
 from tlkit.training.loop.callbacks import (
     EpochKeeper,
-    SearchReport,
     append_to_logs,
     end_training,
     restored_epoch,
     snapshot_group,
 )
-from tlkit.training.loop.optimizers import make_optimizer
 from tlkit.training.loop.session import PhaseWork, Session
 from tlkit.training.result import StageResult
 from tlkit.training.run_dir.checkpoint import Progress, assign, read_checkpoint, values
@@ -61,6 +60,7 @@ class StageRun:
         self._saved: dict[str, list[np.ndarray]] = {}
         self._targets = Targets.of(stage, session.train.dataset)
         self._feeds = StageFeeds(session, stage, self._targets)
+        self._training = TailTraining(session, stage, self._targets, self._feeds)
         self._mixing = Mixing.of(stage, self._targets.classes, session.seed)
         self._callbacks = [Averaging(), *copy.deepcopy(stage.callbacks)]
         self._timings = {"features": 0.0, "search": 0.0, "training": 0.0}
@@ -75,12 +75,25 @@ class StageRun:
             # One whose epochs are all done may still lack the end of its training.
             if first < begun <= end or not self._done(end):
                 phase = self._run_phase(first, end, chosen)
+        self._note_missed_phases()
         if self._watched is None:
             self._progress.best_epoch = restored_epoch(self._callbacks, self._progress.best_epoch)
         else:
             assign(self._weights, self._best)
         self._complete_snapshots()
         return self._result(phase)
+
+    def _note_missed_phases(self) -> None:
+        """Say which phases an early end left out: their layers were never unfrozen."""
+        done = self._progress.epoch
+        missed = [chosen for first, _, chosen in self._phases if first >= done]
+        if missed:
+            reached = {id(x) for first, _, chosen in self._phases if first < done for x in chosen}
+            layers = {id(x) for chosen in missed for x in chosen if x.weights} - reached
+            self._notes.append(
+                f"ended after epoch {done}, before {len(missed)} of {len(self._phases)} phases: "
+                f"{len(layers)} layers were never unfrozen"
+            )
 
     def _complete_snapshots(self) -> None:
         """Let snapshots that an early end did not come to be what the stage ended with."""
@@ -125,15 +138,15 @@ class StageRun:
     def _done(self, end: int) -> bool:
         return self._progress.epoch >= end or self._progress.stopped
 
-    def _run_phase(self, first: int, end: int, chosen: Any) -> Phase:
+    def _run_phase(self, first: int, end: int, chosen: Collection[Layer]) -> Phase:
         phase = prepare(self._session.parts, chosen, self._stage.policy)
         before = frozen_digests(phase)
         inputs, validation = self._prepare_inputs(phase, first, end)
         at_once = self._feeds.steps_at_once(inputs, self._callbacks)
-        self._compile(phase.tail, self._rate(phase, inputs), first, at_once)
+        rate = self._rate(phase, inputs)
+        self._training.compile(phase.tail, rate, first=first, at_once=at_once)
         saved = self._saved if self._progress.epoch > first else {}
         if saved:
-            phase.tail.optimizer.build(phase.tail.trainable_variables)
             assign(phase.tail.optimizer.variables, saved["optimizer"])
         callbacks = [*self._callbacks, self._keeper(saved)]
         if self._progress.epoch:
@@ -142,7 +155,8 @@ class StageRun:
         if self._done(end):
             end_training(phase.tail, callbacks)
         else:
-            self._fit(phase.tail, inputs, validation, end, callbacks)
+            span = range(self._progress.epoch, end)
+            self._training.fit(phase.tail, inputs, validation, span, callbacks)
         self._timings["training"] += time.perf_counter() - start
         check_frozen(phase, before)
         return phase
@@ -180,55 +194,18 @@ class StageRun:
     def _search(self, phase: Phase, inputs: Inputs, finder: ExponentialLRFinder) -> LRCurve:
         start = time.perf_counter()
         at_once = self._feeds.steps_at_once(inputs, self._callbacks)
-        self._compile(phase.tail, Rate.of(finder.min_lr), at_once=at_once)
-        steps = self._feeds.steps
-        epochs = finder.steps if finder.unit == "epoch" else -(-finder.steps // steps)
-        feed = self._feeds.train(inputs, "search", epochs=epochs)
-        showing = SearchReport(self._session.reporter, finder.steps)
-        with own_errors(feed):
-            curve = finder.find(
-                phase.tail,
-                for_fit(feed) if finder.unit == "epoch" else feed,
-                steps_per_epoch=steps if finder.unit == "epoch" else None,
-                shuffle=False,
-                callbacks=[showing],
-            )
+        curve = self._training.search(phase.tail, inputs, finder, at_once)
         self._timings["search"] += time.perf_counter() - start
         # Before it is asked: a curve without an answer took as long as any other.
         if self._files is not None:
             curve.save(self._files.curve)
         return curve
 
-    def _compile(self, tail: Any, rate: Rate, first: int = 0, at_once: int = 1) -> None:
-        steps = self._feeds.steps
-        taken = rate.for_phase(steps=steps * self._stage.epochs, start=steps * first)
-        parts = self._session.parts
-        optimizer = make_optimizer(self._stage, taken, parts, tail.trainable_variables)
-        loss, metrics = self._targets.loss, ["accuracy"]
-        tail.compile(optimizer, loss, metrics=metrics, steps_per_execution=at_once)
-
-    def _fit(
-        self, tail: Any, inputs: Inputs, validation: Inputs | None, end: int, callbacks: list[Any]
-    ) -> None:
-        first, name = self._progress.epoch, self._stage.name
-        train = self._feeds.train(inputs, name, epochs=end - first, first_epoch=first)
-        held_out = self._feeds.held_out(validation)
-        with own_errors(train, held_out):
-            tail.fit(
-                for_fit(train),
-                initial_epoch=first,
-                epochs=end,
-                steps_per_epoch=train.steps,
-                validation_data=None if held_out is None else for_fit(held_out),
-                shuffle=False,
-                verbose=0,
-                callbacks=callbacks,
-            )
-
     def _keeper(self, saved: dict[str, list[np.ndarray]]) -> EpochKeeper:
         return EpochKeeper(
             stage=self._stage.name,
             keep_best=self._watched,
+            larger=self._stage.larger_is_better,
             progress=self._progress,
             others=self._callbacks,
             saved=saved,

@@ -9,6 +9,8 @@ from functools import partial
 from operator import attrgetter
 from typing import Any
 
+from tlkit._keras.types import Layer
+
 _PLAIN = (int, float, bool, str, type(None))
 # Of these parts of Keras, some classes only. The callbacks neither write files nor send anything:
 # settings may come from somebody else.
@@ -107,7 +109,7 @@ def _named(
 
 
 def _callback(value: object) -> tuple[str, dict[str, Any]] | None:
-    """Callbacks have no ``get_config``; those on the list keep arguments under their own names."""
+    """Return a callback's arguments; those on the list keep them under their own names."""
     names = list(inspect.signature(type(value)).parameters)
     settings = {name: getattr(value, name) for name in names if hasattr(value, name)}
     found = _named("callbacks", type(value), settings)
@@ -117,7 +119,7 @@ def _callback(value: object) -> tuple[str, dict[str, Any]] | None:
     return found if all(getattr(made, name) == item for name, item in settings.items()) else None
 
 
-def _preprocessing(value: Any) -> tuple[str, dict[str, Any]] | None:
+def _preprocessing(value: Layer) -> tuple[str, dict[str, Any]] | None:
     config = value.get_config()
     settings = {name: item for name, item in config.items() if name not in _NOT_SETTINGS}
     found = _named("layers", type(value), {**settings, "dtype": value.dtype_policy.name})

@@ -91,7 +91,7 @@ def _owner(stream: IO[bytes]) -> dict[str, Any]:
 
 
 def _may_run(owner: dict[str, Any]) -> bool:
-    """Whether the process that a lock file names may still be running."""
+    """Return whether the process that a lock file names may still be running."""
     process = owner.get("process")
     if not isinstance(process, int) or process < 1:
         return False

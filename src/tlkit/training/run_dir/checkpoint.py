@@ -134,7 +134,7 @@ def _damaged(file: Path, error: Exception) -> RunDirectoryError:
     return RunDirectoryError(f"The checkpoint {file} is damaged: {error}. {way_on}")
 
 
-def _as_array(data: Any) -> np.ndarray:
+def _as_array(data: Mapping[str, object]) -> np.ndarray:
     return np.frombuffer(json.dumps(data).encode(), np.uint8)
 
 

@@ -76,8 +76,8 @@ class EngineNotes:
             self._ran = [Ran(**known) for known in ENGINES.read(file)["ran"]]
         except (OSError, ValueError, LookupError, TypeError) as error:
             raise RunDirectoryError(
-                f"{file} is damaged: {error}. Delete it to go on; frozen work may then be run by "
-                "another engine than before, and the weights differ by its rounding."
+                f"{file} is damaged: {error}. Delete it to go on; the frozen part may then be run "
+                "by another engine than before, and the weights differ by its rounding."
             ) from error
 
     def get(self, stage: str, role: str, trunk: str) -> str:
@@ -145,7 +145,7 @@ def _phase(ran: Ran) -> tuple[str, str, str, int]:
 def _speeds(ran: Sequence[Ran], trained: int) -> dict[str, float]:
     """Return the speeds of engines over phases, whose trunks differ in depth.
 
-    Keras's are weighed by the epochs of a phase, of which plain Keras would run all images, those
+    Keras's are weighted by the epochs of a phase, of which plain Keras would run all images, those
     of another engine by the images that it ran. One that was not measured for all is left out.
     """
     known: dict[str, dict[str, float]] = {}

@@ -28,6 +28,10 @@ def written(file: Path) -> Iterator[Path]:
             yield part
     except OSError as error:
         raise _unwritable(file, error) from error
+    except RuntimeError as error:  # h5py's way to say that the system cannot write
+        if type(error) is not RuntimeError:
+            raise
+        raise _unwritable(file, error) from error
 
 
 def write_record(kind: Record, file: Path, content: Mapping[str, Any]) -> None:
@@ -43,7 +47,7 @@ def write_record(kind: Record, file: Path, content: Mapping[str, Any]) -> None:
         raise _unwritable(file, error) from error
 
 
-def _unwritable(file: Path, error: OSError) -> RunDirectoryError:
+def _unwritable(file: Path, error: Exception) -> RunDirectoryError:
     return RunDirectoryError(
         f"{file} cannot be written: {error}. Free some space or give another folder."
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tlkit._printing import Printed, one_line
 from tlkit.errors import RunDirectoryError
 from tlkit.learning_rate.curve import LRCurve
 from tlkit.training.result import StageResult
@@ -79,8 +80,8 @@ class RecordedStage:
     progress: Progress | None = None
 
 
-@dataclass(frozen=True)
-class RecordedRun:
+@dataclass(frozen=True, repr=False)
+class RecordedRun(Printed):
     """A run directory as it stands.
 
     Args:
@@ -93,12 +94,24 @@ class RecordedRun:
     stages: tuple[RecordedStage, ...]
     model: Path | None
 
+    def __repr__(self) -> str:
+        done = sum(stage.result is not None for stage in self.stages)
+        of = f"{self.settings.backbone}, {done} of {len(self.stages)} stages finished"
+        return one_line(f"RecordedRun({of})")
+
+    def __str__(self) -> str:
+        rows = (
+            str(stage.result) if stage.result else f"{stage.name}: not finished"
+            for stage in self.stages
+        )
+        return "\n".join((f"{self.settings.backbone}, seed {self.settings.seed}", *rows))
+
 
 def read_run(root: str | Path) -> RecordedRun:
     """Read a run directory, also one whose training was cut off or is going on.
 
     Args:
-        root: The ``run_dir`` of a `StagedTrainer`.
+        root: The ``run_dir`` of a `tlkit.StagedTrainer`.
 
     Returns:
         The run. Nothing in the folder is changed, and no code but tlkit's own is run.

@@ -14,6 +14,7 @@ import numpy as np
 from tlkit._disk.atomic import remove_parts
 from tlkit._disk.digests import file_digest
 from tlkit._disk.records import Record
+from tlkit._disk.seals import check_seal, seal, seal_archive
 from tlkit._keras.types import Model
 from tlkit.errors import LearningRateError, RunDirectoryError
 from tlkit.learning_rate.curve import LRCurve
@@ -134,10 +135,13 @@ class RunDirectory:
         return StageFiles(self.root / "stages" / f"{number:02d}-{safe}")
 
     def save_model(self, model: Model) -> None:
-        """Write ``model.keras``, once: the model of a finished run does not change any more."""
-        if not self.model.is_file():
+        """Write ``model.keras``, unless it is there as it was written."""
+        try:
+            check_seal(self.model)
+        except (OSError, ValueError):
             with written(self.model) as part:
                 model.save(part)
+                seal_archive(part)
 
 
 class StageFiles:
@@ -211,6 +215,7 @@ class StageFiles:
         """Write the weights, then the result that says the stage is finished."""
         with written(self.weights) as part:
             model.save_weights(part)
+            seal(part)
         if snapshots:
             arrays = {
                 f"{n}-{place}": x for n, kept in snapshots.items() for place, x in kept.items()

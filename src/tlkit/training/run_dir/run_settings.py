@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,43 @@ def run_settings(
     }
 
 
+@contextmanager
+def held_run(
+    root: Path | None,
+    frozen: FrozenSettings,
+    head: Head,
+    stages: Sequence[Stage],
+    start_from: Path | None,
+    train: ImageDataset,
+    validation: ImageDataset | None,
+    *,
+    resume: bool,
+) -> Iterator[RunDirectory | None]:
+    """Hold the directory of a run, begun or gone on with; None where there is to be none.
+
+    Args:
+        root: The directory, or None.
+        frozen: As for `run_settings`, and so are the next five.
+        head: The classification head.
+        stages: What to do, in order.
+        start_from: File of the weights to begin with, or None.
+        train: Training images.
+        validation: Validation images, or None.
+        resume: Whether to go on with the run that is there.
+
+    Raises:
+        RunDirectoryError: It cannot be written, is in use, or holds another run.
+    """
+    if root is None:
+        yield None
+        return
+    run = RunDirectory(root)
+    with run.held():
+        settings = run_settings(frozen, head, stages, start_from, train, validation)
+        run.open(settings, resume=resume)
+        yield run
+
+
 def trainer_arguments(root: Path, replaced: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments of the trainer that began a run.
 
@@ -120,8 +158,9 @@ def _refuse_text(texts: Mapping[str, str], root: Path) -> None:
     listed = "\n".join(f"  {path}: {text}" for path, text in texts.items())
     names = dict.fromkeys(path.partition("[")[0].partition(".")[0] for path in texts)
     raise RunDirectoryError(
-        f"The trainer of {root} used what cannot be built from text:\n{listed}\nPass it again: "
-        f"StagedTrainer.from_run({str(root)!r}, {', '.join(f'{name}=...' for name in names)})."
+        f"The trainer of {root} has settings that cannot be rebuilt from text:\n{listed}\n"
+        f"Pass them again: StagedTrainer.from_run({str(root)!r}, "
+        f"{', '.join(f'{name}=...' for name in names)})."
     )
 
 

@@ -9,7 +9,7 @@ from tlkit.errors import SelectorError
 
 @dataclass(frozen=True)
 class RecordedSelector:
-    """Says again what a selector said of the curve that it is read with.
+    """Say again what a selector said of the curve that it is read with.
 
     Args:
         name: Of the selector.

@@ -8,13 +8,14 @@ import numpy as np
 
 from tlkit._keras.graph import Graph
 from tlkit._keras.layers import operations_of
+from tlkit._keras.types import Model, Operation
 from tlkit.errors import CutError, EvaluationError
 
 # float32 gives zero below about 1e-38: what was lost there is taken for this much.
 SMALLEST = float(np.finfo(np.float32).tiny)
 
 
-def check_softmax(model: Any) -> None:
+def check_softmax(model: Model) -> None:
     """Refuse a model that says of itself that it does not end in a softmax.
 
     What ends in something unknown is let through: its probabilities are checked where it is run.
@@ -37,8 +38,8 @@ def check_softmax(model: Any) -> None:
         )
 
 
-def with_temperature(model: Any, temperature: float) -> Any:
-    """A new model, of stock Keras layers, that shares all layers but the last with the model.
+def with_temperature(model: Model, temperature: float) -> Any:
+    """Return a new model, of stock Keras layers, that shares all layers but the last.
 
     Where the model ends in a softmax of its own graph, that is put behind ``Rescaling(1 / T)``.
     Anything else, such as a model nested in a model, is called as it is, and the temperature works
@@ -69,7 +70,7 @@ def with_temperature(model: Any, temperature: float) -> Any:
 
 
 def _logits(graph: Graph | None) -> Any:
-    """The tensor before the model's softmax, or None where it is not in the model's own graph."""
+    """Return the tensor before the model's softmax; None where its own graph lacks it."""
     last = graph.steps[-1] if graph is not None and graph.steps else None
     if last is None or len(last.inputs) != 1 or _ending(last.operation) != "softmax":
         return None
@@ -87,16 +88,16 @@ def _logits(graph: Graph | None) -> Any:
     return given if simple and over_classes else None
 
 
-def _own_graph(model: Any) -> Graph | None:
-    """The model's graph, models inside it left whole: they are saved as they were built."""
+def _own_graph(model: Model) -> Graph | None:
+    """Return the model's graph, models inside it left whole: they are saved as they were built."""
     try:
         return Graph.of(model, inner=False)
     except CutError:
         return None
 
 
-def _last(model: Any) -> Any:
-    """What a model ends with, also of a model that ends in a model."""
+def _last(model: Model) -> Any:
+    """Return what a model ends with, also of a model that ends in a model."""
     import keras
 
     last = model
@@ -105,8 +106,8 @@ def _last(model: Any) -> Any:
     return last
 
 
-def _ending(operation: Any) -> str | None:
-    """Name of the activation, or None where there is none that is known."""
+def _ending(operation: Operation) -> str | None:
+    """Return the name of the activation, or None where there is none that is known."""
     if type(operation).__name__ == "Softmax":
         return "softmax"
     import keras

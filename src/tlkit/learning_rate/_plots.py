@@ -23,7 +23,7 @@ _SHAPES = ("o", "s", "^", "D", "v")
 
 
 def plot_curve(curve: AnsweredCurve, ax: Axes | None = None) -> Axes:
-    """Draws ``curve`` as :meth:`tlkit.LRCurve.plot` describes, and returns the Axes with the loss.
+    """Draw ``curve`` as `tlkit.LRCurve.plot` describes, and return the Axes with the loss.
 
     Raises:
         LearningRateError: If matplotlib is not installed, or the curve has no point.
@@ -78,7 +78,7 @@ def _draw_smoothed(curve: AnsweredCurve, axes: Axes) -> None:
 
 
 def _stretches(flags: NDArray[np.bool_], x: Floats) -> list[tuple[float, float]]:
-    """Runs of true flags as intervals of x that reach half-way to the neighbours."""
+    """Return runs of true flags as intervals of x that reach half-way to the neighbours."""
     edges = np.concatenate([x[:1], (x[1:] + x[:-1]) / 2, x[-1:]])
     turns = np.diff(np.concatenate([[0], flags.astype(int), [0]]))
     starts, ends = np.flatnonzero(turns == 1), np.flatnonzero(turns == -1)
@@ -119,7 +119,7 @@ def _label(curve: AnsweredCurve, axes: Axes) -> None:
 
 
 def _limit_height(losses: Floats, axes: Axes) -> None:
-    """Keeps a divergence from flattening the rest, and says what lies above."""
+    """Keep a divergence from flattening the rest, and say what lies above."""
     usual = max(losses[0], float(np.median(losses)))
     top = usual + 3 * (usual - losses.min())
     if losses.max() > top > losses.min():

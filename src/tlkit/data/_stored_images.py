@@ -1,0 +1,143 @@
+"""Some images of a store with their labels: what a data set reads."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from tlkit._threads import in_threads
+from tlkit.data._positions import as_positions
+from tlkit.data.damage import DamagedImage, DamageReport
+from tlkit.data.decoding.decode import Pixels, Size
+from tlkit.data.scans import ScanMemory
+from tlkit.data.sources.stores import ImageStore
+
+
+class StoredImages:
+    """Images of a store with labels, in a fixed order; pixels are read when asked for.
+
+    Args:
+        store: The images.
+        labels: Class number of each image, (n,), int64.
+        class_names: Names of the classes.
+        indices: Which images of the store, in order; None for all.
+        ignored: Files that lie beside the images and are not part of the dataset.
+    """
+
+    def __init__(
+        self,
+        store: ImageStore,
+        labels: NDArray[np.int64],
+        class_names: tuple[str, ...],
+        *,
+        indices: NDArray[np.int64] | None = None,
+        ignored: tuple[str, ...] = (),
+    ) -> None:
+        self._store = store
+        self._indices = np.arange(len(store)) if indices is None else indices
+        self._labels = labels.copy()
+        self._labels.flags.writeable = False
+        self.class_names = class_names
+        self.ignored = ignored
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what goes to another process: this dataset's images, no others of its store."""
+        store = self._store.part(self._indices)
+        return {**vars(self), "_store": store, "_indices": np.arange(len(self))}
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """Class number of each image, (n,), int64, read-only."""
+        return self._labels
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """What to call each image, which is its path below the root, or "image 12"."""
+        return tuple(self._store.names[index] for index in self._indices)
+
+    @property
+    def class_counts(self) -> dict[str, int]:
+        """Images per class, in the order of the classes."""
+        counts = np.bincount(self._labels, minlength=len(self.class_names))
+        return dict(zip(self.class_names, counts.tolist(), strict=True))
+
+    @property
+    def image_digests(self) -> NDArray[np.uint8]:
+        """SHA-256 of each image's content, (n, 32), uint8; computed once, shared with splits."""
+        return self._store.digests(self._indices)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256, in hex, of the images' contents in order; labels and names do not matter."""
+        return hashlib.sha256(self.image_digests.tobytes()).hexdigest()
+
+    def load(self, indices: ArrayLike, size: Size, *, workers: int | None = None) -> Pixels:
+        """Pixels of some images.
+
+        Args:
+            indices: Positions in this dataset, in any order.
+            size: One side in pixels, or (height, width).
+            workers: Number of threads; None for one per core.
+
+        Returns:
+            Array of shape (n, height, width, 3), uint8, 0..255, RGB.
+
+        Raises:
+            DamagedImageError: An image cannot be read; the message names the file and the reason.
+            DataError: An index is not in the dataset.
+
+        Example:
+            >>> from tlkit import ImageDataset
+            >>> data = ImageDataset.from_arrays(np.zeros((2, 8, 8, 3), np.uint8), [0, 1])
+            >>> data.load([1], 4).shape
+            (1, 4, 4, 3)
+        """
+        return self._store.load(self._indices[as_positions(indices, len(self))], size, workers)
+
+    def check(self, *, workers: int | None = None) -> DamageReport:
+        """Decode every image completely and report those that are damaged.
+
+        Args:
+            workers: Number of threads; None for one per core.
+
+        Returns:
+            The report; it is true when every image is whole.
+
+        Example:
+            >>> from tlkit import ImageDataset
+            >>> data = ImageDataset.from_arrays(np.zeros((2, 8, 8, 3), np.uint8), [0, 1])
+            >>> print(data.check())
+            2 images checked, none is damaged.
+        """
+        return self._report(in_threads(self._store.damage, self._indices.tolist(), workers))
+
+    def scan(self, memory: ScanMemory, *, decoded: bool = True) -> DamageReport:
+        """Find the digest of every image and whether it is damaged, with one read of its file.
+
+        A file that did not change since a memory was given its scan is not even read. Use
+        `check` to look at every file whatever is remembered of it.
+
+        Args:
+            memory: Where scans are kept, such as a feature store's.
+            decoded: Whether to find damage; else only files that cannot be read are reported.
+
+        Returns:
+            The report; it is true when no image is found to be damaged.
+        """
+        return self._report(self._store.scan(self._indices, memory, decoded=decoded))
+
+    def _report(self, reasons: Sequence[str | None]) -> DamageReport:
+        damaged = tuple(
+            DamagedImage(index, self.names[index], reason)
+            for index, reason in enumerate(reasons)
+            if reason is not None
+        )
+        return DamageReport(len(self), damaged, self.ignored)

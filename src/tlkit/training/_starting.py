@@ -1,0 +1,72 @@
+"""The weights that a training starts from, with the head's columns in the order of the classes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tlkit._keras.types import Model
+from tlkit.backbones.weights import load_file
+from tlkit.data.class_names import positions
+from tlkit.errors import TrainingError
+from tlkit.training.run_dir.saved_names import names_of_file
+
+
+@dataclass(frozen=True, eq=False)
+class Start:
+    """A weights file that fits the classes.
+
+    Args:
+        file: The file.
+        columns: Which of its head's columns belongs to each class; None where the file does not
+            tell, and is taken as it is.
+    """
+
+    file: Path
+    columns: NDArray[np.int64] | None
+
+    @property
+    def moved(self) -> bool:
+        """Whether the head's columns stand in another order than the classes."""
+        return self.columns is not None and bool((np.diff(self.columns) != 1).any())
+
+    def load(self, model: Model) -> None:
+        """Give the weights to a model that ends with `Head`'s softmax.
+
+        Raises:
+            WeightsError: They do not fit.
+        """
+        load_file(model, self.file)
+        if self.moved:
+            for weight in model.layers[-1].weights:
+                weight.assign(np.asarray(weight)[..., self.columns])
+
+
+def start_of(file: Path | None, class_names: Sequence[str]) -> Start | None:
+    """Look at a file's classes before anything is begun; None where there is no file.
+
+    Args:
+        file: ``start_from`` of a trainer.
+        class_names: Classes of the training images.
+
+    Raises:
+        TrainingError: The run that wrote the file was of other classes.
+        RunDirectoryError: The settings of that run are damaged.
+    """
+    if file is None:
+        return None
+    known = names_of_file(file) if file.is_file() else None
+    if known is None:
+        return Start(file, None)
+    way_out = (
+        f"start_from={str(file)!r} takes the head over too: name the classes alike. Or take the "
+        "backbone alone: give that run's model.keras as weights=... instead of start_from."
+    )
+    words = ("the training images", "the run of start_from")
+    return Start(
+        file, positions(class_names, known, words=words, way_out=way_out, error=TrainingError)
+    )

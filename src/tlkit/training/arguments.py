@@ -1,0 +1,69 @@
+"""Keyword arguments that are passed on, by name and type, for checkers and editors.
+
+Those that a function names itself are left out of what it passes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypedDict
+
+from tlkit._keras.types import Callback, Layer, Optimizer
+from tlkit.backbones.build import Backbone, ImageSize
+from tlkit.data.augmentation.transforms import AugmentationLike
+from tlkit.freezing.head import Head
+from tlkit.training._figures import Mode
+from tlkit.training.feeding.class_weights import ClassWeight
+from tlkit.training.stage import Stage
+
+
+class _CommonArguments(TypedDict, total=False):
+    batch_size: int
+    views: int | None
+    optimizer: str | Callable[[Any], Optimizer]
+    callbacks: Sequence[Callback]
+    keep_best: str | None
+    keep_best_mode: Mode
+    class_weight: ClassWeight
+    label_smoothing: float
+    mix: Callable[[], Layer] | None
+    ema: float | None
+
+
+class UndecayedStageArguments(_CommonArguments, total=False):
+    """What all stages of a recipe may share that names its ``layer_decay``."""
+
+    augmentation: AugmentationLike
+
+
+class AugmentedStageArguments(_CommonArguments, total=False):
+    """What all stages of a recipe may share that names its ``augmentation``."""
+
+    layer_decay: float | None
+
+
+class StageArguments(UndecayedStageArguments, AugmentedStageArguments, total=False):
+    """What all stages of a recipe may share; see `Stage`."""
+
+
+class TrainerArguments(TypedDict, total=False):
+    """What `fine_tune` passes on; see `StagedTrainer`."""
+
+    head: Head | None
+    image_size: ImageSize | None
+    weights: str | Path | None
+    preprocessing: str
+    start_from: str | Path | None
+    engine: str
+    cache: bool | str | Path
+    feature_dtype: str
+    run_dir: str | Path | None
+
+
+class ReplacedArguments(TrainerArguments, total=False):
+    """What can be given anew to the trainer of a run: all arguments of `StagedTrainer`."""
+
+    backbone: Backbone
+    stages: Sequence[Stage]
+    seed: int

@@ -1,0 +1,93 @@
+"""What a stage asks for that its model, or its other settings, do not allow.
+
+Told for all stages before the first epoch of the first, and not when their turn comes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import keras
+
+from tlkit.errors import TrainingError
+from tlkit.freezing.phase import selections
+from tlkit.learning_rate.rate import Rate
+from tlkit.learning_rate.schedules import is_schedule
+from tlkit.training._figures import OWN
+from tlkit.training.loop.optimizers import new_optimizer
+from tlkit.training.loop.session import Session
+from tlkit.training.stage import Stage
+
+_SETS_THE_RATE = (keras.callbacks.LearningRateScheduler, keras.callbacks.ReduceLROnPlateau)
+
+
+def check_conflicts(session: Session, stages: Sequence[Stage]) -> None:
+    """Raise what a later stage would raise when its turn comes.
+
+    Args:
+        session: What the stages share.
+        stages: In order.
+
+    Raises:
+        PolicyError: A policy does not fit the backbone.
+        TrainingError: An unknown optimizer; a figure to watch that the stage will not have; a
+            callback that sets the rate beside a schedule, or one rate for all where each depth has
+            its own; a callback that knows the best weights of one phase alone.
+    """
+    for stage in stages:
+        phases = selections(stage.policy, session.parts, stage.epochs)
+        _check_optimizer(stage)
+        _check_rate(stage, -(-len(session.train) // stage.batch_size))
+        _check_figure(stage)
+        if len(phases) > 1 and stage.keep_best is None:
+            _check_restoring(stage, len(phases))
+
+
+def _check_optimizer(stage: Stage) -> None:
+    rate = Rate.of(stage.learning_rate)
+    # A function of the user's may count on the schedule that it will be given.
+    if isinstance(stage.optimizer, str) or rate.finder or isinstance(rate.given, float):
+        new_optimizer(stage, 1e-3)
+
+
+def _check_rate(stage: Stage, steps: int) -> None:
+    for callback in stage.callbacks:
+        if not isinstance(callback, _SETS_THE_RATE):
+            continue
+        name, rate = type(callback).__name__, Rate.of(stage.learning_rate)
+        if rate.finder is not None:
+            rate = rate.with_found(rate.finder.min_lr)
+        if is_schedule(rate.for_phase(steps=steps * stage.epochs)):
+            raise TrainingError(
+                f"Stage {stage.name!r}: {name} sets the learning rate, and learning_rate="
+                f"{stage.learning_rate!r} does so too. Leave one of them out."
+            )
+        if stage.layer_decay is not None and isinstance(callback, _SETS_THE_RATE[0]):
+            raise TrainingError(
+                f"Stage {stage.name!r}: {name} sets one rate for all layers, and with layer_decay="
+                f"{stage.layer_decay!r} each depth has its own. Give learning_rate a Keras "
+                "LearningRateSchedule or WarmupCosine(...) in place of the callback."
+            )
+
+
+def _check_figure(stage: Stage) -> None:
+    figure = stage.keep_best
+    known = [f"{place}{name}" for place in ("", "val_") for name in OWN]
+    # A callback may add figures of its own to those of an epoch.
+    if figure is not None and figure not in known and not stage.callbacks:
+        raise TrainingError(
+            f"Stage {stage.name!r}: keep_best={figure!r}, and its history will have "
+            f"{', '.join(map(repr, known))}. Name one of these, None to keep the last epoch, or "
+            "add a callback that puts the figure into the logs of an epoch."
+        )
+
+
+def _check_restoring(stage: Stage, phases: int) -> None:
+    for callback in stage.callbacks:
+        if getattr(callback, "restore_best_weights", False):
+            raise TrainingError(
+                f"Stage {stage.name!r}: {type(callback).__name__}(restore_best_weights=True) knows "
+                f"the best weights of one phase alone, and the policy has {phases} phases. Name "
+                "the figure in keep_best, which holds for the whole stage, and leave "
+                "restore_best_weights out."
+            )

@@ -1,0 +1,114 @@
+"""Training of a stage's tail: compiled, searched for its learning rate, fitted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tlkit._keras.built import build_compiled
+from tlkit._keras.fit_types import CompiledModel
+from tlkit._keras.for_fit import for_fit
+from tlkit._keras.types import Callback, Model
+from tlkit.learning_rate.curve import LRCurve
+from tlkit.learning_rate.finder import ExponentialLRFinder
+from tlkit.learning_rate.rate import Rate
+from tlkit.training.feeding.feed import Inputs, own_errors
+from tlkit.training.feeding.targets import Targets
+from tlkit.training.loop._stage_feeds import StageFeeds
+from tlkit.training.loop.callbacks import SearchReport
+from tlkit.training.loop.optimizers import make_optimizer
+from tlkit.training.loop.session import Session
+from tlkit.training.stage import Stage
+
+
+@dataclass(frozen=True)
+class TailTraining:
+    """Trains the tail of each phase of a stage.
+
+    Args:
+        session: What the stages share.
+        stage: The settings.
+        targets: What labels become.
+        feeds: Makes the batches.
+    """
+
+    session: Session
+    stage: Stage
+    targets: Targets
+    feeds: StageFeeds
+
+    def compile(self, tail: CompiledModel, rate: Rate, *, first: int = 0, at_once: int = 1) -> None:
+        """Give a tail a new optimizer.
+
+        Args:
+            tail: What is trained.
+            rate: The learning rate; none that is still to be searched for.
+            first: Epochs of the stage before the phase.
+            at_once: Steps that Keras takes without coming back to Python.
+        """
+        steps = self.feeds.steps
+        taken = rate.for_phase(steps=steps * self.stage.epochs, start=steps * first)
+        parts = self.session.parts
+        optimizer = make_optimizer(self.stage, taken, parts, tail.trainable_variables)
+        loss, metrics = self.targets.loss, ["accuracy"]
+        tail.compile(optimizer, loss, metrics=metrics, steps_per_execution=at_once)
+        (one,) = self.targets.unweighted(np.zeros(1, "int32"))
+        build_compiled(tail, one)
+
+    def search(
+        self, tail: CompiledModel, inputs: Inputs, finder: ExponentialLRFinder, at_once: int
+    ) -> LRCurve:
+        """Return the curve of a search; the tail is left as it was, but compiled.
+
+        Args:
+            tail: What is trained.
+            inputs: Gives the tail's input.
+            finder: Which rates to try.
+            at_once: As for `compile`.
+        """
+        self.compile(tail, Rate.of(finder.min_lr), at_once=at_once)
+        steps = self.feeds.steps
+        epochs = finder.steps if finder.unit == "epoch" else -(-finder.steps // steps)
+        feed = self.feeds.train(inputs, "search", epochs=epochs)
+        showing = SearchReport(self.session.reporter, finder.steps)
+        with own_errors(feed):
+            return finder.find(
+                tail,
+                for_fit(feed) if finder.unit == "epoch" else feed,
+                steps_per_epoch=steps if finder.unit == "epoch" else None,
+                shuffle=False,
+                callbacks=[showing],
+            )
+
+    def fit(
+        self,
+        tail: Model,
+        inputs: Inputs,
+        validation: Inputs | None,
+        span: range,
+        callbacks: Sequence[Callback],
+    ) -> None:
+        """Train a tail that is compiled.
+
+        Args:
+            tail: What is trained.
+            inputs: Gives the tail's input.
+            validation: The same for validation images, or None.
+            span: The epochs.
+            callbacks: In order.
+        """
+        train = self.feeds.train(inputs, self.stage.name, epochs=len(span), first_epoch=span.start)
+        held_out = self.feeds.held_out(validation)
+        with own_errors(train, held_out):
+            tail.fit(
+                for_fit(train),
+                initial_epoch=span.start,
+                epochs=span.stop,
+                steps_per_epoch=train.steps,
+                validation_data=None if held_out is None else for_fit(held_out),
+                shuffle=False,
+                verbose=0,
+                callbacks=callbacks,
+            )

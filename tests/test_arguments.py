@@ -1,0 +1,154 @@
+"""What is given in the wrong form is told in one sentence: received, expected, how."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+import tlkit
+from tests.training.conftest import head_stage, trainer
+from tlkit.errors import TlkitError
+from tlkit.testing import tiny_backbone, tiny_dataset
+
+DATA = tiny_dataset(12)
+IMAGES, LABELS = np.zeros((4, 8, 8, 3), "uint8"), np.array([0, 1, 0, 1])
+SMALL: dict[str, Any] = {"weights": None, "cache": False}
+# What a type checker would refuse.
+untyped: Any = tlkit
+
+
+class Batches(keras.utils.PyDataset):  # type: ignore[misc]
+    """What Keras reads."""
+
+    def __getitem__(self, index: int) -> Any:
+        return IMAGES, LABELS
+
+    def __len__(self) -> int:
+        return 1
+
+
+def model() -> Any:
+    return keras.Sequential([keras.layers.Input((8, 8, 3)), keras.layers.GlobalAveragePooling2D()])
+
+
+NO_DATASETS: dict[str, tuple[Callable[[], Any], str]] = {
+    "path": (lambda: "pictures", r"from_directory\('pictures'\)"),
+    "Path": (lambda: Path("pictures"), r"from_directory\('pictures'\)"),
+    "pair": (lambda: (IMAGES, LABELS), "from_arrays"),
+    "array": (lambda: IMAGES, "from_arrays"),
+    "table": (lambda: {"image": ["a.png"], "label": ["a"]}, "from_dataframe"),
+    "batches": (Batches, "a stream of batches"),
+    "generator": (lambda: (x for x in IMAGES), "a stream of batches"),
+    "model": (model, "Look whether two arguments are swapped"),
+    "trainer": (lambda: trainer(head_stage()), "Look whether two arguments are swapped"),
+    "number": (lambda: 3, "a builtins.int"),
+}
+TAKE_A_DATASET: dict[str, Callable[[Any], Any]] = {
+    "fit": lambda given: trainer(head_stage()).fit(given),
+    "fit, validation": lambda given: trainer(head_stage()).fit(DATA, given),
+    "find_learning_rate": lambda given: trainer(head_stage()).find_learning_rate(
+        given, tlkit.ExponentialLRFinder()
+    ),
+    "fine_tune": lambda given: tlkit.fine_tune(given, backbone=tiny_backbone(), **SMALL),
+    "evaluate": lambda given: tlkit.evaluate(model(), given),
+    "calibrate": lambda given: tlkit.calibrate(classifier(), given),
+    "extract": lambda given: tlkit.extract(tiny_backbone(), given, **SMALL),
+    "show_augmented": lambda given: tlkit.show_augmented(tlkit.Augmentation(), given),
+    "report": lambda given: tlkit.report("run", dataset=given),
+}
+
+
+def classifier() -> Any:
+    return keras.Sequential([model(), keras.layers.Dense(3, "softmax")])
+
+
+@pytest.mark.parametrize("given", NO_DATASETS)
+@pytest.mark.parametrize("function", TAKE_A_DATASET)
+def test_what_is_no_dataset_is_named_with_the_way_to_one(function: str, given: str) -> None:
+    make, way_out = NO_DATASETS[given]
+    with pytest.raises(
+        TlkitError, match=f"expected an ImageDataset.*{way_out}|{way_out}.*"
+    ) as told:
+        TAKE_A_DATASET[function](make())
+    assert "expected an ImageDataset" in str(told.value)
+    assert "object at 0x" not in str(told.value)
+
+
+def test_a_stream_of_tensorflow_is_named() -> None:
+    tf = pytest.importorskip("tensorflow")
+    stream = tf.data.Dataset.from_tensor_slices((IMAGES, LABELS)).batch(2)
+    with pytest.raises(TlkitError, match=r"a stream of batches \(tensorflow\..*from_directory"):
+        trainer(head_stage()).fit(stream)
+
+
+OTHERS: dict[str, tuple[Callable[[], Any], str]] = {
+    "a data set as finder": (
+        lambda: trainer(head_stage()).find_learning_rate(DATA, untyped.testing.tiny_dataset()),
+        r"finder=ImageDataset\(.*expected an ExponentialLRFinder",
+    ),
+    "a layer as head": (
+        lambda: trainer(head_stage(), head=keras.layers.Dense(3)),
+        r"head=<Dense.*expected a tlkit\.Head",
+    ),
+    "one stage": (lambda: untyped.StagedTrainer("xception", stages=head_stage()), "stages=Stage"),
+    "one callback": (
+        lambda: head_stage(callbacks=keras.callbacks.EarlyStopping()),
+        r"callbacks=.*expected a list of Keras callbacks",
+    ),
+    "no callbacks": (lambda: head_stage(callbacks=[print]), "expected a list of Keras callbacks"),
+    "labels of two columns": (
+        lambda: untyped.ImageDataset.from_dataframe(
+            {"image": ["a.png"], "a": [1], "b": [2]}, image="image", label=["a", "b"], root="."
+        ),
+        r"Received \['a', 'b'\] for a column, expected the name of one column",
+    ),
+    "one snapshot": (
+        lambda: untyped.Stage("head", epochs=9, learning_rate=0.1, snapshots=3),
+        "snapshots=3, expected a list of numbers of epochs",
+    ),
+    "one number of units": (
+        lambda: untyped.Head(units=256),
+        "units must be positive integers in a list",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", OTHERS)
+def test_other_arguments_are_named(case: str) -> None:
+    call, told = OTHERS[case]
+    with pytest.raises(TlkitError, match=told):
+        call()
+
+
+@pytest.mark.parametrize("whole", [np.int64, np.int32, np.uint8])
+def test_numpy_numbers_are_numbers(whole: Any) -> None:
+    stage = untyped.Stage(
+        "head",
+        epochs=whole(3),
+        batch_size=whole(8),
+        learning_rate=np.float32(0.5),
+        label_smoothing=np.float64(0.1),
+        snapshots=(whole(2),),
+        callbacks=[],
+    )
+    plain = tlkit.Stage(
+        "head", epochs=3, batch_size=8, learning_rate=0.5, label_smoothing=0.1, snapshots=(2,)
+    )
+    assert (stage.epochs, stage.batch_size, stage.snapshots) == (3, 8, (2,))
+    assert json.dumps([stage.epochs, stage.batch_size]) == "[3, 8]"
+    assert repr(stage) == repr(plain)
+    assert untyped.Head(units=[whole(4)]) == tlkit.Head(units=(4,))
+    built = tlkit.build_backbone(tiny_backbone(), image_size=whole(16), weights=None)
+    assert built.input_shape == (None, 16, 16, 3)
+
+
+@pytest.mark.parametrize("wrong", [0, -1, True, 2.0, "3", None])
+def test_other_numbers_are_refused(wrong: Any) -> None:
+    with pytest.raises(TlkitError, match="expected a whole number from 1"):
+        head_stage(epochs=wrong)
