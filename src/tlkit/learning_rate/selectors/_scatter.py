@@ -2,8 +2,8 @@
 
 Two looks at it; either is enough.
 
-The order of the losses. ``S_b`` counts, among the first ``b`` losses, the pairs that fall less those
-that rise (Kendall). Where nothing but chance orders them, ``S_b`` has mean 0 and variance
+The order of the losses. ``S_b`` counts, among the first ``b`` losses, the pairs that fall less
+those that rise (Kendall). Where nothing but chance orders them, ``S_b`` has mean 0 and variance
 ``b (b - 1) (2 b + 5) / 18``, whatever the distribution: heavy tails and wild points do not matter.
 The largest ``z_b = S_b / sd`` over all ``b`` (where the fall ends is not known) has to exceed a
 limit, which grows where neighbouring losses are alike: such noise wanders, and so seems to fall.
@@ -23,9 +23,7 @@ from tlkit.learning_rate.selectors.smoothing import Floats, despiked
 
 _LIMIT = 2.95  # of z for losses that chance alone orders: of 200 such, 4 % have a larger one
 _WALK = 3.2  # times sqrt(n) steps: a random walk of n steps rarely falls by more
-_WANDERING = (
-    13  # points: a wander needs some multiple of them, and a short curve has no room for it
-)
+_WANDERING = 13  # points: a wander takes some multiple of them; a short curve has no room for it
 _MOST_ALIKE = 0.9  # with more, a smooth curve and noise are no longer told apart by their order
 _FEWEST = 20  # points, where there are so many, from which the scatter is taken
 _NORMAL = 0.6745  # median of the absolute value of a standard normal number
@@ -55,7 +53,7 @@ def _order(losses: Floats) -> float:
 
 
 def _likeness(losses: Floats) -> float:
-    """Return the correlation of neighbours, from how much more losses two to four points apart differ.
+    """Return the correlation of neighbours, from how much losses two to four points apart differ.
 
     By ranks, which no wild point bends. In noise with correlation ``c ** k`` at distance ``k``, the
     difference at that distance grows as ``sqrt(1 - c ** k)``. Of a smooth fall it grows faster.
@@ -85,9 +83,9 @@ def _falls_far(losses: Floats) -> bool:
 
 
 def _scatter(losses: Floats) -> float:
-    """Return the standard deviation of independent noise with these second differences, without the largest.
+    """Return the standard deviation of independent noise with second differences like these.
 
-    Second differences, as a steady fall has none. The mean of the smaller nine tenths, or their
+    Those, as a steady fall has none. Of them the mean of the smaller nine tenths, or their
     median where that is larger: losses that mostly repeat have a scatter too.
     """
     bends = np.sort(np.abs(losses[:-2] - 2 * losses[1:-1] + losses[2:]))
