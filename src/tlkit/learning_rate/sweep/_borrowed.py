@@ -26,9 +26,9 @@ def borrowed(model: CompiledModel, seed: int) -> Iterator[Callable[[], None]]:
 
     Restored are the weights, all non-trainable state (BatchNormalization statistics, random seeds),
     metrics, the optimizer's slots, iteration count, loss scale and learning rate,
-    ``stop_training``, ``history``, ``steps_per_execution`` and the compiled functions; and Python's and NumPy's global
-    random generators, which inside start from ``seed``. An optimizer that was not built
-    is built, with nothing in its slots.
+    ``stop_training``, ``history``, ``steps_per_execution`` and the compiled functions; and Python's
+    and NumPy's global random generators, which inside start from ``seed``. An optimizer that was
+    not built is built, with nothing in its slots.
 
     Args:
         model: A compiled and built ``keras.Model``.

@@ -118,7 +118,7 @@ def sweep_epochs(
 
 
 def _passes(model: CompiledModel, data: FitBatches, steps: int | None, *, again: bool) -> int:
-    """Return the epochs that a rate needs for an update and, where each begins again, a loss after it."""
+    """Return the epochs of a rate: for an update and, with a fresh start, for a loss after it."""
     needed = steps_per_update(model.optimizer) + again
     if needed == 1:
         return 1

@@ -36,7 +36,7 @@ class RateDial:
 
 
 def steps_per_update(optimizer: Optimizer) -> int:
-    """Return the training steps in which each group of an optimizer makes an update, at the same step.
+    """Return the training steps after which all groups of an optimizer make an update.
 
     Its gradient accumulation, or 1; of several groups, their least common multiple.
     """
