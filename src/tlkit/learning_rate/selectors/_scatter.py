@@ -1,6 +1,6 @@
 """Whether a curve falls by more than its own scatter: the one measure for all selectors.
 
-Two looks at it; either is enough.
+Two looks at it; either is enough where it is sure, or both where each is nearly so.
 
 The order of the losses. ``S_b`` counts, among the first ``b`` losses, the pairs that fall less
 those that rise (Kendall). Where nothing but chance orders them, ``S_b`` has mean 0 and variance
@@ -21,11 +21,12 @@ import numpy as np
 
 from tlkit.learning_rate.selectors.smoothing import Floats, despiked
 
-_LIMIT = 2.95  # of z for losses that chance alone orders: of 200 such, 4 % have a larger one
-_WALK = 3.2  # times sqrt(n) steps: a random walk of n steps rarely falls by more
-_WANDERING = 13  # points: a wander takes some multiple of them; a short curve has no room for it
+_ORDER, _WALK = 3.3, 3.2  # either of the two measures is enough from here on
+_BOTH = 2.6, 1.9  # or both together from here on
+_WANDERING = 8  # points: a wander takes some multiple of them; a short curve has no room for it
 _MOST_ALIKE = 0.9  # with more, a smooth curve and noise are no longer told apart by their order
 _FEWEST = 20  # points, where there are so many, from which the scatter is taken
+_OF_ONE = 3  # second differences that one wild point is in
 _NORMAL = 0.6745  # median of the absolute value of a standard normal number
 
 
@@ -35,13 +36,16 @@ def stands_out(losses: Floats) -> bool:
     Args:
         losses: Shape (n,), finite, n >= 3, in the order of their rates.
     """
-    return _ordered(losses) or _falls_far(losses)
+    order, walk = _ordered(losses), _walked(losses)
+    both = order > _BOTH[0] and walk > _BOTH[1]
+    return order > _ORDER or walk > _WALK or both
 
 
-def _ordered(losses: Floats) -> bool:
+def _ordered(losses: Floats) -> float:
+    """Return the largest ``z_b``, less where neighbours are alike."""
     alike = _likeness(losses)
     wander = (1 + alike) / (1 - alike + _WANDERING * alike / len(losses))
-    return _order(losses) > _LIMIT * wander**0.5
+    return float(_order(losses) / wander**0.5)
 
 
 def _order(losses: Floats) -> float:
@@ -74,12 +78,13 @@ def _ranks(losses: Floats) -> Floats:
     return np.asarray((count.cumsum() - (count - 1) / 2)[place], dtype=np.float64)
 
 
-def _falls_far(losses: Floats) -> bool:
-    """Return whether the way down is longer than a random walk of the same steps would go."""
+def _walked(losses: Floats) -> float:
+    """Return how far down the losses go, over how far a random walk of the same steps would go."""
     clean = despiked(losses)
     down = clean[: max(int(np.argmin(clean)) + 3, _FEWEST)]
     fall = float(np.max(np.maximum.accumulate(down) - down))
-    return fall > _WALK * len(losses) ** 0.5 * _scatter(losses[: len(down)])
+    far = len(losses) ** 0.5 * _scatter(losses[: len(down)])
+    return fall / far if far else np.inf if fall else 0.0
 
 
 def _scatter(losses: Floats) -> float:
@@ -89,5 +94,5 @@ def _scatter(losses: Floats) -> float:
     median where that is larger: losses that mostly repeat have a scatter too.
     """
     bends = np.sort(np.abs(losses[:-2] - 2 * losses[1:-1] + losses[2:]))
-    kept = bends[: max(1, len(bends) - len(bends) // 10)]
+    kept = bends[: max(1, len(bends) - max(_OF_ONE, len(bends) // 10))]
     return float(max(kept.mean(), np.median(bends)) / _NORMAL / 6**0.5)
