@@ -51,8 +51,6 @@ def borrowed(model: CompiledModel, seed: int) -> Iterator[Callable[[], None]]:
         try:
             for name in _COMPILED:
                 setattr(model, name, None)
-            # Several steps in one go would run on past the end of an epoch, and so of a rate.
-            model.steps_per_execution = 1
             yield begin_again
         finally:
             _put_back(model, values, attributes)

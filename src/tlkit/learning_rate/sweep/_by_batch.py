@@ -11,8 +11,9 @@ import keras
 import numpy as np
 
 from tlkit._keras.fit_types import CompiledModel, FitBatches
+from tlkit._keras.optimizers import steps_per_update
 from tlkit.errors import LearningRateError
-from tlkit.learning_rate.sweep._rate_dial import RateDial, drop_half_an_update, steps_per_update
+from tlkit.learning_rate.sweep._rate_dial import RateDial, drop_half_an_update
 from tlkit.learning_rate.sweep.batches import Batch, as_fit_data, endless_batches, one_pass
 from tlkit.learning_rate.sweep.measurements import Measurements
 from tlkit.learning_rate.sweep.settings import SweepSettings
@@ -71,6 +72,7 @@ def _begin(model: CompiledModel, total: int, settings: SweepSettings) -> None:
         callback.set_model(model)
         callback.set_params({"epochs": 1, "steps": total, "verbose": settings.verbose})
     model.stop_training = False
+    model.steps_per_execution = 1  # each batch is a step of its own
     _tell(settings, "on_train_begin")
 
 

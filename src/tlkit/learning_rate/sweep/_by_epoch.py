@@ -12,8 +12,9 @@ import numpy as np
 
 from tlkit._keras.fit_types import CompiledModel, FitBatches
 from tlkit._keras.for_fit import for_fit
+from tlkit._keras.optimizers import steps_per_update
 from tlkit.errors import LearningRateError
-from tlkit.learning_rate.sweep._rate_dial import RateDial, drop_half_an_update, steps_per_update
+from tlkit.learning_rate.sweep._rate_dial import RateDial, drop_half_an_update
 from tlkit.learning_rate.sweep.batches import ArrayBatches, is_read_once, one_pass
 from tlkit.learning_rate.sweep.measurements import Measurements
 from tlkit.learning_rate.sweep.settings import SweepSettings
@@ -94,6 +95,9 @@ def sweep_epochs(
     count, steps = len(measured.rates), settings.steps_per_epoch
     again = settings.begin_again is not None
     passes = _passes(model, data, steps, again=again)
+    # Several steps in one go must not run on past the end of an epoch, and so of a rate.
+    if model.steps_per_execution > 1 and (steps or _batches(data)) % model.steps_per_execution:
+        model.steps_per_execution = 1
     if isinstance(data, ArrayBatches):
         steps = steps or data.per_pass
         data = for_fit(data.lasting(steps * count * passes))

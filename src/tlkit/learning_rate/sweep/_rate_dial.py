@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import keras
 
 from tlkit._keras.optimizers import inner_optimizers
@@ -33,15 +31,6 @@ class RateDial:
         """Set the rate; take the optimizer anew because Keras may hand out another reference."""
         for group, share in zip(inner_optimizers(optimizer), self.shares, strict=True):
             group.learning_rate = rate * share
-
-
-def steps_per_update(optimizer: Optimizer) -> int:
-    """Return the training steps after which all groups of an optimizer make an update.
-
-    Its gradient accumulation, or 1; of several groups, their least common multiple.
-    """
-    groups = inner_optimizers(optimizer)
-    return math.lcm(*(group.gradient_accumulation_steps or 1 for group in groups))
 
 
 def drop_half_an_update(optimizer: Optimizer) -> None:
