@@ -298,3 +298,30 @@ def test_file_with_a_top_is_told_so(tmp_path: Path) -> None:
     keras.applications.MobileNetV2(weights=None, input_shape=(32, 32, 3)).save(tmp_path / "top.h5")
     with pytest.raises(WeightsError, match="layers that the network lacks: predictions"):
         tlkit.build_backbone("mobilenet_v2", image_size=32, weights=tmp_path / "top.h5")
+
+
+def in_a_new_model(frozen: bool) -> tuple[Any, Any]:
+    """The network as one layer of a model, as Keras's guide to transfer learning builds it."""
+    base = keras.applications.MobileNetV2(
+        include_top=False, weights=None, input_shape=(32, 32, 3), alpha=1.0
+    )
+    base.set_weights([np.random.default_rng(1).random(w.shape) for w in base.get_weights()])
+    base.trainable = not frozen
+    image = keras.Input((32, 32, 3))
+    x = base(keras.layers.Rescaling(1 / 127.5, offset=-1)(image), training=False)
+    x = keras.layers.Dropout(0.2)(keras.layers.GlobalAveragePooling2D()(x))
+    return base, keras.Model(image, keras.layers.Dense(3)(x))
+
+
+@pytest.mark.parametrize("frozen", [True, False])
+@pytest.mark.parametrize("ending", [".weights.h5", ".keras", ".h5"])
+@pytest.mark.filterwarnings("ignore:.*legacy")
+def test_network_is_found_inside_a_saved_model(ending: str, frozen: bool, tmp_path: Path) -> None:
+    base, whole = in_a_new_model(frozen)
+    file = tmp_path / f"whole{ending}"
+    (whole.save_weights if ending == ".weights.h5" else whole.save)(file)
+    model = tlkit.build_backbone("mobilenet_v2", image_size=32, weights=file)
+    pairs = zip(model.weights, base.weights, strict=True)
+    assert all(np.array_equal(a, b) for a, b in pairs)
+    with pytest.raises(WeightsError, match="do not fit 'mobilenet'"):
+        tlkit.build_backbone("mobilenet", image_size=32, weights=file)

@@ -25,7 +25,7 @@ def bowl(selector: BuiltIn) -> LRCurve:
 
 
 def test_every_module_of_the_room_that_holds_a_selector_is_on_the_list() -> None:
-    shared = {"_refusals", "builtin", "selector", "smoothing"}
+    shared = {"_recorded", "_refusals", "_scatter", "_start_up", "builtin", "selector", "smoothing"}
     modules = {module.name for module in pkgutil.iter_modules(room.__path__)}
     assert {kind.__module__.rpartition(".")[2] for kind in BUILT_IN} == modules - shared
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from tlkit._keras.types import Optimizer
@@ -27,3 +28,12 @@ def inner_optimizers(optimizer: Optimizer) -> list[Any]:
     """
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)
     return list(getattr(optimizer, "optimizers", None) or [optimizer])
+
+
+def steps_per_update(optimizer: Optimizer) -> int:
+    """Return the training steps after which all groups of an optimizer make an update.
+
+    Its gradient accumulation, or 1; of several groups, their least common multiple.
+    """
+    groups = inner_optimizers(optimizer)
+    return math.lcm(*(group.gradient_accumulation_steps or 1 for group in groups))

@@ -36,8 +36,8 @@ def build_backbone(
             images; such a model is checked and returned as it is.
         image_size: Side in pixels, or (height, width); the backbone's default where None.
         weights: A name that the backbone knows (usually ``"imagenet"``), None for random
-            weights, or a path to a ``.weights.h5``, ``.h5`` or ``.keras`` file. A function brings
-            weights of its own.
+            weights, or a path to a ``.weights.h5``, ``.h5`` or ``.keras`` file, of the network or
+            of a model that holds it as one layer. A function brings weights of its own.
         preprocessing: ``"auto"`` for what the network was trained on; ``"unit"`` for [0, 1]
             whatever it was trained on; or another mode of `BackboneSpec`.
 
@@ -72,7 +72,7 @@ def build_backbone(
     model = keras.Model(image, model.outputs[0], name=spec.name)
     _require_preprocessed(image, prepared, model)
     if file:
-        load_file(model, file)
+        load_file(model, file, inside=True)
     return model
 
 

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from tlkit._disk.seals import check_seal
 from tlkit._keras.types import Model
+from tlkit.backbones._nested_weights import load_nested
 from tlkit.backbones._weights_difference import misfits, misplaced
 from tlkit.backbones.spec import BackboneSpec
 from tlkit.errors import WeightsError
@@ -47,8 +48,13 @@ def _why_not(path: Path) -> str:
     return "Name one of these; None gives random weights."
 
 
-def load_file(model: Model, path: Path) -> None:
+def load_file(model: Model, path: Path, *, inside: bool = False) -> None:
     """Load a weights file into a model.
+
+    Args:
+        model: A built keras.Model.
+        path: A ``.weights.h5``, ``.h5`` or ``.keras`` file.
+        inside: Whether the network may be one layer of the model that was saved.
 
     Raises:
         WeightsError: The file is damaged or made for another architecture; says which layers
@@ -67,7 +73,7 @@ def load_file(model: Model, path: Path) -> None:
         # Keras's own words run to pages: they print the values of a tensor and every layer.
         reason = misfits(model, path) or str(error).strip().split("\n")[0] or type(error).__name__
         cause = error
-    if reason:
+    if reason and not (inside and load_nested(model, path)):
         raise WeightsError(
             f"The weights in {path} do not fit {model.name!r}: {reason}\n"
             "Give a file that was saved from the same architecture without its top."

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 from tlkit._numbers import is_whole
 from tlkit.errors import LearningRateError, SelectorError
+from tlkit.learning_rate.selectors._scatter import stands_out
+from tlkit.learning_rate.selectors._start_up import start_up
 from tlkit.learning_rate.selectors.selector import Curve
 from tlkit.learning_rate.selectors.smoothing import Floats, centred_mean, despiked
 
@@ -34,6 +38,43 @@ def enough(curve: Curve, points: int) -> Curve:
         f"the curve has {found} points with a finite loss{cut if curve.n_cut else ''}; "
         f"at least {points} are needed. Use more steps or a smaller max_lr."
     )
+
+
+@dataclass(frozen=True)
+class Readable:
+    """The part of a curve from which a rate may be read: what a `Curve` is, without its start-up.
+
+    Args:
+        n_started: How many points of the start-up were left out.
+    """
+
+    learning_rates: Floats
+    losses: Floats
+    n_cut: int
+    n_started: int
+
+
+def readable(curve: Curve, points: int) -> Readable:
+    """Leave out the start-up; refuse a curve that says nothing.
+
+    Raises:
+        SelectorError: There are fewer than ``points`` points, or the loss never falls by more than
+            its own scatter.
+    """
+    losses = enough(curve, points).losses
+    refuse_flat(losses)
+    started = start_up(losses)
+    started = started if len(losses) - started >= points else 0
+    rest = losses[started:]
+    if not stands_out(rest):
+        total_fall(despiked(rest))
+        after = f" after its first {started} points" if started else ""
+        raise SelectorError(
+            f"the loss never falls by more than its own scatter{after}: it is noise around "
+            f"{np.median(rest):.4g}, and as good as flat. Check that the model trains at all; then "
+            "sweep from a smaller min_lr to a larger max_lr, or over more data per rate."
+        )
+    return Readable(curve.learning_rates[started:], rest, curve.n_cut, started)
 
 
 def smoothed(curve: Curve, window: int) -> Floats:

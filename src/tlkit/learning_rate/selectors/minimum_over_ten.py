@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tlkit.errors import SelectorError
-from tlkit.learning_rate.selectors._refusals import LOWER, enough, refuse_edges, refuse_flat
+from tlkit.learning_rate.selectors._refusals import LOWER, readable, refuse_edges
 from tlkit.learning_rate.selectors.selector import Curve
 
 
@@ -26,10 +26,10 @@ class MinimumOverTen:
 
     def __call__(self, curve: Curve) -> float:
         """Return the rate that this rule chooses."""
-        losses = enough(curve, 3).losses
-        refuse_flat(losses)
-        index = int(np.argmin(losses))
-        refuse_edges(curve, index, np.arange(len(losses)))
+        settled = readable(curve, 3)
+        index = int(np.argmin(settled.losses))
+        refuse_edges(settled, index, np.arange(len(settled.losses)))
+        index += settled.n_started
         rate = float(curve.learning_rates[index]) / 10
         if rate < curve.learning_rates[0]:
             raise SelectorError(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tlkit.errors import LearningRateError
-from tlkit.learning_rate.selectors._refusals import check_window, smoothed, total_fall
+from tlkit.learning_rate.selectors._refusals import check_window, readable, smoothed, total_fall
 from tlkit.learning_rate.selectors.selector import Curve
 from tlkit.learning_rate.selectors.smoothing import Floats
 
@@ -57,6 +57,7 @@ class ShareOfFall:
 
     def __call__(self, curve: Curve) -> float:
         """Return the rate that this rule chooses."""
+        curve = readable(curve, self.window + 4)
         smooth = smoothed(curve, self.window)
         lowest = int(np.nanargmin(smooth))
         # A point without a full window is above no limit, and the first with one is above this.
@@ -65,7 +66,7 @@ class ShareOfFall:
 
     def reason(self, curve: Curve) -> str:
         """Say why this rate was chosen."""
-        limit = self._limit(smoothed(curve, self.window))
+        limit = self._limit(smoothed(readable(curve, self.window + 4), self.window))
         return f"from here on the loss stays below {limit:.4g}: {self.share:.0%} of the whole fall"
 
     def _limit(self, smooth: Floats) -> float:

@@ -12,6 +12,7 @@ from tlkit.learning_rate.selectors._refusals import (
     TIE,
     check_window,
     first_minimum,
+    readable,
     refuse_edges,
     smoothed,
     total_fall,
@@ -72,8 +73,8 @@ class SmoothedMinimum:
 
     def __call__(self, curve: Curve) -> float:
         """Return the rate that this rule chooses."""
-        smooth = self.smooth(curve)
-        calm = self._calm(curve)
+        curve = readable(curve, self.window + 4)
+        smooth, calm = self.smooth(curve), self._calm(curve)
         if not calm.any():
             raise SelectorError(
                 f"no point of the curve is calm: every window of {self.window} points holds a loss "
@@ -92,9 +93,10 @@ class SmoothedMinimum:
         """Return the volatility ``v_i`` of each point; NaN where the window is not full.
 
         Raises:
-            SelectorError: If the curve is too short, flat, or never falls below its start.
+            SelectorError: If the curve is too short, flat, no more than noise, or never falls below
+                its start.
         """
-        fall = total_fall(self.smooth(curve))
+        fall = total_fall(self.smooth(readable(curve, self.window + 4)))
         rough = np.abs(curve.losses - running_median(curve.losses, self.window)) / fall
         return centred_maximum(rough, self.window)
 
@@ -103,6 +105,7 @@ class SmoothedMinimum:
 
     def reason(self, curve: Curve) -> str:
         """Say why this rate was chosen."""
+        curve = readable(curve, self.window + 4)
         smooth, calm = self.smooth(curve), self._calm(curve)
         lowest = smooth[curve.learning_rates == self(curve)][0]
         full = int(np.isfinite(smooth).sum())

@@ -13,6 +13,7 @@ from tlkit.learning_rate.selectors._refusals import (
     TIE,
     check_window,
     first_minimum,
+    readable,
     smoothed,
 )
 from tlkit.learning_rate.selectors.selector import Curve
@@ -43,6 +44,7 @@ class Steepest:
 
     def __call__(self, curve: Curve) -> float:
         """Return the rate that this rule chooses."""
+        curve = readable(curve, self.window + 4)
         points, slope = self._slopes(curve)
         steepest = -slope.min()
         if steepest <= 1e-12 * np.abs(curve.losses).min():
@@ -53,7 +55,7 @@ class Steepest:
 
     def reason(self, curve: Curve) -> str:
         """Say why this rate was chosen."""
-        fastest = -self._slopes(curve)[1].min()
+        fastest = -self._slopes(readable(curve, self.window + 4))[1].min()
         return f"fastest fall, {fastest:.3g} per decade of rate, {self.window}-point smoothing"
 
     def _slopes(self, curve: Curve) -> tuple[NDArray[np.intp], Floats]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tlkit.errors import SelectorError
-from tlkit.learning_rate.selectors._refusals import LOWER, enough
+from tlkit.learning_rate.selectors._refusals import LOWER, readable
 from tlkit.learning_rate.selectors.selector import Curve
 from tlkit.learning_rate.selectors.smoothing import Floats
 
@@ -31,7 +31,8 @@ class Valley:
 
     def __call__(self, curve: Curve) -> float:
         """Return the rate that this rule chooses."""
-        length, end = _longest_fall(enough(curve, 3).losses)
+        curve = readable(curve, 3)
+        length, end = _longest_fall(curve.losses)
         if length < 3:
             raise SelectorError(
                 "the loss has no valley: no three of its points fall one after the other. "
@@ -41,7 +42,9 @@ class Valley:
 
     def reason(self, curve: Curve) -> str:
         """Say why this rate was chosen."""
-        return f"middle of the longest valley ({_longest_fall(curve.losses)[0]} points)"
+        return (
+            f"middle of the longest valley ({_longest_fall(readable(curve, 3).losses)[0]} points)"
+        )
 
 
 def _longest_fall(losses: Floats) -> tuple[int, int]:

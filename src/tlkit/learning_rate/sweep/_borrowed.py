@@ -17,7 +17,7 @@ _ABSENT = object()
 # What Keras compiled at the first fit. The search compiles its own: a function that was traced for
 # other data rounds differently in the next fit.
 _COMPILED = ("train_function", "test_function")
-_ATTRIBUTES = ("stop_training", "history", *_COMPILED)
+_ATTRIBUTES = ("stop_training", "history", "steps_per_execution", *_COMPILED)
 
 
 @contextmanager
@@ -26,9 +26,9 @@ def borrowed(model: CompiledModel, seed: int) -> Iterator[Callable[[], None]]:
 
     Restored are the weights, all non-trainable state (BatchNormalization statistics, random seeds),
     metrics, the optimizer's slots, iteration count, loss scale and learning rate,
-    ``stop_training``, ``history`` and the compiled functions; and Python's and NumPy's global
-    random generators, which inside start from ``seed``. An optimizer that was not built
-    is built, with nothing in its slots.
+    ``stop_training``, ``history``, ``steps_per_execution`` and the compiled functions; and Python's
+    and NumPy's global random generators, which inside start from ``seed``. An optimizer that was
+    not built is built, with nothing in its slots.
 
     Args:
         model: A compiled and built ``keras.Model``.

@@ -1,4 +1,4 @@
-"""A sweep of one training step per rate."""
+"""A sweep of one update per rate."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ import keras
 import numpy as np
 
 from tlkit._keras.fit_types import CompiledModel, FitBatches
+from tlkit._keras.optimizers import steps_per_update
 from tlkit.errors import LearningRateError
-from tlkit.learning_rate.sweep._rate_dial import RateDial, steps_per_update
+from tlkit.learning_rate.sweep._rate_dial import RateDial, drop_half_an_update
 from tlkit.learning_rate.sweep.batches import Batch, as_fit_data, endless_batches, one_pass
 from tlkit.learning_rate.sweep.measurements import Measurements
 from tlkit.learning_rate.sweep.settings import SweepSettings
@@ -23,7 +24,7 @@ _HELD_OUT = 32  # samples of a validation batch, as in fit
 def sweep_batches(
     model: CompiledModel, data: FitBatches, measured: Measurements, settings: SweepSettings
 ) -> None:
-    """Take one training step per rate, with the loss of that batch alone.
+    """Make one update per rate, with the loss of its own batch, or the mean of all it accumulates.
 
     ``train_on_batch`` resets Keras's running mean before each step, so that what it returns is the
     loss of this batch before its own update.
@@ -44,6 +45,8 @@ def sweep_batches(
         _tell(settings, "on_train_batch_begin", step)
         if settings.begin_again is not None:
             settings.begin_again()
+        if settings.begin_again is not None or step == 0:
+            drop_half_an_update(model.optimizer)
         dial.turn(model.optimizer, rate)
         logs = _train_steps(model, batches, settings)
         _tell(settings, "on_train_batch_end", step, logs)
@@ -69,21 +72,24 @@ def _begin(model: CompiledModel, total: int, settings: SweepSettings) -> None:
         callback.set_model(model)
         callback.set_params({"epochs": 1, "steps": total, "verbose": settings.verbose})
     model.stop_training = False
+    model.steps_per_execution = 1  # each batch is a step of its own
     _tell(settings, "on_train_begin")
 
 
 def _batches_of_points(
     model: CompiledModel, data: FitBatches, settings: SweepSettings
 ) -> Iterator[list[Batch]]:
-    """Return for each rate the batches to train on, the last of which gives the loss.
+    """Return for each rate the batches of an update; with a fresh start one more, for the loss.
 
     A step from the same weights shows in the loss of the batch after it, not in its own, which is
     taken before the update. So a search that begins again takes the same few batches each time.
     """
     batches = endless_batches(data, settings.shuffle, settings.seed)
+    steps = steps_per_update(model.optimizer)
     if settings.begin_again is None:
-        return ([batch] for batch in batches)
-    needed = steps_per_update(model.optimizer) + 1
+        groups = iter(lambda: list(islice(batches, steps)), [])
+        return (group for group in groups if len(group) == steps)
+    needed = steps + 1
     first = list(islice(batches, needed))
     if len(first) < needed:
         raise LearningRateError(
@@ -102,12 +108,34 @@ def _tell(settings: SweepSettings, event: str, *details: object) -> None:
 def _train_steps(
     model: CompiledModel, batches: list[Batch], settings: SweepSettings
 ) -> dict[str, float]:
-    for x, y, weight in batches:
-        logs = model.train_on_batch(
+    def step(batch: Batch) -> dict[str, float]:
+        x, y, weight = batch
+        return model.train_on_batch(
             x, y, weight, class_weight=settings.class_weight, return_dict=True
         )
+
     held_out = cast(FitBatches | None, settings.validation_data)  # see _with_batches
-    return {**logs, **_validation(model, held_out)}
+    if settings.begin_again is None:
+        return {
+            **_mean([step(batch) for batch in batches], batches),
+            **_validation(model, held_out),
+        }
+    for batch in batches[:-1]:
+        step(batch)
+    # Before the last step, which is there for its loss and makes an update of its own.
+    validation = _validation(model, held_out)
+    return {**step(batches[-1]), **validation}
+
+
+def _mean(logs: list[dict[str, float]], batches: list[Batch]) -> dict[str, float]:
+    """Return means by sample, as over an epoch."""
+    if len(logs) == 1:
+        return logs[0]
+    sizes = [len(keras.tree.flatten(x)[0]) for x, _, _ in batches]
+    return {
+        name: float(np.average([float(each[name]) for each in logs], weights=sizes))
+        for name in logs[0]
+    }
 
 
 def _validation(model: CompiledModel, data: FitBatches | None) -> dict[str, float]:

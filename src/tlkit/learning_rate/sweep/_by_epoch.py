@@ -4,29 +4,42 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from math import ceil
 from typing import Any
 
 import keras
+import numpy as np
 
 from tlkit._keras.fit_types import CompiledModel, FitBatches
 from tlkit._keras.for_fit import for_fit
+from tlkit._keras.optimizers import steps_per_update
 from tlkit.errors import LearningRateError
-from tlkit.learning_rate.sweep._rate_dial import RateDial
-from tlkit.learning_rate.sweep.batches import ArrayBatches
+from tlkit.learning_rate.sweep._rate_dial import RateDial, drop_half_an_update
+from tlkit.learning_rate.sweep.batches import ArrayBatches, is_read_once, one_pass
 from tlkit.learning_rate.sweep.measurements import Measurements
 from tlkit.learning_rate.sweep.settings import SweepSettings
 
 
 class EpochSweep(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
-    """Set one rate per epoch and record the epoch's loss.
+    """Set one rate per epoch, or for several, and record their loss.
 
     Everything goes through ``self.model``: on JAX a rate set elsewhere is ignored.
     """
 
     async_safe = True  # counting needs no logs, so Keras need not wait for the loss of each batch
 
-    def __init__(self, measured: Measurements, dial: RateDial, steps: int) -> None:
+    def __init__(
+        self,
+        measured: Measurements,
+        dial: RateDial,
+        steps: int,
+        passes: int = 1,
+        *,
+        last_only: bool = False,
+    ) -> None:
         super().__init__()
+        self.passes, self.last_only = passes, last_only
+        self.seen: list[Mapping[str, Any]] = []
         self.measured, self.dial, self.steps = measured, dial, steps
         # Keras tells of batches from several threads, in any order; a list loses none of them.
         self.ended: list[int] = []
@@ -34,7 +47,9 @@ class EpochSweep(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has n
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:  # noqa: ARG002
         """Set the epoch's rate."""
         self.ended = []
-        self.dial.turn(self.model.optimizer, self.measured.rates[epoch])
+        if self.passes > 1 and epoch % self.passes == 0:
+            drop_half_an_update(self.model.optimizer)
+        self.dial.turn(self.model.optimizer, self.measured.rates[epoch // self.passes])
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:  # noqa: ARG002
         """Note that a batch was trained on."""
@@ -44,11 +59,23 @@ class EpochSweep(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has n
         """Record the epoch, or notice that the data had nothing left for it."""
         # For an epoch without batches Keras reports the loss of another one, or 0.
         if max(self.ended, default=-1) + 1 >= self.steps:
-            self.measured.add(logs or {})
+            self._take(logs or {})
         else:
             self.measured.stop_short("the data ended")
         if self.measured.stop_reason is not None:
             self.model.stop_training = True
+
+    def _take(self, logs: Mapping[str, Any]) -> None:
+        """Record a rate once its last epoch has ended; held-out losses are those of that one."""
+        self.seen.append(logs)
+        if len(self.seen) < self.passes:
+            return
+        means = {
+            name: value if name.startswith("val_") else np.mean([each[name] for each in self.seen])
+            for name, value in logs.items()
+        }
+        self.seen = []
+        self.measured.add(logs if self.last_only or self.passes == 1 else means)
 
 
 def sweep_epochs(
@@ -66,16 +93,24 @@ def sweep_epochs(
         LearningRateError: If the data gave no batch.
     """
     count, steps = len(measured.rates), settings.steps_per_epoch
+    again = settings.begin_again is not None
+    passes = _passes(model, data, steps, again=again)
+    # Several steps in one go must not run on past the end of an epoch, and so of a rate.
+    if model.steps_per_execution > 1 and (steps or _batches(data)) % model.steps_per_execution:
+        model.steps_per_execution = 1
     if isinstance(data, ArrayBatches):
         steps = steps or data.per_pass
-        data = for_fit(data.lasting(steps * count))
-    own = EpochSweep(measured, RateDial(model.optimizer), steps or 1)
+        data = for_fit(data.lasting(steps * count * passes))
+    dial = RateDial(model.optimizer)
+    own = EpochSweep(measured, dial, steps or 1, passes, last_only=again)
     if settings.begin_again is None:
-        _fit(model, data, own, settings, steps, range(count))
+        drop_half_an_update(model.optimizer)
+        _fit(model, data, own, settings, steps, range(count * passes))
     else:
-        for epoch in range(count):
+        for rate in range(count):
             settings.begin_again()
-            _fit(model, data, own, settings, steps, range(epoch, epoch + 1))
+            drop_half_an_update(model.optimizer)
+            _fit(model, data, own, settings, steps, range(rate * passes, (rate + 1) * passes))
             if model.stop_training:
                 break
     measured.stop_short("a callback stopped training")
@@ -84,6 +119,23 @@ def sweep_epochs(
             f"data ({type(data).__name__}) gave too few batches for one epoch of "
             f"{steps or 1}; give more, or a smaller steps_per_epoch."
         )
+
+
+def _passes(model: CompiledModel, data: FitBatches, steps: int | None, *, again: bool) -> int:
+    """Return the epochs of a rate: for an update and, with a fresh start, for a loss after it."""
+    needed = steps_per_update(model.optimizer) + again
+    if needed == 1:
+        return 1
+    return ceil(needed / (steps or _batches(data)))
+
+
+def _batches(data: FitBatches) -> int:
+    """Return how many batches one pass has; where nobody knows, they are counted."""
+    if isinstance(data, ArrayBatches):
+        return data.per_pass
+    if isinstance(data, keras.utils.PyDataset):
+        return int(data.num_batches)
+    return 1 if is_read_once(data) else max(1, sum(1 for _ in one_pass(data)))
 
 
 def _fit(

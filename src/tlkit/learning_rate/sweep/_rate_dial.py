@@ -33,9 +33,17 @@ class RateDial:
             group.learning_rate = rate * share
 
 
-def steps_per_update(optimizer: Optimizer) -> int:
-    """Return the training steps of an optimizer's one update: its gradient accumulation, or 1."""
-    return max(group.gradient_accumulation_steps or 1 for group in inner_optimizers(optimizer))
+def drop_half_an_update(optimizer: Optimizer) -> None:
+    """Forget gradients that were accumulated before the sweep, so that rates and updates agree."""
+    for group in inner_optimizers(optimizer):
+        steps = group.gradient_accumulation_steps or 1
+        if steps == 1:
+            continue
+        for variable in group.variables:
+            if "gradient_accumulator" in variable.path:
+                variable.assign(keras.ops.zeros_like(variable))
+            elif variable is group.variables[0]:  # the count of steps, for all optimizers
+                variable.assign(variable // steps * steps)
 
 
 def _settable_rate(optimizer: Optimizer) -> float:
