@@ -11,6 +11,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -61,12 +62,14 @@ def parts(data: tlkit.ImageDataset) -> tuple[tlkit.ImageDataset, tlkit.ImageData
     return data.split(0.25)
 
 
+# For processes that need Keras and no backend in particular: this one is imported in a second.
+QUICK_BACKEND = {"KERAS_BACKEND": "numpy"} if find_spec("jax") else {}
+
+
 def thorough(*cases: Any) -> list[Any]:
     """Cases of a law that `nox -s slow` tries beside those that every run of the tests does."""
-    return [
-        pytest.param(*(case if isinstance(case, tuple) else (case,)), marks=pytest.mark.slow)
-        for case in cases
-    ]
+    given = [case if type(case) is tuple else (case,) for case in cases]
+    return [pytest.param(*values, marks=pytest.mark.slow) for values in given]
 
 
 def skip_without_onnx_export() -> None:

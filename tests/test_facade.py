@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import tlkit
+from tests.conftest import QUICK_BACKEND
 
 FRAMEWORKS = {"keras", "tensorflow", "jax", "torch", "sklearn", "numpy", "PIL", "pandas", "scipy"}
 
@@ -99,7 +100,7 @@ def test_names_are_the_same_everywhere() -> None:
 @pytest.mark.parametrize("first", ["import tlkit.report", "import tlkit.reporting.html_report"])
 def test_the_report_is_a_function_whatever_was_imported_before(first: str) -> None:
     code = f"import contextlib\nwith contextlib.suppress(ImportError):\n    {first}\n"
-    quick = "import os\nos.environ['KERAS_BACKEND'] = 'numpy'\n"
+    quick = f"import os\nos.environ.update({QUICK_BACKEND!r})\n"
     assert "keras" in loaded_by(f"{quick}{code}import tlkit, keras\nassert callable(tlkit.report)")
 
 

@@ -283,12 +283,16 @@ def interrupt(source: str) -> str:
 
 
 def test_ctrl_c_ends_the_listing_and_names_the_plugin(plugin: Plugin) -> None:
-    before = signal.getsignal(signal.SIGINT)
     points = (plugin("alpha"), plugin("hangs", interrupt("import time; time.sleep(9)")))
-    with pytest.raises(KeyboardInterrupt) as caught:
-        discover(BACKBONES, points)
-    assert caught.value.__notes__ == ["while loading the plugin 'hangs' of 'dist-hangs'"]
-    assert signal.getsignal(signal.SIGINT) is before
+    # As it is in a program; the processes that run these tests ignore it.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt) as caught:
+            discover(BACKBONES, points)
+        assert caught.value.__notes__ == ["while loading the plugin 'hangs' of 'dist-hangs'"]
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_plugins_load_in_any_thread(plugin: Plugin) -> None:
@@ -319,11 +323,6 @@ def test_plugin_without_a_distribution_still_works(plugin: Plugin) -> None:
     point = plugin("alpha")
     registry = registry_of(EntryPoint(point.name, point.value, BACKBONES.name))
     assert registry.get("alpha").distribution == "unknown distribution"
-
-
-def test_ctrl_c_while_a_plugin_loads_is_not_swallowed(plugin: Plugin) -> None:
-    with pytest.raises(KeyboardInterrupt):
-        registry_of(plugin("broken", "raise KeyboardInterrupt"))
 
 
 def test_managers_share_nothing(plugin: Plugin) -> None:

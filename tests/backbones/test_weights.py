@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 import tlkit
-from tests.conftest import thorough
+from tests.conftest import QUICK_BACKEND, thorough
 from tlkit.backbones.preprocessing import IMAGENET_MEAN, IMAGENET_STD
 from tlkit.backbones.weights import load_file
 from tlkit.errors import WeightsError
@@ -211,7 +211,7 @@ for attempt in range(2):
 def test_keras_looks_where_the_message_says(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", OFFLINE],
-        env={**os.environ, "KERAS_HOME": str(tmp_path), "KERAS_BACKEND": "numpy"},
+        env={**os.environ, "KERAS_HOME": str(tmp_path), **QUICK_BACKEND},
         capture_output=True,
         text=True,
         check=True,

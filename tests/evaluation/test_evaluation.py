@@ -372,7 +372,7 @@ class Empty(FakeDataset):
     ("model", "dataset", "said"),
     [
         ("model", FakeDataset(), "str is no model"),
-        (FakeModel(columns=1), FakeDataset(), r"output of shape \(5, 1\)"),
+        (FakeModel(columns=3), FakeDataset(), r"output of shape \(5, 3\)"),
         (FakeModel(), Empty(), "holds no image"),
     ],
 )

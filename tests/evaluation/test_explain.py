@@ -283,8 +283,8 @@ def two_classes(images: NDArray[np.uint8]) -> tuple[Any, Any]:
     models = keras.Model(trunk.input, two(x)), keras.Model(trunk.input, one(x))
     kernel = np.asarray(one.get_weights()[0])
     middle = np.median(keras.Model(trunk.input, x).predict(images, verbose=0) @ kernel)
-    one.set_weights([kernel, [-middle]])
-    two.set_weights([np.hstack([-kernel, kernel]), [middle, -middle]])
+    one.set_weights([kernel, np.array([-middle])])
+    two.set_weights([np.hstack([-kernel, kernel]), np.array([middle, -middle])])
     return models
 
 
@@ -334,7 +334,7 @@ def transformer(pool: str) -> Any:
 
     image = keras.Input((SIZE, SIZE, 3))
     x = layers.Conv2D(8, 4, strides=4, name="patches")(layers.Rescaling(1 / 255)(image))
-    x = layers.Reshape((16, 8))(x)
+    x = layers.Reshape((16, 8), name="row")(x)
     if pool == "class token":
         token = layers.Dense(8, name="token")(layers.GlobalAveragePooling1D(keepdims=True)(x) * 0)
         x = layers.Concatenate(axis=1, name="with_token")([token, x])
@@ -359,7 +359,7 @@ def test_tokens_are_put_back_into_their_grid(images: NDArray[np.uint8]) -> None:
 
 
 def test_a_class_token_is_refused_with_the_way_out(images: NDArray[np.uint8]) -> None:
-    told = r"'patches', with 17 tokens .* class token.* Name layer='patches'"
+    told = r"'row', with 17 tokens .* class token.* Name layer='row'"
     with pytest.raises(EvaluationError, match=told):
         tlkit.explain(transformer("class token"), images)
     assert tlkit.explain(transformer("class token"), images, layer="patches").layer == "patches"

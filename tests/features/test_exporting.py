@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from keras import layers
 
-from tests.conftest import thorough
 from tlkit.errors import EngineError
 from tlkit.features.engines import exporting
 from tlkit.features.engines.choice import choose_engine
@@ -35,7 +34,10 @@ def choose(trunk: Any, name: str, folder: Path) -> Any:
     return choose_engine(trunk, name, IMAGES, images_ahead=100, stem=folder / "trunk").engine
 
 
-@pytest.mark.parametrize("name", [*ENGINES[:1], *thorough(*ENGINES[1:])])
+@pytest.mark.parametrize(
+    "name",
+    [ENGINES[0], pytest.param(*ENGINES[1].values, marks=[*ENGINES[1].marks, pytest.mark.slow])],
+)
 def test_engine_gives_what_the_model_gives(name: str, tmp_path: Path) -> None:
     trunk = tiny_model()
     expected = np.asarray(trunk(IMAGES.astype("float32"), training=False))

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from keras import layers, ops
 
+from tests.conftest import QUICK_BACKEND
 from tlkit._keras.graph import split
 from tlkit.features.fingerprint import trunk_fingerprint
 from tlkit.testing import tiny_model
@@ -241,7 +242,7 @@ def test_every_process_finds_the_same_code(tmp_path: Path) -> None:
                 **os.environ,
                 "PYTHONPATH": str(tmp_path),
                 "PYTHONHASHSEED": hash_seed,
-                "KERAS_BACKEND": "numpy",  # which is imported in a second
+                **QUICK_BACKEND,
             },
             check=True,
             capture_output=True,

@@ -13,6 +13,7 @@ import pytest
 
 from tests.conftest import thorough
 from tlkit import ExponentialLRFinder
+from tlkit._keras.optimizers import steps_per_update
 from tlkit.errors import LearningRateError
 
 RNG = np.random.default_rng(4)
@@ -121,8 +122,12 @@ def test_batch_losses_are_those_of_a_hand_written_loop(case: Case) -> None:
     finder = ExponentialLRFinder(1e-3, 0.5, steps=7, unit="batch")
     data = Batches(case.weighted)
     curve = finder.find(searched(case), data, shuffle=False, class_weight=case.class_weight)
-    expected, _ = hand_written(case, finder.learning_rates)
-    assert curve.losses == pytest.approx(np.array(expected), rel=1e-6, abs=1e-6)
+    # A rate has all batches that make its update: its loss is their mean by sample.
+    count = steps_per_update(network(case).optimizer)
+    each, _ = hand_written(case, np.repeat(finder.learning_rates, count))
+    sizes = np.resize(SIZES, 7 * count).reshape(7, count)
+    expected = np.average(np.reshape(each, (7, count)), axis=1, weights=sizes)
+    assert curve.losses == pytest.approx(expected, rel=1e-6, abs=1e-6)
 
 
 @pytest.mark.parametrize("case", [next(iter(CASES.values())), *thorough(*list(CASES.values())[1:])])

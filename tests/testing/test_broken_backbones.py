@@ -58,8 +58,8 @@ FAULTS: dict[str, tuple[BackboneSpec, str]] = {
         r"'doubled\w*' uses tests\.testing\.broken\.own_layer\.<locals>\.Doubled, expected layers",
     ),
     "input_range": (
-        broken.spoilt(broken.around_the_input_stage),
-        "reads the raw image around the layer 'preprocess', expected everything to come through",
+        broken.ends_with(broken.dead),
+        "Images of noise and black have the same features, expected different ones",
     ),
     "spec_figures": (
         broken.changed(parameters=1965, feature_count=13),
@@ -99,15 +99,15 @@ MORE_FAULTS: dict[str, tuple[str, BackboneSpec, str]] = {
         broken.ends_with(broken.own_activation),
         r"'activation\w*' uses tests\.testing\.broken\.own_activation\.<locals>\.thrice, expected ",
     ),
+    "around the input stage": (
+        "input_range",
+        broken.spoilt(broken.around_the_input_stage),
+        "goes around its preprocessing: 'stem_conv' reads the source of input_tensor",
+    ),
     "past the input stage": (
         "input_range",
         broken.spoilt(broken.past_the_input_stage),
-        "reads the raw image around the layer 'preprocess'",
-    ),
-    "dead": (
-        "input_range",
-        broken.ends_with(broken.dead),
-        "Images of noise and black have the same features, expected different ones",
+        "goes around its preprocessing: 'add\\w*' reads the source of input_tensor",
     ),
     "facts": (
         "spec_figures",

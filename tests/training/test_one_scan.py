@@ -14,7 +14,7 @@ from PIL import Image
 
 import tlkit
 from tests.training.conftest import head_stage, same_weights, trainer
-from tlkit.data.decoding import _pillow, decode
+from tlkit.data.decoding import _pillow, decode, looks
 from tlkit.errors import DamagedImageError
 from tlkit.testing import tiny_dataset
 
@@ -41,7 +41,8 @@ class Counted:
             self._decodes.append("")
             return read_pixels(*args)
 
-        monkeypatch.setattr(decode, "read_pixels", counting)
+        for module in (decode, looks):
+            monkeypatch.setattr(module, "read_pixels", counting)
         sys.addaudithook(self._opened)  # there is no way to take it away again
 
     def _opened(self, event: str, args: tuple[Any, ...]) -> None:

@@ -12,7 +12,7 @@ from keras import layers
 
 import tlkit
 from tests.training.conftest import SIZE, head_stage, same_weights, trainer
-from tlkit.errors import ImageSizeError, PluginError, WeightsError
+from tlkit.errors import BackboneError, ImageSizeError, WeightsError
 from tlkit.testing import tiny_model
 
 Data = tuple[tlkit.ImageDataset, tlkit.ImageDataset]
@@ -42,14 +42,14 @@ def in_a_graph() -> Any:
 @pytest.mark.parametrize(
     ("build", "told"),
     [
-        (tokens, r"output \(None, 16, 12\), .* tokens in a row: end with .*GlobalAveragePooling1D"),
+        (tokens, r"gives \(None, 16, 12\), .* tokens in a row: end with .*GlobalAveragePooling1D"),
         (Written, r"returned Written, a model without a graph .* keras.Model\(image, model\(image"),
     ],
 )
 def test_what_no_head_can_be_put_on_is_refused_with_the_way_out(
     build: Any, told: str, parts: Data
 ) -> None:
-    with pytest.raises(PluginError, match=told):
+    with pytest.raises(BackboneError, match=told):
         trainer(head_stage(), backbone=build).fit(*parts, verbose=0)
 
 

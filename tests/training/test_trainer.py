@@ -94,7 +94,9 @@ def test_result_says_what_each_stage_did(result: tlkit.TrainingResult) -> None:
     assert set(result.history["head"]) == {"accuracy", "loss", "val_accuracy", "val_loss"}
     assert set(result.timings["top"]) == {"features", "search", "training"}
     assert head.best("val_accuracy") == max(head.history["val_accuracy"])
-    assert str(result) == f"{head}\n{top}"
+    assert str(result).startswith(
+        f"{head}\n{top}\nThe model has the weights of 'top' (val_accuracy"
+    )
     assert str(top).startswith("top: 2 epochs in ")
     assert "learning rate 0.003, 903 weights trained" in str(top)
 

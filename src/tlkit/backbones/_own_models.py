@@ -61,8 +61,7 @@ def _with_top(steps: tuple[Step, ...], name: str) -> Iterator[str]:
     softmax = isinstance(last, keras.layers.Softmax) or (
         getattr(last, "activation", None) is keras.activations.softmax
     )
-    logits = isinstance(last, keras.layers.Dense) and shape[-1] == _IMAGENET_CLASSES
-    if len(shape) == 2 and (softmax or logits):
+    if len(shape) == 2 and (softmax or shape[-1] == _IMAGENET_CLASSES):
         what = "probabilities" if softmax else "logits"
         yield (
             f"{name!r} returned a model that ends in {what} of {shape[-1]} classes, and a head on "

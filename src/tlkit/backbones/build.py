@@ -220,14 +220,4 @@ def _checked(model: object, name: str) -> Any:
             f"The builder of {name!r} returned a model of input {model.inputs[0].shape}, "
             "expected (None, height, width, 3)."
         )
-    shape = tuple(model.outputs[0].shape)
-    if len(shape) not in (2, 4):
-        tokens = (
-            " These are tokens in a row: end with keras.layers.GlobalAveragePooling1D(), or with "
-            "the class token, tokens[:, 0]."
-        )
-        raise PluginError(
-            f"The builder of {name!r} returned a model of output {shape}, expected a feature map "
-            f"(None, h, w, channels) or features (None, channels).{tokens * (len(shape) == 3)}"
-        )
     return model

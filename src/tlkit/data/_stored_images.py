@@ -121,8 +121,8 @@ class StoredImages:
 
         Example:
             >>> from tlkit import ImageDataset
-            >>> data = ImageDataset.from_arrays(np.zeros((2, 8, 8, 3), np.uint8), [0, 1])
-            >>> print(data.check())
+            >>> images = np.stack([np.zeros((8, 8, 3)), np.ones((8, 8, 3))]).astype(np.uint8)
+            >>> print(ImageDataset.from_arrays(images, [0, 1]).check())
             2 images checked, none is damaged.
         """
         return self._report(

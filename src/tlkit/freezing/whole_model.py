@@ -14,9 +14,10 @@ import keras
 from tlkit._keras.graph import Graph
 from tlkit._keras.layers import leaf_layers
 from tlkit._keras.random_states import random_states
+from tlkit._keras.types import Model
 from tlkit._seeds import stream_seed
 from tlkit.backbones.build import Backbone, ImageSize, build_backbone
-from tlkit.errors import ImageSizeError
+from tlkit.errors import BackboneError, ImageSizeError
 from tlkit.freezing.head import Head
 
 
@@ -72,6 +73,7 @@ def assemble(
             f"The backbone {trunk.name!r} takes images of any size, {trunk.input_shape[1:3]}, and "
             "training needs one. Give image_size=224 or image_size=(height, width)."
         )
+    _require_features(trunk)
     below = tuple(leaf_layers(trunk))
     taken = {layer.name for layer in (*below, *trunk.layers)}
     probabilities = head.build(trunk.outputs[0], classes, seed=seed, taken=taken)
@@ -79,6 +81,20 @@ def assemble(
     known = {id(layer) for layer in below}
     above = tuple(layer for layer in leaf_layers(model) if id(layer) not in known)
     return Parts(model, below, above)
+
+
+def _require_features(trunk: Model) -> None:
+    shape = tuple(trunk.outputs[0].shape)
+    if len(shape) in (2, 4):
+        return
+    tokens = (
+        " These are tokens in a row: end with keras.layers.GlobalAveragePooling1D(), or with the "
+        "class token, tokens[:, 0]."
+    )
+    raise BackboneError(
+        f"The backbone {trunk.name!r} gives {shape}, expected a feature map (None, h, w, channels) "
+        f"or features (None, channels).{tokens * (len(shape) == 3)}"
+    )
 
 
 def seed_noise(layers: Iterable[Any], seed: int, stage: str) -> None:
