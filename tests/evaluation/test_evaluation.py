@@ -325,7 +325,7 @@ class FakeModel:
     def predict_on_batch(self, images: NDArray[np.uint8]) -> NDArray[np.float64]:
         self.batches.append(images.shape)
         light = images.mean(axis=(1, 2, 3)) / 255
-        return np.stack([1 - light, light], axis=1)[:, : self.columns]
+        return np.stack([1 - light, light, light], axis=1)[:, : self.columns]
 
 
 def test_evaluate_runs_the_model_once_over_the_dataset_at_its_own_size() -> None:

@@ -53,11 +53,6 @@ def test_what_no_head_can_be_put_on_is_refused_with_the_way_out(
         trainer(head_stage(), backbone=build).fit(*parts, verbose=0)
 
 
-def test_the_way_out_of_a_class_with_a_call_of_its_own_trains(parts: Data) -> None:
-    result = trainer(head_stage(epochs=1), backbone=in_a_graph).fit(*parts, verbose=0)
-    assert result.stages[0].trained_layers == ("probabilities",)
-
-
 @pytest.fixture(scope="module")
 def trained(parts: Data) -> Any:
     """A model that tlkit has trained."""
@@ -106,3 +101,15 @@ def test_weights_of_another_head_name_the_way_to_the_backbone_alone(
     below = tlkit.build_backbone(tlkit.testing.tiny_backbone(), weights=file)
     assert same_weights(below, keras.Model(trained.input, trained.get_layer("top_relu").output))
     assert result.model.output_shape == (None, 5)
+
+
+def test_layers_that_plain_keras_has_not_are_told_when_the_model_is_saved(
+    parts: Data, capsys: Any
+) -> None:
+    result = trainer(head_stage(epochs=1), backbone=in_a_graph).fit(*parts, verbose=1)
+    assert result.stages[0].trained_layers == ("probabilities",)
+    told = "needs more than Keras to be loaded: it holds tests.training.test_other_models.Written"
+    assert any(told in note for note in result.stages[0].notes)
+    assert told in "".join(capsys.readouterr())
+    stock = trainer(head_stage(epochs=1)).fit(*parts, verbose=0)
+    assert not any("needs more than Keras" in note for note in stock.stages[0].notes)

@@ -49,3 +49,23 @@ def is_batch_norm(layer: Any) -> bool:
     import keras
 
     return isinstance(layer, keras.layers.BatchNormalization)
+
+
+def foreign_layers(model: Model) -> list[str]:
+    """Return what plain Keras cannot load of a saved model: classes of layers that it has not.
+
+    Args:
+        model: A keras.Model.
+
+    Returns:
+        Their names with their modules, sorted; those inside other layers too.
+    """
+    import keras
+
+    each = [layer for outer in leaf_layers(model) for layer in (outer, *inner_layers(outer))]
+    kinds = {type(layer) for layer in each}
+    return sorted(
+        f"{kind.__module__}.{kind.__qualname__}"
+        for kind in kinds
+        if kind.__module__.partition(".")[0] != "keras" or issubclass(kind, keras.layers.Lambda)
+    )

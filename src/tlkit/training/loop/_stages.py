@@ -60,7 +60,7 @@ def run_stages(
             best = model.get_weights()
     if kept_stage(results, keep) is not results[-1]:
         model.set_weights(best)
-    for line in kept_lines(results, keep):
+    for line in (*session.notes, *kept_lines(results, keep)):
         session.reporter.line(line)
     if run is not None:
         run.save_model(model)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
+from tlkit._keras.layers import foreign_layers
+from tlkit._keras.types import Model
 from tlkit._progress import Reporter
 from tlkit.data.dataset import ImageDataset
 from tlkit.data.images import Images
@@ -193,5 +195,15 @@ def new_session(
         reporter=reporter,
         executor=executor,
         engines=engines or EngineNotes(),
-        notes=notes,
+        notes=(*notes, *_needed_to_load(parts.model)),
+    )
+
+
+def _needed_to_load(model: Model) -> tuple[str, ...]:
+    foreign = foreign_layers(model)
+    if not foreign:
+        return ()
+    return (
+        f"the saved model needs more than Keras to be loaded: it holds {', '.join(foreign)}. "
+        "Import the package of these first; a Lambda needs load_model(..., safe_mode=False)",
     )
