@@ -78,7 +78,7 @@ def tests(session: nox.Session) -> None:
 
     The tests of the plugins, the docs' snippets and the docstrings' examples are among them.
     """
-    install_wheel(session, "[onnx,openvino,plots,report,table]", LITE, "jax", *group("test"))
+    install_wheel(session, "[jpeg,onnx,openvino,plots,report,table]", LITE, "jax", *group("test"))
     install_hub(session)
     package = session.run(
         "python", "-c", "import tlkit; print(tlkit.__path__[0])", silent=True, log=False

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tlkit.data._text import printable
+from tlkit.data.decoding._jpeg import jpeg_warning
 from tlkit.data.decoding._pillow import ImageSource, read_content, read_pixels
 from tlkit.data.decoding._pillow_warnings import expected_pillow_warnings
 from tlkit.data.decoding.depth import Unusable, may_be_deep, own_depth
@@ -88,6 +89,8 @@ def look_at(content: bytes, *, decoded: bool = True, deep: bool = True) -> FileL
     if not (decoded or (deep and may_be_deep(content))):
         return FileLook(digest, None)
     damage, need = _probe(content)
+    if decoded and damage is None:
+        damage = jpeg_warning(content)
     return FileLook(digest, damage if decoded else None, need)
 
 
