@@ -121,10 +121,12 @@ def _guarded(point: EntryPoint) -> Iterator[None]:
             yield
     # Some of these are no Exception: SystemExit, GeneratorExit, a panic of a Rust library.
     except BaseException as error:
-        if interrupts.by_user and isinstance(error, KeyboardInterrupt):
-            error.add_note(f"while loading the {name}")
-            raise
-        raise _PluginStopped(error) from error
+        if not interrupts.by_user:
+            raise _PluginStopped(error) from error
+        if not isinstance(error, KeyboardInterrupt):  # made into another on its way
+            raise KeyboardInterrupt(f"while loading the {name}") from error
+        error.add_note(f"while loading the {name}")
+        raise
 
 
 def _rivals_among(points: Sequence[EntryPoint]) -> dict[str, tuple[str, ...]]:
