@@ -297,7 +297,7 @@ def test_ctrl_c_ends_the_listing_and_names_the_plugin(plugin: Plugin) -> None:
 
 def test_ctrl_c_that_a_plugin_makes_into_another_error_is_one(plugin: Plugin) -> None:
     source = "import os, signal\ntry:\n    os.kill(os.getpid(), signal.SIGINT)\n"
-    source += "    import time; time.sleep(9)\nexcept KeyboardInterrupt:\n    raise ImportError('no')"
+    source += "    import time; time.sleep(9)\nexcept KeyboardInterrupt:\n    raise OSError('no')"
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with pytest.raises(KeyboardInterrupt, match="while loading the plugin 'turns'"):
