@@ -111,9 +111,18 @@ def test_last_ends_with_the_worse_stage_and_says_so(parts: Data, capsys: Any) ->
 
 
 def test_fine_tune_keeps_the_better_stage(parts: Data) -> None:
-    made = {"backbone": tlkit.testing.tiny_backbone(), "weights": None, "cache": False}
-    rates = {"head_epochs": 3, "epochs": 1, "head_learning_rate": 0.01, "learning_rate": 1e3}
-    result = tlkit.fine_tune(*parts, **made, **rates, verbose=0)
+    made: dict[str, Any] = {
+        "backbone": tlkit.testing.tiny_backbone(),
+        "weights": None,
+        "cache": False,
+    }
+    rates: dict[str, Any] = {
+        "head_epochs": 3,
+        "epochs": 1,
+        "head_learning_rate": 0.01,
+        "learning_rate": 1e3,
+    }
+    result = tlkit.fine_tune(parts[0], parts[1], **made, **rates, verbose=0)
     assert result.keep == "best"
     assert result.kept.best("val_accuracy") == max(x.best("val_accuracy") for x in result.stages)
     scores = result.model.predict(parts[1].load(range(len(parts[1])), 16), verbose=0)

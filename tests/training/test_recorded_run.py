@@ -19,7 +19,7 @@ from tlkit.training import read_run
 Data = tuple[tlkit.ImageDataset, tlkit.ImageDataset]
 CutOff = tuple[tlkit.StagedTrainer, Path]
 
-FINDER = tlkit.ExponentialLRFinder(1e-5, 3.0, steps=24, unit="batch", selector=tlkit.Valley())
+FINDER = tlkit.ExponentialLRFinder(1e-5, 3.0, steps=40, unit="batch", selector=tlkit.Valley())
 
 
 class StopIn(keras.callbacks.Callback):  # type: ignore[misc]

@@ -14,6 +14,7 @@ class CompiledModel(Model, Protocol):
     """A ``keras.Model`` that was compiled: it has an optimizer and can be trained."""
 
     stop_training: bool
+    steps_per_execution: int
 
     @property
     def optimizer(self) -> Optimizer:

@@ -51,6 +51,15 @@ def is_batch_norm(layer: Any) -> bool:
     return isinstance(layer, keras.layers.BatchNormalization)
 
 
+def _with_models(model: Model) -> Iterator[Any]:
+    """Yield all layers of a model, the models among them too, and those inside other layers."""
+    import keras
+
+    for layer in model.layers:
+        yield layer
+        yield from _with_models(layer) if isinstance(layer, keras.Model) else inner_layers(layer)
+
+
 def foreign_layers(model: Model) -> list[str]:
     """Return what plain Keras cannot load of a saved model: classes of layers that it has not.
 
@@ -62,8 +71,7 @@ def foreign_layers(model: Model) -> list[str]:
     """
     import keras
 
-    each = [layer for outer in leaf_layers(model) for layer in (outer, *inner_layers(outer))]
-    kinds = {type(layer) for layer in each}
+    kinds = {type(layer) for layer in _with_models(model)}
     return sorted(
         f"{kind.__module__}.{kind.__qualname__}"
         for kind in kinds

@@ -12,7 +12,7 @@ from typing import Generic
 
 import pluggy
 
-from tlkit._plugins._guarded import SLOW_SECONDS, Interrupts, named_while_slow
+from tlkit._plugins._guarded import SLOW_SECONDS as SLOW_SECONDS, Interrupts, named_while_slow
 from tlkit._plugins._loading import SWITCH, distribution_of, given_by
 from tlkit._plugins.group import PluginGroup, Spec
 

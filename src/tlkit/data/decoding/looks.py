@@ -118,8 +118,10 @@ def unreadable(source: ImageSource, name: str | None, reason: Unusable) -> Damag
         reason: In words that follow its name.
     """
     if name is None:
-        path = not isinstance(source, bytes)
-        name = printable(str(source)) if path else f"image of {len(source)} bytes"
+        if isinstance(source, bytes):
+            name = f"image of {len(source)} bytes"
+        else:
+            name = printable(str(source))
     return DamagedImageError(
         f"{name} {reason}. Expected a whole image file. Replace the file, or list every damaged "
         "image with dataset.check() and go on with dataset.without_damaged(report)."

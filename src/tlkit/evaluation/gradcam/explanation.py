@@ -197,7 +197,7 @@ def _as_shown(pixels: NDArray[np.number]) -> Pixels:
     low, high = float(pixels.min()), float(pixels.max())
     if np.issubdtype(pixels.dtype, np.floating) and low >= -1 and high <= 1:
         pixels = pixels * 255 if low >= 0 else (pixels + 1) * 127.5
-    return np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(pixels), 0, 255), np.uint8)
 
 
 def _explained(

@@ -21,9 +21,10 @@ import numpy as np
 
 from tlkit.learning_rate.selectors.smoothing import Floats, despiked
 
-_ORDER, _WALK = 3.3, 3.2  # either of the two measures is enough from here on
+_ORDER, _WALK = 3.5, 3.2  # either of the two measures is enough from here on
 _BOTH = 2.6, 1.9  # or both together from here on
-_WANDERING = 8  # points: a wander takes some multiple of them; a short curve has no room for it
+_SHORT, _ORDER_OF_SHORT = 30, 2.9  # of so few losses nobody can tell whether they wander
+_WANDERING = 13  # points: a wander takes some multiple of them; a short curve has no room for it
 _MOST_ALIKE = 0.9  # with more, a smooth curve and noise are no longer told apart by their order
 _FEWEST = 20  # points, where there are so many, from which the scatter is taken
 _OF_ONE = 3  # second differences that one wild point is in
@@ -36,16 +37,21 @@ def stands_out(losses: Floats) -> bool:
     Args:
         losses: Shape (n,), finite, n >= 3, in the order of their rates.
     """
-    order, walk = _ordered(losses), _walked(losses)
+    # Behind the minimum losses may explode, and say nothing of the scatter before it.
+    clean = despiked(losses)
+    down = max(int(np.argmin(clean)) + 3, min(_FEWEST, len(losses) // 2))
+    walk = _walked(losses, clean, down)
+    if len(losses) < _SHORT:
+        return _order(losses) > _ORDER_OF_SHORT or walk > _WALK
+    order = _order(losses) / _wander(losses) ** 0.5
     both = order > _BOTH[0] and walk > _BOTH[1]
     return order > _ORDER or walk > _WALK or both
 
 
-def _ordered(losses: Floats) -> float:
-    """Return the largest ``z_b``, less where neighbours are alike."""
+def _wander(losses: Floats) -> float:
+    """Return how many times the variance of ``S_b`` is larger, as neighbours are alike."""
     alike = _likeness(losses)
-    wander = (1 + alike) / (1 - alike + _WANDERING * alike / len(losses))
-    return float(_order(losses) / wander**0.5)
+    return (1 + alike) / (1 - alike + _WANDERING * alike / len(losses))
 
 
 def _order(losses: Floats) -> float:
@@ -78,12 +84,11 @@ def _ranks(losses: Floats) -> Floats:
     return np.asarray((count.cumsum() - (count - 1) / 2)[place], dtype=np.float64)
 
 
-def _walked(losses: Floats) -> float:
+def _walked(losses: Floats, clean: Floats, down: int) -> float:
     """Return how far down the losses go, over how far a random walk of the same steps would go."""
-    clean = despiked(losses)
-    down = clean[: max(int(np.argmin(clean)) + 3, _FEWEST)]
-    fall = float(np.max(np.maximum.accumulate(down) - down))
-    far = len(losses) ** 0.5 * _scatter(losses[: len(down)])
+    part = clean[:down]
+    fall = float(np.max(np.maximum.accumulate(part) - part))
+    far = len(losses) ** 0.5 * _scatter(losses[:down])
     return fall / far if far else np.inf if fall else 0.0
 
 

@@ -9,17 +9,19 @@ from tlkit.learning_rate.selectors.smoothing import Floats
 
 
 class Curve(Protocol):
-    """What a selector reads of a curve; a `tlkit.LRCurve` is one.
+    """What a selector reads of a curve; a `tlkit.LRCurve` is one."""
 
-    Attributes:
-        learning_rates: Shape (n,), positive, rising.
-        losses: Shape (n,), finite.
-        n_cut: How many points were dropped, from the first loss that was not finite.
-    """
+    @property
+    def learning_rates(self) -> Floats:
+        """Shape (n,), positive, rising."""
 
-    learning_rates: Floats
-    losses: Floats
-    n_cut: int
+    @property
+    def losses(self) -> Floats:
+        """Shape (n,), finite."""
+
+    @property
+    def n_cut(self) -> int:
+        """How many points were dropped, from the first loss that was not finite."""
 
 
 class AnsweredCurve(Curve, Protocol):

@@ -110,9 +110,10 @@ def _train_steps(
 ) -> dict[str, float]:
     def step(batch: Batch) -> dict[str, float]:
         x, y, weight = batch
-        return model.train_on_batch(
+        logs: dict[str, float] = model.train_on_batch(
             x, y, weight, class_weight=settings.class_weight, return_dict=True
         )
+        return logs
 
     held_out = cast(FitBatches | None, settings.validation_data)  # see _with_batches
     if settings.begin_again is None:
