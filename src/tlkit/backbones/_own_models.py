@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from tlkit._keras._steps import can_be_read
 from tlkit._keras.graph import Graph, Step
 from tlkit._keras.types import Model
-from tlkit.backbones.keras_applications import networks
+from tlkit.backbones.registry import installed_registry
 from tlkit.backbones.spec import BackboneSpec
 
 # Layers that leave the range of the pixels as it is.
@@ -82,9 +82,10 @@ def _models(model: Model) -> Iterator[Model]:
 def _network(name: str) -> BackboneSpec | None:
     """Return the network of keras.applications that a model is called after."""
     folded = _fold(name)
-    found = [spec for spec in networks() if folded.startswith(_fold(spec.aliases[0]))]
+    ours = [x for x in installed_registry().discovery.specs if x.distribution == "tlkit"]
+    found = [spec for spec in ours if folded.startswith(_fold(spec.aliases[0]))]
     if folded == "nasnet":  # both of them are called so
-        return next(spec for spec in networks() if spec.name == "nasnet_mobile")
+        return next((spec for spec in ours if spec.name == "nasnet_mobile"), None)
     return max(found, key=lambda spec: len(spec.aliases[0]), default=None)
 
 

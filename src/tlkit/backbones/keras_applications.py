@@ -223,9 +223,3 @@ resnet_v2 = KerasModule("resnet_v2", "ResNetV2", "tf", "BSD-3-Clause", "1603.050
 vgg16 = KerasModule("vgg16", "VGG", "caffe", "CC-BY-4.0", "1409.1556")
 vgg19 = KerasModule("vgg19", "VGG", "caffe", "CC-BY-4.0", "1409.1556")
 xception = KerasModule("xception", "Xception", "tf", "MIT", "1610.02357", min_size=71)
-
-
-def networks() -> list[BackboneSpec]:
-    """Return all networks of keras.applications."""
-    modules = (x for x in globals().values() if isinstance(x, KerasModule))
-    return [spec for module in modules for spec in module.tlkit_backbones()]

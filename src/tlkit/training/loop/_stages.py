@@ -11,8 +11,8 @@ from tlkit.learning_rate.curve import LRCurve
 from tlkit.learning_rate.finder import ExponentialLRFinder
 from tlkit.training.kept import Keep, kept_lines, kept_stage
 from tlkit.training.loop._conflicts import check_conflicts
+from tlkit.training.loop._stage_run import StageRun
 from tlkit.training.loop.session import Session
-from tlkit.training.loop.stage_run import StageRun
 from tlkit.training.result import Snapshot, TrainingResult
 from tlkit.training.run_dir.run_directory import RunDirectory
 from tlkit.training.stage import Stage
