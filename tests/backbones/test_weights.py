@@ -313,8 +313,13 @@ def in_a_new_model(frozen: bool) -> tuple[Any, Any]:
     return base, keras.Model(image, keras.layers.Dense(3)(x))
 
 
-@pytest.mark.parametrize("frozen", [True, False])
-@pytest.mark.parametrize("ending", [".weights.h5", ".keras", ".h5"])
+@pytest.mark.parametrize(
+    ("ending", "frozen"),
+    [
+        *((".keras", False), (".h5", True)),
+        *thorough((".keras", True), (".h5", False), (".weights.h5", True), (".weights.h5", False)),
+    ],
+)
 @pytest.mark.filterwarnings("ignore:.*legacy")
 def test_network_is_found_inside_a_saved_model(ending: str, frozen: bool, tmp_path: Path) -> None:
     base, whole = in_a_new_model(frozen)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tests.conftest import thorough
 from tlkit import LRCurve
 from tlkit.errors import SelectorError
 from tlkit.learning_rate.selectors._start_up import start_up
@@ -47,7 +48,7 @@ def answers(selector: BuiltIn, losses: Floats) -> bool:
 
 
 @pytest.mark.parametrize("selector", [kind() for kind in BUILT_IN], ids=repr)
-@pytest.mark.parametrize(("offset", "scale"), [(1.1, 0.02), (0, 1e3)])
+@pytest.mark.parametrize(("offset", "scale"), [(1.1, 0.02), *thorough((0, 1e3))])
 @pytest.mark.parametrize("rates", [30, 60, 100])
 @pytest.mark.parametrize(
     "kind",

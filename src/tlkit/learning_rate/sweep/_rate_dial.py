@@ -41,9 +41,10 @@ def drop_half_an_update(optimizer: Optimizer) -> None:
             continue
         for variable in group.variables:
             if "gradient_accumulator" in variable.path:
-                variable.assign(keras.ops.zeros_like(variable))
+                variable.assign(keras.ops.zeros(variable.shape, variable.dtype))
             elif variable is group.variables[0]:  # the count of steps, for all optimizers
-                variable.assign(variable // steps * steps)
+                taken = int(keras.ops.convert_to_numpy(variable.value))
+                variable.assign(taken // steps * steps)
 
 
 def _settable_rate(optimizer: Optimizer) -> float:
