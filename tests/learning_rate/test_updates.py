@@ -123,6 +123,12 @@ def test_losses_and_updates_are_those_of_a_hand_written_loop(
     expected = hand_written(accumulation, finder.learning_rates, unit, fresh=fresh)
     assert curve.losses == pytest.approx(np.array(expected), rel=1e-4)
     assert model.steps_per_execution == several
+    if keras.backend.backend() == "tensorflow":  # JAX computes an update in each step, and drops it
+        check_counts(unit, accumulation, fresh=fresh)
+
+
+def check_counts(unit: str, accumulation: int, *, fresh: bool) -> None:
+    """Each rate has the updates that it is promised."""
     of_one = [f"{rate:.6g}" for path, rate in updates if path.endswith("first/kernel")]
     counts = Counter(of_one)
     assert len(counts) == 4
