@@ -183,7 +183,7 @@ def benchmark(session: nox.Session) -> None:
 @nox.session
 def slow(session: nox.Session) -> None:
     """Run the proofs that take minutes or need PyTorch or Dask, and all tests for KerasHub."""
-    install_wheel(session, "[dask,onnx,plots,table]")
+    install_wheel(session, "[dask,jpeg,onnx,openvino,plots,report,table]")
     session.install(LITE, *group("test"), TORCH, "efficientnet-lite-pytorch==0.1.0")
     install_hub(session)
     proofs = ("tests", *HELPERS, f"{LITE}/tests", *session.posargs)

@@ -90,3 +90,16 @@ def test_search_without_an_honest_answer_is_an_error(parts: Data) -> None:
 def test_rates_that_make_no_sense_are_refused_at_once(rate: Any) -> None:
     with pytest.raises(TrainingError, match=r"Stage 'head': learning_rate=.*expected a"):
         head_stage(learning_rate=rate)
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+def test_each_rate_of_a_stage_makes_an_update_however_many_steps_it_takes(
+    fresh: bool, parts: Data
+) -> None:
+    # Three steps an epoch: seven of them are accumulated in three epochs.
+    slow = partial(keras.optimizers.SGD, gradient_accumulation_steps=7)
+    finder = tlkit.ExponentialLRFinder(1e-3, 0.1, steps=4, fresh_start=fresh)
+    curve = trainer(head_stage(optimizer=slow)).find_learning_rate(parts[0], finder, verbose=0)
+    assert len(curve) == 4
+    assert curve.stop_reason is None
+    assert len(set(curve.losses.tolist())) == 4

@@ -37,3 +37,20 @@ def steps_per_update(optimizer: Optimizer) -> int:
     """
     groups = inner_optimizers(optimizer)
     return math.lcm(*(group.gradient_accumulation_steps or 1 for group in groups))
+
+
+def epochs_per_rate(optimizer: Optimizer, steps: int, *, fresh: bool) -> int:
+    """Return the epochs that a search by epoch takes for a rate.
+
+    Args:
+        optimizer: Of the model.
+        steps: Of an epoch.
+        fresh: Whether each rate starts anew: then one more step shows the loss after its update.
+
+    Example:
+        >>> import keras
+        >>> slow = keras.optimizers.SGD(gradient_accumulation_steps=7)
+        >>> epochs_per_rate(slow, 3, fresh=False), epochs_per_rate(slow, 7, fresh=True)
+        (3, 2)
+    """
+    return math.ceil((steps_per_update(optimizer) + fresh) / steps)

@@ -6,19 +6,18 @@ holds the network's weights one level deeper than a file of the network alone.
 
 from __future__ import annotations
 
-import io
 import tempfile
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from zipfile import ZipFile, is_zipfile
+from zipfile import BadZipFile
 
 import numpy as np
 
 from tlkit._keras.layers import leaf_layers
 from tlkit._keras.types import Model
-from tlkit.backbones._weights_difference import misplaced
+from tlkit.backbones._weights_difference import as_text, misplaced, opened
 
 
 def load_nested(model: Model, path: Path) -> bool:
@@ -31,18 +30,12 @@ def load_nested(model: Model, path: Path) -> bool:
     Returns:
         Whether there was one that fits in all layers; else the model may hold some of its weights.
     """
-    import h5py
-
     try:
-        content: Any = path
-        if is_zipfile(path):
-            with ZipFile(path) as archive:
-                content = io.BytesIO(archive.read("model.weights.h5"))
-        with h5py.File(content, "r") as file:
-            if "layer_names" in file.attrs or "model_weights" in file:
-                return any(_assigned(model, x) for x in _legacy(file.get("model_weights", file)))
-            return any(_loaded(model, file, group) for group in _inner_models(file))
-    except Exception:  # noqa: BLE001 - readers of a damaged file raise anything
+        with opened(path) as (legacy, group):
+            if legacy:
+                return any(_assigned(model, arrays) for arrays in _legacy(group))
+            return any(_loaded(model, group, inner) for inner in _inner_models(group))
+    except (OSError, KeyError, BadZipFile):  # what made it unreadable has been told already
         return False
 
 
@@ -81,9 +74,10 @@ def _loaded(model: Model, file: Any, group: str) -> bool:
 def _legacy(group: Any) -> Iterator[dict[str, Any]]:
     """Yield the arrays of each layer by their names, ``inner layer/kind of weight``."""
     for name in group.attrs["layer_names"]:
-        layer = group[_text(name)]
+        layer = group[as_text(name)]
         yield {
-            _last_two(_text(x)): np.asarray(layer[_text(x)]) for x in layer.attrs["weight_names"]
+            _last_two(as_text(x)): np.asarray(layer[as_text(x)])
+            for x in layer.attrs["weight_names"]
         }
 
 
@@ -106,7 +100,3 @@ def _assigned(model: Model, arrays: dict[str, Any]) -> bool:
 
 def _last_two(path: str) -> str:
     return "/".join(path.partition(":")[0].split("/")[-2:])
-
-
-def _text(name: str | bytes) -> str:
-    return name.decode() if isinstance(name, bytes) else name

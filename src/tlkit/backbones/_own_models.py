@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 import warnings
 from collections.abc import Iterator
 
-from tlkit._keras._steps import can_be_read
 from tlkit._keras.graph import Graph, Step
 from tlkit._keras.types import Model
-from tlkit.backbones.registry import installed_registry
+from tlkit.backbones.registry import folded, installed_registry
 from tlkit.backbones.spec import BackboneSpec
+from tlkit.errors import CutError
 
 # Layers that leave the range of the pixels as it is.
 _KEEP_THE_RANGE = ("ZeroPadding2D", "Cropping2D", "Resizing", "CenterCrop", "Dropout", "Identity")
@@ -24,9 +23,10 @@ def warn_of_mistakes(model: Model, name: str) -> None:
         model: What a function returned, a keras.Model of raw images.
         name: Of the function.
     """
-    if not can_be_read(model):
+    try:
+        steps = Graph.of(model).steps
+    except CutError:  # a class with a call of its own: nobody can look inside
         return
-    steps = Graph.of(model).steps
     for told in (*_without_preprocessing(model, steps, name), *_with_top(steps, name)):
         warnings.warn(told, UserWarning, stacklevel=2)
 
@@ -81,16 +81,12 @@ def _models(model: Model) -> Iterator[Model]:
 
 def _network(name: str) -> BackboneSpec | None:
     """Return the network of keras.applications that a model is called after."""
-    folded = _fold(name)
+    asked = folded(name)
     ours = [x for x in installed_registry().discovery.specs if x.distribution == "tlkit"]
-    found = [spec for spec in ours if folded.startswith(_fold(spec.aliases[0]))]
-    if folded == "nasnet":  # both of them are called so
+    found = [spec for spec in ours if asked.startswith(folded(spec.aliases[0]))]
+    if asked == "nasnet":  # both of them are called so
         return next((spec for spec in ours if spec.name == "nasnet_mobile"), None)
     return max(found, key=lambda spec: len(spec.aliases[0]), default=None)
-
-
-def _fold(name: str) -> str:
-    return re.sub(r"[-_. ]", "", name).lower()
 
 
 def _has_kernel(step: Step) -> bool:

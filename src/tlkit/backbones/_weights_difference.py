@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 from zipfile import ZipFile
@@ -131,17 +132,22 @@ def _held(layer: Layer, legacy: bool) -> Sequence[Variable]:
 
 def _saved(path: Path, take: Callable[[Dataset], T]) -> tuple[bool, dict[str, tuple[T, ...]]]:
     """Return whether a file is of Keras 2, and something of each array in it, by layer."""
+    with opened(path) as (legacy, group):
+        return legacy, (_legacy if legacy else _stored)(group, take)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[tuple[bool, Any]]:
+    """Open a weights file: whether it is of Keras 2, and the group that holds its layers."""
     import h5py
 
+    content: Any = path
     if path.suffix == ".keras":
         with ZipFile(path) as archive:
-            content: Any = io.BytesIO(archive.read("model.weights.h5"))
-    else:
-        content = path
+            content = io.BytesIO(archive.read("model.weights.h5"))
     with h5py.File(content, "r") as file:
-        if "layer_names" in file.attrs or "model_weights" in file:
-            return True, _legacy(file.get("model_weights", file), take)
-        return False, _stored(file, take)
+        legacy = "layer_names" in file.attrs or "model_weights" in file
+        yield legacy, file.get("model_weights", file) if legacy else file
 
 
 def _stored(file: Group, take: Callable[[Dataset], T]) -> dict[str, tuple[T, ...]]:
@@ -171,16 +177,16 @@ def _stored(file: Group, take: Callable[[Dataset], T]) -> dict[str, tuple[T, ...
 def _legacy(group: Group, take: Callable[[Dataset], T]) -> dict[str, tuple[T, ...]]:
     """Read the layout of Keras 2: a group for each layer, with the names of its weights."""
     found = {
-        _text(name): tuple(
-            take(group[_text(name)][_text(weight)])
-            for weight in group[_text(name)].attrs["weight_names"]
+        as_text(name): tuple(
+            take(group[as_text(name)][as_text(weight)])
+            for weight in group[as_text(name)].attrs["weight_names"]
         )
         for name in group.attrs["layer_names"]
     }
     return {name: each for name, each in found.items() if each}
 
 
-def _text(name: str | bytes) -> str:
+def as_text(name: str | bytes) -> str:
     return name.decode() if isinstance(name, bytes) else name
 
 

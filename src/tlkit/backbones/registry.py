@@ -59,13 +59,13 @@ class Registry:
     def _of(self, distribution: str) -> Sequence[BackboneSpec]:
         if not distribution:
             return self.discovery.specs
-        wanted = _fold(distribution)
-        return [spec for spec in self.discovery.specs if _fold(spec.distribution) == wanted]
+        wanted = folded(distribution)
+        return [spec for spec in self.discovery.specs if folded(spec.distribution) == wanted]
 
     def _raise_unknown(self, name: str) -> None:
-        asked = _fold(name.rpartition(":")[2])
+        asked = folded(name.rpartition(":")[2])
         for failure in self.discovery.failures:
-            if asked.startswith(_fold(failure.plugin)):
+            if asked.startswith(folded(failure.plugin)):
                 raise PluginError(
                     f"The backbone {name!r} is not available: {failure}. Repair or uninstall "
                     f"{failure.distribution!r}."
@@ -128,7 +128,8 @@ def installed_registry() -> Registry:
     return Registry(discovery)
 
 
-def _fold(name: str) -> str:
+def folded(name: str) -> str:
+    """Return a name as it is compared: case, dashes, dots and underscores do not matter."""
     return re.sub(r"[-_. ]", "", name).lower()
 
 
@@ -139,9 +140,9 @@ def _matches(spec: BackboneSpec, pattern: str) -> bool:
 def _named(specs: Iterable[BackboneSpec], name: str) -> list[BackboneSpec]:
     """Return the specs of exactly that name, else those called much the same."""
     specs = list(specs)
-    wanted = _fold(name)
+    wanted = folded(name)
     return [spec for spec in specs if spec.name == name] or [
-        spec for spec in specs if wanted in map(_fold, (spec.name, *spec.aliases))
+        spec for spec in specs if wanted in map(folded, (spec.name, *spec.aliases))
     ]
 
 
@@ -158,14 +159,14 @@ def _ambiguous(what: str, name: str, distributions: Sequence[str]) -> DuplicateB
 
 def _near(asked: str, known: Sequence[BackboneSpec]) -> Sequence[str]:
     """Return the names that begin as asked, which a family's name does, else the most alike."""
-    names = {_fold(each): spec.name for spec in known for each in (spec.name, *spec.aliases)}
-    family = [spec.name for spec in known if asked and _fold(spec.name).startswith(asked)]
+    names = {folded(each): spec.name for spec in known for each in (spec.name, *spec.aliases)}
+    family = [spec.name for spec in known if asked and folded(spec.name).startswith(asked)]
     alike = get_close_matches(asked, names, n=3, cutoff=0.6)
     return family or list(dict.fromkeys(names[each] for each in alike))
 
 
 def _unknown(name: str, known: Sequence[BackboneSpec], failures: Sequence[PluginFailure]) -> str:
-    offered = _near(_fold(name.rpartition(":")[2]), known)
+    offered = _near(folded(name.rpartition(":")[2]), known)
     hint = (
         f"Did you mean {' or '.join(offered)}?"
         if offered

@@ -75,8 +75,7 @@ def in_both(digests: NDArray[np.uint8], others: NDArray[np.uint8]) -> NDArray[np
         >>> in_both(np.array([[1], [2]], np.uint8), np.array([[3], [2]], np.uint8)).tolist()
         [1]
     """
-    known = {row.tobytes() for row in digests}
-    return np.array([place for place, x in enumerate(others) if x.tobytes() in known], np.int64)
+    return np.flatnonzero(np.isin(_as_keys(others), _as_keys(digests)))
 
 
 class NamedImages(Protocol):
@@ -130,8 +129,14 @@ def told(duplicates: Sequence[Duplicate]) -> Iterator[str]:
 
 
 def _groups(digests: NDArray[np.uint8]) -> list[list[int]]:
-    places: dict[bytes, list[int]] = {}
-    for index, digest in enumerate(digests):
-        if digest.any():
-            places.setdefault(digest.tobytes(), []).append(index)
-    return [group for group in places.values() if len(group) > 1]
+    """Return the places of each digest that is there more than once; zeros are none."""
+    keys = _as_keys(digests)
+    order = np.argsort(keys, kind="stable")
+    ends = np.flatnonzero(keys[order][1:] != keys[order][:-1]) + 1
+    groups = (part for part in np.split(order, ends) if len(part) > 1)
+    return [part.tolist() for part in groups if digests[part[0]].any()]
+
+
+def _as_keys(digests: NDArray[np.uint8]) -> NDArray[np.bytes_]:
+    """Return one value for each digest, to sort and compare by; all are of one length."""
+    return np.ascontiguousarray(digests).view(f"S{digests.shape[1]}").ravel()

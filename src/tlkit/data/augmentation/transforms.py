@@ -11,6 +11,10 @@ from tlkit._keras.types import Layer
 from tlkit.data.augmentation.geometric import Augmentation
 from tlkit.errors import DataError
 
+_SHADES = 20  # images of fewer show no scale
+_SCALE = 20  # how many times narrower values are of another scale: 255 for 0..1, 128 for -1..1
+_FAR = 510  # how far outside of 0..255 values may be: brightness and noise go far
+
 
 class Transform(Protocol):
     """Random changes of images: an `Augmentation`, or any function called like one.
@@ -31,10 +35,6 @@ class Transform(Protocol):
         """Return images of the shape (n, h, w, 3) that was given, 0..255."""
         ...
 
-
-_SHADES = 20  # images of fewer show no scale
-_SCALE = 20  # how many times narrower values are of another scale: 255 for 0..1, 128 for -1..1
-_FAR = 255  # how far outside of 0..255 values may be
 
 # What a person may give as an augmentation; a ``keras.Sequential`` is a layer too.
 AugmentationLike = Transform | Layer | None
@@ -121,7 +121,7 @@ def check_range(
 
     Args:
         transform: What `as_transform` returned.
-        images: Some images, (n, h, w, 3), uint8.
+        images: One image or more, (n, h, w, 3), uint8.
         changed: What the transform made of them.
         stage: The stage's name.
 
@@ -134,7 +134,7 @@ def check_range(
         Traceback (most recent call last):
         tlkit.errors.DataError: ...
     """
-    low, high = float(changed.min(initial=0)), float(changed.max(initial=0))
+    low, high = float(changed.min()), float(changed.max())
     spread, made = float(np.ptp(images)), float(np.ptp(changed))
     # One shade of grey for all pixels has no scale: they may have become all black.
     other = spread > _SHADES and 0 < made < spread / _SCALE

@@ -56,10 +56,11 @@ def _wander(losses: Floats) -> float:
 
 def _order(losses: Floats) -> float:
     """Return the largest ``z_b``; of fewer than eight losses the order says too little."""
-    pairs = np.triu(np.sign(losses[:, None] - losses[None, :]), 1)
+    # One loss after the other: all pairs at once would take gigabytes for a long sweep.
+    pairs = np.array([np.sign(losses[:last] - losses[last]).sum() for last in range(len(losses))])
     count = np.arange(1, len(losses) + 1)
     deviation = np.sqrt(np.maximum(count * (count - 1) * (2 * count + 5) / 18, 1))
-    return float(np.max((pairs.sum(axis=0).cumsum() / deviation)[7:], initial=0))
+    return float(np.max((pairs.cumsum() / deviation)[7:], initial=0))
 
 
 def _likeness(losses: Floats) -> float:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from math import ceil
 from typing import Any
 
 import keras
@@ -12,7 +11,7 @@ import numpy as np
 
 from tlkit._keras.fit_types import CompiledModel, FitBatches
 from tlkit._keras.for_fit import for_fit
-from tlkit._keras.optimizers import steps_per_update
+from tlkit._keras.optimizers import epochs_per_rate, steps_per_update
 from tlkit.errors import LearningRateError
 from tlkit.learning_rate.sweep._rate_dial import RateDial, drop_half_an_update
 from tlkit.learning_rate.sweep.batches import ArrayBatches, is_read_once, one_pass
@@ -122,11 +121,10 @@ def sweep_epochs(
 
 
 def _passes(model: CompiledModel, data: FitBatches, steps: int | None, *, again: bool) -> int:
-    """Return the epochs of a rate: for an update and, with a fresh start, for a loss after it."""
-    needed = steps_per_update(model.optimizer) + again
-    if needed == 1:
+    """Return the epochs of a rate; the batches of one are counted only where that matters."""
+    if steps_per_update(model.optimizer) + again == 1:
         return 1
-    return ceil(needed / (steps or _batches(data)))
+    return epochs_per_rate(model.optimizer, steps or _batches(data), fresh=again)
 
 
 def _batches(data: FitBatches) -> int:

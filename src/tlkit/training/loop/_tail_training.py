@@ -10,7 +10,7 @@ import numpy as np
 from tlkit._keras.built import build_compiled
 from tlkit._keras.fit_types import CompiledModel
 from tlkit._keras.for_fit import for_fit
-from tlkit._keras.optimizers import steps_per_update
+from tlkit._keras.optimizers import epochs_per_rate
 from tlkit._keras.types import Callback, Model
 from tlkit.learning_rate.curve import LRCurve
 from tlkit.learning_rate.finder import ExponentialLRFinder
@@ -71,10 +71,11 @@ class TailTraining:
         """
         self.compile(tail, Rate.of(finder.min_lr), at_once=at_once)
         steps = self.feeds.steps
-        # As many epochs for each rate as the search takes for an update, and a loss after it.
-        needed = steps_per_update(tail.optimizer) + finder.fresh_start
-        of_rate = -(-needed // steps) if needed > 1 else 1
-        epochs = finder.steps * of_rate if finder.unit == "epoch" else -(-finder.steps // steps)
+        if finder.unit == "epoch":
+            again = epochs_per_rate(tail.optimizer, steps, fresh=finder.fresh_start)
+            epochs = finder.steps * again
+        else:
+            epochs = -(-finder.steps // steps)
         feed = self.feeds.train(inputs, "search", epochs=epochs)
         showing = SearchReport(self.session.reporter, finder.steps)
         with own_errors(feed):
