@@ -53,23 +53,25 @@ def install_hub(session: nox.Session) -> None:
     session.install(*HUB_NEEDS)
 
 
-# What depends on the backend, a file for each thing that tlkit promises of it: trunk and tail give
-# the weights of the whole model, a run goes on where it was cut, a search leaves nothing behind,
-# and Keras layers change images. `nox -s jax` runs all files about training and searches.
+# What depends on the backend, a test for each thing that tlkit promises of it: trunk and tail give
+# the weights of the whole model, what is frozen stays, a run goes on where it was cut, a search
+# leaves nothing behind, Keras layers change images. `nox -s jax` runs all about training and more.
+SEARCH = "tests/learning_rate/test_nothing_left_behind.py"
 JAX_TESTS = (
     "tests/training/test_plain_equivalence.py",
-    "tests/training/test_laws.py",
-    "tests/training/test_phases.py",
-    "tests/training/test_resume.py",
-    "tests/learning_rate/test_nothing_left_behind.py",
+    "tests/training/test_laws.py::test_what_must_be_frozen_is_frozen_to_the_bit",
+    "tests/training/test_resume.py::test_interrupted_training_ends_with_the_same_weights",
+    f"{SEARCH}::test_the_next_fit_is_as_if_there_had_been_no_search",
+    f"{SEARCH}::test_everything_is_equal_bit_for_bit_after_a_search",
+    f"{SEARCH}::test_the_callers_random_numbers_go_on_undisturbed",
     "tests/data/test_keras_layers.py",
-    "tests/features/test_engine.py",
+    "tests/features/test_engine.py::test_keras_engine_gives_what_the_model_gives",
 )
 ALL_ON_JAX = ("tests/training", "tests/learning_rate", "tests/data", "tests/features")
 
 
 # Each of their examples trains models.
-LAWS = ("tests/training/test_laws.py", "tests/learning_rate/test_nothing_left_behind.py")
+LAWS = ("tests/training/test_laws.py", SEARCH)
 
 
 @nox.session

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import importlib
 import os
+import sys
 import tempfile
 
 # Before anything imports TensorFlow, which reads these once.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from hypothesis import settings
 import tlkit
 
 # Of a law whose every example trains models; `nox -s slow` tries more.
-EXAMPLES = int(os.environ.get("TLKIT_TEST_EXAMPLES", "4"))
+EXAMPLES = int(os.environ.get("TLKIT_TEST_EXAMPLES", "2"))
 
 # Laws are tested, not speed: the cores may be shared.
 settings.register_profile("no deadline", deadline=None)
@@ -48,6 +49,13 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield folder
 
 
+@pytest.fixture(autouse=True)
+def same_random_numbers() -> None:
+    """Networks that a test makes begin with the same weights in every run of the tests."""
+    if "keras" in sys.modules:
+        sys.modules["keras"].utils.set_random_seed(0)
+
+
 @pytest.fixture(scope="session")
 def data() -> tlkit.ImageDataset:
     """48 images of three classes."""
@@ -70,6 +78,12 @@ def thorough(*cases: Any) -> list[Any]:
     """Cases of a law that `nox -s slow` tries beside those that every run of the tests does."""
     given = [case if type(case) is tuple else (case,) for case in cases]
     return [pytest.param(*values, marks=pytest.mark.slow) for values in given]
+
+
+def few(cases: Iterable[Any], count: int = 1) -> list[Any]:
+    """Cases of a law of which every run of the tests tries the first, `nox -s slow` all."""
+    given = list(cases)
+    return [*given[:count], *thorough(*given[count:])]
 
 
 def skip_without_onnx_export() -> None:

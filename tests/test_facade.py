@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import tlkit
-from tests.conftest import QUICK_BACKEND
+from tests.conftest import QUICK_BACKEND, thorough
 
 FRAMEWORKS = {"keras", "tensorflow", "jax", "torch", "sklearn", "numpy", "PIL", "pandas", "scipy"}
 
@@ -97,7 +97,9 @@ def test_names_are_the_same_everywhere() -> None:
     assert set(namespace) - {"__builtins__"} == set(tlkit.__all__)
 
 
-@pytest.mark.parametrize("first", ["import tlkit.report", "import tlkit.reporting.html_report"])
+@pytest.mark.parametrize(
+    "first", ["import tlkit.reporting.html_report", *thorough("import tlkit.report")]
+)
 def test_the_report_is_a_function_whatever_was_imported_before(first: str) -> None:
     code = f"import contextlib\nwith contextlib.suppress(ImportError):\n    {first}\n"
     quick = f"import os\nos.environ.update({QUICK_BACKEND!r})\n"

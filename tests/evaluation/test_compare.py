@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from tests.conftest import thorough
 from tlkit import Comparison, Evaluation, compare
 from tlkit.errors import EvaluationError
 from tlkit.evaluation.comparing._swaps import swapped_means, swapped_scores
@@ -269,7 +270,7 @@ def equal_models(
 
 
 @pytest.mark.parametrize("metric", ["macro_f1", "accuracy", "brier_score"])
-@pytest.mark.parametrize(("images", "classes"), [(10, 10), (30, 10), (12, 2), (200, 2)])
+@pytest.mark.parametrize(("images", "classes"), [(10, 10), (12, 2), *thorough((30, 10), (200, 2))])
 def test_no_difference_is_claimed_of_equal_models_with_however_few_images_in_a_class(
     metric: str, images: int, classes: int
 ) -> None:

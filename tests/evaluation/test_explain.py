@@ -13,6 +13,7 @@ from PIL import Image
 
 import tlkit
 import tlkit.testing
+from tests.conftest import thorough
 from tlkit.errors import EvaluationError
 from tlkit.evaluation.gradcam._gradients import Gradients
 from tlkit.evaluation.gradcam.feature_map import cut_at_features
@@ -288,7 +289,7 @@ def two_classes(images: NDArray[np.uint8]) -> tuple[Any, Any]:
     return models
 
 
-@pytest.mark.parametrize("classes", [None, 0, 1])
+@pytest.mark.parametrize("classes", [None, *thorough(0, 1)])
 def test_a_single_sigmoid_is_explained_as_two_classes_are(
     classes: int | None, images: NDArray[np.uint8]
 ) -> None:

@@ -20,6 +20,7 @@ def ending(make: Any) -> Any:
 
 
 TWO = tiny_dataset(20, classes=2)
+TWOS = keras.initializers.Constant(2.0)
 
 
 def test_a_single_sigmoid_is_the_probability_of_the_second_class() -> None:
@@ -41,8 +42,14 @@ def test_a_single_sigmoid_is_the_probability_of_the_second_class() -> None:
             lambda x: {"a": layers.Dense(2, "softmax")(x), "b": layers.Dense(1)(x)},
             "the model has 2 outputs, 'a', 'b'; expected one",
         ),
-        (layers.Dense(1, bias_initializer="ones"), r"expected the probability of the second.*sigm"),
-        (layers.Dense(2, bias_initializer="ones"), r"If these are logits.*keras.layers.Softmax"),
+        (
+            layers.Dense(1, kernel_initializer="zeros", bias_initializer=TWOS),
+            r"expected the probability of the second.*sigm",
+        ),
+        (
+            layers.Dense(2, kernel_initializer="zeros", bias_initializer=TWOS),
+            r"If these are logits.*keras.layers.Softmax",
+        ),
         (layers.Dense(5, "softmax"), r"expected \(20, 2\), one probability for each of the 2"),
     ],
     ids=["two outputs", "dictionary", "one logit", "logits", "more classes"],

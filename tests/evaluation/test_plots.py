@@ -77,6 +77,7 @@ def test_no_names_overlap_at_27_classes(draw: Callable[..., Any]) -> None:
         assert not any(touching)
 
 
+@pytest.mark.slow
 def test_counts_fit_into_their_cells_at_27_classes() -> None:
     axes = plot_confusion(many_classes(27, images=20_000))
     axes.figure.canvas.draw()

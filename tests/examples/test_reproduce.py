@@ -363,6 +363,7 @@ def test_a_class_with_one_image_is_named(
     assert "77" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_damaged_images_are_named_and_left_out_only_when_asked(
     example: Any, challenge_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

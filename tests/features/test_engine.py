@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from tests.conftest import skip_without_onnx_export
+from tests.conftest import skip_without_onnx_export, thorough
 from tlkit.errors import EngineError
 from tlkit.features.engines import onnx as onnx_module, openvino as openvino_module
 from tlkit.features.engines.choice import choose_engine
@@ -55,7 +55,7 @@ def skip_where_it_cannot_run(name: str) -> None:
         pytest.skip("the engine is in the extra tlkit[openvino]")
 
 
-@pytest.mark.parametrize("count", [1, BATCH - 1, BATCH, BATCH + 1, 40])
+@pytest.mark.parametrize("count", [1, BATCH + 1, *thorough(BATCH - 1, BATCH, 40)])
 def test_keras_engine_gives_what_the_model_gives(trunk: Any, count: int) -> None:
     features = KerasEngine(trunk).run(IMAGES[:count])
     assert features.dtype == np.float32

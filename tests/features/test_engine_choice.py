@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.conftest import few, thorough
 from tlkit._plugins.discovery import Discovery
 from tlkit.data.batches import PixelCache
 from tlkit.errors import EngineError
@@ -152,7 +153,7 @@ BROKEN: dict[str, tuple[Callable[[Any], Any], str]] = {
 }
 
 
-@pytest.mark.parametrize("how", BROKEN)
+@pytest.mark.parametrize("how", few(BROKEN, 4))
 def test_engine_that_is_wrong_is_passed_over_and_told(trunk: Any, tmp_path: Path, how: str) -> None:
     change, told = BROKEN[how]
     choice = choose(trunk, tmp_path, engine("swift", change))
@@ -402,13 +403,10 @@ def test_newly_installed_engine_opens_the_choice_again(
     "content",
     [
         "",
-        "[]",
-        '{"engine": "swift", "why": "", "proof": ""}',
-        '{"engine": 1}',
-        {"engine": "swift", "why": "", "proof": ""},
         {"engine": 1, "why": "", "proof": "", "images": 1e9},
         '{"engine": "swift"',
-        "\xff",
+        *thorough("[]", '{"engine": "swift", "why": "", "proof": ""}', '{"engine": 1}'),
+        *thorough({"engine": "swift", "why": "", "proof": ""}, "\xff"),
     ],
 )
 def test_damaged_decision_is_made_again(

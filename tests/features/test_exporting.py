@@ -55,6 +55,7 @@ class DefinedHere(layers.Layer):  # type: ignore[misc]
         return x
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ENGINES[-1:])
 def test_layer_that_the_process_does_not_know_is_told(name: str, tmp_path: Path) -> None:
     image = keras.Input((16, 16, 3))

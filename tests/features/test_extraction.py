@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import tlkit
+from tests.conftest import thorough
 from tests.training.conftest import head_stage, same_weights, top_stage, trainer
 from tlkit.errors import CutError, TrainingError
 from tlkit.testing import tiny_backbone, tiny_dataset, tiny_model
@@ -33,7 +34,7 @@ def test_features_are_the_backbones_averaged_over_the_picture(data: tlkit.ImageD
     assert found.class_names == data.class_names
 
 
-@pytest.mark.parametrize("stage", [head_stage(), top_stage()])
+@pytest.mark.parametrize("stage", [top_stage(), *thorough(head_stage())])
 def test_a_later_training_finds_them_and_runs_no_engine(
     data: tlkit.ImageDataset, tmp_path: Path, runs: list[int], stage: tlkit.Stage
 ) -> None:
@@ -68,6 +69,7 @@ def test_what_is_not_kept_goes_with_the_features(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_workers_share_the_frozen_work_of_a_training(
     data: tlkit.ImageDataset, runs: list[int]
 ) -> None:

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import pytest
 
+from tests.conftest import few
 from tests.features.test_trunk import extracted, features
 from tlkit._plugins.discovery import Discovery
 from tlkit.data.batches import PixelCache
@@ -133,7 +134,7 @@ def go_wrong(monkeypatch: pytest.MonkeyPatch, fault: str) -> None:
     monkeypatch.setattr(Faulty, "wrong", staticmethod(FAULTS[fault]))
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", few(FAULTS, 6))
 def test_keras_goes_on_and_nothing_wrong_is_kept(
     model: Any, right: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
@@ -162,7 +163,7 @@ def test_an_engine_that_was_asked_for_is_named_in_an_error(
     assert not list(tmp_path.rglob("*.shard"))
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", few(FAULTS, 6))
 def test_where_features_are_not_kept_keras_goes_on_or_the_training_ends(
     model: Any, right: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:

@@ -225,6 +225,7 @@ def test_code_of_an_activation_counts() -> None:
     assert activated(2.0) != activated(3.0)
 
 
+@pytest.mark.slow
 def test_every_process_finds_the_same_code(tmp_path: Path) -> None:
     (tmp_path / "own.py").write_text(
         "import keras\nclass Own(keras.layers.Layer):\n"

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 import tlkit
-from tests.conftest import skip_without_onnx_export
+from tests.conftest import skip_without_onnx_export, thorough
 from tlkit.data.batches import PixelCache
 from tlkit.errors import DamagedImageError
 from tlkit.features import passes
@@ -170,7 +170,7 @@ def test_an_image_that_is_there_twice_is_run_once(
     assert np.array_equal(found[:EXTRACT_BATCH], found[EXTRACT_BATCH:])
 
 
-@pytest.mark.parametrize("engine", ["keras", "onnxruntime"])
+@pytest.mark.parametrize("engine", ["keras", *thorough("onnxruntime")])
 def test_a_row_depends_on_no_other_image(
     model: Any, store: FeatureStore, tmp_path: Path, engine: str
 ) -> None:
@@ -185,7 +185,7 @@ def test_a_row_depends_on_no_other_image(
         assert np.array_equal(found, together[list(chosen)])
 
 
-@pytest.mark.parametrize("engine", ["keras", "onnxruntime", "openvino"])
+@pytest.mark.parametrize("engine", ["openvino", *thorough("keras", "onnxruntime")])
 def test_a_store_that_was_filled_in_any_order_holds_the_same(
     model: Any, tmp_path: Path, engine: str
 ) -> None:

@@ -23,6 +23,7 @@ import numpy as np
 import pytest
 
 import tlkit
+from tests.conftest import thorough
 from tests.features.test_trunk import KERAS, extracted, features
 from tlkit._threads import usable_cores
 from tlkit.data.batches import PixelCache
@@ -129,6 +130,7 @@ def test_threads_share_the_trunk_and_need_no_file_of_it(model: Any, tmp_path: Pa
     assert not workers_module._AT_HOME
 
 
+@pytest.mark.slow
 def test_a_worker_builds_a_trunk_once_and_keeps_one(model: Any, tmp_path: Path) -> None:
     executor = Inline()
     spread(model, tmp_path, executor)
@@ -211,7 +213,7 @@ def test_another_trunk_under_the_same_name_is_not_run(
     assert "a worker has built another trunk" in caplog.text
 
 
-@pytest.mark.parametrize("planted", ["", "no model", "another", "cut short", "flipped"])
+@pytest.mark.parametrize("planted", ["another", *thorough("", "no model", "cut short", "flipped")])
 def test_a_damaged_or_planted_trunk_is_replaced_the_next_time(
     model: Any, alone: np.ndarray, tmp_path: Path, caplog: pytest.LogCaptureFixture, planted: str
 ) -> None:
@@ -362,6 +364,7 @@ class Deadly(Executor):
         return self._inner.submit(fn, *args)
 
 
+@pytest.mark.slow
 def test_two_processes_share_the_work_and_one_is_killed(
     model: Any, alone: np.ndarray, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -46,6 +46,7 @@ def test_tail_of_trunk_is_the_model_at_every_cut() -> None:
         joined_equals_whole(model, name, images)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "size", "count"),
     # ConvNeXt keeps its stem and its downsampling in a keras.Sequential each, which is laid open.

@@ -36,9 +36,8 @@ def convolutions(layers: Any, epoch: int) -> Any:  # noqa: ARG001
 @pytest.mark.parametrize(
     "policy",
     [
-        tlkit.FreezeAll(),
-        tlkit.UnfreezeTop(fraction=0.6, batch_norm="train"),
         tlkit.GradualUnfreeze(groups=2, every=1),
+        *thorough(tlkit.FreezeAll(), tlkit.UnfreezeTop(fraction=0.6, batch_norm="train")),
         *thorough(tlkit.UnfreezeTop(layers=3), tlkit.UnfreezeAll(), tlkit.BatchNormOnly()),
         *thorough(convolutions),
     ],

@@ -49,7 +49,7 @@ def answers(selector: BuiltIn, losses: Floats) -> bool:
 
 @pytest.mark.parametrize("selector", [kind() for kind in BUILT_IN], ids=repr)
 @pytest.mark.parametrize(("offset", "scale"), [(1.1, 0.02), *thorough((0, 1e3))])
-@pytest.mark.parametrize("rates", [30, 60, 100])
+@pytest.mark.parametrize("rates", [30, *thorough(60, 100)])
 @pytest.mark.parametrize(
     "kind",
     [

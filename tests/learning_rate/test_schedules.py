@@ -71,6 +71,7 @@ def test_schedule_goes_on_through_the_phases_of_a_stage(data: tlkit.ImageDataset
     assert in_phases[1] == pytest.approx(0.01 * 3 / 4)
 
 
+@pytest.mark.slow
 def test_resumed_run_goes_on_in_the_middle_of_the_schedule(parts: Data, tmp_path: Any) -> None:
     def make(folder: str) -> tlkit.StagedTrainer:
         stage = head_stage(

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import pytest
 
-from tests.conftest import thorough
+from tests.conftest import few, thorough
 from tlkit import ExponentialLRFinder
 from tlkit._keras.optimizers import steps_per_update
 from tlkit.errors import LearningRateError
@@ -64,7 +64,7 @@ CASES = {
         policy="mixed_float16",
     ),
 }
-every_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+every_case = pytest.mark.parametrize("case", few(CASES.values(), 3), ids=CASES)
 
 
 @contextmanager
@@ -140,7 +140,7 @@ def test_epoch_losses_are_means_of_the_true_losses_by_sample(case: Case) -> None
     assert curve.losses == pytest.approx(expected, rel=1e-6, abs=1e-6)
 
 
-@pytest.mark.parametrize("unit", ["epoch", "batch"])
+@pytest.mark.parametrize("unit", ["epoch", *thorough("batch")])
 def test_validation_losses_are_those_after_each_rate_with_their_weights(unit: Any) -> None:
     case, each = CASES["slots"], 3 if unit == "epoch" else 1
     finder = ExponentialLRFinder(1e-3, 0.5, steps=4, unit=unit)

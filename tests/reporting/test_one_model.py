@@ -97,6 +97,7 @@ def test_an_evaluation_of_another_model_is_refused(kind: str, two: Two, tmp_path
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_model_that_is_given_is_told_apart_from_the_run(two: Two, tmp_path: Path) -> None:
     text = page(two, tmp_path, two.run["A"], two.found, model=two.result["B"])
     assert leads_with(text, "B", two.found["B"])
@@ -122,6 +123,7 @@ def test_swapped_names_are_told(two: Two, tmp_path: Path) -> None:
     assert leads_with(two.both, "B", two.found["B"])
 
 
+@pytest.mark.slow
 def test_a_plain_evaluation_stands_before_one_of_several_views(two: Two, tmp_path: Path) -> None:
     turned = tlkit.Augmentation(rotation=90.0, horizontal_flip=True)
     views = tlkit.evaluate(two.result["A"], two.data, augmentation=turned, views=3)
@@ -130,6 +132,7 @@ def test_a_plain_evaluation_stands_before_one_of_several_views(two: Two, tmp_pat
     assert leads_with(text, "plain", two.found["A"])
 
 
+@pytest.mark.slow
 def test_without_images_the_page_says_that_nobody_looked(two: Two, tmp_path: Path) -> None:
     text = page(two, tmp_path, two.run["A"], two.found["B"], dataset=None)
     assert "was not checked: no dataset was given" in text

@@ -238,6 +238,7 @@ def test_the_search_of_an_unfinished_stage_stands_under_that_stage(
     assert any("fine-tune ends at" in alt for alt in alts), "the figures of its first epoch"
 
 
+@pytest.mark.slow
 def test_a_search_alone_is_shown(cut_off: Path, tmp_path: Path) -> None:
     curve = tlkit.LRCurve.load(cut_off / "stages" / "02-fine-tune" / "curve.json")
     page = Page(tlkit.report({"stage 4": [cut_off, curve], "": curve}, tmp_path / "r.html"))
@@ -326,6 +327,7 @@ def test_headings_are_in_order_and_tables_have_heads(
     assert len(ids) == len(set(ids))
 
 
+@pytest.mark.slow
 def test_thousands_of_classes_stay_readable_and_say_what_is_left_out(tmp_path: Path) -> None:
     search = tlkit.LRCurve([1e-4, 1e-3, 1e-2], [1.0, 2.0, 3.0])  # which knows no classes
     random = np.random.default_rng(0)

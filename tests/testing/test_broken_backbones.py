@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import thorough
+from tests.conftest import few, thorough
 from tests.testing import broken, heavy
 from tlkit import BackboneSpec
 from tlkit.testing import BACKBONE_CHECKS, BackboneCheckError, check_backbone
@@ -137,6 +137,7 @@ def test_fault_fails_the_check_that_is_named_for_it(check: str) -> None:
         BACKBONE_CHECKS[check](Subject(spec))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "check", ["stock_layers", *thorough(*(name for name in FAULTS if name != "stock_layers"))]
 )
@@ -144,7 +145,9 @@ def test_fault_fails_no_other_check(check: str) -> None:
     assert list(failed_checks(FAULTS[check][0])) == [check]
 
 
-@pytest.mark.parametrize(("check", "spec", "message"), MORE_FAULTS.values(), ids=MORE_FAULTS)
+@pytest.mark.parametrize(
+    ("check", "spec", "message"), few(MORE_FAULTS.values(), 4), ids=MORE_FAULTS
+)
 def test_fault_is_told_with_what_to_do_next(check: str, spec: BackboneSpec, message: str) -> None:
     with pytest.raises(BackboneCheckError, match=f"(?s:{message})"):
         BACKBONE_CHECKS[check](Subject(spec))
@@ -178,6 +181,7 @@ def test_file_in_the_download_folder_is_found(
     assert f"builder writes {tmp_path / 'mynet.h5'}, expected nothing" in str(caught.value)
 
 
+@pytest.mark.slow
 def test_backbone_that_cannot_be_built_at_its_smallest_size_says_so_once() -> None:
     with pytest.raises(BackboneCheckError) as caught:
         check_backbone(broken.spoilt(broken.too_small))

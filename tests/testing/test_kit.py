@@ -67,6 +67,7 @@ def report_of(error: BackboneCheckError) -> CheckReport:
     return error.report
 
 
+@pytest.mark.slow
 def test_network_that_is_one_layer_of_the_backbone_passes_every_check() -> None:
     report = check_backbone(broken.spoilt(broken.nested))
     assert {result.outcome for result in report.results} == {"passed"}
@@ -85,6 +86,7 @@ def test_tiny_backbone_passes_every_check() -> None:
     assert notes["trunk_and_tail"] == "4 of 10 cut points"
 
 
+@pytest.mark.slow
 def test_pooled_features_pass_too() -> None:
     subject = Subject(broken.ends_with(keras.layers.GlobalAveragePooling2D))
     for name in NAMES[2:]:
@@ -172,6 +174,7 @@ def test_importing_the_kit_loads_neither_keras_nor_pytest() -> None:
     assert not {"keras", "tensorflow", "pytest", "sklearn"} & set(json.loads(done.stdout))
 
 
+@pytest.mark.slow
 def test_checked_models_are_given_back_also_after_a_failure() -> None:
     layers = []
 

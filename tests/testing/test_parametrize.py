@@ -21,6 +21,7 @@ from tlkit.testing.parametrize import BackboneCheck, SharedSubject
 SMALL = ("mobilenet_v2", "efficientnet_b0", "vgg16")
 
 
+@pytest.mark.slow
 @parametrize_backbones(SMALL[0])
 def test_built_in_backbone_passes(check: Callable[[], None]) -> None:
     check()
@@ -63,6 +64,7 @@ def test_nothing_to_check_is_an_error() -> None:
         parametrize_backbones("xception", waived={"size": "is a guess"})
 
 
+@pytest.mark.slow
 def test_tests_of_one_backbone_share_its_model() -> None:
     shared, first, second = SharedSubject(), tiny_backbone(), broken.spoilt(broken.nested)
     subject = shared.subject(first)
@@ -90,6 +92,7 @@ def test_plain(check):
 """
 
 
+@pytest.mark.slow
 def test_waived_checks_are_expected_to_fail_and_stale_waivers_fail(tmp_path: Path) -> None:
     (tmp_path / "test_scratch.py").write_text(SCRATCH)
     command = [sys.executable, "-m", "pytest", "-c", "/dev/null", "-q", "-rA", "-k", "light_import"]

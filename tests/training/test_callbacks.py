@@ -63,6 +63,7 @@ def stopped(parts: Data, tmp_path_factory: pytest.TempPathFactory) -> tlkit.Trai
     return patient(folder / "run").fit(*parts, verbose=0)
 
 
+@pytest.mark.slow
 def test_early_stopping_leaves_the_best_weights_that_it_restored(
     stopped: tlkit.TrainingResult, parts: Data
 ) -> None:
@@ -72,6 +73,7 @@ def test_early_stopping_leaves_the_best_weights_that_it_restored(
     assert same_weights(trainer(two).fit(*parts, verbose=0).model, stopped.model)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "places",
     [[("head", "batch end", 2)], [("head", "epoch end", 3), ("head", "train end", 3)]],
@@ -117,6 +119,7 @@ def test_plateau_lowers_the_rate_and_a_resumed_run_goes_on_with_it(
 
 
 # Keras closes the file at the end of training, which Ctrl-C takes from it.
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*log.csv:ResourceWarning")
 @pytest.mark.filterwarnings("ignore:.*log.csv:pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("append", [False, *thorough(True)])
@@ -149,6 +152,7 @@ def test_callbacks_of_the_user_act_in_their_stage_and_go_on_after_an_interruptio
     assert seen == [("head", 3), ("head", 6), ("top", 3), ("top", 6)]
 
 
+@pytest.mark.slow
 def test_tensorboard_writes_a_log_of_every_stage(parts: Data, tmp_path: Path) -> None:
     pytest.importorskip("tensorflow", reason="Keras writes TensorBoard's files with TensorFlow")
     pytest.importorskip("tensorboard")
@@ -158,6 +162,7 @@ def test_tensorboard_writes_a_log_of_every_stage(parts: Data, tmp_path: Path) ->
     assert all(list((tmp_path / name).rglob("events*")) for name in ("one", "two"))
 
 
+@pytest.mark.slow
 def test_model_checkpoint_writes_models_that_keras_loads(parts: Data, tmp_path: Path) -> None:
     saver = keras.callbacks.ModelCheckpoint(tmp_path / "{epoch}.keras")
     stage = top_stage(

@@ -194,6 +194,7 @@ def test_damaged_curve_of_a_running_stage_is_found(tmp_path: Path) -> None:
         files.searched(None)
 
 
+@pytest.mark.slow
 def test_run_whose_loss_became_infinite_is_continued_by_another_run(
     parts: Data, tmp_path: Path
 ) -> None:
@@ -223,6 +224,7 @@ def test_run_without_a_finished_stage_offers_no_weights(parts: Data, tmp_path: P
         trainer(head_stage(), run_dir=tmp_path).fit(*parts, resume=True, verbose=0)
 
 
+@pytest.mark.slow
 def test_names_that_give_one_folder_name_keep_apart(parts: Data, tmp_path: Path) -> None:
     names = ["top/1", "top:1", "x" * 300, "../.."]
     stages = [head_stage(name=name, epochs=1) for name in names]

@@ -69,6 +69,7 @@ def test_stage_ends_with_the_averages_of_keras(parts: Data, averaged: list[Any])
     assert raw.history["head"]["loss"] == result.history["head"]["loss"]
 
 
+@pytest.mark.slow
 def test_validation_and_callbacks_see_the_averages(parts: Data, averaged: list[Any]) -> None:
     seen: list[float] = []
     images, labels = arrays(parts[1])
@@ -102,6 +103,7 @@ def test_best_epoch_is_kept_with_its_averages(parts: Data, averaged: list[Any]) 
         assert largest_difference(averaged[best], result.model) <= 2e-5
 
 
+@pytest.mark.slow
 def test_resumed_run_ends_with_the_same_averages(parts: Data, tmp_path: Any) -> None:
     def make(folder: str) -> tlkit.StagedTrainer:
         policy = tlkit.GradualUnfreeze(groups=2, every=2)
@@ -115,6 +117,7 @@ def test_resumed_run_ends_with_the_same_averages(parts: Data, tmp_path: Any) -> 
     assert plain.history == resumed.history
 
 
+@pytest.mark.slow
 def test_optimizer_that_averages_by_itself_is_treated_alike(parts: Data) -> None:
     optimizer = partial(keras.optimizers.Adam, use_ema=True, ema_momentum=0.8)
     one, other = (

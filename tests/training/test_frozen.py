@@ -102,6 +102,7 @@ def noisy_nested_network() -> Any:
     return keras.Model(image, small_network(dropout=0.5)(image), name="outer")
 
 
+@pytest.mark.slow
 def test_dropout_that_is_frozen_inside_a_nested_model_does_not_act(
     data: tlkit.ImageDataset,
 ) -> None:

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 import tlkit
+from tests.conftest import thorough
 from tests.training.conftest import head_stage, same_weights, trainer
 from tlkit.errors import TrainingError
 from tlkit.reporting import report
@@ -76,7 +77,7 @@ def good(parts: Data) -> tlkit.TrainingResult:
     return trainer(GOOD).fit(*parts, verbose=0)
 
 
-@pytest.mark.parametrize("kept_on_disk", [False, True])
+@pytest.mark.parametrize("kept_on_disk", [True, *thorough(False)])
 def test_best_ends_with_the_weights_of_the_better_stage(
     kept_on_disk: bool, good: tlkit.TrainingResult, parts: Data, tmp_path: Path
 ) -> None:
@@ -102,6 +103,7 @@ def result_backbone() -> tlkit.BackboneSpec:
     return tlkit.testing.tiny_backbone()
 
 
+@pytest.mark.slow
 def test_last_ends_with_the_worse_stage_and_says_so(parts: Data, capsys: Any) -> None:
     result = trainer(GOOD, BAD).fit(*parts, verbose=1)
     assert result.kept.name == "bad"

@@ -97,6 +97,7 @@ def test_first_step_with_weight_decay_is_bit_for_bit_that_of_the_layers_own_rate
             assert np.array_equal(one, other), layer
 
 
+@pytest.mark.slow
 def test_decay_of_one_changes_nothing(data: tlkit.ImageDataset) -> None:
     assert same_weights(run(decayed(layer_decay=1), data), run(decayed(layer_decay=None), data))
 
@@ -115,6 +116,7 @@ def test_schedule_is_scaled_for_each_depth(data: tlkit.ImageDataset) -> None:
     assert sorted(seen[1], reverse=True) == pytest.approx([rate / 2 for rate in first])
 
 
+@pytest.mark.slow
 def test_search_moves_all_rates_together_and_suggests_that_of_the_head(
     data: tlkit.ImageDataset,
 ) -> None:
@@ -128,6 +130,7 @@ def test_search_moves_all_rates_together_and_suggests_that_of_the_head(
     assert same_weights(searched.model, run(known, data))
 
 
+@pytest.mark.slow
 def test_plateau_lowers_all_rates_and_a_resumed_run_goes_on_with_them(
     parts: Data, tmp_path: Any
 ) -> None:

@@ -9,6 +9,7 @@ import keras
 import pytest
 
 import tlkit
+from tests.conftest import thorough
 from tests.training.conftest import AtStart, head_stage, same_weights, trainer
 from tlkit.errors import LearningRateError, TrainingError
 
@@ -42,6 +43,7 @@ def test_schedule_is_named_in_the_result_without_an_address(data: tlkit.ImageDat
     assert " at 0x" not in str(result)
 
 
+@pytest.mark.slow
 def test_optimizer_is_made_by_name_or_by_function(data: tlkit.ImageDataset) -> None:
     made: list[Any] = []
     for optimizer in ("sgd", partial(keras.optimizers.SGD, momentum=0.9), keras.optimizers.Adam):
@@ -55,7 +57,7 @@ def test_optimizer_is_made_by_name_or_by_function(data: tlkit.ImageDataset) -> N
     ]
 
 
-@pytest.mark.parametrize("unit", ["batch", "epoch"])
+@pytest.mark.parametrize("unit", ["batch", *thorough("epoch")])
 def test_search_comes_first_and_leaves_no_trace(unit: str, parts: Data) -> None:
     finder = tlkit.ExponentialLRFinder(
         1e-4,

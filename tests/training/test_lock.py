@@ -45,6 +45,7 @@ class Pause(keras.callbacks.Callback):  # type: ignore[misc]
     """Does nothing, where that of the program above waits after the first epoch."""
 
 
+@pytest.mark.slow
 def test_second_process_is_told_and_takes_over_when_the_first_is_killed(
     parts: Data, tmp_path: Path
 ) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 import tlkit
 import tlkit.testing
+from tests.conftest import thorough
 from tlkit import Evaluation, ImageDataset
 from tlkit.errors import DataError, EvaluationError, TlkitError, TrainingError
 
@@ -149,6 +150,7 @@ def test_a_baseline_counts_the_training_images_by_name(
     assert found.class_names[found.baseline(train).predictions[0]] == "10"
 
 
+@pytest.mark.slow
 def test_validation_images_are_matched(data: ImageDataset, tmp_path: Path) -> None:
     some = data.subset([0, 3])
     few = ImageDataset.from_arrays(data.load([0, 3], 16), ["1", "café"], ("café", "1"))
@@ -162,8 +164,7 @@ def test_validation_images_are_matched(data: ImageDataset, tmp_path: Path) -> No
     ("file", "moved"),
     [
         ("model.keras", True),
-        ("model.keras", False),
-        ("stages/01-head/weights.weights.h5", True),
+        *thorough(("model.keras", False), ("stages/01-head/weights.weights.h5", True)),
     ],
 )
 def test_a_run_s_weights_are_put_in_this_order_of_classes(

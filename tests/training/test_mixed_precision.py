@@ -32,6 +32,7 @@ def precision(request: pytest.FixtureRequest) -> Iterator[str]:
     keras.config.set_dtype_policy(before)
 
 
+@pytest.mark.slow
 def test_mixed_precision_trains_resumes_and_saves(
     precision: str, parts: Data, tmp_path: Path
 ) -> None:

@@ -95,6 +95,7 @@ def test_trunk_and_tail_train_what_the_whole_model_trains_on_mixed_images(
     assert largest_difference(plain, result.model) <= 2e-5
 
 
+@pytest.mark.slow
 def test_resumed_run_mixes_as_the_uninterrupted_one(parts: Data, tmp_path: Any) -> None:
     def make(folder: str) -> tlkit.StagedTrainer:
         stage = head_stage(

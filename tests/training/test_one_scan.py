@@ -128,6 +128,7 @@ def test_same_size_and_time_do_not_hide_another_content(
     assert counted.since()[0] >= 1
 
 
+@pytest.mark.slow
 def test_features_that_were_extracted_leave_the_damage_to_be_found_with_one_decode(
     images: Path, tmp_path: Path, counted: Counted
 ) -> None:
@@ -142,6 +143,7 @@ def test_features_that_were_extracted_leave_the_damage_to_be_found_with_one_deco
     assert counted.since() == (0, 0)
 
 
+@pytest.mark.slow
 def test_without_a_cache_nothing_is_remembered_on_disk(
     images: Path, tmp_path: Path, counted: Counted, own_cache: Path
 ) -> None:

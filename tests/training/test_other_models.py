@@ -11,6 +11,7 @@ import pytest
 from keras import layers
 
 import tlkit
+from tests.conftest import thorough
 from tests.training.conftest import SIZE, head_stage, same_weights, trainer
 from tlkit.errors import BackboneError, ImageSizeError, WeightsError
 from tlkit.testing import tiny_model
@@ -59,7 +60,7 @@ def trained(parts: Data) -> Any:
     return trainer(head_stage(epochs=1)).fit(*parts, verbose=0).model
 
 
-@pytest.mark.parametrize("cut", ["head_pool", "head_dropout", "top_relu"])
+@pytest.mark.parametrize("cut", ["head_dropout", *thorough("head_pool", "top_relu")])
 def test_a_trained_model_can_be_a_backbone_cut_before_its_softmax(
     cut: str, trained: Any, parts: Data
 ) -> None:
@@ -103,6 +104,7 @@ def test_weights_of_another_head_name_the_way_to_the_backbone_alone(
     assert result.model.output_shape == (None, 5)
 
 
+@pytest.mark.slow
 def test_layers_that_plain_keras_has_not_are_told_when_the_model_is_saved(
     parts: Data, capsys: Any
 ) -> None:

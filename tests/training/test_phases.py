@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import tlkit
+from tests.conftest import thorough
 from tests.training.conftest import AtStart, head_stage, trainer
 from tlkit.freezing.phase import selections
 from tlkit.freezing.whole_model import assemble
@@ -57,6 +58,7 @@ def test_phases_are_joined_where_the_policy_answers_the_same() -> None:
     assert len(selections(tlkit.FreezeAll(), parts, 50)) == 1
 
 
+@pytest.mark.slow
 def test_best_weights_of_an_earlier_phase_are_kept(data: tlkit.ImageDataset) -> None:
     def wreck(model: Any) -> None:
         kernel = model.get_layer("probabilities").kernel
@@ -84,7 +86,10 @@ def stem_in_a_sequential() -> Any:
 
 @pytest.mark.parametrize(
     ("from_layer", "cut"),
-    [("top", "after"), ("inside_second", "inside_first"), ("inside_first", "below")],
+    [
+        ("inside_second", "inside_first"),
+        *thorough(("top", "after"), ("inside_first", "below")),
+    ],
 )
 def test_cut_stays_below_a_layer_that_is_trained_inside_a_sequential(
     data: tlkit.ImageDataset, from_layer: str, cut: str

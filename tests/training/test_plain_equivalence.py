@@ -81,16 +81,18 @@ def stage(policy: Any = None, **settings: Any) -> tlkit.Stage:
     ("policy", "trained", "augmentation"),
     [
         (tlkit.FreezeAll(), (), None),
-        (tlkit.FreezeAll(), (), AUGMENTED),
-        (tlkit.UnfreezeTop(from_layer="three_conv"), TOP, None),
         (tlkit.UnfreezeTop(from_layer="three_conv"), TOP, AUGMENTED),
         (
             tlkit.UnfreezeTop(from_layer="three_conv", batch_norm="train"),
             (*TOP, "three_bn"),
             None,
         ),
+        *thorough(
+            (tlkit.FreezeAll(), (), AUGMENTED),
+            (tlkit.UnfreezeTop(from_layer="three_conv"), TOP, None),
+        ),
     ],
-    ids=["frozen", "frozen-augmented", "partly", "partly-augmented", "partly-batch-norm"],
+    ids=["frozen", "partly-augmented", "partly-batch-norm", "frozen-augmented", "partly"],
 )
 def test_trunk_and_tail_train_what_the_whole_model_trains(
     policy: Any, trained: tuple[str, ...], augmentation: tlkit.Augmentation | None, backbone: Any
@@ -135,6 +137,7 @@ def test_trunk_and_tail_train_what_a_whole_mobilenet_trains() -> None:
     assert apart <= max(ROUNDING / 10, own), f"largest difference of a weight {apart:.1e}"
 
 
+@pytest.mark.slow
 def test_trunk_and_tail_train_the_same_on_another_engine() -> None:
     skip_without_onnx_export()
     policy = tlkit.UnfreezeTop(from_layer="three_conv")

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import tlkit
+from tests.conftest import thorough
 from tests.training.conftest import same_weights, trainer
 from tlkit.errors import SplitError, TrainingError
 from tlkit.testing import tiny_backbone, tiny_dataset
@@ -62,12 +63,14 @@ FINDER = tlkit.ExponentialLRFinder(1e-4, 1e-1, steps=8, selector=lambda _: 0.001
 @pytest.mark.parametrize(
     "stages",
     [
-        tlkit.recipes.linear_probe_then_fine_tune(head_epochs=1, epochs=1),
         tlkit.recipes.gradual_unfreezing(groups=2, more_epochs=0),
         tlkit.recipes.discriminative(head_epochs=1, epochs=1),
-        tlkit.recipes.study(epochs=1, layers=3, finder=FINDER),
+        *thorough(
+            (tlkit.recipes.linear_probe_then_fine_tune(head_epochs=1, epochs=1),),
+            (tlkit.recipes.study(epochs=1, layers=3, finder=FINDER),),
+        ),
     ],
-    ids=["linear probe", "gradual", "discriminative", "study"],
+    ids=["gradual", "discriminative", "linear probe", "study"],
 )
 def test_recipe_trains(stages: tuple[tlkit.Stage, ...], parts: Data) -> None:
     result = trainer(*stages).fit(*parts, verbose=0)
@@ -83,6 +86,7 @@ def tuned(*data: Any, **settings: Any) -> TrainingResult:
     return tlkit.fine_tune(*data, **given)
 
 
+@pytest.mark.slow
 def test_fine_tune_is_the_trainer_with_a_recipe(parts: Data) -> None:
     patient = keras.callbacks.EarlyStopping("val_loss", patience=5)
     stages = tlkit.recipes.linear_probe_then_fine_tune(
@@ -106,11 +110,13 @@ def test_fine_tune_without_validation_trains_all_epochs(data: tlkit.ImageDataset
     assert "val_loss" not in result.history["head"]
 
 
+@pytest.mark.slow
 def test_fine_tune_stops_early_where_nothing_is_gained(data: tlkit.ImageDataset) -> None:
     never = tuned(data, patience=1, head_epochs=6, head_learning_rate=50.0)
     assert never.stages[0].epochs < 6
 
 
+@pytest.mark.slow
 def test_fine_tune_goes_on_with_a_run(data: tlkit.ImageDataset, tmp_path: Any) -> None:
     first = tuned(data, run_dir=tmp_path)
     assert tuned(data, run_dir=tmp_path, resume=True).history == first.history

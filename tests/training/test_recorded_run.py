@@ -132,6 +132,7 @@ class Mine:
         return self.rate
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate", [0.0125, None])
 def test_a_users_own_selector_says_what_it_said_then(
     rate: float | None, parts: Data, tmp_path: Path
@@ -158,6 +159,7 @@ class OwnStage(tlkit.Stage):
     """A user's own kind of stage, which settings keep as text."""
 
 
+@pytest.mark.slow
 def test_a_stage_of_a_users_own_class_is_found_by_its_number(parts: Data, tmp_path: Path) -> None:
     own = OwnStage("mine", epochs=1, learning_rate=0.01)
     cut = OwnStage("cut", epochs=2, learning_rate=FINDER, callbacks=(StopIn(1),))

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 import tlkit
+from tests.conftest import thorough
 from tests.training.conftest import head_stage, same_weights, top_stage, trainer
 from tlkit._disk.seals import check_seal
 from tlkit.errors import RunDirectoryError, TrainingError
@@ -118,6 +119,7 @@ def test_interrupted_training_ends_with_the_same_weights(parts: Data, tmp_path: 
     ) == pytest.approx(plain.model.predict(parts[1].load([0, 1], 16), verbose=0))
 
 
+@pytest.mark.slow
 def test_search_is_not_repeated_after_an_interruption(parts: Data, tmp_path: Path) -> None:
     def choose(curve: tlkit.LRCurve) -> float:
         searches.lengths.append(len(curve.losses))
@@ -198,7 +200,7 @@ def test_finished_run_is_read_and_not_trained_again(run: Path, parts: Data) -> N
     assert same_weights(result.model, saved)
 
 
-@pytest.mark.parametrize("damage", ["missing", "cut short", "empty", "another", "flips"])
+@pytest.mark.parametrize("damage", ["cut short", "another", *thorough("missing", "empty", "flips")])
 def test_a_damaged_model_of_a_finished_run_is_written_again(
     run: Path, parts: Data, damage: str
 ) -> None:
@@ -314,6 +316,7 @@ def test_folder_that_cannot_be_written_is_named_before_training(
             trainer(head_stage(), run_dir=folder).fit(*parts, verbose=0)
 
 
+@pytest.mark.slow
 def test_stage_folder_that_cannot_be_written_is_named(parts: Data, tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "stages").write_text("in the way")

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import tlkit
+from tests.conftest import thorough
 from tests.training.conftest import AtStart, head_stage, same_weights, trainer
 from tests.training.test_resume import Data
 from tlkit.errors import SelectorError, TrainingError
@@ -95,6 +96,7 @@ def test_a_curve_without_an_answer_is_kept_for_a_look(
     assert len(sweeps) == 4
 
 
+@pytest.mark.slow
 def test_with_layer_decay_all_groups_move_together_and_the_top_has_the_rate(
     data: tlkit.ImageDataset, sweeps: list[list[float]]
 ) -> None:
@@ -111,7 +113,7 @@ def test_with_layer_decay_all_groups_move_together_and_the_top_has_the_rate(
     assert result.stages[0].learning_rate == pytest.approx(rates[1])
 
 
-@pytest.mark.parametrize("unit", ["epoch", "batch"])
+@pytest.mark.parametrize("unit", ["batch", *thorough("epoch")])
 def test_every_rate_can_begin_anew(unit: str, parts: Data) -> None:
     stage = head_stage(learning_rate=finder(unit=unit, fresh_start=True), epochs=1)
     searched = trainer(stage).fit(*parts, verbose=0)
@@ -120,6 +122,7 @@ def test_every_rate_can_begin_anew(unit: str, parts: Data) -> None:
     assert same_weights(searched.model, known.fit(*parts, verbose=0).model)
 
 
+@pytest.mark.slow
 def test_the_peak_of_a_warm_up_is_searched_for_first(parts: Data) -> None:
     seen: list[float] = []
     look = AtStart(1, lambda model: seen.append(float(model.optimizer.learning_rate)))
@@ -134,6 +137,7 @@ def test_the_peak_of_a_warm_up_is_searched_for_first(parts: Data) -> None:
     assert same_weights(searched.model, plain.model)
 
 
+@pytest.mark.slow
 def test_a_run_with_a_searched_peak_is_rebuilt_from_its_settings(
     parts: Data, tmp_path: Path, sweeps: list[list[float]]
 ) -> None:

@@ -177,6 +177,7 @@ def test_stages_that_were_added_are_shown_as_code() -> None:
     assert shown("0" * 64) == "sha256 000000000000..."
 
 
+@pytest.mark.slow
 def test_keras_layers_as_augmentation_are_made_again() -> None:
     given = keras.Sequential(
         [
@@ -339,6 +340,7 @@ def test_run_of_another_version_is_not_resumed(
         trainer(head_stage(), run_dir=tmp_path).fit(data, resume=True, verbose=0)
 
 
+@pytest.mark.slow
 def test_places_may_change_between_two_halves_of_a_run(
     data: tlkit.ImageDataset, tmp_path: Path
 ) -> None:

@@ -36,6 +36,7 @@ def test_a_snapshot_is_what_the_shorter_stage_ends_with(
     assert long.stages[-1].epochs == 5
 
 
+@pytest.mark.slow
 def test_snapshots_of_unfrozen_layers_follow_the_stages_before(parts: Data) -> None:
     both = trainer(head_stage(), top_stage(epochs=3, snapshots=(1,))).fit(*parts, verbose=0)
     short = trainer(head_stage(), top_stage(epochs=1)).fit(*parts, verbose=0)
@@ -50,6 +51,7 @@ class _Stop(keras.callbacks.Callback):  # type: ignore[misc]
         self.model.stop_training = True
 
 
+@pytest.mark.slow
 def test_a_stage_that_ended_early_would_have_ended_so_too(parts: Data) -> None:
     long, short = long_and_short(parts, callbacks=(_Stop(),))
     assert same_weights(long.after(2).model, short.model)
@@ -68,6 +70,7 @@ class _Press(keras.callbacks.Callback):  # type: ignore[misc]
             raise KeyboardInterrupt
 
 
+@pytest.mark.slow
 def test_snapshots_survive_an_interruption_and_are_read_again(parts: Data, tmp_path: Path) -> None:
     running = trainer(
         head_stage(epochs=5, snapshots=(2, 3), callbacks=(_Press(),)), run_dir=tmp_path

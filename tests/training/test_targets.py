@@ -119,6 +119,7 @@ def test_weights_that_do_not_fit_the_classes_are_named(
         run(stage(class_weight=given), data)
 
 
+@pytest.mark.slow
 def test_label_smoothing_trains_what_the_loss_of_keras_trains(parts: Any) -> None:
     smoothed = stage(label_smoothing=0.2)
     result = run(smoothed, *parts)

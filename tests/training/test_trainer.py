@@ -59,6 +59,7 @@ def test_one_seed_gives_one_model(result: tlkit.TrainingResult, parts: Data) -> 
     assert result.history == again.history
 
 
+@pytest.mark.slow
 def test_another_seed_gives_another_model(result: tlkit.TrainingResult, parts: Data) -> None:
     assert largest_difference(result.model, result_of(parts, seed=1).model) > 0.01
 
@@ -315,6 +316,7 @@ def test_backbone_of_no_fixed_size_is_an_error(parts: Data) -> None:
         trainer(head_stage(), backbone=free).fit(*parts, verbose=0)
 
 
+@pytest.mark.slow
 def test_second_training_reads_what_the_first_computed(parts: Data, tmp_path: Path) -> None:
     first = trainer(head_stage(epochs=1), cache=tmp_path).fit(*parts, verbose=0)
     again = trainer(head_stage(epochs=1), cache=str(tmp_path)).fit(*parts, verbose=0)
@@ -333,6 +335,7 @@ def test_features_too_large_to_keep_give_the_same_weights_and_a_note(
     assert any("the trunk is run anew in every epoch" in note for note in anew.stages[0].notes)
 
 
+@pytest.mark.slow
 def test_features_larger_than_the_store_may_be_are_computed_anew(
     parts: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -342,6 +345,7 @@ def test_features_larger_than_the_store_may_be_are_computed_anew(
     assert not list(tmp_path.rglob("*.shard"))
 
 
+@pytest.mark.slow
 def test_features_of_half_precision_train_nearly_the_same(
     result: tlkit.TrainingResult, parts: Data
 ) -> None:
@@ -380,6 +384,7 @@ def test_image_smaller_than_a_batch_and_odd_batches_are_trained(parts: Data) -> 
         assert result.stages[0].epochs == 1
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="JAX traces in its own way")
 def test_the_training_step_is_traced_once() -> None:
     """TensorFlow traces a step again that made variables: twice as long until the first epoch."""

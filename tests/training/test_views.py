@@ -27,6 +27,7 @@ def test_as_many_views_as_epochs_are_fresh_augmentation(parts: Data) -> None:
     assert largest_difference(fresh.model, kept.model) < ROUNDING
 
 
+@pytest.mark.slow
 def test_with_fewer_views_the_first_comes_again(parts: Data) -> None:
     class Again:
         """One augmentation for all epochs."""
@@ -86,6 +87,7 @@ def test_an_augmentation_that_was_edited_gives_other_views(parts: Data) -> None:
     assert (digests(1.0) != digests(2.0)).any(axis=1).all()
 
 
+@pytest.mark.slow
 def test_views_that_do_not_fit_on_disk_are_computed_anew(
     parts: Data, monkeypatch: pytest.MonkeyPatch
 ) -> None:
