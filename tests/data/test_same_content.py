@@ -130,3 +130,24 @@ def test_arrays_still_give_their_pixels() -> None:
     data = some_arrays()
     assert builtins.len(data.load([], 8)) == 0
     np.testing.assert_array_equal(data.load([3, 1], 8)[0], data.load([3], 8)[0])
+
+
+@pytest.mark.parametrize("looked", ["checked before", "a file listed twice"])
+def test_a_split_tells_of_a_picture_on_both_sides(folders: Path, looked: str) -> None:
+    names = [f"{kind}/{number}.png" for kind in ("cat", "dog") for number in range(6)]
+    for place, name in enumerate(names):
+        Image.fromarray(noise(9, 9, 50 + place % 6)).save(folders / name)
+    listed = names[:6] * 2 if looked == "a file listed twice" else names
+    table = {"image": listed, "label": ["cat"] * 6 + ["dog"] * 6}
+    data = ImageDataset.from_dataframe(table, image="image", label="label", root=folders)
+    if looked == "checked before":
+        assert not any(data.known_digests.ravel()), "nothing is read for a split"
+        data.check()
+    with pytest.warns(UserWarning, match=r"second part, such as (cat|dog)/"):
+        data.split(0.25, seed=1)
+
+
+def test_a_split_of_different_pictures_says_nothing() -> None:
+    data = some_arrays()
+    data.check()
+    data.split(0.5)  # a warning is an error in these tests

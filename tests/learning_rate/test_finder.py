@@ -489,3 +489,39 @@ def test_verbose_shows_progress(unit: Any, capsys: pytest.CaptureFixture[str]) -
     assert "loss" in capsys.readouterr().out
     finder.find(linear(), X, Y)
     assert capsys.readouterr().out == ""
+
+
+class OwnStep(keras.Model):  # type: ignore[misc]
+    """Trains as it likes, and tells of it as it likes."""
+
+    tells: Any = None
+
+    def train_step(self, *given: Any) -> Any:
+        if keras.backend.backend() == "jax":
+            logs, state = super().train_step(*given)
+            return self.tells(logs["loss"]), state
+        return self.tells(super().train_step(*given)["loss"])
+
+
+@pytest.mark.parametrize("unit", ["epoch", "batch"])
+@pytest.mark.parametrize(
+    ("tells", "told"),
+    [
+        (
+            lambda loss: loss,
+            "train_step of OwnStep returned a .*expected its figures by name",
+        ),
+        (lambda loss: {"mine": loss}, r"returned \['mine'\]; expected"),
+    ],
+    ids=["without a name", "under another name"],
+)
+def test_a_step_that_names_no_loss_is_refused_at_its_first_call(
+    tells: Any, told: str, unit: Any
+) -> None:
+    whole = linear()
+    model = OwnStep(whole.inputs[0], whole.outputs[0])
+    model.compile(keras.optimizers.SGD(0.01), "mse", run_eagerly=True)
+    model.tells = tells
+    with pytest.raises(LearningRateError, match=told):
+        ExponentialLRFinder(1e-4, 1, 9, unit).find(model, X, Y)
+    assert "train_step" not in vars(model)

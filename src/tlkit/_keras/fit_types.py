@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 from numpy.typing import ArrayLike
@@ -15,6 +15,7 @@ class CompiledModel(Model, Protocol):
 
     stop_training: bool
     steps_per_execution: int
+    train_step: Callable[..., Any]
 
     @property
     def optimizer(self) -> Optimizer:

@@ -78,6 +78,14 @@ class StoredImages:
         return self._store.digests(self._indices)
 
     @property
+    def known_digests(self) -> NDArray[np.uint8]:
+        """The same of the images that were looked at before, by `check` or `scan`; zeros elsewhere.
+
+        Nothing is read for it.
+        """
+        return self._store.known(self._indices)
+
+    @property
     def depth(self) -> int | None:
         """At which depth images of more than 8 bits are read; None where there are none."""
         return self._store.depth(self._indices)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from os import PathLike
 
@@ -13,6 +14,7 @@ from tlkit.data._splits import split_indices
 from tlkit.data._stored_images import StoredImages
 from tlkit.data.class_names import numbered_as
 from tlkit.data.damage import DamageReport
+from tlkit.data.duplicates import split_note
 from tlkit.data.labels import check_class_names
 from tlkit.data.sources._arrays import Labels, read_arrays
 from tlkit.data.sources._dataframes import Table, read_table
@@ -182,6 +184,9 @@ class ImageDataset(StoredImages, Printed):
             seed: Any integer; the same seed gives the same split.
             stratify: Keep the classes' proportions, with each class on both sides.
 
+        A warning tells of a picture that is on both sides: of files that a table lists twice, and
+        after `check` of any that hold the same.
+
         Returns:
             Training and validation; together they hold every image once.
 
@@ -197,7 +202,11 @@ class ImageDataset(StoredImages, Printed):
         train, held_out = split_indices(
             self._labels, self.class_names, validation=validation, seed=seed, stratify=stratify
         )
-        return self.subset(train), self.subset(held_out)
+        parts = self.subset(train), self.subset(held_out)
+        note = split_note(*parts)
+        if note is not None:
+            warnings.warn(note, stacklevel=2)
+        return parts
 
     def without_damaged(self, report: DamageReport) -> ImageDataset:
         """Return the images that a report found whole.

@@ -93,6 +93,10 @@ class NamedImages(Protocol):
     def image_digests(self) -> NDArray[np.uint8]:
         """SHA-256 of each image's content."""
 
+    @property
+    def known_digests(self) -> NDArray[np.uint8]:
+        """The same, with zeros where nobody looked yet."""
+
     class_names: tuple[str, ...]
 
 
@@ -113,6 +117,30 @@ def duplicate_notes(train: NamedImages, validation: NamedImages | None) -> Itera
             f"{counted(len(both), 'validation image')} among the training images too, such as "
             f"{validation.names[both[0]]}: the figures of validation are too good"
         )
+
+
+def split_note(train: NamedImages, validation: NamedImages) -> str | None:
+    """Return a line on pictures on both sides of a split, as far as is known without a look.
+
+    Known are the images that were checked before, and one file that a table lists twice.
+    """
+    seen = set(_known(train))
+    both = [
+        name for key, name in zip(_known(validation), validation.names, strict=True) if key in seen
+    ]
+    if not both:
+        return None
+    return (
+        f"{counted(len(both), 'image')} of the split's second part, such as {both[0]}, "
+        f"{'is' if len(both) == 1 else 'are'} in the first part too: figures will be too good. "
+        "dataset.check().duplicates lists them; leave one of each out with dataset.subset(...)."
+    )
+
+
+def _known(images: NamedImages) -> Iterator[bytes | str]:
+    """Yield for each image what is known of its content, else its name."""
+    for digest, name in zip(images.known_digests, images.names, strict=True):
+        yield digest.tobytes() if digest.any() else name
 
 
 def told(duplicates: Sequence[Duplicate]) -> Iterator[str]:

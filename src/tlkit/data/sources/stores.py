@@ -87,6 +87,10 @@ class ImageStore(ABC):
                 self._keep(index, digest)
         return self._digests[indices]
 
+    def known(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """Return the digests that are known already, and zeros for the others: (n, 32), uint8."""
+        return np.where(self._known[indices, None], self._digests[indices], np.uint8(0))
+
     def _keep(self, index: int, digest: bytes) -> bool:
         """Take in a digest; false where the image had another one before."""
         if self._known[index]:

@@ -88,8 +88,8 @@ def refuse_flat(losses: Floats) -> None:
     """Refuse losses that differ by no more than rounding."""
     if not losses.any():
         raise SelectorError(
-            "the loss is 0 at every rate: nothing was measured. A model with a train_step of its "
-            'own has to return its loss by name, {"loss": loss}, and not the loss alone.'
+            "the loss is 0 at every rate: nothing was measured, or nothing is left to learn. Check "
+            "what the model returns as its loss."
         )
     if np.ptp(losses) <= _ROUNDING * np.abs(losses).max():
         raise SelectorError(

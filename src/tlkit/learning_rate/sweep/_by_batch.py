@@ -14,6 +14,7 @@ from tlkit._keras.fit_types import CompiledModel, FitBatches
 from tlkit._keras.optimizers import steps_per_update
 from tlkit.errors import LearningRateError
 from tlkit.learning_rate.sweep._rate_dial import RateDial, drop_half_an_update
+from tlkit.learning_rate.sweep._refusals import check_counted
 from tlkit.learning_rate.sweep.batches import Batch, as_fit_data, endless_batches, one_pass
 from tlkit.learning_rate.sweep.measurements import Measurements
 from tlkit.learning_rate.sweep.settings import SweepSettings
@@ -51,6 +52,7 @@ def sweep_batches(
         logs = _train_steps(model, batches, settings)
         _tell(settings, "on_train_batch_end", step, logs)
         measured.add(logs)
+        check_counted(model, measured.losses)
         if bar is not None:
             bar.update(step + 1, [("loss", measured.losses[-1])])
         if measured.stop_reason is not None or model.stop_training:

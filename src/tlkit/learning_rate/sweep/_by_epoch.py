@@ -14,6 +14,7 @@ from tlkit._keras.for_fit import for_fit
 from tlkit._keras.optimizers import epochs_per_rate, steps_per_update
 from tlkit.errors import LearningRateError
 from tlkit.learning_rate.sweep._rate_dial import RateDial, drop_half_an_update
+from tlkit.learning_rate.sweep._refusals import check_counted
 from tlkit.learning_rate.sweep.batches import ArrayBatches, is_read_once, one_pass
 from tlkit.learning_rate.sweep.measurements import Measurements
 from tlkit.learning_rate.sweep.settings import SweepSettings
@@ -75,6 +76,7 @@ class EpochSweep(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has n
         }
         self.seen = []
         self.measured.add(logs if self.last_only or self.passes == 1 else means)
+        check_counted(self.model, self.measured.losses)
 
 
 def sweep_epochs(

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import wraps
+from typing import Any
+
 import keras
 
 from tlkit._keras.fit_types import CompiledModel, FitBatches, FitData
 from tlkit.errors import LearningRateError
 from tlkit.learning_rate.sweep.batches import is_endless, is_read_once
+
+_AS_KERAS_DOES = (
+    "Let it do as Keras does: update with the loss, of self.metrics, the one "
+    'whose name is "loss"; then return {metric.name: metric.result() for metric in self.metrics}.'
+)
 
 
 def check_model(model: CompiledModel) -> None:
@@ -27,6 +37,54 @@ def check_trainable(model: CompiledModel) -> None:
         raise LearningRateError(
             f"the model {model.name!r} has nothing to train: all its layers are frozen or without "
             "weights. Set layer.trainable = True where it should learn, then compile again."
+        )
+
+
+@contextmanager
+def losses_are_named(model: CompiledModel) -> Iterator[None]:
+    """Refuse, at its first call, a training step of the user's that names no loss.
+
+    Keras would report a loss of 0 for every rate, or fail when the first epoch ends.
+    """
+    step = model.train_step
+    if _is_of_keras(step):
+        yield
+        return
+
+    @wraps(step)
+    def told(*given: Any) -> Any:
+        gave = step(*given)
+        logs = gave[0] if keras.backend.backend() == "jax" else gave
+        if not isinstance(logs, Mapping) or "loss" not in logs:
+            raise LearningRateError(
+                f"the train_step of {type(model).__name__} returned "
+                f"{sorted(logs) if isinstance(logs, Mapping) else 'a ' + type(logs).__name__}; "
+                f"expected its figures by name, the loss among them. {_AS_KERAS_DOES}"
+            )
+        return gave
+
+    model.train_step = told
+    try:
+        yield
+    finally:
+        del model.train_step
+        if model.train_step != step:  # it was set on the model, not written in its class
+            model.train_step = step
+
+
+def _is_of_keras(step: Callable[..., Any]) -> bool:
+    return step.__module__.startswith("keras.")
+
+
+def check_counted(model: CompiledModel, losses: Sequence[float]) -> None:
+    """Refuse to go on after a first rate for which a step of the user's own counted no loss.
+
+    Keras reports its own metric for a loss that is given by name, and that one was not updated.
+    """
+    if len(losses) == 1 and losses[0] == 0 and not _is_of_keras(model.train_step):
+        raise LearningRateError(
+            f"the loss of the first rate is 0: the train_step of {type(model).__name__} updates no "
+            f"metric with it. {_AS_KERAS_DOES}"
         )
 
 

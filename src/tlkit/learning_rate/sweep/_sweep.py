@@ -9,6 +9,7 @@ from tlkit._keras.fit_types import CompiledModel, FitBatches
 from tlkit.learning_rate.sweep._borrowed import borrowed
 from tlkit.learning_rate.sweep._by_batch import sweep_batches
 from tlkit.learning_rate.sweep._by_epoch import sweep_epochs
+from tlkit.learning_rate.sweep._refusals import losses_are_named
 from tlkit.learning_rate.sweep.measurements import Measurements
 from tlkit.learning_rate.sweep.settings import SweepSettings
 
@@ -33,6 +34,6 @@ def sweep(
         again: Whether each rate begins with the model as it came.
     """
     run = sweep_batches if unit == "batch" else sweep_epochs
-    with borrowed(model, settings.seed) as begin_again:
+    with borrowed(model, settings.seed) as begin_again, losses_are_named(model):
         own = replace(settings, begin_again=begin_again if again else None)
         run(model, batches, measured, own)
