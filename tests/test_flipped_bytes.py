@@ -26,6 +26,7 @@ from tlkit.features.store.store import FeatureStore
 from tlkit.features.store.table import FeatureTable
 from tlkit.features.trunk import Trunk
 from tlkit.features.workers import _tasks as workers
+from tlkit.inference.contract import ModelContract
 from tlkit.testing import tiny_backbone, tiny_dataset, tiny_model
 from tlkit.training.run_dir.checkpoint import (
     Progress,
@@ -79,7 +80,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Written:
     write_checkpoint(going_on, progress, {"state": [np.arange(6.0), np.ones(3)]})
     (run / "model.keras").unlink()
     model = tiny_model()
-    RunDirectory(run).save_model(model)
+    RunDirectory(run).save_model(model, ModelContract(("a", "b"), (16, 16)))
     trunk = Trunk(model, FeatureStore(cache))
     model.save(workers.trunk_file(trunk.store, trunk.fingerprint))
     decided = Decision("keras", "it is the fastest", images=9)

@@ -48,6 +48,11 @@ from .freezing.policy_preview import (
 from .freezing.previews import (
     preview as preview,
 )
+from .inference.predictions import (
+    Prediction as Prediction,
+    Predictions as Predictions,
+)
+from .inference.predictor import Predictor as Predictor
 from .learning_rate.curve import LRCurve as LRCurve
 from .learning_rate.finder import ExponentialLRFinder as ExponentialLRFinder
 from .learning_rate.schedules import WarmupCosine as WarmupCosine

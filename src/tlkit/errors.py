@@ -24,7 +24,8 @@
     │   ├── FrozenChangedError    something frozen moved during a stage; names the layer
     │   ├── LossNotFiniteError    the loss became NaN or infinite; says where
     │   └── RunDirectoryError     a run directory that cannot be written, or belongs to another run
-    └── EvaluationError           labels and probabilities that do not fit (also a ValueError)
+    ├── EvaluationError           labels and probabilities that do not fit (also a ValueError)
+    └── PredictionError           a model that cannot be used or saved as asked (also a ValueError)
 
 Each message says what was received, what was expected and what to do next.
 """
@@ -122,3 +123,7 @@ class RunDirectoryError(TrainingError):
 
 class EvaluationError(TlkitError, ValueError):
     """Labels and probabilities do not fit together."""
+
+
+class PredictionError(TlkitError, ValueError):
+    """A model cannot be used or saved as asked."""

@@ -146,7 +146,8 @@ def model_of(model_or_result: ModelOrResult) -> Model:
             return model
     raise EvaluationError(
         f"{type(model_or_result).__name__} is no model; expected a keras.Model, or an object with "
-        "one as its .model, such as a TrainingResult."
+        "one as its .model, such as a TrainingResult. A saved model becomes one with "
+        "tlkit.Predictor(file), which knows its classes."
     )
 
 

@@ -5,10 +5,17 @@ from __future__ import annotations
 import html
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from tlkit._printing import Printed, html_table, one_line
 from tlkit.errors import TrainingError
+from tlkit.inference.contract import ModelContract
+from tlkit.inference.exporting import Exported
+from tlkit.inference.pictures import Given
+from tlkit.inference.predictions import Predictions
+from tlkit.inference.predictor import Predictor
+from tlkit.inference.saving import TakesPictures, save_model
 from tlkit.learning_rate.curve import LRCurve
 from tlkit.training.kept import Keep, kept_lines, kept_stage
 from tlkit.training.stage_result import StageResult
@@ -23,13 +30,13 @@ class TrainingResult(Printed):
 
     Args:
         model: The trained keras.Model: raw RGB images ``(n, height, width, 3)``, 0..255, to
-            probabilities ``(n, classes)``. Saved with ``model.save("x.keras")`` it needs plain
-            Keras only.
+            probabilities ``(n, classes)``.
         class_names: What the probabilities are of, in order.
         stages: What each stage did, in order.
         curves: Learning-rate curve of each stage that searched for its rate.
         snapshots: Weights at the last stage's ``snapshots``, by their epochs; see `after`.
         keep: Whether the model has the weights of the ``"last"`` or of the ``"best"`` stage.
+        depth: At which depth training images of more than 8 bits were read; None without any.
     """
 
     model: Any
@@ -38,6 +45,13 @@ class TrainingResult(Printed):
     curves: Mapping[str, LRCurve] = field(default_factory=dict)
     snapshots: Mapping[int, Snapshot] = field(default_factory=dict)
     keep: Keep = "last"
+    depth: int | None = None
+
+    @property
+    def contract(self) -> ModelContract:
+        """What it takes to use the model: its classes, and how its pictures are read."""
+        height, width = self.model.input_shape[1:3]
+        return ModelContract(self.class_names, (height, width), self.depth)
 
     @property
     def kept(self) -> StageResult:
@@ -53,6 +67,42 @@ class TrainingResult(Printed):
     def timings(self) -> dict[str, dict[str, float]]:
         """Seconds by kind of work of each stage."""
         return {stage.name: stage.timings for stage in self.stages}
+
+    def predict(
+        self, pictures: Given, *, top: int | None = 5, engine: str = "auto", verbose: int = 1
+    ) -> Predictions:
+        """Return named labels for pictures; see `tlkit.Predictor`.
+
+        Args:
+            pictures: A folder, a file, a sequence of files, an array, or a data set.
+            top: How many labels each row has; None for all classes.
+            engine: What runs the model.
+            verbose: 0 shows nothing, 1 a progress bar.
+        """
+        return Predictor(self, engine=engine).predict(pictures, top=top, verbose=verbose)
+
+    def save(self, file: str | Path, *, input: TakesPictures = "model size") -> None:
+        """Save the model with its class names; plain Keras loads the file.
+
+        Args:
+            file: Where, ending in ``.keras``.
+            input: ``"any size"`` lets the model resize its pictures itself; see
+                `tlkit.inference.save_model`.
+
+        Raises:
+            PredictionError: Another ending or ``input``, or it cannot be written.
+        """
+        save_model(self.model, file, self.contract, input=input)
+
+    def export(self, file: str | Path, *, format: str, pictures: Given | None = None) -> Exported:
+        """Write the model for other programs; see `Predictor.export`.
+
+        Args:
+            file: Where.
+            format: ``"onnx"``, ``"openvino"``, ``"litert"`` or ``"saved_model"``.
+            pictures: On which it is compared with Keras.
+        """
+        return Predictor(self).export(file, format=format, pictures=pictures)
 
     def after(self, epochs: int) -> TrainingResult:
         """Return what a training would have given whose last stage had fewer epochs.

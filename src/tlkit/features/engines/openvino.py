@@ -48,7 +48,7 @@ class OpenVinoEngine:
     name = "openvino"
 
     def __init__(self, trunk: Model, stem: Path) -> None:
-        self._runtime = _runtime()
+        self._runtime = openvino_runtime()
         core = self._runtime.Core()
         size, cores = tuple(trunk.input_shape[1:]), core_limit()
         settings = {**SETTINGS, **({"INFERENCE_NUM_THREADS": cores} if cores else {})}
@@ -82,7 +82,12 @@ def _keep(request: Any, place: tuple[np.ndarray, int]) -> None:
     output[row] = request.get_output_tensor(0).data[0]
 
 
-def _runtime() -> Any:
+def openvino_runtime() -> Any:
+    """Import OpenVINO, without its telemetry.
+
+    Raises:
+        EngineError: It is not installed.
+    """
     try:
         with _without_telemetry():
             import openvino
@@ -164,7 +169,7 @@ def write_network(trunk: Model, xml: Path) -> None:
     """
     import tensorflow as tf
 
-    openvino = _runtime()
+    openvino = openvino_runtime()
     images = tf.TensorSpec((None, *trunk.input_shape[1:]), "float32")
     traced = tf.function(_called(trunk), input_signature=[images])
     network = openvino.convert_model(traced.get_concrete_function())

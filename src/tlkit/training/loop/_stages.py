@@ -62,10 +62,12 @@ def run_stages(
         model.set_weights(best)
     for line in (*session.notes, *kept_lines(results, keep)):
         session.reporter.line(line)
+    data = session.train.dataset
+    told = (tuple(results), curves, snapshots, keep, data.depth)
+    trained = TrainingResult(model, data.class_names, *told)
     if run is not None:
-        run.save_model(model)
-    names = session.train.dataset.class_names
-    return TrainingResult(model, names, tuple(results), curves, snapshots, keep)
+        run.save_model(model, trained.contract)
+    return trained
 
 
 def search(session: Session, stage: Stage, finder: ExponentialLRFinder) -> LRCurve:

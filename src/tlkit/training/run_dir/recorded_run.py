@@ -9,8 +9,10 @@ from typing import Any
 
 from tlkit._printing import Printed, one_line
 from tlkit.errors import RunDirectoryError
+from tlkit.inference.opening import opened
 from tlkit.learning_rate.curve import LRCurve
 from tlkit.training.kept import Keep, kept_lines
+from tlkit.training.result import TrainingResult
 from tlkit.training.run_dir.checkpoint import Progress, read_progress
 from tlkit.training.run_dir.encoding import shown
 from tlkit.training.run_dir.run_directory import PLACES, RunDirectory, StageFiles
@@ -96,6 +98,32 @@ class RecordedRun(Printed):
     settings: RecordedSettings
     stages: tuple[RecordedStage, ...]
     model: Path | None
+
+    def result(self) -> TrainingResult:
+        """Return what ``fit`` returned at the end of this run, without its images.
+
+        Raises:
+            RunDirectoryError: The run is not finished, or something in it is damaged.
+            PredictionError: Keras cannot load its model.
+        """
+        stages = [stage.result for stage in self.stages if stage.result is not None]
+        if self.model is None or len(stages) < len(self.stages):
+            raise RunDirectoryError(
+                f"{len(stages)} of the {len(self.stages)} stages of this run are finished; a "
+                "result needs all and the model. Go on with it by resume=True."
+            )
+        model, contract = opened(self.model, self.settings.train.class_names, None)
+        curves = {stage.name: stage.curve for stage in self.stages if stage.curve is not None}
+        last = RunDirectory(self.model.parent).stage(len(stages), stages[-1].name)
+        return TrainingResult(
+            model,
+            contract.class_names,
+            tuple(stages),
+            curves,
+            last.snapshots(),
+            self.settings.keep,
+            contract.depth,
+        )
 
     def __repr__(self) -> str:
         done = sum(stage.result is not None for stage in self.stages)

@@ -14,9 +14,11 @@ import numpy as np
 from tlkit._disk.atomic import remove_parts
 from tlkit._disk.digests import file_digest
 from tlkit._disk.records import Record
-from tlkit._disk.seals import check_seal, seal, seal_archive
+from tlkit._disk.seals import check_seal, seal
 from tlkit._keras.types import Model
 from tlkit.errors import LearningRateError, RunDirectoryError
+from tlkit.inference.contract import ModelContract
+from tlkit.inference.saving import write_model
 from tlkit.learning_rate.curve import LRCurve
 from tlkit.learning_rate.finder import ExponentialLRFinder
 from tlkit.training.result import Snapshot
@@ -135,14 +137,13 @@ class RunDirectory:
         safe = safe[:_LONGEST_NAME]
         return StageFiles(self.root / "stages" / f"{number:02d}-{safe}")
 
-    def save_model(self, model: Model) -> None:
-        """Write ``model.keras``, unless it is there as it was written."""
+    def save_model(self, model: Model, contract: ModelContract) -> None:
+        """Write ``model.keras`` with its class names, unless it is there as it was written."""
         try:
             check_seal(self.model)
         except (OSError, ValueError):
             with written(self.model) as part:
-                model.save(part)
-                seal_archive(part)
+                write_model(model, part, contract)
 
 
 class StageFiles:

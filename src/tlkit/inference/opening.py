@@ -1,0 +1,132 @@
+"""A model from wherever it is, with what it takes to use it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from tlkit._keras.types import Model, ModelOrResult
+from tlkit.data.class_names import known_names, shown_names
+from tlkit.data.decoding.decode import as_size
+from tlkit.data.labels import check_class_names
+from tlkit.errors import PredictionError
+from tlkit.inference.contract import ModelContract, read_contract
+
+ImageSize = int | tuple[int, int]
+
+
+def opened(
+    given: ModelOrResult | str | PathLike[str],
+    class_names: Sequence[str] | None,
+    image_size: ImageSize | None,
+) -> tuple[Model, ModelContract]:
+    """Return a model that takes pictures of one size, and its contract.
+
+    Args:
+        given: What a training returned, a ``.keras`` file, a run directory, or a keras.Model.
+        class_names: What is told about its columns; None where it is to know.
+        image_size: What is told about its pictures; None where it is to know.
+
+    Raises:
+        PredictionError: It is none of these, or what is told and what it knows do not fit.
+    """
+    if isinstance(given, (str, PathLike)):
+        model, known = _from_file(Path(given))
+        names = known.class_names if known else None
+    else:
+        model, known = _model_of(given), _contract_of(given)
+        names = known_names(given)
+    names = _agreed(model, names, class_names)
+    size = _size(model, known, image_size)
+    contract = ModelContract(names, size, known.depth if known else None)
+    return _of_size(model, size), contract
+
+
+def _contract_of(given: Any) -> ModelContract | None:
+    known = getattr(given, "contract", None)
+    return known if isinstance(known, ModelContract) else None
+
+
+def _model_of(given: Any) -> Model:
+    candidates: tuple[Any, ...] = (given, getattr(given, "model", None))
+    for candidate in candidates:
+        if hasattr(candidate, "predict_on_batch"):
+            model: Model = candidate
+            return model
+    raise PredictionError(
+        f"{type(given).__name__} is no model; expected what fit() returned, a keras.Model, or the "
+        "path of a .keras file or of a run directory."
+    )
+
+
+def _from_file(path: Path) -> tuple[Model, ModelContract | None]:
+    file = path / "model.keras" if path.is_dir() else path
+    if not file.is_file():
+        what = "holds no model.keras: its training did not end" if path.is_dir() else "is no file"
+        raise PredictionError(
+            f"{str(path)!r} {what}; expected a .keras file, or the directory of a finished run."
+        )
+    import keras
+
+    contract = read_contract(file)
+    try:
+        model: Model = keras.saving.load_model(file, compile=False)
+    except Exception as error:
+        raise PredictionError(
+            f"Keras cannot load {file}: {type(error).__name__}: {error}. A model with layers of "
+            "your own needs their classes: import them, register them with "
+            "keras.saving.register_keras_serializable, or give the loaded model itself."
+        ) from error
+    return model, contract
+
+
+def _agreed(
+    model: Model, known: tuple[str, ...] | None, given: Sequence[str] | None
+) -> tuple[str, ...]:
+    """Return the names of a model's columns, told or known."""
+    if given is None and known is None:
+        raise PredictionError(
+            f"The model {model.name!r} does not know the names of its classes. Give class_names= "
+            "in the order in which it was trained; a file that result.save writes knows them."
+        )
+    if given is None:
+        assert known is not None
+        return known
+    told = check_class_names(list(given))
+    if known is not None and told != known:
+        raise PredictionError(
+            f"class_names are {shown_names(told)}, and the model's are {shown_names(known)}, in "
+            "this order. Leave class_names out: the model knows them."
+        )
+    return told
+
+
+def _size(model: Model, contract: ModelContract | None, given: ImageSize | None) -> tuple[int, int]:
+    height, width = model.input_shape[1:3]
+    fixed = None if height is None or width is None else (height, width)
+    told = None if given is None else as_size(given)
+    size = told or fixed or (contract.image_size if contract else None)
+    if size is None:
+        raise PredictionError(
+            f"The model {model.name!r} takes pictures of any size. Give the image_size= at which "
+            "it was trained."
+        )
+    if fixed is not None and size != fixed:
+        raise PredictionError(
+            f"image_size={given!r}, and the model takes {fixed[0]} x {fixed[1]} pixels. Leave "
+            "image_size out."
+        )
+    return size
+
+
+def _of_size(model: Model, size: tuple[int, int]) -> Model:
+    """Return a model that takes pictures of one size, as engines need it."""
+    if tuple(model.input_shape[1:3]) == size:
+        return model
+    import keras
+
+    images = keras.Input((*size, 3))
+    fixed: Model = keras.Model(images, model(images), name=model.name)
+    return fixed

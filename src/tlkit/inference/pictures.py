@@ -1,0 +1,99 @@
+"""What is given to be predicted, as pictures that are read batch by batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from os import PathLike
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tlkit.data.dataset import ImageDataset
+from tlkit.data.decoding.decode import Size
+from tlkit.errors import DamagedImageError, PredictionError
+
+
+class Pictures(Protocol):
+    """Pictures with names; `tlkit.ImageDataset` and what `ImageDataset.from_files` gives are."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """What people call each of them."""
+
+    def __len__(self) -> int: ...
+
+    def load(self, indices: NDArray[np.intp], size: Size, /) -> NDArray[np.uint8]:
+        """Return pixels (n, height, width, 3), uint8, 0..255."""
+
+
+Given: TypeAlias = "str | PathLike[str] | Sequence[str | PathLike[str]] | NDArray[Any] | Pictures"
+
+
+def as_pictures(given: Given, depth: int | None) -> Pictures:
+    """Return pictures for what was given.
+
+    Args:
+        given: A folder, a file, a sequence of files, an array, or a data set.
+        depth: At which depth files of more than 8 bits are read; None to find it in them.
+
+    Raises:
+        PredictionError: It is nothing of the kind, or holds no picture.
+        DataError: A folder or an array is not what it should be.
+    """
+    found: Any = given
+    if hasattr(given, "load") and hasattr(given, "names"):
+        pass
+    elif hasattr(given, "__array__"):
+        found = _from_array(np.asarray(given))
+    elif isinstance(given, (str, PathLike)) or _are_paths(given):
+        found = ImageDataset.from_files(given, depth=depth)
+    else:
+        raise PredictionError(
+            f"received a {type(given).__name__}; expected a folder, a file, a list of files, an "
+            "array (n, height, width, 3) of uint8, or a data set such as "
+            "tlkit.ImageDataset.from_files gives."
+        )
+    if not len(found):
+        raise PredictionError("there is no picture to predict; give at least one.")
+    pictures: Pictures = found
+    return pictures
+
+
+def read(
+    pictures: Pictures, places: NDArray[np.intp], size: Size
+) -> tuple[NDArray[np.uint8], dict[int, str]]:
+    """Return the pixels of those that can be read, and why the others cannot, by place."""
+    try:
+        return pictures.load(places, size), {}
+    except DamagedImageError:
+        pass
+    images, errors = [], {}
+    for place in places.tolist():
+        try:
+            images.append(pictures.load(np.array([place]), size))
+        except DamagedImageError as error:
+            errors[place] = str(error)
+    height, width = size if isinstance(size, tuple) else (size, size)
+    none = np.zeros((0, height, width, 3), np.uint8)
+    return np.concatenate([none, *images]), errors
+
+
+def batches(count: int, size: int) -> Iterator[NDArray[np.intp]]:
+    """Yield the places of each batch in order."""
+    for start in range(0, count, size):
+        yield np.arange(start, min(start + size, count))
+
+
+def _are_paths(given: Any) -> bool:
+    return isinstance(given, (list, tuple)) and all(isinstance(x, (str, PathLike)) for x in given)
+
+
+def _from_array(images: NDArray[Any]) -> Pictures:
+    """Return the images of an array as a data set whose labels nobody asks for."""
+    if images.ndim == 3:
+        raise PredictionError(
+            f"received an array of shape {images.shape}, one picture; expected (n, height, width, "
+            "3). Give image[None] for a single one."
+        )
+    return ImageDataset.from_arrays(images, [0] * len(images), ["picture", "no picture"])

@@ -1,0 +1,204 @@
+"""Labels for new pictures from a trained model, in memory or in a file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tlkit._keras.types import ModelOrResult
+from tlkit._printing import one_line
+from tlkit._progress import reporter_for
+from tlkit.data.class_names import shown_names
+from tlkit.errors import PredictionError
+from tlkit.features.engines.registry import installed_engines
+from tlkit.features.store.store import open_store
+from tlkit.inference._engine import BATCH, RunningModel
+from tlkit.inference.exporting import Exported, export_model
+from tlkit.inference.opening import opened
+from tlkit.inference.pictures import Given, Pictures, as_pictures, batches, read
+from tlkit.inference.predictions import Prediction, Predictions
+
+# Pictures on which an export is compared with Keras.
+_COMPARED = 64
+
+
+class Predictor:
+    """Gives pictures the names of a trained model's classes.
+
+    Pictures are read exactly as for training. What cannot be read is a row with the reason.
+
+    Args:
+        model: What a training returned, a ``.keras`` file, a run directory, or a keras.Model.
+        class_names: What its columns are of, in order; where the model does not know. One that
+            knows must agree.
+        image_size: Side in pixels or (height, width), for a model that takes any size and does not
+            say.
+        engine: What runs it: ``"auto"``, or the name of an engine.
+        cache: Where exported models are kept, as for `tlkit.StagedTrainer`.
+
+    Raises:
+        PredictionError: There is no such file, it is no model or damaged, or names do not fit.
+
+    Example:
+        >>> import keras, numpy as np
+        >>> from tlkit import Predictor
+        >>> model = keras.Sequential([
+        ...     keras.Input((16, 16, 3)), keras.layers.Flatten(), keras.layers.Dense(2, "softmax")])
+        >>> predictor = Predictor(model, class_names=["cat", "dog"])
+        >>> rows = predictor.predict(np.zeros((1, 16, 16, 3), np.uint8), verbose=0)
+        >>> sorted(rows[0].labels)
+        ['cat', 'dog']
+    """
+
+    def __init__(
+        self,
+        model: ModelOrResult | str | PathLike[str],
+        *,
+        class_names: Sequence[str] | None = None,
+        image_size: int | tuple[int, int] | None = None,
+        engine: str = "auto",
+        cache: bool | str | Path = True,
+    ) -> None:
+        if engine != "auto":
+            installed_engines().get(engine)
+        self.model, self.contract = opened(model, class_names, image_size)
+        self.engine, self.cache = engine, cache
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """What the columns of the output are of, in order."""
+        return self.contract.class_names
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """(height, width) in pixels to which pictures are resized."""
+        return self.contract.image_size
+
+    def predict(self, pictures: Given, *, top: int | None = 5, verbose: int = 1) -> Predictions:
+        """Return named labels for pictures.
+
+        Args:
+            pictures: A folder, of which all pictures below are taken; a file, or a sequence of
+                files; an array ``(n, height, width, 3)``, uint8, 0..255, RGB; or a data set.
+            top: How many labels each row has; None for all classes.
+            verbose: 0 shows nothing, 1 a progress bar.
+
+        Returns:
+            A row for each picture, in their order.
+
+        Raises:
+            PredictionError: There is no picture, or the model does not give probabilities.
+            DataError: A folder or an array is not what it should be.
+        """
+        count, notes = self._top(top), list[str]()
+        rows = list(self._rows(pictures, count, verbose, notes))
+        return Predictions(rows, self.class_names, count, notes)
+
+    def rows(
+        self, pictures: Given, *, top: int | None = 5, verbose: int = 0
+    ) -> Iterator[Prediction]:
+        """Yield the same rows one by one, as soon as their batch is done.
+
+        Args:
+            pictures: As for `predict`, and so are the others.
+            top: How many labels each row has.
+            verbose: 0 shows nothing, 1 a progress bar.
+        """
+        return self._rows(pictures, self._top(top), verbose, [])
+
+    def export(self, file: str | Path, *, format: str, pictures: Given | None = None) -> Exported:
+        """Write the model for other programs, with its class names, and compare it with Keras.
+
+        Args:
+            file: Where; it ends in ``.onnx``, ``.xml`` or ``.tflite``, a SavedModel is a folder.
+            format: ``"onnx"``, ``"openvino"``, ``"litert"`` or ``"saved_model"``.
+            pictures: Of these the first 64 are run by both; None for 32 of noise.
+
+        Returns:
+            What was written, and how near it comes to Keras.
+
+        Raises:
+            PredictionError: See `tlkit.inference.export_model`.
+        """
+        if pictures is None:
+            images = np.random.default_rng(0).integers(0, 256, (32, *self.image_size, 3), np.uint8)
+        else:
+            found = as_pictures(pictures, self.contract.depth)
+            places = np.arange(min(len(found), _COMPARED))
+            images, errors = read(found, places, self.image_size)
+            if not len(images):
+                raise PredictionError(f"no picture can be read: {errors[0]}")
+        return export_model(self.model, file, self.contract, images, format=format)
+
+    def _rows(self, given: Given, top: int, verbose: int, notes: list[str]) -> Iterator[Prediction]:
+        pictures, reporter = as_pictures(given, self.contract.depth), reporter_for(verbose)
+        done, total = 0, len(pictures)
+        with open_store(self.cache) as store:
+            running = RunningModel(self.model, self.engine, store)
+            for places, images, errors in _ahead(pictures, self.image_size):
+                outputs = self._outputs(running, images, total - done)
+                for place in places.tolist():
+                    name = pictures.names[place]
+                    if place in errors:
+                        yield Prediction(name, error=errors[place])
+                    else:
+                        yield self._row(name, next(outputs), top)
+                done += len(places)
+                reporter.step("pictures", done, total)
+            notes.append(running.note)
+
+    def _outputs(
+        self, running: RunningModel, images: NDArray[np.uint8], left: int
+    ) -> Iterator[NDArray[Any]]:
+        if not len(images):
+            return iter(())
+        output = running.run(images, left)
+        if output.shape[1:] == (1,) and len(self.class_names) == 2:
+            output = np.concatenate([1 - output, output], axis=1)
+        if output.shape != (len(images), len(self.class_names)):
+            raise PredictionError(
+                f"the model gave an output of shape {output.shape} for {len(images)} pictures; "
+                f"expected {(len(images), len(self.class_names))}, a probability for each of "
+                f"{shown_names(self.class_names)}. Give the class_names that it was trained on."
+            )
+        return iter(output)
+
+    def _row(self, name: str, output: NDArray[Any], top: int) -> Prediction:
+        if not np.isfinite(output).all():
+            return Prediction(name, error="the model gave numbers that are not finite")
+        best = np.argsort(-output, kind="stable")[:top].tolist()
+        labels = tuple(self.class_names[column] for column in best)
+        return Prediction(name, labels, tuple(float(output[column]) for column in best))
+
+    def _top(self, top: int | None) -> int:
+        if top is None:
+            return len(self.class_names)
+        if isinstance(top, bool) or not isinstance(top, (int, np.integer)) or top < 1:
+            raise PredictionError(f"top={top!r}; expected a number of labels, 1 or more, or None.")
+        return min(int(top), len(self.class_names))
+
+    def __repr__(self) -> str:
+        names = f"{len(self.class_names)} classes: {shown_names(self.class_names)}"
+        return one_line(f"Predictor({self.model.name}, {names})")
+
+
+def _ahead(
+    pictures: Pictures, size: tuple[int, int]
+) -> Iterator[tuple[NDArray[np.intp], NDArray[np.uint8], dict[int, str]]]:
+    """Yield batches, the next of which is read while the last is in use."""
+    parts = batches(len(pictures), BATCH)
+    with ThreadPoolExecutor(1) as pool:
+        places = next(parts)
+        waiting = pool.submit(read, pictures, places, size)
+        for following in parts:
+            images, errors = waiting.result()
+            waiting = pool.submit(read, pictures, following, size)
+            yield places, images, errors
+            places = following
+        yield (places, *waiting.result())
