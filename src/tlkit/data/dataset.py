@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from os import PathLike
 
 from numpy.typing import ArrayLike
 
 from tlkit._printing import Printed, one_line
-from tlkit.data._positions import as_positions
-from tlkit.data._splits import split_indices
-from tlkit.data._stored_images import StoredImages
-from tlkit.data.class_names import numbered_as
-from tlkit.data.damage import DamageReport
-from tlkit.data.duplicates import split_note
-from tlkit.data.labels import check_class_names
+from tlkit.data._splittable_images import SplittableImages
 from tlkit.data.sources._arrays import Labels, read_arrays
 from tlkit.data.sources._dataframes import Table, read_table
 from tlkit.data.sources._folders import read_folders
-from tlkit.errors import DataError
 
 
-class ImageDataset(StoredImages, Printed):
+class ImageDataset(SplittableImages, Printed):
     """Images with labels, in a fixed order; pixels are read when asked for.
 
     Make one with `from_directory`, `from_dataframe` or `from_arrays`. The
@@ -124,114 +116,3 @@ class ImageDataset(StoredImages, Printed):
         ignored = f"; {len(self.ignored)} other files ignored" if self.ignored else ""
         told = f"{len(self)} images, {len(counts)} classes: {shown}{more}{ignored}"
         return one_line(f"ImageDataset({told})")
-
-    def subset(self, indices: ArrayLike) -> ImageDataset:
-        """Return some of the images, with the same classes.
-
-        Args:
-            indices: Positions in this dataset, in the order wanted; or one truth value per image.
-
-        Returns:
-            A dataset that shares images and digests with this one.
-
-        Raises:
-            DataError: An index is not in the dataset.
-
-        Example:
-            >>> import numpy as np
-            >>> data = ImageDataset.from_arrays(np.zeros((3, 8, 8, 3), np.uint8), [0, 1, 1])
-            >>> data.subset(data.labels == 1)
-            ImageDataset(2 images, 2 classes: 0 0, 1 2)
-        """
-        chosen = as_positions(indices, len(self))
-        return ImageDataset(
-            self._store,
-            self._labels[chosen],
-            self.class_names,
-            indices=self._indices[chosen],
-            ignored=self.ignored,
-        )
-
-    def with_classes(self, class_names: Sequence[str]) -> ImageDataset:
-        """Return the same images with their classes in another order, or among more classes.
-
-        Args:
-            class_names: The classes in order; every class that has an image is among them.
-
-        Returns:
-            A dataset that shares images and digests with this one; labels keep their names.
-
-        Raises:
-            DataError: An image is of another class, or these cannot be class names.
-
-        Example:
-            >>> import numpy as np
-            >>> data = ImageDataset.from_arrays(np.zeros((2, 8, 8, 3), np.uint8), ["10", "9"])
-            >>> data.with_classes(["9", "10"]).labels
-            array([1, 0])
-        """
-        names = check_class_names(list(class_names))
-        labels = numbered_as(names, self, words=("the list", "the dataset"))
-        return ImageDataset(self._store, labels, names, indices=self._indices, ignored=self.ignored)
-
-    def split(
-        self, validation: float = 0.2, seed: int = 0, stratify: bool = True
-    ) -> tuple[ImageDataset, ImageDataset]:
-        """Part the images into training and validation.
-
-        Args:
-            validation: Fraction of the images for validation, between 0 and 1.
-            seed: Any integer; the same seed gives the same split.
-            stratify: Keep the classes' proportions, with each class on both sides.
-
-        A warning tells of a picture that is on both sides: of files that a table lists twice, and
-        after `check` of any that hold the same.
-
-        Returns:
-            Training and validation; together they hold every image once.
-
-        Raises:
-            SplitError: Not a fraction, one class only, or a class with one image (named).
-
-        Example:
-            >>> import numpy as np
-            >>> data = ImageDataset.from_arrays(np.zeros((10, 8, 8, 3), np.uint8), [0, 1] * 5)
-            >>> [len(part) for part in data.split(validation=0.2)]
-            [8, 2]
-        """
-        train, held_out = split_indices(
-            self._labels, self.class_names, validation=validation, seed=seed, stratify=stratify
-        )
-        parts = self.subset(train), self.subset(held_out)
-        note = split_note(*parts)
-        if note is not None:
-            warnings.warn(note, stacklevel=2)
-        return parts
-
-    def without_damaged(self, report: DamageReport) -> ImageDataset:
-        """Return the images that a report found whole.
-
-        Args:
-            report: What `check` of this dataset returned.
-
-        Returns:
-            A dataset without the damaged images.
-
-        Raises:
-            DataError: The report is of other images, or a class would lose its last image.
-
-        Example:
-            >>> import numpy as np
-            >>> data = ImageDataset.from_arrays(np.zeros((2, 8, 8, 3), np.uint8), [0, 1])
-            >>> len(data.without_damaged(data.check()))
-            2
-        """
-        kept = self.subset(report.whole(self.names))
-        before, after = self.class_counts, kept.class_counts
-        lost = [name for name in self.class_names if before[name] and not after[name]]
-        if lost:
-            raise DataError(
-                f"Every image of {', '.join(map(repr, lost))} is damaged. "
-                "Replace at least one, or take the class out with dataset.subset(...)."
-            )
-        return kept
