@@ -13,7 +13,7 @@ from tlkit.data._stored_images import StoredImages
 from tlkit.data.class_names import numbered_as
 from tlkit.data.damage import DamageReport
 from tlkit.data.duplicates import Duplicate, find_duplicates
-from tlkit.data.labels import check_class_names
+from tlkit.data.given_classes import GivenClasses
 from tlkit.data.sources.stores import ImageStore
 from tlkit.errors import DataError
 
@@ -99,7 +99,7 @@ class LabelledImages(StoredImages):
             >>> data.with_classes(["9", "10"]).labels
             array([1, 0])
         """
-        names = check_class_names(list(class_names))
+        names = GivenClasses(class_names).names
         labels = numbered_as(names, self, words=("the list", "the dataset"))
         return self._relabelled(labels, names)
 

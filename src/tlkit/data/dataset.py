@@ -35,7 +35,13 @@ class ImageDataset(SplittableImages, Printed):
     """
 
     @classmethod
-    def from_directory(cls, root: str | PathLike[str], *, depth: int | None = None) -> ImageDataset:
+    def from_directory(
+        cls,
+        root: str | PathLike[str],
+        *,
+        class_names: Sequence[str] | None = None,
+        depth: int | None = None,
+    ) -> ImageDataset:
         """Read the images of a folder that holds one folder per class.
 
         Classes and files are sorted by name. Folders inside a class folder belong to that class.
@@ -43,6 +49,8 @@ class ImageDataset(SplittableImages, Printed):
 
         Args:
             root: The folder.
+            class_names: The classes in order, such as ``train.class_names`` for a test set, which
+                may lack some of them; None for the names of the folders, sorted.
             depth: Bits of the values of images that have more than 8: 12 where 4,095 is white.
                 None for the least that holds the largest value of them all.
 
@@ -50,9 +58,11 @@ class ImageDataset(SplittableImages, Printed):
             The dataset.
 
         Raises:
-            DataError: No such folder, fewer than two classes, or a class folder without images.
+            DataError: No such folder; it holds parts such as "train" and "test" in the place of
+                classes; or a folder is not among ``class_names``. Without them: fewer than two
+                classes, or a class folder without images.
         """
-        found = read_folders(root, depth)
+        found = read_folders(root, class_names, depth)
         return cls(found.store, found.labels, found.class_names, ignored=found.ignored)
 
     @classmethod
@@ -63,6 +73,7 @@ class ImageDataset(SplittableImages, Printed):
         image: str,
         label: str,
         root: str | PathLike[str],
+        class_names: Sequence[str] | None = None,
         depth: int | None = None,
     ) -> ImageDataset:
         """Read the images that a table lists.
@@ -72,6 +83,8 @@ class ImageDataset(SplittableImages, Printed):
             image: Name of the column of image paths, relative to ``root``.
             label: Name of the column of labels: text, or whole numbers.
             root: Folder that no image path may leave, be it by ``..``, an absolute path or a link.
+            class_names: The classes in order, as for `from_directory`. A number in the column is
+                the name of a class or, where no class is called by a number, its position.
             depth: Bits of the values of images that have more than 8, as for `from_directory`.
 
         Returns:
@@ -79,9 +92,14 @@ class ImageDataset(SplittableImages, Printed):
 
         Raises:
             TableError: A column is missing, the table is empty or has one class, or a row lacks
-                its label or its image or points outside of ``root``; the message names the row.
+                its label or its image or points outside of ``root``, or its label is not among
+                ``class_names``; the message names the row.
         """
-        return cls(*read_table(df, image=image, label=label, root=root, depth=depth))
+        return cls(
+            *read_table(
+                df, image=image, label=label, root=root, class_names=class_names, depth=depth
+            )
+        )
 
     @classmethod
     def from_arrays(
@@ -92,14 +110,16 @@ class ImageDataset(SplittableImages, Printed):
         Args:
             images: Array of shape (n, h, w, 3), uint8, 0..255, RGB, not preprocessed.
             labels: n class names or whole numbers. With ``class_names``, numbers are positions
-                in that list; without, the sorted distinct labels become the classes.
+                in that list, unless classes are called by such numbers; without, the sorted
+                distinct labels become the classes.
             class_names: The classes in order, where labels alone do not tell.
 
         Returns:
             The dataset.
 
         Raises:
-            DataError: Wrong type, range, shape or length; or fewer than two classes.
+            DataError: Wrong type, range, shape or length; fewer than two classes; a label that is
+                not among ``class_names``, or a number that might be a name or a position.
 
         Example:
             >>> import numpy as np
