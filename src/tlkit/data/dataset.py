@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from os import PathLike
+from typing import overload
 
 from numpy.typing import ArrayLike
 
 from tlkit._printing import Printed, one_line
 from tlkit.data._splittable_images import SplittableImages
 from tlkit.data.sources._arrays import Labels, read_arrays
-from tlkit.data.sources._dataframes import Table, read_table
+from tlkit.data.sources._dataframes import Table, read_table, read_unlabelled
+from tlkit.data.sources._file_lists import Files, read_files
 from tlkit.data.sources._folders import read_folders
+from tlkit.data.unlabelled import UnlabelledImages
 
 
 class ImageDataset(SplittableImages, Printed):
     """Images with labels, in a fixed order; pixels are read when asked for.
 
-    Make one with `from_directory`, `from_dataframe` or `from_arrays`. The
-    images must not change while the dataset is in use: their digests are computed once.
+    Make one with `from_directory`, `from_dataframe` or `from_arrays`; `from_files` gives
+    images without labels. The images must not change while the dataset is in use: their digests
+    are computed once.
 
     Args:
         store: The images.
@@ -65,6 +69,7 @@ class ImageDataset(SplittableImages, Printed):
         found = read_folders(root, class_names, depth)
         return cls(found.store, found.labels, found.class_names, ignored=found.ignored)
 
+    @overload
     @classmethod
     def from_dataframe(
         cls,
@@ -75,31 +80,83 @@ class ImageDataset(SplittableImages, Printed):
         root: str | PathLike[str],
         class_names: Sequence[str] | None = None,
         depth: int | None = None,
-    ) -> ImageDataset:
+    ) -> ImageDataset: ...
+
+    @overload
+    @classmethod
+    def from_dataframe(
+        cls,
+        df: Table,
+        *,
+        image: str,
+        label: None,
+        root: str | PathLike[str],
+        depth: int | None = None,
+    ) -> UnlabelledImages: ...
+
+    @classmethod
+    def from_dataframe(
+        cls,
+        df: Table,
+        *,
+        image: str,
+        label: str | None,
+        root: str | PathLike[str],
+        class_names: Sequence[str] | None = None,
+        depth: int | None = None,
+    ) -> ImageDataset | UnlabelledImages:
         """Read the images that a table lists.
 
         Args:
             df: A pandas DataFrame, or any mapping of column names to sequences.
             image: Name of the column of image paths, relative to ``root``.
-            label: Name of the column of labels: text, or whole numbers.
+            label: Name of the column of labels: text, or whole numbers. None for images
+                without labels.
             root: Folder that no image path may leave, be it by ``..``, an absolute path or a link.
             class_names: The classes in order, as for `from_directory`. A number in the column is
                 the name of a class or, where no class is called by a number, its position.
             depth: Bits of the values of images that have more than 8, as for `from_directory`.
 
         Returns:
-            The dataset, in the table's order; classes are sorted, numbers by their value.
+            The dataset, in the table's order; classes are sorted, numbers by their value. With
+            ``label=None`` `UnlabelledImages`.
 
         Raises:
             TableError: A column is missing, the table is empty or has one class, or a row lacks
                 its label or its image or points outside of ``root``, or its label is not among
                 ``class_names``; the message names the row.
         """
+        if label is None:
+            store = read_unlabelled(
+                df, image=image, root=root, class_names=class_names, depth=depth
+            )
+            return UnlabelledImages(store)
         return cls(
             *read_table(
                 df, image=image, label=label, root=root, class_names=class_names, depth=depth
             )
         )
+
+    @staticmethod
+    def from_files(files: Files, *, depth: int | None = None) -> UnlabelledImages:
+        """Find images without labels, such as those that a model is to look at.
+
+        Damaged files are found by `check`, not here.
+
+        Args:
+            files: A folder, which is read with all folders below it; or a list of paths, whose
+                order is kept; or one path.
+            depth: Bits of the values of images that have more than 8, as for `from_directory`.
+
+        Returns:
+            The images. Those of a folder are sorted and named by their paths below it; those of a
+            list are named by the paths that are given.
+
+        Raises:
+            DataError: The folder holds no image, the list is empty, or a file is not there.
+        """
+        store, ignored = read_files(files, depth)
+        return UnlabelledImages(store, ignored=ignored)
 
     @classmethod
     def from_arrays(

@@ -62,14 +62,12 @@ def read_table(
             ...
         tlkit.errors.TableError: The table has no rows; expected one row per image.
     """
-    paths, values = column(table, image), column(table, label)
+    paths, values = _paths(table, image), column(table, label)
     if len(paths) != len(values):
         raise TableError(
             f"Column {image!r} has {len(paths)} rows and column {label!r} has {len(values)}; "
             "expected equally many."
         )
-    if not paths:
-        raise TableError("The table has no rows; expected one row per image.")
     if class_names is None:
         labels, names = encode_labels(values, where=_row, error=TableError)
     else:
@@ -77,6 +75,30 @@ def read_table(
         labels = given.number_labels(values, where=_label_of_row, by_name=True)
         names = given.names
     return _files(paths, Path(root), depth), labels, names
+
+
+def read_unlabelled(
+    table: Table,
+    *,
+    image: str,
+    root: str | PathLike[str],
+    class_names: Sequence[str] | None = None,
+    depth: int | None = None,
+) -> FileStore:
+    """Read image paths from a table and check every row; see `read_table`."""
+    if class_names is not None:
+        raise TableError(
+            "Received class_names with label=None; expected class names only where there are "
+            "labels. Name the column of labels, or leave class_names out."
+        )
+    return _files(_paths(table, image), Path(root), depth)
+
+
+def _paths(table: Table, image: str) -> list[object]:
+    paths = column(table, image)
+    if not paths:
+        raise TableError("The table has no rows; expected one row per image.")
+    return paths
 
 
 def column(table: Table, name: str) -> list[object]:
