@@ -4,5 +4,6 @@ from .augmentation.geometric import Augmentation as Augmentation
 from .augmentation.show_augmented import show_augmented as show_augmented
 from .damage import DamageReport as DamageReport
 from .dataset import ImageDataset as ImageDataset
+from .unlabelled import UnlabelledImages as UnlabelledImages
 
 __all__: list[str]

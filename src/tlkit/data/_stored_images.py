@@ -1,4 +1,4 @@
-"""Some images of a store with their labels: what a data set reads."""
+"""Some images of a store, in a fixed order: what every data set reads."""
 
 from __future__ import annotations
 
@@ -13,18 +13,16 @@ from numpy.typing import ArrayLike, NDArray
 from tlkit.data._positions import as_positions
 from tlkit.data.damage import DamagedImage, DamageReport
 from tlkit.data.decoding.decode import Pixels, Size
-from tlkit.data.duplicates import find_duplicates
+from tlkit.data.duplicates import Duplicate, find_duplicates
 from tlkit.data.scans import NothingKnown, ScanMemory
 from tlkit.data.sources.stores import ImageStore
 
 
 class StoredImages:
-    """Images of a store with labels, in a fixed order; pixels are read when asked for.
+    """Images of a store, in a fixed order; pixels are read when asked for.
 
     Args:
         store: The images.
-        labels: Class number of each image, (n,), int64.
-        class_names: Names of the classes.
         indices: Which images of the store, in order; None for all.
         ignored: Files that lie beside the images and are not part of the dataset.
     """
@@ -32,17 +30,12 @@ class StoredImages:
     def __init__(
         self,
         store: ImageStore,
-        labels: NDArray[np.int64],
-        class_names: tuple[str, ...],
         *,
         indices: NDArray[np.int64] | None = None,
         ignored: tuple[str, ...] = (),
     ) -> None:
         self._store = store
         self._indices = np.arange(len(store)) if indices is None else indices
-        self._labels = labels.copy()
-        self._labels.flags.writeable = False
-        self.class_names = class_names
         self.ignored = ignored
 
     def __getstate__(self) -> dict[str, Any]:
@@ -53,21 +46,10 @@ class StoredImages:
     def __len__(self) -> int:
         return len(self._indices)
 
-    @property
-    def labels(self) -> NDArray[np.int64]:
-        """Class number of each image, (n,), int64, read-only."""
-        return self._labels
-
     @cached_property
     def names(self) -> tuple[str, ...]:
         """What to call each image, which is its path below the root, or "image 12"."""
         return tuple(self._store.names[index] for index in self._indices)
-
-    @property
-    def class_counts(self) -> dict[str, int]:
-        """Images per class, in the order of the classes."""
-        counts = np.bincount(self._labels, minlength=len(self.class_names))
-        return dict(zip(self.class_names, counts.tolist(), strict=True))
 
     @property
     def image_digests(self) -> NDArray[np.uint8]:
@@ -161,6 +143,9 @@ class StoredImages:
         whole = np.array([reason is None for reason in reasons], bool)
         digests = np.zeros((len(self), 32), np.uint8)
         digests[whole] = self._store.digests(self._indices[whole])
-        duplicates = find_duplicates(digests, self.names, self._labels, self.class_names)
+        duplicates = self._find_duplicates(digests)
         depth = self._store.depth_note(self._indices[whole])
         return DamageReport(len(self), damaged, self.ignored, depth, duplicates)
+
+    def _find_duplicates(self, digests: NDArray[np.uint8]) -> tuple[Duplicate, ...]:
+        return find_duplicates(digests, self.names)

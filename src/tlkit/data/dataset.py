@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from os import PathLike
+from typing import overload
 
 from numpy.typing import ArrayLike
 
 from tlkit._printing import Printed, one_line
-from tlkit.data._positions import as_positions
-from tlkit.data._splits import split_indices
-from tlkit.data._stored_images import StoredImages
-from tlkit.data.class_names import numbered_as
-from tlkit.data.damage import DamageReport
-from tlkit.data.duplicates import split_note
-from tlkit.data.labels import check_class_names
+from tlkit.data._splittable_images import SplittableImages
 from tlkit.data.sources._arrays import Labels, read_arrays
-from tlkit.data.sources._dataframes import Table, read_table
+from tlkit.data.sources._dataframes import Table, read_table, read_unlabelled
+from tlkit.data.sources._file_lists import Files, read_files
 from tlkit.data.sources._folders import read_folders
-from tlkit.errors import DataError
+from tlkit.data.unlabelled import UnlabelledImages
 
 
-class ImageDataset(StoredImages, Printed):
+class ImageDataset(SplittableImages, Printed):
     """Images with labels, in a fixed order; pixels are read when asked for.
 
-    Make one with `from_directory`, `from_dataframe` or `from_arrays`. The
-    images must not change while the dataset is in use: their digests are computed once.
+    Make one with `from_directory`, `from_dataframe` or `from_arrays`; `from_files` gives
+    images without labels. The images must not change while the dataset is in use: their digests
+    are computed once.
 
     Args:
         store: The images.
@@ -43,7 +39,13 @@ class ImageDataset(StoredImages, Printed):
     """
 
     @classmethod
-    def from_directory(cls, root: str | PathLike[str], *, depth: int | None = None) -> ImageDataset:
+    def from_directory(
+        cls,
+        root: str | PathLike[str],
+        *,
+        class_names: Sequence[str] | None = None,
+        depth: int | None = None,
+    ) -> ImageDataset:
         """Read the images of a folder that holds one folder per class.
 
         Classes and files are sorted by name. Folders inside a class folder belong to that class.
@@ -51,6 +53,8 @@ class ImageDataset(StoredImages, Printed):
 
         Args:
             root: The folder.
+            class_names: The classes in order, such as ``train.class_names`` for a test set, which
+                may lack some of them; None for the names of the folders, sorted.
             depth: Bits of the values of images that have more than 8: 12 where 4,095 is white.
                 None for the least that holds the largest value of them all.
 
@@ -58,11 +62,14 @@ class ImageDataset(StoredImages, Printed):
             The dataset.
 
         Raises:
-            DataError: No such folder, fewer than two classes, or a class folder without images.
+            DataError: No such folder; it holds parts such as "train" and "test" in the place of
+                classes; or a folder is not among ``class_names``. Without them: fewer than two
+                classes, or a class folder without images.
         """
-        found = read_folders(root, depth)
+        found = read_folders(root, class_names, depth)
         return cls(found.store, found.labels, found.class_names, ignored=found.ignored)
 
+    @overload
     @classmethod
     def from_dataframe(
         cls,
@@ -71,25 +78,85 @@ class ImageDataset(StoredImages, Printed):
         image: str,
         label: str,
         root: str | PathLike[str],
+        class_names: Sequence[str] | None = None,
         depth: int | None = None,
-    ) -> ImageDataset:
+    ) -> ImageDataset: ...
+
+    @overload
+    @classmethod
+    def from_dataframe(
+        cls,
+        df: Table,
+        *,
+        image: str,
+        label: None,
+        root: str | PathLike[str],
+        depth: int | None = None,
+    ) -> UnlabelledImages: ...
+
+    @classmethod
+    def from_dataframe(
+        cls,
+        df: Table,
+        *,
+        image: str,
+        label: str | None,
+        root: str | PathLike[str],
+        class_names: Sequence[str] | None = None,
+        depth: int | None = None,
+    ) -> ImageDataset | UnlabelledImages:
         """Read the images that a table lists.
 
         Args:
             df: A pandas DataFrame, or any mapping of column names to sequences.
             image: Name of the column of image paths, relative to ``root``.
-            label: Name of the column of labels: text, or whole numbers.
+            label: Name of the column of labels: text, or whole numbers. None for images
+                without labels.
             root: Folder that no image path may leave, be it by ``..``, an absolute path or a link.
+            class_names: The classes in order, as for `from_directory`. A number in the column is
+                the name of a class or, where no class is called by a number, its position.
             depth: Bits of the values of images that have more than 8, as for `from_directory`.
 
         Returns:
-            The dataset, in the table's order; classes are sorted, numbers by their value.
+            The dataset, in the table's order; classes are sorted, numbers by their value. With
+            ``label=None`` `UnlabelledImages`.
 
         Raises:
             TableError: A column is missing, the table is empty or has one class, or a row lacks
-                its label or its image or points outside of ``root``; the message names the row.
+                its label or its image or points outside of ``root``, or its label is not among
+                ``class_names``; the message names the row.
         """
-        return cls(*read_table(df, image=image, label=label, root=root, depth=depth))
+        if label is None:
+            store = read_unlabelled(
+                df, image=image, root=root, class_names=class_names, depth=depth
+            )
+            return UnlabelledImages(store)
+        return cls(
+            *read_table(
+                df, image=image, label=label, root=root, class_names=class_names, depth=depth
+            )
+        )
+
+    @staticmethod
+    def from_files(files: Files, *, depth: int | None = None) -> UnlabelledImages:
+        """Find images without labels, such as those that a model is to look at.
+
+        Damaged files are found by `check`, not here.
+
+        Args:
+            files: A folder, which is read with all folders below it; or a list of paths, whose
+                order is kept; or one path.
+            depth: Bits of the values of images that have more than 8, as for `from_directory`.
+
+        Returns:
+            The images. Those of a folder are sorted and named by their paths below it; those of a
+            list are named by the paths that are given.
+
+        Raises:
+            DataError: The folder holds no image, the list is empty, or a file is not there.
+        """
+        store, ignored = read_files(files, depth)
+        return UnlabelledImages(store, ignored=ignored)
 
     @classmethod
     def from_arrays(
@@ -100,14 +167,16 @@ class ImageDataset(StoredImages, Printed):
         Args:
             images: Array of shape (n, h, w, 3), uint8, 0..255, RGB, not preprocessed.
             labels: n class names or whole numbers. With ``class_names``, numbers are positions
-                in that list; without, the sorted distinct labels become the classes.
+                in that list, unless classes are called by such numbers; without, the sorted
+                distinct labels become the classes.
             class_names: The classes in order, where labels alone do not tell.
 
         Returns:
             The dataset.
 
         Raises:
-            DataError: Wrong type, range, shape or length; or fewer than two classes.
+            DataError: Wrong type, range, shape or length; fewer than two classes; a label that is
+                not among ``class_names``, or a number that might be a name or a position.
 
         Example:
             >>> import numpy as np
@@ -124,114 +193,3 @@ class ImageDataset(StoredImages, Printed):
         ignored = f"; {len(self.ignored)} other files ignored" if self.ignored else ""
         told = f"{len(self)} images, {len(counts)} classes: {shown}{more}{ignored}"
         return one_line(f"ImageDataset({told})")
-
-    def subset(self, indices: ArrayLike) -> ImageDataset:
-        """Return some of the images, with the same classes.
-
-        Args:
-            indices: Positions in this dataset, in the order wanted; or one truth value per image.
-
-        Returns:
-            A dataset that shares images and digests with this one.
-
-        Raises:
-            DataError: An index is not in the dataset.
-
-        Example:
-            >>> import numpy as np
-            >>> data = ImageDataset.from_arrays(np.zeros((3, 8, 8, 3), np.uint8), [0, 1, 1])
-            >>> data.subset(data.labels == 1)
-            ImageDataset(2 images, 2 classes: 0 0, 1 2)
-        """
-        chosen = as_positions(indices, len(self))
-        return ImageDataset(
-            self._store,
-            self._labels[chosen],
-            self.class_names,
-            indices=self._indices[chosen],
-            ignored=self.ignored,
-        )
-
-    def with_classes(self, class_names: Sequence[str]) -> ImageDataset:
-        """Return the same images with their classes in another order, or among more classes.
-
-        Args:
-            class_names: The classes in order; every class that has an image is among them.
-
-        Returns:
-            A dataset that shares images and digests with this one; labels keep their names.
-
-        Raises:
-            DataError: An image is of another class, or these cannot be class names.
-
-        Example:
-            >>> import numpy as np
-            >>> data = ImageDataset.from_arrays(np.zeros((2, 8, 8, 3), np.uint8), ["10", "9"])
-            >>> data.with_classes(["9", "10"]).labels
-            array([1, 0])
-        """
-        names = check_class_names(list(class_names))
-        labels = numbered_as(names, self, words=("the list", "the dataset"))
-        return ImageDataset(self._store, labels, names, indices=self._indices, ignored=self.ignored)
-
-    def split(
-        self, validation: float = 0.2, seed: int = 0, stratify: bool = True
-    ) -> tuple[ImageDataset, ImageDataset]:
-        """Part the images into training and validation.
-
-        Args:
-            validation: Fraction of the images for validation, between 0 and 1.
-            seed: Any integer; the same seed gives the same split.
-            stratify: Keep the classes' proportions, with each class on both sides.
-
-        A warning tells of a picture that is on both sides: of files that a table lists twice, and
-        after `check` of any that hold the same.
-
-        Returns:
-            Training and validation; together they hold every image once.
-
-        Raises:
-            SplitError: Not a fraction, one class only, or a class with one image (named).
-
-        Example:
-            >>> import numpy as np
-            >>> data = ImageDataset.from_arrays(np.zeros((10, 8, 8, 3), np.uint8), [0, 1] * 5)
-            >>> [len(part) for part in data.split(validation=0.2)]
-            [8, 2]
-        """
-        train, held_out = split_indices(
-            self._labels, self.class_names, validation=validation, seed=seed, stratify=stratify
-        )
-        parts = self.subset(train), self.subset(held_out)
-        note = split_note(*parts)
-        if note is not None:
-            warnings.warn(note, stacklevel=2)
-        return parts
-
-    def without_damaged(self, report: DamageReport) -> ImageDataset:
-        """Return the images that a report found whole.
-
-        Args:
-            report: What `check` of this dataset returned.
-
-        Returns:
-            A dataset without the damaged images.
-
-        Raises:
-            DataError: The report is of other images, or a class would lose its last image.
-
-        Example:
-            >>> import numpy as np
-            >>> data = ImageDataset.from_arrays(np.zeros((2, 8, 8, 3), np.uint8), [0, 1])
-            >>> len(data.without_damaged(data.check()))
-            2
-        """
-        kept = self.subset(report.whole(self.names))
-        before, after = self.class_counts, kept.class_counts
-        lost = [name for name in self.class_names if before[name] and not after[name]]
-        if lost:
-            raise DataError(
-                f"Every image of {', '.join(map(repr, lost))} is damaged. "
-                "Replace at least one, or take the class out with dataset.subset(...)."
-            )
-        return kept

@@ -19,7 +19,8 @@ class Duplicate(NamedTuple):
     Args:
         positions: Of its images in the data set, ascending.
         names: Of these images.
-        classes: Of these images; more than one distinct class is a contradiction.
+        classes: Of these images; more than one distinct class is a contradiction. Empty where
+            images have no labels.
     """
 
     positions: tuple[int, ...]
@@ -33,7 +34,8 @@ class Duplicate(NamedTuple):
 
     def __str__(self) -> str:
         if not self.contradicts:
-            return f"{' = '.join(self.names)} ({self.classes[0]})"
+            known = f" ({self.classes[0]})" if self.classes else ""
+            return f"{' = '.join(self.names)}{known}"
         named = (f"{name} ({kind})" for name, kind in zip(self.names, self.classes, strict=True))
         return f"{' = '.join(named)}: two classes for one picture"
 
@@ -41,15 +43,15 @@ class Duplicate(NamedTuple):
 def find_duplicates(
     digests: NDArray[np.uint8],
     names: Sequence[str],
-    labels: NDArray[np.int64],
-    class_names: Sequence[str],
+    labels: NDArray[np.int64] | None = None,
+    class_names: Sequence[str] = (),
 ) -> tuple[Duplicate, ...]:
     """Find the pictures that are there more than once; contradictions come first.
 
     Args:
         digests: Of each image's content, (n, 32), uint8; all zeros where it is not known.
         names: Of each image.
-        labels: Class number of each image, (n,).
+        labels: Class number of each image, (n,); None where they have none.
         class_names: The classes in order.
 
     Example:
@@ -61,7 +63,7 @@ def find_duplicates(
         Duplicate(
             tuple(group),
             tuple(names[index] for index in group),
-            tuple(class_names[labels[index]] for index in group),
+            () if labels is None else tuple(class_names[labels[index]] for index in group),
         )
         for group in _groups(digests)
     ]

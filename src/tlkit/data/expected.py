@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from os import PathLike
 
+from tlkit.data.unlabelled import UnlabelledImages
 from tlkit.errors import DataError, TlkitError
 
 
@@ -35,6 +36,12 @@ Read a folder that has a folder for each class with tlkit.ImageDataset.from_dire
 
 def _described(given: object) -> tuple[str, str]:
     """Return what something is, and how it becomes a data set."""
+    if isinstance(given, UnlabelledImages):
+        return "a set of images without labels", (
+            "Labels are needed here: give them in a table with tlkit.ImageDataset.from_dataframe("
+            "table, image=..., label=..., root=...), or sort the files into a folder for each "
+            "class for tlkit.ImageDataset.from_directory(root)."
+        )
     kind = type(given)
     known = f"{kind.__module__.partition('.')[0]}.{kind.__qualname__}"
     if isinstance(given, (str, PathLike)):

@@ -13,10 +13,15 @@ from tlkit.data._text import alike, printable
 from tlkit.errors import DataError
 
 Error = Callable[[str], DataError]
+Where = Callable[[int], str]
+
+FOR_A_TEST_SET = (
+    "A test set may lack classes that it was trained with: pass class_names=train.class_names."
+)
 
 
 def encode_labels(
-    values: Iterable[object], *, where: Callable[[int], str], error: Error = DataError
+    values: Iterable[object], *, where: Where, error: Error = DataError
 ) -> tuple[NDArray[np.int64], tuple[str, ...]]:
     """Give labels numbers, by their sorted distinct values.
 
@@ -36,7 +41,7 @@ def encode_labels(
         >>> encode_labels([40, 10, 40], where="row {}".format)
         (array([1, 0, 1]), ('10', '40'))
     """
-    clean = [_clean(value, index, where, error) for index, value in enumerate(values)]
+    clean = [clean_label(value, index, where, error) for index, value in enumerate(values)]
     kinds = {type(value) for value in clean}
     if len(kinds) > 1:
         raise error(
@@ -47,39 +52,6 @@ def encode_labels(
     names = check_class_names([str(value) for value in distinct], error)
     number = {value: index for index, value in enumerate(distinct)}
     return np.array([number[value] for value in clean], np.int64), names
-
-
-def number_labels(values: Iterable[object], class_names: tuple[str, ...]) -> NDArray[np.int64]:
-    """Give labels numbers, by a given list of classes.
-
-    Args:
-        values: One label per image: a name in the list, or a position in it.
-        class_names: The classes, in order.
-
-    Returns:
-        Class numbers, (n,), int64.
-
-    Raises:
-        DataError: A label is not in the list.
-
-    Example:
-        >>> number_labels(["dog", "cat"], ("cat", "dog"))
-        array([1, 0])
-    """
-    where = "label of image {}".format
-    clean = [_clean(value, index, where, DataError) for index, value in enumerate(values)]
-    number: dict[str | int, int] = {name: index for index, name in enumerate(class_names)}
-    number.update({index: index for index in range(len(class_names))})
-    clean = [printable(value) if isinstance(value, str) else value for value in clean]
-    unknown = [index for index, value in enumerate(clean) if value not in number]
-    if unknown:
-        first = unknown[0]
-        raise DataError(
-            f"{where(first)} is {clean[first]!r}; expected a whole number from 0 to "
-            f"{len(class_names) - 1}, or one of the {len(class_names)} class_names: "
-            f"{_some(class_names)}. {len(unknown)} labels are not; correct them or class_names."
-        )
-    return np.array([number[value] for value in clean], np.int64)
 
 
 def check_class_names(names: Sequence[str], error: Error = DataError) -> tuple[str, ...]:
@@ -113,7 +85,7 @@ def check_class_names(names: Sequence[str], error: Error = DataError) -> tuple[s
         received = f"one class ({names[0]!r})" if names else "no class"
         raise error(
             f"Received {received}; a classifier needs at least two. "
-            "Add images of a second class, or check which label is read."
+            f"Add images of a second class, or check which label is read. {FOR_A_TEST_SET}"
         )
     return tuple(map(printable, names))
 
@@ -125,7 +97,8 @@ def is_missing(value: object) -> bool:
     return isinstance(value, (float, np.floating)) and bool(np.isnan(value))
 
 
-def _clean(value: object, index: int, where: Callable[[int], str], error: Error) -> str | int:
+def clean_label(value: object, index: int, where: Where, error: Error) -> str | int:
+    """Return a label as text or as a whole number; else raise, with its place."""
     if is_missing(value) or (isinstance(value, str) and not value.strip()):
         raise error(
             f"{where(index)} has an empty label ({value!r}); expected text or a whole number. "

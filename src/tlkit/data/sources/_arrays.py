@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tlkit.data.labels import check_class_names, encode_labels, number_labels
+from tlkit.data.given_classes import GivenClasses
+from tlkit.data.labels import encode_labels
 from tlkit.data.sources.stores import ArrayStore
 from tlkit.errors import DataError
 
@@ -41,8 +42,8 @@ def read_arrays(
     if class_names is None:
         numbers, names = encode_labels(values, where="Image {}".format)
     else:
-        names = check_class_names(list(class_names))
-        numbers = number_labels(values, names)
+        given = GivenClasses(class_names)
+        numbers, names = given.number_labels(values), given.names
     return ArrayStore(pixels), numbers, names
 
 

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from tlkit.data.given_classes import GivenClasses
 from tlkit.data.labels import encode_labels, is_missing
 from tlkit.data.sources.files import FileStore
 from tlkit.errors import TableError
@@ -36,6 +37,7 @@ def read_table(
     image: str,
     label: str,
     root: str | PathLike[str],
+    class_names: Sequence[str] | None = None,
     depth: int | None = None,
 ) -> tuple[FileStore, NDArray[np.int64], tuple[str, ...]]:
     """Read image paths and labels from a table and check every row.
@@ -45,6 +47,7 @@ def read_table(
         image: Column of image paths, relative to ``root``.
         label: Column of labels: text or whole numbers.
         root: Folder that no image path may leave.
+        class_names: The classes in order; None for the sorted distinct labels.
         depth: Of images with more than 8 bits; None to find it in them.
 
     Returns:
@@ -59,16 +62,43 @@ def read_table(
             ...
         tlkit.errors.TableError: The table has no rows; expected one row per image.
     """
-    paths, values = column(table, image), column(table, label)
+    paths, values = _paths(table, image), column(table, label)
     if len(paths) != len(values):
         raise TableError(
             f"Column {image!r} has {len(paths)} rows and column {label!r} has {len(values)}; "
             "expected equally many."
         )
+    if class_names is None:
+        labels, names = encode_labels(values, where=_row, error=TableError)
+    else:
+        given = GivenClasses(class_names, TableError)
+        labels = given.number_labels(values, where=_label_of_row, by_name=True)
+        names = given.names
+    return _files(paths, Path(root), depth), labels, names
+
+
+def read_unlabelled(
+    table: Table,
+    *,
+    image: str,
+    root: str | PathLike[str],
+    class_names: Sequence[str] | None = None,
+    depth: int | None = None,
+) -> FileStore:
+    """Read image paths from a table and check every row; see `read_table`."""
+    if class_names is not None:
+        raise TableError(
+            "Received class_names with label=None; expected class names only where there are "
+            "labels. Name the column of labels, or leave class_names out."
+        )
+    return _files(_paths(table, image), Path(root), depth)
+
+
+def _paths(table: Table, image: str) -> list[object]:
+    paths = column(table, image)
     if not paths:
         raise TableError("The table has no rows; expected one row per image.")
-    labels, class_names = encode_labels(values, where=_row, error=TableError)
-    return _files(paths, Path(root), depth), labels, class_names
+    return paths
 
 
 def column(table: Table, name: str) -> list[object]:
@@ -141,6 +171,10 @@ def _column_names(table: Table) -> list[object]:
 
 def _row(index: int) -> str:
     return f"Row {index} (counted from 0)"
+
+
+def _label_of_row(index: int) -> str:
+    return f"The label of row {index} (counted from 0)"
 
 
 def _files(values: list[object], root: Path, depth: int | None) -> FileStore:

@@ -1,0 +1,58 @@
+"""The images in a folder and in the folders below it, and what lies beside them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from tlkit.data.decoding.decode import EXTENSIONS
+
+# What systems and devices leave among pictures: small copies of them, and halves of Mac files.
+NOT_FOR_PEOPLE = frozenset({"@eaDir", "#recycle", "__MACOSX", "$RECYCLE.BIN", "lost+found"})
+
+ENDINGS = ", ".join(sorted(EXTENSIONS))
+
+
+def sorted_out(folder: Path, top: Path) -> tuple[list[Path], list[str]]:
+    """Return the images in a folder and below it, and what else there is.
+
+    Hidden files and folders (their name starts with a dot) are passed over.
+
+    Args:
+        folder: The folder.
+        top: It, or a folder above it.
+
+    Returns:
+        Images, sorted by name; and the paths below ``top`` of what is none, by its name's ending,
+        of folders in which systems keep copies of pictures (``@eaDir``, ``__MACOSX``), and of
+        links that lead out of the folder.
+    """
+    inside = folder.resolve()  # a class folder itself may be a link
+    images, others = [], []
+    for path in _walk(folder):
+        if path.suffix.lower() in EXTENSIONS and path.is_file() and _stays(path, inside):
+            images.append(path)
+        else:
+            others.append(path.relative_to(top).as_posix())
+    return images, others
+
+
+def _stays(path: Path, inside: Path) -> bool:
+    return not path.is_symlink() or path.resolve().is_relative_to(inside)
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    for path in visible(folder):
+        # A link to a folder may lead in a circle: it is not followed, and is listed as ignored.
+        left_out = path.is_symlink() or path.name in NOT_FOR_PEOPLE
+        if path.is_dir() and not left_out:
+            yield from _walk(path)
+        else:
+            yield path
+
+
+def visible(folder: Path) -> list[Path]:
+    """Return what a folder holds and does not hide, sorted by name."""
+    with os.scandir(folder) as entries:
+        return sorted(Path(entry.path) for entry in entries if not entry.name.startswith("."))
