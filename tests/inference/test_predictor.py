@@ -16,7 +16,9 @@ import tlkit
 from tests.conftest import thorough
 from tests.inference.conftest import NAMES, Trained
 from tlkit.errors import EngineError, PredictionError, TlkitError
-from tlkit.features.engines.checked import CheckedEngine, DifferingEngineError
+from tlkit.features.engines.checked import CheckedEngine
+from tlkit.features.engines.comparison import Choice
+from tlkit.features.trunk import Trunk
 from tlkit.inference import _engine
 from tlkit.training import read_run
 
@@ -78,7 +80,7 @@ def test_an_engine_gives_the_same_labels(engine: str, trained: Trained, tmp_path
 def test_a_damaged_picture_is_a_row_with_its_reason_and_changes_no_other(
     trained: Trained, tmp_path: Path
 ) -> None:
-    files = [shutil.copy(trained.pictures / name, tmp_path / f"{number:02d}.png")
+    files = [str(shutil.copy(trained.pictures / name, tmp_path / f"{number:02d}.png"))
              for number, name in enumerate(trained.dataset.names)]  # fmt: skip
     Path(files[3]).write_bytes(b"no picture")
     Path(files[9]).write_bytes(Path(files[9]).read_bytes()[:40])
@@ -125,14 +127,48 @@ def test_an_engine_is_chosen_once_it_pays(
 def test_an_engine_that_comes_to_differ_ends_it(
     trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def differs(*_: Any) -> Any:
-        raise DifferingEngineError("the engine 'openvino' came to differ")
+    class Swift:
+        name = "swift"
+
+        def run(self, images: NDArray[Any]) -> NDArray[np.float32]:
+            return np.full((len(images), 3), 1 / 3, "float32")
+
+    def chosen(trunk: Trunk, *_: Any) -> Choice:
+        return Choice(CheckedEngine(Swift(), trunk.model), "swift")
 
     monkeypatch.setattr(_engine, "READING_S", 0)
-    monkeypatch.setattr(CheckedEngine, "run_unstored", differs)
+    monkeypatch.setattr(Trunk, "choice", chosen)
     predictor = tlkit.Predictor(trained.result, cache=tmp_path)
-    with pytest.raises(TlkitError, match="cannot be trusted"):
-        predictor.predict(np.concatenate([pixels(trained)] * 5), verbose=0)
+    with pytest.raises(PredictionError, match="rows before this one cannot be trusted"):
+        predictor.predict(np.concatenate([pixels(trained)] * 7), verbose=0)
+
+
+def test_a_model_with_a_call_of_its_own_runs_on_keras(trained: Trained) -> None:
+    class Own(keras.Model):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = trained.result.model
+
+        def call(self, images: Any) -> Any:
+            return self.inner(images)
+
+    model = Own()
+    model.build((None, 16, 16, 3))
+    given = {"class_names": sorted(NAMES), "image_size": 16}
+    rows = tlkit.Predictor(model, **given).predict(trained.dataset, top=None, verbose=0)
+    np.testing.assert_allclose(by_class(rows), expected(trained), atol=1e-5)
+    with pytest.raises(EngineError, match="has a call of its own"):
+        tlkit.Predictor(model, engine="openvino", **given).predict(trained.dataset)
+
+
+def test_a_model_inside_a_model_runs_on_any_engine(trained: Trained, tmp_path: Path) -> None:
+    image = keras.Input((16, 16, 3))
+    nested = keras.Model(image, trained.result.model(image))
+    predictor = tlkit.Predictor(
+        nested, class_names=sorted(NAMES), engine="openvino", cache=tmp_path
+    )
+    rows = predictor.predict(trained.dataset, top=None, verbose=0)
+    np.testing.assert_allclose(by_class(rows), expected(trained), atol=1e-4)
 
 
 def test_a_predictor_meets_a_data_set_by_name(trained: Trained) -> None:

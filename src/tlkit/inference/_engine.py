@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tlkit._keras.graph import Graph
 from tlkit._keras.types import Model
-from tlkit.errors import EngineError, PredictionError
+from tlkit.errors import CutError, EngineError, PredictionError
 from tlkit.features.engines.checked import CheckedEngine, FaultyEngineError
 from tlkit.features.engines.comparison import HOPED_OF_KERAS, READING_S, Choice
 from tlkit.features.engines.keras_engine import KerasEngine
@@ -33,7 +34,14 @@ class RunningModel:
     """
 
     def __init__(self, model: Model, asked: str, store: FeatureStore) -> None:
-        self._trunk, self._asked = Trunk(model, store), asked
+        opened = _laid_open(model)
+        if opened is None and asked not in ("auto", "keras"):
+            raise EngineError(
+                f"engine={asked!r} cannot run {model.name!r}: it has a call of its own, which no "
+                "other program reads. Use engine='keras'."
+            )
+        self._trunk = Trunk(opened or model, store)
+        self._asked = asked if opened else "keras"
         self._keras: KerasEngine | None = None
         self._choice: Choice | None = None
         self._batches, self._seconds, self._images = 0, 0.0, 0
@@ -88,10 +96,7 @@ class RunningModel:
         try:
             return engine.run_unstored(images)
         except FaultyEngineError as fault:
-            try:
-                self._choice = self._trunk.instead(self._choice, fault, self._asked)
-            except EngineError:
-                raise
+            self._choice = self._trunk.instead(self._choice, fault, self._asked)
             self.note = f"engine: {self._choice.why}"
             if fault.differs:
                 raise PredictionError(
@@ -99,6 +104,18 @@ class RunningModel:
                     f"engine='keras', or once {engine.name!r} is repaired."
                 ) from fault
             return self._choice.engine.run(images)
+
+
+def _laid_open(model: Model) -> Model | None:
+    """Return a model without models in it, as other engines take it; None where that cannot be."""
+    import keras
+
+    try:
+        graph = Graph.of(model)
+    except CutError:
+        return None
+    opened: Model = keras.Model(graph.source, graph.output, name=model.name)
+    return opened
 
 
 class _Batch:

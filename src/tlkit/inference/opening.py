@@ -104,8 +104,7 @@ def _agreed(
 
 
 def _size(model: Model, contract: ModelContract | None, given: ImageSize | None) -> tuple[int, int]:
-    height, width = model.input_shape[1:3]
-    fixed = None if height is None or width is None else (height, width)
+    fixed = _fixed_size(model)
     told = None if given is None else as_size(given)
     size = told or fixed or (contract.image_size if contract else None)
     if size is None:
@@ -121,9 +120,17 @@ def _size(model: Model, contract: ModelContract | None, given: ImageSize | None)
     return size
 
 
+def _fixed_size(model: Model) -> tuple[int, int] | None:
+    """Return the size that a model asks for; None where it leaves it open, or has no graph."""
+    shape = getattr(model, "input_shape", None)
+    if not isinstance(shape, tuple) or len(shape) != 4 or None in shape[1:3]:
+        return None
+    return shape[1], shape[2]
+
+
 def _of_size(model: Model, size: tuple[int, int]) -> Model:
     """Return a model that takes pictures of one size, as engines need it."""
-    if tuple(model.input_shape[1:3]) == size:
+    if _fixed_size(model) == size:
         return model
     import keras
 

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from tlkit.data.dataset import ImageDataset
 from tlkit.data.decoding.decode import Size
+from tlkit.data.sources.files import FileStore
+from tlkit.data.unlabelled import UnlabelledImages
 from tlkit.errors import DamagedImageError, PredictionError
 
 
@@ -46,8 +48,11 @@ def as_pictures(given: Given, depth: int | None) -> Pictures:
         pass
     elif hasattr(given, "__array__"):
         found = _from_array(np.asarray(given))
-    elif isinstance(given, (str, PathLike)) or _are_paths(given):
+    elif isinstance(given, (str, PathLike)):
         found = ImageDataset.from_files(given, depth=depth)
+    elif _are_paths(given):
+        # One that is not there is a row with its error, as one that cannot be decoded.
+        found = UnlabelledImages(FileStore(given, list(map(str, given)), depth))
     else:
         raise PredictionError(
             f"received a {type(given).__name__}; expected a folder, a file, a list of files, an "
