@@ -354,7 +354,7 @@ def test_openvino_reports_its_use_to_nobody(tmp_path: Path) -> None:
     skip_where_it_cannot_run("openvino")
     code = (
         "import sys, tlkit.features.engines.openvino as engine\n"
-        "engine._runtime()\n"
+        "engine.openvino_runtime()\n"
         "assert 'openvino' in sys.modules\n"
         "assert not [name for name in sys.modules if name.startswith('openvino_telemetry')]\n"
     )

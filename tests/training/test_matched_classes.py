@@ -188,10 +188,18 @@ def test_the_way_out_of_other_classes_takes_the_backbone_over(
     assert all(np.array_equal(a, b) for a, b in zip(mine[:-2], theirs[:-2], strict=True))
 
 
-def test_a_file_outside_of_its_run_is_taken_as_it_is(
+def test_a_model_that_was_moved_still_knows_its_classes(
     run_dir: Path, data: ImageDataset, tmp_path: Path
 ) -> None:
     moved = Path(shutil.copy(run_dir / "model.keras", tmp_path))
+    with pytest.raises(TrainingError, match="Only in the training images: 'one'"):
+        trainer(start_from=moved).fit(renamed(data, "1", "one"), verbose=0)
+
+
+def test_weights_outside_of_their_run_are_taken_as_they_are(
+    run_dir: Path, data: ImageDataset, tmp_path: Path
+) -> None:
+    moved = Path(shutil.copy(run_dir / "stages/01-head/weights.weights.h5", tmp_path))
     (tmp_path / "settings.json").write_text('{"of": "another program"}')
     started = trainer(1, 1e-9, start_from=moved).fit(renamed(data, "1", "one"), verbose=0)
     assert tlkit.evaluate(started, renamed(data, "1", "one")).accuracy > 0.7
