@@ -61,7 +61,7 @@ def test_one_that_differs_from_keras_is_refused_and_leaves_nothing(
         return right.run(path, images)[:, ::-1]
 
     broken = Format(".onnx", right.write, other)
-    monkeypatch.setitem(FORMATS, "onnx", broken)  # type: ignore[arg-type]
+    monkeypatch.setitem(FORMATS, "onnx", broken)
     with pytest.raises(PredictionError, match="gives other probabilities than Keras, by up to"):
         trained.result.export(tmp_path / "m.onnx", format="onnx")
     assert not list(tmp_path.iterdir())
@@ -73,7 +73,7 @@ def test_a_writer_that_fails_is_told_and_leaves_nothing(
     def fails(*_: Any) -> None:
         raise ValueError("no such operation\nand more")
 
-    monkeypatch.setitem(FORMATS, "onnx", Format(".onnx", fails, FORMATS["onnx"].run))  # type: ignore[arg-type]
+    monkeypatch.setitem(FORMATS, "onnx", Format(".onnx", fails, FORMATS["onnx"].run))
     with pytest.raises(PredictionError, match=r"exported as 'onnx': no such operation$"):
         trained.result.export(tmp_path / "m.onnx", format="onnx")
     assert not list(tmp_path.iterdir())
@@ -101,6 +101,6 @@ def test_what_is_not_installed_is_named(
     trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     how = Format(".onnx", FORMATS["onnx"].write, FORMATS["onnx"].run, needs=(("nonesuch",), "it"))
-    monkeypatch.setitem(FORMATS, "onnx", how)  # type: ignore[arg-type]
+    monkeypatch.setitem(FORMATS, "onnx", how)
     with pytest.raises(PredictionError, match=r"needs nonesuch\. Install it with: pip install it"):
         trained.result.export(tmp_path / "m.onnx", format="onnx")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import keras
 import numpy as np
@@ -216,7 +216,7 @@ BAD: dict[str, tuple[Callable[[Trained], Any], str]] = {
     ),
     "one picture": (lambda x: x.result.predict(pixels(x)[0]), r"Give image\[None\]"),
     "nothing": (lambda x: x.result.predict([]), "at least one|no picture|empty"),
-    "a number": (lambda x: x.result.predict(7), "received a int; expected a folder"),
+    "a number": (lambda x: x.result.predict(cast(Any, 7)), "received a int; expected a folder"),
     "no label": (lambda x: x.result.predict(x.dataset, top=0), "top=0; expected a number"),
 }
 
