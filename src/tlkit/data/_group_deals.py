@@ -51,12 +51,11 @@ def deal_groups(
     """
     # With one class for all, it evens out the sizes of the folds, which GroupShuffleSplit does not.
     kinds = labels if stratify else np.zeros_like(labels)
-    bounds = np.cumsum(folds)
     lacking = 0
     for attempt in range(_TRIES):
         state = stream_seed(seed, "groups", attempt) % 2**32
-        fold = _fold_numbers(kinds, groups, int(bounds[-1]), state)
-        parts = np.searchsorted(bounds, fold, side="right")
+        fold = _fold_numbers(kinds, groups, sum(folds), state)
+        parts = _parts_of_folds(fold, kinds, folds)
         spread, missing = _spread(parts, groups, kinds, len(folds))
         if missing is None:
             return spread
@@ -80,6 +79,24 @@ def _fold_numbers(kinds: Indices, groups: Indices, k: int, state: int) -> Indice
         for number, (_, held_out) in enumerate(splitter.split(kinds, kinds, groups)):
             fold[held_out] = number
     return fold
+
+
+def _parts_of_folds(fold: Indices, kinds: Indices, folds: Sequence[int]) -> Indices:
+    """Make parts of folds that follow each other, from where they come nearest to what is wanted.
+
+    A group that is larger than a fold makes folds differ.
+    """
+    table = np.zeros((sum(folds), int(kinds.max()) + 1))
+    np.add.at(table, (fold, kinds), 1)
+    part = np.repeat(np.arange(len(folds)), folds)
+    wanted = np.outer(folds, table.sum(axis=0)) / sum(folds)
+
+    def off(turn: int) -> float:
+        found = np.zeros_like(wanted)
+        np.add.at(found, np.roll(part, turn), table)
+        return float(np.abs(found - wanted).sum())
+
+    return np.roll(part, min(range(len(part)), key=off))[fold]
 
 
 def _spread(
