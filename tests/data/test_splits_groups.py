@@ -156,6 +156,15 @@ def test_fractions_and_proportions_are_near_where_groups_are_small(
                 ), name
 
 
+@pytest.mark.parametrize("stratify", [True, False])
+def test_a_group_that_is_larger_than_a_part_stays_in_training(stratify: bool) -> None:
+    labels = [0, 1] * 100
+    groups = [0] * 80 + [1 + place // 4 for place in range(120)]
+    train, validation = dataset(labels).split(0.3, groups=groups, stratify=stratify)
+    assert "image 0" in train.names
+    assert 0.2 < len(validation) / 200 < 0.35
+
+
 def test_groups_are_read_as_people_have_them() -> None:
     data = dataset([0, 1] * 6)
     numbers = [0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5]

@@ -62,7 +62,9 @@ def fold_indices(
     if groups is None:
         fold = _fold_numbers(labels, k, seed, stratify)
     else:
-        fold = deal_groups(labels, class_names, groups, [1] * k, seed=seed, stratify=stratify)
+        fold = deal_groups(
+            labels, class_names, groups, [1 / k] * k, k, seed=seed, stratify=stratify
+        )
     return [(np.flatnonzero(fold != part), np.flatnonzero(fold == part)) for part in range(k)]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,8 @@ def deal_groups(
     labels: Indices,
     class_names: Sequence[str],
     groups: Indices,
-    folds: Sequence[int],
+    shares: Sequence[float],
+    folds: int,
     *,
     seed: int,
     stratify: bool,
@@ -33,10 +35,11 @@ def deal_groups(
         labels: Class numbers, (n,), int64.
         class_names: Names of the classes, for messages.
         groups: Group numbers, (n,), int64.
-        folds: How many folds make up each part.
+        shares: Fraction of the images that each part is to have; they sum to 1.
+        folds: Number of folds to deal into first, of which parts are made; at least as many.
         seed: Any integer.
-        stratify: Keep the classes' proportions, as near as the groups allow, and each class in
-            each part; else only the parts' sizes.
+        stratify: Keep about the classes' proportions, and each class in each part; else only the
+            parts' sizes.
 
     Returns:
         Number of the part of each image, (n,), int64.
@@ -45,8 +48,8 @@ def deal_groups(
         SplitError: No deal was found in which each part has each class.
 
     Example:
-        >>> deal_groups(np.array([0, 1] * 2), "ab", np.array([0, 0, 1, 1]), [1, 1], seed=0,
-        ...             stratify=True).tolist() in ([0, 0, 1, 1], [1, 1, 0, 0])
+        >>> deal_groups(np.array([0, 1] * 2), "ab", np.array([0, 0, 1, 1]), [0.5, 0.5], 2,
+        ...             seed=0, stratify=True).tolist() in ([0, 0, 1, 1], [1, 1, 0, 0])
         True
     """
     # With one class for all, it evens out the sizes of the folds, which GroupShuffleSplit does not.
@@ -54,14 +57,14 @@ def deal_groups(
     lacking = 0
     for attempt in range(_TRIES):
         state = stream_seed(seed, "groups", attempt) % 2**32
-        fold = _fold_numbers(kinds, groups, sum(folds), state)
-        parts = _parts_of_folds(fold, kinds, folds)
-        spread, missing = _spread(parts, groups, kinds, len(folds))
+        fold = _fold_numbers(kinds, groups, folds, state)
+        parts = _parts_of_folds(fold, folds, kinds, shares)
+        spread, missing = _spread(parts, groups, kinds, len(shares))
         if missing is None:
             return spread
         lacking = missing
     raise SplitError(
-        f"{_TRIES} ways to deal the groups into {len(folds)} parts each left a part without an "
+        f"{_TRIES} ways to deal the groups into {len(shares)} parts each left a part without an "
         f"image of a class, such as {class_names[lacking]!r}; expected groups that are small "
         "beside the parts, and of few classes each. Take fewer parts, smaller groups or another "
         "seed, or pass stratify=False."
@@ -81,22 +84,23 @@ def _fold_numbers(kinds: Indices, groups: Indices, k: int, state: int) -> Indice
     return fold
 
 
-def _parts_of_folds(fold: Indices, kinds: Indices, folds: Sequence[int]) -> Indices:
-    """Make parts of folds that follow each other, from where they come nearest to what is wanted.
+def _parts_of_folds(fold: Indices, k: int, kinds: Indices, shares: Sequence[float]) -> Indices:
+    """Make parts of folds that follow each other, from where and of as many as come nearest.
 
     A group that is larger than a fold makes folds differ.
     """
-    table = np.zeros((sum(folds), int(kinds.max()) + 1))
+    table = np.zeros((k, int(kinds.max()) + 1))
     np.add.at(table, (fold, kinds), 1)
-    part = np.repeat(np.arange(len(folds)), folds)
-    wanted = np.outer(folds, table.sum(axis=0)) / sum(folds)
-
-    def off(turn: int) -> float:
-        found = np.zeros_like(wanted)
-        np.add.at(found, np.roll(part, turn), table)
-        return float(np.abs(found - wanted).sum())
-
-    return np.roll(part, min(range(len(part)), key=off))[fold]
+    wanted = np.outer(shares, table.sum(axis=0))
+    best, parts = np.inf, np.zeros(k, np.int64)
+    for turn in range(k):
+        turned = np.roll(table, turn, axis=0)
+        for ends in combinations(range(1, k), len(shares) - 1):
+            off = np.abs(np.add.reduceat(turned, (0, *ends), axis=0) - wanted).sum()
+            if off < best - 1e-9:
+                best = off
+                parts = np.roll(np.searchsorted(ends, np.arange(k), side="right"), -turn)
+    return parts[fold]
 
 
 def _spread(

@@ -33,10 +33,9 @@ def split_groups(
         labels: Class numbers, (n,), int64.
         class_names: Names of the classes, for messages.
         groups: Group numbers, (n,), int64.
-        validation: Fraction in (0, 1), as near as the groups allow.
+        validation: Fraction in (0, 1), which the split comes near to.
         seed: Any integer.
-        stratify: Keep the classes' proportions, as near as the groups allow, and each class in
-            every part.
+        stratify: Keep about the classes' proportions, and each class in every part.
         test: Fraction in (0, 1), or None for two parts.
 
     Returns:
@@ -64,19 +63,17 @@ def split_groups(
         of_each = class_counts(labels, groups, len(class_names))
         check_classes(of_each, class_names, parts, why=why_of_parts(parts), unit="group")
         most = min(most, int(np.bincount(labels).max()))
-    folds = _folds_of_parts(fractions, most)
-    part_of = deal_groups(labels, class_names, groups, folds, seed=seed, stratify=stratify)
+    shares = [*fractions, 1 - sum(fractions)]
+    folds = _number_of_folds(fractions, most)
+    part_of = deal_groups(labels, class_names, groups, shares, folds, seed=seed, stratify=stratify)
     held_out = [np.flatnonzero(part_of == part) for part in range(len(fractions))]
     return np.flatnonzero(part_of == len(fractions)), *held_out
 
 
-def _folds_of_parts(fractions: Sequence[float], most: int) -> list[int]:
-    """Return how many folds each fraction gets, and the rest, of as few as come near."""
-    ways = []
-    for k in range(len(fractions) + 1, most + 1):
-        counts = [max(1, round(k * fraction)) for fraction in fractions]
-        while sum(counts) >= k:
-            counts[int(np.argmax(counts))] -= 1
-        off = sum(abs(n / k - fraction) for n, fraction in zip(counts, fractions, strict=True))
-        ways.append((round(off, 2), k, [*counts, k - sum(counts)]))
-    return min(ways)[2]
+def _number_of_folds(fractions: Sequence[float], most: int) -> int:
+    """Return the least number of folds of which some come near to each fraction."""
+
+    def off(k: int) -> float:
+        return round(sum(abs(max(1, round(k * part)) / k - part) for part in fractions), 2)
+
+    return min(range(len(fractions) + 1, most + 1), key=lambda k: (off(k), k))

@@ -64,8 +64,8 @@ class SplittableImages(LabelledImages):
             stratify: Keep the classes' proportions, with each class in every part.
             test: Fraction of the images for a test; None for two parts.
             groups: One value for each image, such as its patient: text or a whole number. Images
-                of one group are in one part; fractions and proportions are kept as near as the
-                groups allow.
+                of one group are in one part; fractions and proportions then hold only about, the
+                less the larger the groups are.
 
         A warning tells of a picture that is in two parts: of files that a table lists twice, and
         after `check` of any that hold the same.

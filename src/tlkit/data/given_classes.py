@@ -133,6 +133,27 @@ class GivenClasses:
         )
 
 
+def united(names: Sequence[str], others: Sequence[str]) -> tuple[str, ...]:
+    """Return the classes of two data sets: those of the first, then what only the other has.
+
+    Raises:
+        DataError: A name of one is nearly one of the other.
+
+    Example:
+        >>> united(["b", "a"], ["c", "a"])
+        ('b', 'a', 'c')
+    """
+    new = [name for name in others if name not in names]
+    near = near_misses(new, [name for name in names if name not in others])
+    if near:
+        raise DataError(
+            f"The datasets have classes whose names are nearly the same.{near} Expected one name "
+            "for one class. Give it with dataset.rename_classes({old: new}) before they are put "
+            "together."
+        )
+    return check_class_names([*names, *new])
+
+
 def _same(name: str) -> str:
     """Return what two names share that are the same, however a system stores them."""
     return unicodedata.normalize("NFC", printable(name))
