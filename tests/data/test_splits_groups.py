@@ -227,12 +227,8 @@ def test_validation_parts_of_folds_hold_every_image_once(
     sizes: list[int], k: int, seed: int, stratify: bool
 ) -> None:
     data = numbered(sizes)
-    if stratify and min(sizes) < k:
-        with pytest.raises(SplitError, match=r"class\(es\) with .*take fewer"):
-            data.folds(k, seed=seed)
-        return
-    if len(data) < k:
-        with pytest.raises(SplitError, match="Take fewer folds"):
+    if len(data) < k or (stratify and min(sizes) < k):
+        with pytest.raises(SplitError, match="[Tt]ake fewer"):
             data.folds(k, seed=seed, stratify=stratify)
         return
     pairs = data.folds(k, seed=seed, stratify=stratify)

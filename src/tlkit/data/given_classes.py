@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 
 import numpy as np
 from numpy.typing import NDArray
@@ -165,6 +165,11 @@ def _listed(names: Sequence[str], error: Error) -> list[str]:
         raise error(
             f"class_names is {'a data set' if hasattr(names, 'class_names') else repr(names)}; "
             "expected a list of the names of all classes, in order, such as train.class_names."
+        )
+    if isinstance(names, (Set, Mapping)):
+        raise error(
+            f"class_names is a {type(names).__name__}, which says no order; expected a list of the "
+            "names of all classes, in order, such as train.class_names."
         )
     try:
         return list(names)
