@@ -228,7 +228,7 @@ def test_validation_parts_of_folds_hold_every_image_once(
 ) -> None:
     data = numbered(sizes)
     if len(data) < k or (stratify and min(sizes) < k):
-        with pytest.raises(SplitError, match="[Tt]ake fewer"):
+        with pytest.raises(SplitError, match=r"[Tt]ake fewer"):
             data.folds(k, seed=seed, stratify=stratify)
         return
     pairs = data.folds(k, seed=seed, stratify=stratify)

@@ -85,11 +85,12 @@ class GivenClasses:
         """
         error = self._error
         clean = [clean_label(value, index, where, error) for index, value in enumerate(values)]
-        named = [self._number.get(_same(str(value)), -1) for value in clean]
+        found = {value: self._number.get(_same(str(value)), -1) for value in set(clean)}
+        named = [found[value] for value in clean]
         if all(isinstance(value, str) for value in clean):
             numbers = named
         else:
-            placed = [self._placed(value) for value in clean]
+            placed = [found[x] if isinstance(x, str) else self._placed(x) for x in clean]
             numbers = named if by_name and self._some_are_numbers else self._read(named, placed)
         wrong = [index for index, number in enumerate(numbers) if number < 0]
         if wrong:
@@ -100,9 +101,7 @@ class GivenClasses:
     def _some_are_numbers(self) -> bool:
         return any(name.strip().lstrip("-").isdecimal() for name in self.names)
 
-    def _placed(self, value: str | int) -> int:
-        if isinstance(value, str):
-            return self._number.get(_same(value), -1)
+    def _placed(self, value: int) -> int:
         return value if 0 <= value < len(self.names) else -1
 
     def _read(self, named: list[int], placed: list[int]) -> list[int]:
