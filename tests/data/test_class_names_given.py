@@ -193,7 +193,9 @@ def test_every_name_finds_its_class(names: list[str], draw: st.DataObject) -> No
         assert GivenClasses(names).number_folders(chosen, "x").tolist() == numbers.tolist()
 
 
-@pytest.mark.parametrize("names", ["cat", b"cat", 3, arrays(["a", "b"], None)])
+@pytest.mark.parametrize(
+    "names", ["cat", b"cat", 3, {"cat", "dog"}, {"cat": 0, "dog": 1}, arrays(["a", "b"], None)]
+)
 def test_what_is_no_list_of_names_is_refused(folders: Path, names: Any) -> None:
     with pytest.raises(DataError, match=r"expected a list of the names of all classes"):
         ImageDataset.from_directory(folders, class_names=names)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -226,6 +227,13 @@ def test_heat_falls_on_what_the_class_is_known_by() -> None:
     assert blue[22:, 22:].min() > 0.9 > 0.1 > blue[2:10, 2:10].max()
     assert red.dtype == np.float32
     assert red.max() == 1
+
+
+def test_images_need_no_labels(images: NDArray[np.uint8], tmp_path: Path) -> None:
+    for place, pixels in enumerate(images):
+        Image.fromarray(pixels).save(tmp_path / f"{place}.png")
+    found = tlkit.explain(flat_model(), tlkit.ImageDataset.from_files(tmp_path))
+    np.testing.assert_allclose(found.heatmaps, tlkit.explain(flat_model(), images).heatmaps)
 
 
 def test_pictures(images: NDArray[np.uint8]) -> None:

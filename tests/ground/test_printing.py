@@ -16,6 +16,7 @@ import pytest
 import tlkit
 from tlkit._printing import Printed, code_of, counted, html_table, one_line
 from tlkit.data.damage import DamagedImage
+from tlkit.data.sources.stores import ArrayStore
 from tlkit.evaluation._single_images import ImagePrediction
 from tlkit.evaluation._tables import PerClass
 from tlkit.evaluation.comparing.comparison import PairResult
@@ -112,6 +113,11 @@ def dataset() -> tlkit.ImageDataset:
     return tlkit.ImageDataset.from_arrays(pixels, [0, 1, 1, 0], [f"{BAD}{'owl' * 80}", "dog"])
 
 
+def unlabelled() -> tlkit.UnlabelledImages:
+    store = ArrayStore(np.zeros((4, 8, 8, 3), np.uint8))
+    return tlkit.UnlabelledImages(store, ignored=(BAD,) * 9)
+
+
 def recorded_run() -> RecordedRun:
     data = RecordedData(4, NAMES, "ab" * 32)
     asked = RecordedSettings("0.1", BAD, 16, "auto", "random", 0, "last", data, None, BAD * 99)
@@ -132,6 +138,7 @@ RESULTS: dict[type, Callable[[], object]] = {
     tlkit.Explanation: explanation,
     tlkit.Features: features,
     tlkit.ImageDataset: dataset,
+    tlkit.UnlabelledImages: unlabelled,
     tlkit.LRCurve: curve,
     tlkit.PolicyPreview: policy_preview,
     RecordedRun: recorded_run,

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 
-from tlkit import ExponentialLRFinder, LRCurve, SmoothedMinimum, Valley
+from tlkit import ExponentialLRFinder, ImageDataset, LRCurve, SmoothedMinimum, Valley
 from tlkit.errors import LearningRateError, SelectorError
 
 RNG = np.random.default_rng(0)
@@ -525,3 +525,10 @@ def test_a_step_that_names_no_loss_is_refused_at_its_first_call(
     with pytest.raises(LearningRateError, match=told):
         ExponentialLRFinder(1e-4, 1, 9, unit).find(model, X, Y)
     assert "train_step" not in vars(model)
+
+
+def test_an_image_dataset_is_refused_with_the_ways_out() -> None:
+    images = ImageDataset.from_arrays(np.zeros((4, 2, 2, 3), np.uint8), [0, 1, 0, 1])
+    data: Any = images
+    with pytest.raises(LearningRateError, match=r"single images.*data\.labels\).*Stage\(learning"):
+        ExponentialLRFinder(1e-3, 0.1, steps=4).find(linear(), data)

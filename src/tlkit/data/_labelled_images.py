@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tlkit.data._positions import as_positions
+from tlkit.data._positions import as_position, as_positions
 from tlkit.data._stored_images import StoredImages
-from tlkit.data.class_names import numbered_as
+from tlkit.data.class_names import near_misses, numbered_as, shown_names
 from tlkit.data.damage import DamageReport
+from tlkit.data.decoding.decode import Pixels
 from tlkit.data.duplicates import Duplicate, find_duplicates
 from tlkit.data.given_classes import GivenClasses
+from tlkit.data.labels import check_class_names
 from tlkit.data.sources.stores import ImageStore
 from tlkit.errors import DataError
 
@@ -53,6 +55,14 @@ class LabelledImages(StoredImages):
         """Images per class, in the order of the classes."""
         counts = np.bincount(self._labels, minlength=len(self.class_names))
         return dict(zip(self.class_names, counts.tolist(), strict=True))
+
+    def __getitem__(self, index: int) -> tuple[Pixels, int]:
+        """Return one image at its own size, (h, w, 3), uint8, 0..255, and its class number."""
+        place = as_position(index, len(self))
+        return self._store.load_whole(int(self._indices[place])), int(self._labels[place])
+
+    def __iter__(self) -> Iterator[tuple[Pixels, int]]:
+        return (self[index] for index in range(len(self)))
 
     def subset(self, indices: ArrayLike) -> Self:
         """Return some of the images, with the same classes.
@@ -102,6 +112,39 @@ class LabelledImages(StoredImages):
         names = GivenClasses(class_names).names
         labels = numbered_as(names, self, words=("the list", "the dataset"))
         return self._relabelled(labels, names)
+
+    def rename_classes(self, names: Mapping[str, str]) -> Self:
+        """Return the same images with other names for some classes.
+
+        Classes that get one name become one class, at the place of the first of them.
+
+        Args:
+            names: New names by the old ones; other classes keep theirs.
+
+        Returns:
+            A dataset that shares images and digests with this one.
+
+        Raises:
+            DataError: A class is not there, or what comes out cannot be class names.
+
+        Example:
+            >>> from tlkit import ImageDataset
+            >>> images = np.zeros((3, 8, 8, 3), np.uint8)
+            >>> data = ImageDataset.from_arrays(images, ["cat", "dog", "puppy"])
+            >>> data.rename_classes({"puppy": "dog", "cat": "tom"})
+            ImageDataset(3 images, 2 classes: tom 1, dog 2)
+        """
+        unknown = [name for name in names if name not in self.class_names]
+        if unknown:
+            raise DataError(
+                f"No classes {shown_names(unknown)} to rename; the dataset has "
+                f"{shown_names(self.class_names)}.{near_misses(unknown, self.class_names)} "
+                "Expected {old: new} with names of classes that are there."
+            )
+        renamed = [names.get(name, name) for name in self.class_names]
+        merged = check_class_names(list(dict.fromkeys(renamed)))
+        number = {name: place for place, name in enumerate(dict.fromkeys(renamed))}
+        return self._relabelled(np.array([number[name] for name in renamed])[self._labels], merged)
 
     def without_damaged(self, report: DamageReport) -> Self:
         """Return the images that a report found whole.

@@ -8,6 +8,37 @@ from numpy.typing import ArrayLike, NDArray
 from tlkit.errors import DataError
 
 
+def as_position(index: object, count: int) -> int:
+    """Check the position of one image; negative ones count from the end.
+
+    Args:
+        index: A whole number.
+        count: Number of images in the dataset.
+
+    Returns:
+        The position, from 0 to count - 1.
+
+    Raises:
+        IndexError: There is no such image.
+        DataError: It is no whole number.
+
+    Example:
+        >>> as_position(-1, 3)
+        2
+    """
+    if not isinstance(index, (int, np.integer)) or isinstance(index, bool):
+        raise DataError(
+            f"dataset[{index!r}]: expected a whole number, for one image. Take several with "
+            "dataset.subset(...), or their pixels at one size with dataset.load(indices, size)."
+        )
+    if not -count <= index < count:
+        raise IndexError(
+            f"dataset[{index}]: expected a position from 0 to {count - 1}, as there are {count} "
+            "images."
+        )
+    return int(index) % count
+
+
 def as_positions(indices: ArrayLike, count: int) -> NDArray[np.int64]:
     """Check positions in a dataset.
 

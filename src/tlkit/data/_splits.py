@@ -1,4 +1,4 @@
-"""Which images go to training and which to validation."""
+"""Which images go to training, which to validation, and which to a test."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tlkit._seeds import stream
+from tlkit.data._split_checks import check_classes, check_fractions, why_of_parts
 from tlkit.errors import SplitError
 
 Indices = NDArray[np.int64]
@@ -20,12 +21,13 @@ def split_indices(
     validation: float,
     seed: int,
     stratify: bool,
-) -> tuple[Indices, Indices]:
-    """Part images into training and validation.
+    test: float | None = None,
+) -> tuple[Indices, ...]:
+    """Part images into training and validation, and a test where that is asked for.
 
     Validation gets ``round(n * validation)`` images. With ``stratify`` each class gets its share
-    of them by largest remainder, and at least one image of every class is on both sides, which
-    for many tiny classes can make validation larger than asked.
+    of them by largest remainder, and at least one image of every class is in every part, which
+    for many tiny classes can make validation larger than asked. A test is dealt with alike.
 
     Args:
         labels: Class numbers, (n,), int64.
@@ -33,51 +35,67 @@ def split_indices(
         validation: Fraction in (0, 1).
         seed: Any integer.
         stratify: Keep the classes' proportions.
+        test: Fraction in (0, 1), or None for two parts.
 
     Returns:
-        Indices of training and of validation, each int64, ascending; together every index once.
+        Indices of training, of validation, and of the test if there is one, each int64, ascending;
+        together every index once.
 
     Raises:
-        SplitError: Not a fraction; or a class, or the whole, is too small to be split.
+        SplitError: Not fractions; or a class, or the whole, is too small to be split.
 
     Example:
         >>> split_indices(np.array([0, 0, 1, 1]), ("a", "b"), validation=0.5, seed=0,
         ...               stratify=True)[1].size
         2
     """
-    _check_fraction(validation)
-    if len(labels) < 2:
-        raise SplitError(f"Received {len(labels)} images; a split needs at least two.")
+    fractions = check_fractions(validation, test)
+    if len(labels) <= len(fractions):
+        needed = "two" if test is None else "three"
+        raise SplitError(f"Received {len(labels)} images; a split needs at least {needed}.")
     if stratify:
-        held_out = _stratified(labels, class_names, validation, seed)
-    else:
-        count = min(max(round(len(labels) * validation), 1), len(labels) - 1)
-        held_out = stream(seed, "split").permutation(len(labels))[:count]
-    chosen = np.zeros(len(labels), bool)
-    chosen[held_out] = True
-    return np.flatnonzero(~chosen), np.flatnonzero(chosen)
+        counts = np.bincount(labels, minlength=len(class_names))
+        parts = len(fractions) + 1
+        check_classes(counts, class_names, parts, why=why_of_parts(parts))
+        dealt = [
+            stream(seed, "split", sample=number).permutation(np.flatnonzero(labels == number))
+            for number in range(len(class_names))
+        ]
+        return _parted(len(labels), dealt, _shares(counts, fractions))
+    counts = np.array([len(labels)])
+    order = stream(seed, "split").permutation(len(labels))
+    return _parted(len(labels), [order], _shares(counts, fractions))
 
 
-def _stratified(
-    labels: Indices, class_names: Sequence[str], validation: float, seed: int
-) -> Indices:
-    counts = np.bincount(labels, minlength=len(class_names))
-    _check_classes(counts, class_names)
-    shares = validation_counts(counts, validation)
-    members = [
-        stream(seed, "split", sample=number).permutation(np.flatnonzero(labels == number))[:share]
-        for number, share in enumerate(shares)
-    ]
-    held_out: Indices = np.concatenate(members)
-    return held_out
+def _parted(count: int, dealt: Sequence[Indices], shares: Sequence[Indices]) -> tuple[Indices, ...]:
+    """Give each part its share of each class, in the order in which they are dealt out."""
+    part_of = np.zeros(count, np.int64)
+    for number, members in enumerate(dealt):
+        first = 0
+        for part, share in enumerate(shares, 1):
+            part_of[members[first : first + share[number]]] = part
+            first += share[number]
+    return tuple(np.flatnonzero(part_of == part) for part in range(len(shares) + 1))
 
 
-def validation_counts(counts: Indices, validation: float) -> Indices:
-    """Share validation among classes by largest remainder, one to count - 1 from each.
+def _shares(counts: Indices, fractions: Sequence[float]) -> list[Indices]:
+    """Return how many images of each class each part gets, so that some are left for the rest."""
+    shares: list[Indices] = []
+    taken = np.zeros_like(counts)
+    for place, fraction in enumerate(fractions):
+        left = taken + (len(fractions) - place)
+        shares.append(validation_counts(counts, fraction, left))
+        taken += shares[-1]
+    return shares
+
+
+def validation_counts(counts: Indices, validation: float, left: Indices | int = 1) -> Indices:
+    """Share validation among classes by largest remainder, at least one from each.
 
     Args:
-        counts: Images per class, (k,), int64; none is 1.
+        counts: Images per class, (k,), int64; none has 1 to ``left``.
         validation: Fraction in (0, 1).
+        left: How many images of each class are left at least.
 
     Returns:
         Images of each class for validation, (k,), int64.
@@ -87,7 +105,7 @@ def validation_counts(counts: Indices, validation: float) -> Indices:
         array([2, 1])
     """
     quotas = counts * validation
-    least, most = np.minimum(counts, 1), np.maximum(counts - 1, 0)
+    least, most = np.minimum(counts, 1), np.maximum(counts - left, 0)
     shares: Indices = np.clip(np.floor(quotas).astype(np.int64), least, most)
     target = int(np.clip(round(int(counts.sum()) * validation), least.sum(), most.sum()))
     while shares.sum() < target:
@@ -95,28 +113,3 @@ def validation_counts(counts: Indices, validation: float) -> Indices:
     while shares.sum() > target:
         shares[np.argmax(np.where(shares > least, shares - quotas, -np.inf))] -= 1
     return shares
-
-
-def _check_fraction(validation: float) -> None:
-    number = isinstance(validation, (float, int, np.floating)) and not isinstance(validation, bool)
-    if not (number and 0 < validation < 1):
-        raise SplitError(
-            f"validation={validation!r}; expected a fraction between 0 and 1, such as 0.2 for "
-            "every fifth image."
-        )
-
-
-def _check_classes(counts: Indices, class_names: Sequence[str]) -> None:
-    if np.count_nonzero(counts) < 2:
-        raise SplitError(
-            f"All images are of one class ({class_names[int(np.argmax(counts))]!r}); expected at "
-            "least two classes to keep in proportion. Check the labels, or pass stratify=False."
-        )
-    single = [class_names[number] for number in np.flatnonzero(counts == 1).tolist()]
-    if single:
-        named = ", ".join(map(repr, single[:5])) + (", ..." if len(single) > 5 else "")
-        raise SplitError(
-            f"{len(single)} class(es) with one image: {named}. A stratified split needs at least "
-            "two of each, one to train on and one to validate. Add images, take the class out "
-            "with dataset.subset(...), or pass stratify=False."
-        )

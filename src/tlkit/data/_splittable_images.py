@@ -2,48 +2,206 @@
 
 from __future__ import annotations
 
+import itertools
+import operator
 import warnings
-from typing import Self
+from collections.abc import Iterable, Sequence
+from typing import Self, overload
 
+import numpy as np
+
+from tlkit._seeds import stream
+from tlkit.data._folds import fold_indices
+from tlkit.data._group_splits import split_groups
+from tlkit.data._groups import group_numbers
 from tlkit.data._labelled_images import LabelledImages
-from tlkit.data._splits import split_indices
+from tlkit.data._splits import split_indices, validation_counts
 from tlkit.data.duplicates import split_note
+from tlkit.errors import SplitError
+
+_PARTS = ("first", "second", "third")
 
 
 class SplittableImages(LabelledImages):
     """Images with labels that can be parted; see `LabelledImages` for what makes one."""
 
+    @overload
     def split(
-        self, validation: float = 0.2, seed: int = 0, stratify: bool = True
-    ) -> tuple[Self, Self]:
-        """Part the images into training and validation.
+        self,
+        validation: float = 0.2,
+        seed: int = 0,
+        stratify: bool = True,
+        *,
+        test: None = None,
+        groups: Iterable[object] | None = None,
+    ) -> tuple[Self, Self]: ...
+
+    @overload
+    def split(
+        self,
+        validation: float = 0.2,
+        seed: int = 0,
+        stratify: bool = True,
+        *,
+        test: float,
+        groups: Iterable[object] | None = None,
+    ) -> tuple[Self, Self, Self]: ...
+
+    def split(
+        self,
+        validation: float = 0.2,
+        seed: int = 0,
+        stratify: bool = True,
+        *,
+        test: float | None = None,
+        groups: Iterable[object] | None = None,
+    ) -> tuple[Self, ...]:
+        """Part the images into training and validation, and a test where that is asked for.
 
         Args:
             validation: Fraction of the images for validation, between 0 and 1.
             seed: Any integer; the same seed gives the same split.
-            stratify: Keep the classes' proportions, with each class on both sides.
+            stratify: Keep the classes' proportions, with each class in every part.
+            test: Fraction of the images for a test; None for two parts.
+            groups: One value for each image, such as its patient: text or a whole number. Images
+                of one group are in one part; fractions and proportions then hold only about, the
+                less the larger the groups are.
 
-        A warning tells of a picture that is on both sides: of files that a table lists twice, and
+        A warning tells of a picture that is in two parts: of files that a table lists twice, and
         after `check` of any that hold the same.
 
         Returns:
-            Training and validation; together they hold every image once.
+            Training and validation, and the test if there is one; together they hold every image
+            once.
 
         Raises:
-            SplitError: Not a fraction, one class only, or a class with one image (named).
+            SplitError: Not fractions, or they sum to 1 or more; one class only, or a class with
+                fewer images or groups than parts (named); or groups that do not fit the images.
 
         Example:
-            >>> import numpy as np
             >>> from tlkit import ImageDataset
             >>> data = ImageDataset.from_arrays(np.zeros((10, 8, 8, 3), np.uint8), [0, 1] * 5)
             >>> [len(part) for part in data.split(validation=0.2)]
             [8, 2]
+            >>> [len(part) for part in data.split(validation=0.2, test=0.2)]
+            [6, 2, 2]
         """
-        train, held_out = split_indices(
-            self._labels, self.class_names, validation=validation, seed=seed, stratify=stratify
-        )
-        parts = self.subset(train), self.subset(held_out)
-        note = split_note(*parts)
-        if note is not None:
-            warnings.warn(note, stacklevel=2)
+        if groups is None:
+            chosen = split_indices(
+                self._labels,
+                self.class_names,
+                validation=validation,
+                test=test,
+                seed=seed,
+                stratify=stratify,
+            )
+        else:
+            chosen = split_groups(
+                self._labels,
+                self.class_names,
+                group_numbers(groups, len(self)),
+                validation=validation,
+                test=test,
+                seed=seed,
+                stratify=stratify,
+            )
+        parts = tuple(self.subset(indices) for indices in chosen)
+        _warn(_notes_of_parts(parts))
         return parts
+
+    def folds(
+        self,
+        k: int,
+        *,
+        groups: Iterable[object] | None = None,
+        seed: int = 0,
+        stratify: bool = True,
+    ) -> list[tuple[Self, Self]]:
+        """Part the images into k folds, each of which validates once, for a cross-validation.
+
+        They are dealt out by scikit-learn's StratifiedKFold, KFold or StratifiedGroupKFold.
+
+        Args:
+            k: Number of folds, at least 2.
+            groups: One value for each image, as for `split`; images of one group are in one fold.
+            seed: Any integer; the same seed gives the same folds.
+            stratify: Keep the classes' proportions, with each class in each fold.
+
+        A warning tells of a picture that trains and validates in one fold, as for `split`.
+
+        Returns:
+            Pairs of training and validation, k of them. The validation parts hold every image once.
+
+        Raises:
+            SplitError: k is no number of folds, or there are fewer images or groups than folds, of
+                all or of a class (named); or groups do not fit the images.
+
+        Example:
+            >>> from tlkit import ImageDataset
+            >>> data = ImageDataset.from_arrays(np.zeros((10, 8, 8, 3), np.uint8), [0, 1] * 5)
+            >>> [(len(train), len(validation)) for train, validation in data.folds(5)]
+            [(8, 2), (8, 2), (8, 2), (8, 2), (8, 2)]
+        """
+        known = None if groups is None else group_numbers(groups, len(self))
+        chosen = fold_indices(
+            self._labels, self.class_names, k, groups=known, seed=seed, stratify=stratify
+        )
+        pairs = [(self.subset(train), self.subset(held_out)) for train, held_out in chosen]
+        _warn(
+            split_note(*pair, "its training part", f"the validation part of fold {number}")
+            for number, pair in enumerate(pairs, 1)
+        )
+        return pairs
+
+    def sample(self, n: int, *, seed: int = 0) -> Self:
+        """Return some images by chance, with the classes in proportion, for a quick trial.
+
+        Args:
+            n: How many, at least one of each class that has an image.
+            seed: Any integer; the same seed gives the same images.
+
+        Returns:
+            A dataset of n images with the same classes, in the order of this one.
+
+        Raises:
+            SplitError: There are not so many images, or more classes than n.
+
+        Example:
+            >>> from tlkit import ImageDataset
+            >>> data = ImageDataset.from_arrays(np.zeros((9, 8, 8, 3), np.uint8), [0, 0, 1] * 3)
+            >>> data.sample(6)
+            ImageDataset(6 images, 2 classes: 0 4, 1 2)
+        """
+        counts = np.bincount(self._labels, minlength=len(self.class_names))
+        _check_sample(n, len(self), int(np.count_nonzero(counts)))
+        chosen = [
+            stream(seed, "sample", sample=number).permutation(
+                np.flatnonzero(self._labels == number)
+            )
+            for number in range(len(counts))
+        ]
+        shares = validation_counts(counts, operator.index(n) / len(self), left=0)
+        taken = [members[:share] for members, share in zip(chosen, shares, strict=True)]
+        return self.subset(np.sort(np.concatenate(taken)))
+
+
+def _check_sample(n: int, images: int, classes: int) -> None:
+    whole = isinstance(n, (int, np.integer)) and not isinstance(n, bool)
+    if not whole or not classes <= n <= images or n < 1:
+        raise SplitError(
+            f"n={n!r}; expected a whole number from {max(classes, 1)}, one image of each class, to "
+            f"{images}, all there are. Take subset(...) for other images."
+        )
+
+
+def _notes_of_parts(parts: Sequence[SplittableImages]) -> Iterable[str | None]:
+    for (first, one), (second, other) in itertools.combinations(
+        zip(_PARTS, parts, strict=False), 2
+    ):
+        yield split_note(one, other, f"the {first} part", f"the split's {second} part")
+
+
+def _warn(notes: Iterable[str | None]) -> None:
+    for note in notes:
+        if note is not None:
+            warnings.warn(note, stacklevel=3)

@@ -6,14 +6,18 @@ from collections.abc import Sequence
 from os import PathLike
 from typing import overload
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from tlkit._printing import Printed, one_line
 from tlkit.data._splittable_images import SplittableImages
+from tlkit.data.class_names import numbered_as
+from tlkit.data.given_classes import united
 from tlkit.data.sources._arrays import Labels, read_arrays
 from tlkit.data.sources._dataframes import Table, read_table, read_unlabelled
 from tlkit.data.sources._file_lists import Files, read_files
 from tlkit.data.sources._folders import read_folders
+from tlkit.data.sources._joined import joined
 from tlkit.data.unlabelled import UnlabelledImages
 
 
@@ -23,6 +27,10 @@ class ImageDataset(SplittableImages, Printed):
     Make one with `from_directory`, `from_dataframe` or `from_arrays`; `from_files` gives
     images without labels. The images must not change while the dataset is in use: their digests
     are computed once.
+
+    ``data[i]`` is one image at its own size, uint8 (h, w, 3), and its class number; a loop gives
+    them all. ``a + b`` has the images of both, classes united by name: those of ``a`` in their
+    order, then those that only ``b`` has.
 
     Args:
         store: The images.
@@ -36,6 +44,9 @@ class ImageDataset(SplittableImages, Printed):
         >>> images = np.zeros((4, 8, 8, 3), np.uint8)
         >>> ImageDataset.from_arrays(images, ["cat", "dog", "dog", "cat"])
         ImageDataset(4 images, 2 classes: cat 2, dog 2)
+        >>> pixels, label = ImageDataset.from_arrays(images, ["cat", "dog", "dog", "cat"])[1]
+        >>> pixels.shape, label
+        ((8, 8, 3), 1)
     """
 
     @classmethod
@@ -185,6 +196,30 @@ class ImageDataset(SplittableImages, Printed):
             array([1, 0])
         """
         return cls(*read_arrays(images, labels, class_names))
+
+    def __add__(self, other: ImageDataset) -> ImageDataset:
+        """Return the images of both, this dataset's first; classes are united by name.
+
+        The classes of this dataset come first, in their order, then those that only the other
+        has, in theirs.
+
+        Args:
+            other: Images in files, as these are, or in an array of the same size.
+
+        Returns:
+            The dataset. Files of one name are called by their paths, arrays' images numbered anew.
+
+        Raises:
+            DataError: Names of classes differ only in case, blanks or the like; or the images
+                cannot be put together, or are to be read at different depths.
+        """
+        if not isinstance(other, ImageDataset):
+            return NotImplemented
+        names = united(self.class_names, other.class_names)
+        chosen = [(part._store, part._indices) for part in (self, other)]
+        labels = [numbered_as(names, part) for part in (self, other)]
+        ignored = tuple(dict.fromkeys((*self.ignored, *other.ignored)))
+        return ImageDataset(joined(chosen), np.concatenate(labels), names, ignored=ignored)
 
     def __repr__(self) -> str:
         counts = self.class_counts

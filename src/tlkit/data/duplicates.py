@@ -121,10 +121,16 @@ def duplicate_notes(train: NamedImages, validation: NamedImages | None) -> Itera
         )
 
 
-def split_note(train: NamedImages, validation: NamedImages) -> str | None:
+def split_note(train: NamedImages, validation: NamedImages, first: str, second: str) -> str | None:
     """Return a line on pictures on both sides of a split, as far as is known without a look.
 
     Known are the images that were checked before, and one file that a table lists twice.
+
+    Args:
+        train: One side.
+        validation: The other.
+        first: What to call the one.
+        second: What to call the other.
     """
     seen = set(_known(train))
     both = [
@@ -133,8 +139,8 @@ def split_note(train: NamedImages, validation: NamedImages) -> str | None:
     if not both:
         return None
     return (
-        f"{counted(len(both), 'image')} of the split's second part, such as {both[0]}, "
-        f"{'is' if len(both) == 1 else 'are'} in the first part too: figures will be too good. "
+        f"{counted(len(both), 'image')} of {second}, such as {both[0]}, "
+        f"{'is' if len(both) == 1 else 'are'} in {first} too: figures will be too good. "
         "dataset.check().duplicates lists them; leave one of each out with dataset.subset(...)."
     )
 

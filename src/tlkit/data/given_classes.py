@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,11 +85,12 @@ class GivenClasses:
         """
         error = self._error
         clean = [clean_label(value, index, where, error) for index, value in enumerate(values)]
-        named = [self._number.get(_same(str(value)), -1) for value in clean]
+        found = {value: self._number.get(_same(str(value)), -1) for value in set(clean)}
+        named = [found[value] for value in clean]
         if all(isinstance(value, str) for value in clean):
             numbers = named
         else:
-            placed = [self._placed(value) for value in clean]
+            placed = [found[x] if isinstance(x, str) else self._placed(x) for x in clean]
             numbers = named if by_name and self._some_are_numbers else self._read(named, placed)
         wrong = [index for index, number in enumerate(numbers) if number < 0]
         if wrong:
@@ -100,9 +101,7 @@ class GivenClasses:
     def _some_are_numbers(self) -> bool:
         return any(name.strip().lstrip("-").isdecimal() for name in self.names)
 
-    def _placed(self, value: str | int) -> int:
-        if isinstance(value, str):
-            return self._number.get(_same(value), -1)
+    def _placed(self, value: int) -> int:
         return value if 0 <= value < len(self.names) else -1
 
     def _read(self, named: list[int], placed: list[int]) -> list[int]:
@@ -133,6 +132,27 @@ class GivenClasses:
         )
 
 
+def united(names: Sequence[str], others: Sequence[str]) -> tuple[str, ...]:
+    """Return the classes of two data sets: those of the first, then what only the other has.
+
+    Raises:
+        DataError: A name of one is nearly one of the other.
+
+    Example:
+        >>> united(["b", "a"], ["c", "a"])
+        ('b', 'a', 'c')
+    """
+    new = [name for name in others if name not in names]
+    near = near_misses(new, [name for name in names if name not in others])
+    if near:
+        raise DataError(
+            f"The datasets have classes whose names are nearly the same.{near} Expected one name "
+            "for one class. Give it with dataset.rename_classes({old: new}) before they are put "
+            "together."
+        )
+    return check_class_names([*names, *new])
+
+
 def _same(name: str) -> str:
     """Return what two names share that are the same, however a system stores them."""
     return unicodedata.normalize("NFC", printable(name))
@@ -144,6 +164,11 @@ def _listed(names: Sequence[str], error: Error) -> list[str]:
         raise error(
             f"class_names is {'a data set' if hasattr(names, 'class_names') else repr(names)}; "
             "expected a list of the names of all classes, in order, such as train.class_names."
+        )
+    if isinstance(names, (Set, Mapping)):
+        raise error(
+            f"class_names is a {type(names).__name__}, which says no order; expected a list of the "
+            "names of all classes, in order, such as train.class_names."
         )
     try:
         return list(names)

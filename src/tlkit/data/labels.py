@@ -16,7 +16,7 @@ Error = Callable[[str], DataError]
 Where = Callable[[int], str]
 
 FOR_A_TEST_SET = (
-    "A test set may lack classes that it was trained with: pass class_names=train.class_names."
+    "A test set may lack classes of its training set: pass class_names=train.class_names."
 )
 
 

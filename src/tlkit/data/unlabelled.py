@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Self
 
 from numpy.typing import ArrayLike
 
 from tlkit._printing import Printed, counted, one_line
-from tlkit.data._positions import as_positions
+from tlkit.data._positions import as_position, as_positions
 from tlkit.data._stored_images import StoredImages
 from tlkit.data.damage import DamageReport
+from tlkit.data.decoding.decode import Pixels
 
 
 class UnlabelledImages(StoredImages, Printed):
@@ -37,6 +39,13 @@ class UnlabelledImages(StoredImages, Printed):
     def __repr__(self) -> str:
         ignored = f"; {counted(len(self.ignored), 'other file')} ignored" if self.ignored else ""
         return one_line(f"UnlabelledImages({counted(len(self), 'image')}{ignored})")
+
+    def __getitem__(self, index: int) -> Pixels:
+        """Return one image at its own size, (h, w, 3), uint8, 0..255."""
+        return self._store.load_whole(int(self._indices[as_position(index, len(self))]))
+
+    def __iter__(self) -> Iterator[Pixels]:
+        return (self[index] for index in range(len(self)))
 
     def subset(self, indices: ArrayLike) -> Self:
         """Return some of the images.

@@ -55,12 +55,12 @@ _ORIENTATIONS = {
 }
 
 
-def read_pixels(source: ImageSource, size: tuple[int, int], depth: Depth) -> Pixels:
+def read_pixels(source: ImageSource, size: tuple[int, int] | None, depth: Depth) -> Pixels:
     """Decode and resize one image.
 
     Args:
         source: Path of a file, or its content.
-        size: (height, width).
+        size: (height, width); None for the size that the image has.
         depth: Asked where the image has more than 8 bits for each value.
 
     Returns:
@@ -81,7 +81,9 @@ def read_pixels(source: ImageSource, size: tuple[int, int], depth: Depth) -> Pix
     try:
         with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
             _refuse_bomb(image)
-            return np.asarray(resized(_upright(image, size, depth), size).convert("RGB"))
+            upright = _upright(image, size, depth)
+            sized = upright if size is None else resized(upright, size)
+            return np.asarray(sized.convert("RGB"))
     except UnidentifiedImageError as error:
         raise Unusable(f"is not an image in a known format ({', '.join(_FORMATS)})") from error
     except Image.DecompressionBombError as error:
@@ -122,11 +124,12 @@ def _refuse_bomb(image: Image.Image) -> None:
         )
 
 
-def _upright(image: Image.Image, size: tuple[int, int], depth: Depth) -> Image.Image:
+def _upright(image: Image.Image, size: tuple[int, int] | None, depth: Depth) -> Image.Image:
     """Return an RGB image, or a grey one where the file has deep grey values: that takes less."""
-    height, width = size
-    sideways = image.getexif().get(_ORIENTATION_TAG) in (5, 6, 7, 8)
-    image.draft("RGB", (height, width) if sideways else (width, height))
+    if size is not None:
+        height, width = size
+        sideways = image.getexif().get(_ORIENTATION_TAG) in (5, 6, 7, 8)
+        image.draft("RGB", (height, width) if sideways else (width, height))
     need = need_of(image)
     image.load()
     # Read again: Pillow turns TIFF files itself while loading, and then clears the tag.

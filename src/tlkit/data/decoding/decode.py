@@ -94,7 +94,11 @@ def decode_settings(size: Size) -> dict[str, Any]:
 
 
 def decode_image(
-    source: ImageSource, size: Size, *, name: str | None = None, depth: Depth = _full_depth
+    source: ImageSource,
+    size: Size | None,
+    *,
+    name: str | None = None,
+    depth: Depth = _full_depth,
 ) -> Pixels:
     """Decode one image to RGB and resize it.
 
@@ -106,7 +110,7 @@ def decode_image(
 
     Args:
         source: Path of a file, or its content.
-        size: One side in pixels, or (height, width).
+        size: One side in pixels, or (height, width); None for the size that the image has.
         name: What to call the image in an error; None for its path.
         depth: Gives the depth at which an image of more than 8 bits is read; by default 65,535 is
             white.
@@ -127,7 +131,7 @@ def decode_image(
         >>> decode_image(file.getvalue(), (15, 20)).shape
         (15, 20, 3)
     """
-    height_width = as_size(size)
+    height_width = None if size is None else as_size(size)
     try:
         with expected_pillow_warnings():
             return read_pixels(source, height_width, depth)

@@ -12,11 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tlkit._threads import in_threads
-from tlkit.data.decoding.decode import Pixels, Size, decode_many
+from tlkit.data._text import printable
+from tlkit.data.decoding.decode import Pixels, Size, decode_image, decode_many
 from tlkit.data.decoding.depth import FULL, bits, checked_depth, may_be_deep, refusal
 from tlkit.data.decoding.looks import look_at, read_file, read_once
 from tlkit.data.scans import NothingKnown, Scan, ScanMemory, file_key
 from tlkit.data.sources.stores import CHANGED, ImageStore
+from tlkit.errors import DataError
 
 # One for all stores, as these go to other processes: a data set's depth is found once.
 _finding_depth = threading.Lock()
@@ -48,14 +50,24 @@ class FileStore(ImageStore):
         """Decode and resize some images, in threads."""
 
         def check(place: int, content: bytes) -> None:
-            index = int(indices[place])
-            look = look_at(content, decoded=False, deep=not self._known[index])
-            if not self._known[index]:
-                self._needs[index] = look.need
-            self._require_same(index, look.digest)
+            self._take_in(int(indices[place]), content)
 
         paths = [self.paths[index] for index in indices]
         return decode_many(paths, size, workers=workers, depth=lambda _: self._depth(), seen=check)
+
+    def load_whole(self, index: int) -> Pixels:
+        """Decode one image at its own size."""
+        path = self.paths[index]
+        content = read_file(path)
+        self._take_in(index, content)
+        name = printable(str(path))
+        return np.array(decode_image(content, None, name=name, depth=lambda _: self._depth()))
+
+    def _take_in(self, index: int, content: bytes) -> None:
+        look = look_at(content, decoded=False, deep=not self._known[index])
+        if not self._known[index]:
+            self._needs[index] = look.need
+        self._require_same(index, look.digest)
 
     def scan(
         self,
@@ -129,6 +141,41 @@ class FileStore(ImageStore):
                 how = b"depth %d of " % self._depth() + found[place].tobytes()
                 found[place] = np.frombuffer(hashlib.sha256(how).digest(), np.uint8)
         return found
+
+    @classmethod
+    def joined(cls, parts: Sequence[tuple[FileStore, NDArray[np.int64]]]) -> FileStore:
+        """Return the images of several stores in one, with what is known of them.
+
+        Images of one name that are different files are called by their paths.
+
+        Args:
+            parts: Stores, and which of their images.
+
+        Raises:
+            DataError: They are to be read at different depths.
+        """
+        depths = {store._given for store, _ in parts}
+        if len(depths) > 1:
+            given = " and ".join(sorted(f"depth={depth}" for depth in depths))
+            raise DataError(
+                f"Received images made with {given}; expected one depth for all that is put "
+                "together. Make them all with the same depth=."
+            )
+        every = [(store, index) for store, chosen in parts for index in chosen.tolist()]
+        paths = [store.paths[index] for store, index in every]
+        names = [store.names[index] for store, index in every]
+        files: dict[str, set[Path]] = {}
+        for name, path in zip(names, paths, strict=True):
+            files.setdefault(name, set()).add(path)
+        shown = [
+            str(path) if len(files[name]) > 1 else name
+            for name, path in zip(names, paths, strict=True)
+        ]
+        store = cls(paths, shown, depths.pop())
+        store._digests = np.concatenate([part._digests[chosen] for part, chosen in parts])
+        store._known = np.concatenate([part._known[chosen] for part, chosen in parts])
+        store._needs = np.concatenate([part._needs[chosen] for part, chosen in parts])
+        return store
 
     def part(self, indices: NDArray[np.int64]) -> FileStore:
         """Return some of the images, by absolute paths, with the depth of all."""

@@ -44,6 +44,10 @@ class ImageStore(ABC):
         """Return pixels of some images: (n, height, width, 3), uint8, 0..255."""
 
     @abstractmethod
+    def load_whole(self, index: int) -> Pixels:
+        """Return pixels of one image at its own size: (h, w, 3), uint8, 0..255, a copy."""
+
+    @abstractmethod
     def digest(self, index: int) -> bytes:
         """Return the SHA-256 of an image's content."""
 
@@ -133,6 +137,12 @@ class ArrayStore(ImageStore):
 
         in_threads(fill, range(len(indices)), workers)
         return pixels
+
+    def load_whole(self, index: int) -> Pixels:
+        """Return a copy of one image."""
+        image = np.array(self.images[index])
+        self._require_same(index, _array_digest(image))
+        return image
 
     def part(self, indices: NDArray[np.int64]) -> ArrayStore:
         """Return a copy of some of the images."""

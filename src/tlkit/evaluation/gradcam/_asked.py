@@ -11,11 +11,14 @@ from numpy.typing import ArrayLike, NDArray
 from tlkit._keras.types import Model, ModelOrResult
 from tlkit.data.class_names import known_names, shared_classes
 from tlkit.data.expected import require_dataset
+from tlkit.data.unlabelled import UnlabelledImages
 from tlkit.errors import EvaluationError
 from tlkit.evaluation.predict import LabelledImages, size_of
 
 
-def pixels_of(model: Model, images: ArrayLike | LabelledImages) -> NDArray[np.number]:
+def pixels_of(
+    model: Model, images: ArrayLike | LabelledImages | UnlabelledImages
+) -> NDArray[np.number]:
     """Return images as a model takes them, (n, height, width, 3).
 
     Raises:
@@ -24,7 +27,7 @@ def pixels_of(model: Model, images: ArrayLike | LabelledImages) -> NDArray[np.nu
     given: Any = images
     if isinstance(given, (str, PathLike)):
         require_dataset(given, "images", EvaluationError)
-    if hasattr(given, "load") and hasattr(given, "class_names"):
+    if hasattr(given, "load"):  # a data set, or images without labels
         given = given.load(np.arange(len(given)), size_of(model))
     pixels: NDArray[np.number] = np.asarray(given)
     if pixels.ndim != 4 or pixels.shape[-1] != 3 or not len(pixels):
@@ -36,7 +39,10 @@ def pixels_of(model: Model, images: ArrayLike | LabelledImages) -> NDArray[np.nu
 
 
 def numbering(
-    model_or_result: ModelOrResult, images: ArrayLike | LabelledImages, *, numbered: bool
+    model_or_result: ModelOrResult,
+    images: ArrayLike | LabelledImages | UnlabelledImages,
+    *,
+    numbered: bool,
 ) -> tuple[tuple[str, ...] | None, NDArray[np.int64] | None]:
     """Return what class numbers mean, and the model's column of each where that is another one.
 

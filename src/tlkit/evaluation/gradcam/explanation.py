@@ -11,6 +11,7 @@ from PIL import Image
 
 from tlkit._keras.types import ModelOrResult
 from tlkit._printing import Printed, one_line
+from tlkit.data.unlabelled import UnlabelledImages
 from tlkit.errors import EvaluationError
 from tlkit.evaluation.gradcam._asked import numbering, pixels_of, wanted_columns
 from tlkit.evaluation.gradcam._gradients import Gradients
@@ -117,7 +118,7 @@ class Explanation(Printed):
 
 def explain(
     model_or_result: ModelOrResult,
-    images: ArrayLike | LabelledImages,
+    images: ArrayLike | LabelledImages | UnlabelledImages,
     classes: ArrayLike | None = None,
     *,
     layer: str | None = None,
@@ -144,7 +145,8 @@ def explain(
             ``model``, as a training result.
         images: RGB images as the model takes them, shape (n, height, width, 3), 0..255, or 0..1 or
             -1..1 where the model has no preprocessing inside; or a
-            `tlkit.ImageDataset`, of which ``dataset.subset([3, 7])`` is a part.
+            `tlkit.ImageDataset` or `tlkit.UnlabelledImages`, of which ``dataset.subset([3, 7])`` is
+            a part.
         classes: Class number for each image, or one for all; None takes what the model predicts.
             With a dataset they are the dataset's numbers, as in `tlkit.evaluate`, so that its
             ``labels`` and an evaluation's ``predictions`` fit; else the model's columns.

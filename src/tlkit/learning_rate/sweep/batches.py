@@ -16,6 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from tlkit._keras.fit_types import FitBatches, FitData
 from tlkit.data.batches import Passes
+from tlkit.data.dataset import ImageDataset
+from tlkit.data.unlabelled import UnlabelledImages
 from tlkit.errors import LearningRateError
 
 Batch = tuple[Any, Any, Any]
@@ -215,6 +217,12 @@ def _not_empty(data: object) -> FitBatches:
         if data.num_batches == 0:
             raise LearningRateError("data is a PyDataset of length 0; give at least one batch.")
         return cast(FitBatches, data)
+    if isinstance(data, (ImageDataset, UnlabelledImages)):
+        raise LearningRateError(
+            f"data is an {type(data).__name__}, of single images and no batches; expected arrays, "
+            "a PyDataset or batches. Give (data.load(range(len(data)), size), data.labels), or "
+            "have a trainer search: Stage(learning_rate=finder)."
+        )
     if not hasattr(data, "__iter__"):
         raise LearningRateError(
             f"data is a {type(data).__name__}; expected arrays, a PyDataset or batches."
