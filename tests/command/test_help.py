@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import io
 import json
@@ -9,6 +10,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -31,6 +33,12 @@ def test_help_loads_no_framework() -> None:
     assert "tlkit" in loaded
     assert not loaded & HEAVY
     assert done.stdout.startswith("usage: tlkit")
+
+
+def test_the_script_that_is_installed_calls_main() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    module, _, name = project["scripts"]["tlkit"].partition(":")
+    assert getattr(importlib.import_module(module), name) is main
 
 
 def test_the_command_is_a_module_too() -> None:

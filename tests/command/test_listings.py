@@ -123,6 +123,7 @@ def test_the_doctor_names_everything_that_is_broken(
     monkeypatch.setitem(sys.modules, "keras", None)  # importing it now fails
     found = answered(capsys, "doctor", status=1)
     assert found["keras"]["error"].startswith("ModuleNotFoundError")
+    assert found["engines"] == []
     assert found["cache"]["folder"] is None
     assert len(found["problems"]) == 3
     assert main(["doctor"]) == 1

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import tlkit
-from tlkit.backbones.registry import list_backbones
-from tlkit.backbones.spec import BackboneSpec
 from tlkit.command.answer import Answer
 from tlkit.command.options import Subcommands, subcommand
 from tlkit.errors import UnknownBackboneError
+
+if TYPE_CHECKING:
+    from tlkit.backbones.spec import BackboneSpec
 
 _EXAMPLES = """\
   tlkit backbones                       all that are installed
@@ -35,9 +36,9 @@ def run(options: argparse.Namespace) -> Answer:
     Raises:
         UnknownBackboneError: None has such a name.
     """
-    found = list_backbones(options.pattern)
+    found = tlkit.list_backbones(options.pattern)
     if not found:
-        found = list_backbones(_nearly(options.pattern))
+        found = tlkit.list_backbones(_nearly(options.pattern))
     data = {"backbones": [_facts(spec) for spec in found], "notes": found.notes()}
     return Answer(repr(found), data)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,6 @@ import tlkit
 from tlkit.command._cache import store_facts
 from tlkit.command._engines import engine_facts
 from tlkit.command._machine import keras_facts, machine_facts, package_versions
-from tlkit.command._weights_here import weights_in
 from tlkit.command.answer import Answer
 from tlkit.command.options import Subcommands, subcommand
 from tlkit.errors import CacheError
@@ -40,7 +38,8 @@ def run(options: argparse.Namespace) -> Answer:  # noqa: ARG001 - it has no opti
         **machine_facts(),
         "keras": keras,
         "packages": package_versions(),
-        "engines": engine_facts(),
+        # What an engine lacks depends on the backend.
+        "engines": [] if keras["error"] else engine_facts(),
         "weights": _weights(),
         "plugins": _plugins(),
         "cache": _cache(),
@@ -51,6 +50,7 @@ def run(options: argparse.Namespace) -> Answer:  # noqa: ARG001 - it has no opti
 
 def _weights() -> dict[str, Any]:
     from tlkit.backbones.weights import keras_home
+    from tlkit.command._weights_here import weights_in
 
     folder = keras_home() / "models"
     own = [spec for spec in tlkit.list_backbones() if spec.distribution == "tlkit"]
@@ -71,6 +71,8 @@ def _plugins() -> dict[str, Any]:
 
 def _cache() -> dict[str, Any]:
     """Return what lies in the feature store, and why it cannot be written where that is so."""
+    import tempfile
+
     try:
         facts = store_facts()
         with tempfile.TemporaryFile(dir=Path(facts["folder"])):
@@ -103,7 +105,8 @@ def _lines(facts: Mapping[str, Any]) -> Iterator[str]:
     missing = [name for name, number in facts["packages"].items() if not number]
     if missing:
         yield f"          not installed: {', '.join(missing)}"
-    yield from _listed("engines", [_engine(each) for each in facts["engines"]])
+    engines = [_engine(each) for each in facts["engines"]]
+    yield from _listed("engines", engines or ["none while Keras does not load"])
     yield from _listed("weights", list(_weight_lines(facts["weights"], facts["plugins"])))
     yield f"cache     {_cache_line(facts['cache'])}"
     yield ""

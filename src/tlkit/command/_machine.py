@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from tlkit._threads import usable_cores
@@ -66,6 +65,8 @@ def keras_facts() -> dict[str, Any]:
 
 
 def _version(names: tuple[str, ...]) -> str | None:
+    from importlib.metadata import PackageNotFoundError, version
+
     for name in names:
         try:
             return version(name)
