@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -165,3 +166,22 @@ def test_a_package_that_is_missing_is_told(
     said = capsys.readouterr().err
     assert "No module named 'torch'" in said
     assert "tlkit doctor" in said
+
+
+@pytest.mark.parametrize("command", ["train", "evaluate", "report"])
+def test_a_backend_that_does_not_load_is_told(
+    tmp_path: Path,
+    pictures: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    command: str,
+) -> None:
+    monkeypatch.setitem(sys.modules, "keras", None)  # importing it now fails
+    words = {
+        "train": [str(pictures), *BRIEF, "--out", str(tmp_path / "run")],
+        "evaluate": [str(not_a_model(tmp_path)), str(pictures)],
+        "report": [str(tmp_path)],
+    }
+    assert main([command, *words[command]]) == 1
+    assert "Keras does not load" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()

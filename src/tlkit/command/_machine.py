@@ -8,6 +8,7 @@ import sys
 from typing import Any
 
 from tlkit._threads import usable_cores
+from tlkit.errors import TlkitError
 
 # What tlkit runs on or can make use of; where a distribution has several names, the usual first.
 _PACKAGES = (
@@ -60,8 +61,24 @@ def keras_facts() -> dict[str, Any]:
         facts["backend"] = keras.config.backend()
         facts["devices"] = list(keras.distribution.list_devices())
     except Exception as error:  # noqa: BLE001 - whatever is wrong with it is what is asked for
-        facts["error"] = f"{type(error).__name__}: {error}".splitlines()[0]
+        said = f"{type(error).__name__}: {error}".splitlines()[0]
+        facts["error"] = said.rstrip(".")
     return facts
+
+
+def require_keras() -> None:
+    """Raise where Keras does not load, whatever it says: a backend may be missing or misspelt.
+
+    Raises:
+        TlkitError: It does not.
+    """
+    facts = keras_facts()
+    if facts["error"]:
+        raise TlkitError(
+            f"Keras does not load with {facts['chosen_by']}: {facts['error']}. Install what it "
+            "names, or choose another backend with KERAS_BACKEND; `tlkit doctor` says what works "
+            "on this machine."
+        )
 
 
 def _version(names: tuple[str, ...]) -> str | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tlkit.command._machine import require_keras
 from tlkit.errors import EvaluationError, RunDirectoryError
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ def _agreed(
 
 
 def _loaded(file: Path) -> Model:
+    require_keras()
     import keras
 
     from tlkit._disk.seals import check_seal

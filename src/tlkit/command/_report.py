@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 import tlkit
+from tlkit.command._machine import require_keras
 from tlkit.command.answer import Answer
 from tlkit.command.options import Subcommands, subcommand
 
@@ -39,6 +40,7 @@ def run(options: argparse.Namespace) -> Answer:
     Raises:
         TlkitError: As for `tlkit.report`.
     """
+    require_keras()
     data = None if options.data is None else tlkit.ImageDataset.from_directory(options.data)
     page = tlkit.report(options.folder, options.out, dataset=data)
     return Answer(f"report  {page} (open it in a browser)", {"report": str(page)})

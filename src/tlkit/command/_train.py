@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import os
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import tlkit
+from tlkit.command._machine import require_keras
 from tlkit.command.answer import Answer, say
 from tlkit.command.options import Subcommands, count, subcommand
 from tlkit.command.pictures import HELD_OUT, read_pictures
@@ -103,6 +105,7 @@ def run(options: argparse.Namespace) -> Answer:
     names = ("keep", *(name for name, *_ in _PASSED_ON))
     settings = {name: getattr(options, name) for name in names if hasattr(options, name)}
     weights = None if options.weights.lower() == "none" else options.weights
+    require_keras()
     # Built once before: a download that fails leaves no run behind.
     size = settings.get("image_size")
     tlkit.build_backbone(options.backbone, image_size=size, weights=weights)
@@ -160,7 +163,7 @@ def _report(out: Path, found: tlkit.Evaluation, images: tlkit.ImageDataset) -> P
     except EvaluationError as error:
         if not isinstance(error.__cause__, ImportError):
             raise
-        say(f"No report: {error}. Then: tlkit report {out}")
+        say(f"No report: {error}. Then: tlkit report {quote(str(out))}")
         return None
 
 
@@ -178,7 +181,7 @@ def _answer(
         "",
         f"model   {model}",
         *([] if page is None else [f"report  {page} (open it in a browser)"]),
-        f"run     {out}: `tlkit evaluate {out} FOLDER` scores it on other pictures",
+        f"run     {out}: `tlkit evaluate {quote(str(out))} FOLDER` scores it on other pictures",
     ]
     data: dict[str, Any] = {
         "run": str(out),

@@ -108,7 +108,7 @@ def parser() -> argparse.ArgumentParser:
 def _told(error: Exception, options: argparse.Namespace) -> str:
     hints = [hint for kind, hint in options.hints.items() if isinstance(error, kind)]
     if isinstance(error, ImportError):
-        hints = ["`tlkit doctor` says what works on this machine, and what to install."]
+        hints = ["A package is missing or broken; `tlkit doctor` says what works on this machine."]
     return "\n".join([f"error: {error}", *hints])
 
 

@@ -31,9 +31,8 @@ def read_pictures(folder: Path, *, skip_damaged: bool = False) -> tlkit.ImageDat
     found = tlkit.ImageDataset.from_directory(folder)
     if skip_damaged:
         report = found.check()
-        if not report:
-            say(str(report))
-            found = found.without_damaged(report)
+        say(str(report))
+        found = found.without_damaged(report)
     elif found.ignored:
         others = len(found.ignored)
         say(f"{folder}: {others:,} other file{'s' if others > 1 else ''} ignored")
