@@ -221,3 +221,4 @@ def wheel(session: nox.Session) -> None:
     (built,) = Path("dist").glob("*.whl")
     session.install(str(built))
     session.run("python", "-c", "import tlkit; print(len(tlkit.list_backbones()), 'backbones')")
+    session.run("tlkit", "--version")

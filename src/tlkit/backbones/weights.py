@@ -118,10 +118,14 @@ def download_of(error: BaseException) -> Download | None:
     return None
 
 
-def _download(fname: str | None, origin: str, cache_subdir: str) -> Download:
+def keras_home() -> Path:
+    """Return the folder in which Keras keeps what it fetches, as it looks for it itself."""
     home = Path(os.environ.get("KERAS_HOME") or Path("~/.keras").expanduser())
-    if not os.access(home, os.W_OK):
-        home = Path(tempfile.gettempdir()) / ".keras"
+    return home if os.access(home, os.W_OK) else Path(tempfile.gettempdir()) / ".keras"
+
+
+def _download(fname: str | None, origin: str, cache_subdir: str) -> Download:
+    home = keras_home()
     name = fname or urlsplit(origin).path.rpartition("/")[2]
     return Download(origin, home / cache_subdir / name)
 

@@ -1,0 +1,195 @@
+"""``tlkit train``: from a folder of pictures to a model, its figures and a report."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from shlex import quote
+from typing import Any
+
+import tlkit
+from tlkit.command._machine import require_keras
+from tlkit.command.answer import Answer, say
+from tlkit.command.options import Subcommands, count, subcommand
+from tlkit.command.pictures import HELD_OUT, read_pictures
+from tlkit.command.scores import scores_of
+from tlkit.errors import (
+    DamagedImageError,
+    EvaluationError,
+    ImageSizeError,
+    RunDirectoryError,
+    SplitError,
+    TrainingError,
+    WeightsError,
+)
+
+_EXAMPLES = """\
+  tlkit train pictures
+  tlkit train pictures --backbone mobilenet_v2 --image-size 128 --epochs 5
+  tlkit train pictures --validation more_pictures --out second-run --keep last
+  tlkit train pictures --resume         go on with what was stopped"""
+_STOPPED = "What is finished is kept. This goes on from the last finished epoch:\n  {again}"
+_HINTS = {
+    WeightsError: "Here: --weights FILE, --weights none, or another --backbone NAME.",
+    ImageSizeError: "Here: --image-size N.",
+    SplitError: "Here: --validation FOLDER gives validation pictures of your own.",
+    DamagedImageError: "Here: --skip-damaged goes on without them.",
+    RunDirectoryError: "Here run_dir is --out DIR, and resume=True is --resume.",
+}
+# Options that go to fine_tune as they are, which has the defaults of those that are not given.
+_PASSED_ON = (
+    ("image_size", "N", count, "side of the pictures in pixels (default: the network's own)"),
+    ("head_epochs", "N", count, "at most, of the head alone (default: 20)"),
+    ("epochs", "N", count, "at most, of fine-tuning (default: 10)"),
+    ("head_learning_rate", "RATE", float, "of the head alone (default: 0.001)"),
+    ("learning_rate", "RATE", float, "of fine-tuning (default: 1e-05)"),
+    ("fraction", "SHARE", float, "of the network's layers, fine-tuned (default: 0.3)"),
+    ("batch_size", "N", count, "pictures in a step (default: 32)"),
+    ("patience", "N", count, "epochs without a smaller validation loss end a stage (default: 5)"),
+    ("engine", "NAME", str, "one of `tlkit engines`, to run frozen layers (default: auto)"),
+)
+
+
+def add_to(commands: Subcommands) -> None:
+    """Add the subcommand."""
+    summary = (
+        "Fine-tune a network on a folder of class folders. A fifth of the pictures is\n"
+        "held out, and the model is evaluated on them. First a new head is trained on\n"
+        "the frozen network, then the network's top layers with it. The run, model.keras\n"
+        "and report.html are written into one folder."
+    )
+    parser = subcommand(commands, "train", summary, _EXAMPLES, run, hints=_HINTS, stopped=_STOPPED)
+    _add_inputs(parser)
+    _add_settings(parser)
+
+
+def _add_inputs(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    share = f"{HELD_OUT:.0%}%"  # a percent sign is written twice in a help
+    add("pictures", metavar="PICTURES", type=Path, help="a folder with a folder for each class")
+    told = f"validation pictures, in class folders too (default: {share} of PICTURES)"
+    add("--validation", metavar="FOLDER", type=Path, help=told)
+    told = "one of `tlkit backbones` (default: efficientnet_v2_b0)"
+    add("--backbone", metavar="NAME", default="efficientnet_v2_b0", help=told)
+    told = "imagenet, none for random ones, or a .weights.h5, .h5 or .keras file"
+    add("--weights", metavar="WEIGHTS", default="imagenet", help=f"{told} (default: imagenet)")
+    told = "where the run is kept (default: tlkit-run)"
+    add("--out", metavar="DIR", type=Path, default=Path("tlkit-run"), help=told)
+    add("--resume", action="store_true", help="go on with the run in DIR that was stopped")
+    add("--skip-damaged", action="store_true", help="leave out pictures that cannot be read")
+    told = "the split and every other random choice follow from it (default: 0)"
+    add("--seed", metavar="N", type=int, default=0, help=told)
+
+
+def _add_settings(parser: argparse.ArgumentParser) -> None:
+    settings = parser.add_argument_group("training", argument_default=argparse.SUPPRESS)
+    for name, metavar, kind, told in _PASSED_ON:
+        option = f"--{name.replace('_', '-')}"
+        settings.add_argument(option, metavar=metavar, type=kind, help=told)
+    told = "change the pictures at random: helps small sets, takes much longer"
+    settings.add_argument("--augment", action="store_true", help=told)
+    told = "the stage whose weights the model has (default: best, on validation pictures)"
+    settings.add_argument("--keep", choices=("last", "best"), help=told)
+
+
+def run(options: argparse.Namespace) -> Answer:
+    """Train, evaluate, write.
+
+    Raises:
+        TlkitError: As for `tlkit.fine_tune`; or DIR holds a run already, or cannot be written.
+    """
+    _check_out(options.out, resume=options.resume)
+    train, validation = _sets(options)
+    say(_told(train, validation))
+    names = ("keep", *(name for name, *_ in _PASSED_ON))
+    settings = {name: getattr(options, name) for name in names if hasattr(options, name)}
+    weights = None if options.weights.lower() == "none" else options.weights
+    require_keras()
+    # Built once before: a download that fails leaves no run behind.
+    size = settings.get("image_size")
+    tlkit.build_backbone(options.backbone, image_size=size, weights=weights)
+    result = tlkit.fine_tune(
+        train,
+        validation,
+        options.backbone,
+        weights=weights,
+        augmentation=tlkit.Augmentation() if hasattr(options, "augment") else None,
+        seed=options.seed,
+        resume=options.resume,
+        run_dir=options.out,
+        **settings,
+    )
+    found = tlkit.evaluate(result, validation)
+    page = _report(options.out, found, validation)
+    return _answer(options.out, result, found, page, len(train))
+
+
+def _sets(options: argparse.Namespace) -> tuple[tlkit.ImageDataset, tlkit.ImageDataset]:
+    skip = options.skip_damaged
+    data = read_pictures(options.pictures, skip_damaged=skip)
+    if options.validation is None:
+        return data.split(HELD_OUT, seed=options.seed)
+    return data, read_pictures(options.validation, skip_damaged=skip)
+
+
+def _told(train: tlkit.ImageDataset, validation: tlkit.ImageDataset) -> str:
+    names = train.class_names
+    more = f", ... ({len(names)} classes)" if len(names) > 8 else ""
+    shown = ", ".join(names[:8]) + more
+    return f"{len(train):,} training and {len(validation):,} validation pictures of {shown}"
+
+
+def _check_out(out: Path, *, resume: bool) -> None:
+    """Refuse a folder that cannot be the run's, before anything is read."""
+    from tlkit.training.run_dir.run_directory import RunDirectory
+
+    there = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        raise TrainingError(
+            f"--out {out} cannot be written: {there} is no folder that this user may write to. "
+            "Give another DIR."
+        )
+    if not resume and RunDirectory(out).settings() is not None:
+        raise TrainingError(
+            f"{out} already holds a run. Add --resume to go on with it, or give another --out DIR."
+        )
+
+
+def _report(out: Path, found: tlkit.Evaluation, images: tlkit.ImageDataset) -> Path | None:
+    """Write the page, unless a package for it is missing: everything else is done by now."""
+    try:
+        return tlkit.report(out, out / "report.html", dataset=images, evaluations=found)
+    except EvaluationError as error:
+        if not isinstance(error.__cause__, ImportError):
+            raise
+        say(f"No report: {error}. Then: tlkit report {quote(str(out))}")
+        return None
+
+
+def _answer(
+    out: Path,
+    result: tlkit.TrainingResult,
+    found: tlkit.Evaluation,
+    page: Path | None,
+    trained_on: int,
+) -> Answer:
+    model = out / "model.keras"
+    lines = [
+        "On the validation pictures, by which the weights were chosen as well:",
+        found.summary(),
+        "",
+        f"model   {model}",
+        *([] if page is None else [f"report  {page} (open it in a browser)"]),
+        f"run     {out}: `tlkit evaluate {quote(str(out))} FOLDER` scores it on other pictures",
+    ]
+    data: dict[str, Any] = {
+        "run": str(out),
+        "model": str(model),
+        "report": None if page is None else str(page),
+        "images": {"train": trained_on, "validation": len(found)},
+        "stages": [stage.to_json() for stage in result.stages],
+        "kept_stage": result.kept.name,
+        "evaluation": scores_of(found),
+    }
+    return Answer("\n".join(lines), data)

@@ -1,0 +1,53 @@
+"""Folders of pictures as the command reads them, and the part that is held out."""
+
+from __future__ import annotations
+
+import warnings
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import tlkit
+from tlkit.command.answer import say
+from tlkit.errors import SplitError
+
+if TYPE_CHECKING:
+    from tlkit.training.run_dir.recorded_run import RecordedSettings
+
+# The share of the pictures that `tlkit train` holds out where it is given no others.
+HELD_OUT = 0.2
+
+
+def read_pictures(folder: Path, *, skip_damaged: bool = False) -> tlkit.ImageDataset:
+    """Return the pictures of a folder of class folders, and say what of it is left out.
+
+    Args:
+        folder: The folder.
+        skip_damaged: Whether to leave out those that cannot be read; every one is decoded for it.
+
+    Raises:
+        DataError: It is no such folder.
+    """
+    found = tlkit.ImageDataset.from_directory(folder)
+    if skip_damaged:
+        report = found.check()
+        say(str(report))
+        found = found.without_damaged(report)
+    elif found.ignored:
+        others = len(found.ignored)
+        say(f"{folder}: {others:,} other file{'s' if others > 1 else ''} ignored")
+    return found
+
+
+def was_trained_on(data: tlkit.ImageDataset, run: RecordedSettings) -> bool:
+    """Return whether pictures are those that a run was trained on, or hold them.
+
+    Args:
+        data: The pictures.
+        run: What `tlkit train` was asked for: on these, or on what it took of them.
+    """
+    known = {data.fingerprint}
+    with warnings.catch_warnings(), suppress(SplitError):
+        warnings.simplefilter("ignore")  # of a picture on both sides, when it was split at first
+        known.add(data.split(HELD_OUT, seed=run.seed)[0].fingerprint)
+    return run.train.fingerprint in known
