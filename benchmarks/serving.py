@@ -21,7 +21,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 import tlkit
-from tlkit.inference.formats import FORMATS
+from tlkit.inference._formats import FORMATS
 
 RAKUTEN = Path(__file__).parents[1] / "examples" / "rakuten"
 sys.path.insert(0, str(RAKUTEN))

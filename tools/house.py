@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import sys
+import tomllib
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -110,7 +111,7 @@ def _reached(start: str, arrows: dict[str, set[str]]) -> set[str]:
 
 
 def lone_importers(modules: dict[str, Module], listed: set[str]) -> dict[str, str]:
-    """Return public modules with one importer, and that; those with public names are left out."""
+    """Return public modules with one importer, and that; those with public names or doors are left out."""
     importers = defaultdict(set)
     for name, module in modules.items():
         for _, to in module.imports:
@@ -133,6 +134,15 @@ def listed_modules(root: Path) -> set[str]:
                 homes = [node.module] if node.module else [alias.name for alias in node.names]
                 found |= {".".join(filter(None, (room, home))) for home in homes}
     return found
+
+
+def doors(root: Path) -> set[str]:
+    """Return the modules at which entry points of the project begin: commands and plugins."""
+    file = root.parents[1] / "pyproject.toml"
+    project = tomllib.loads(file.read_text("utf-8"))["project"] if file.is_file() else {}
+    groups = (project.get("scripts", {}), *project.get("entry-points", {}).values())
+    named = (target.partition(":")[0] for group in groups for target in group.values())
+    return {name.partition(".")[2] for name in named}
 
 
 def functions(modules: dict[str, Module]) -> Iterator[tuple[str, ast.FunctionDef]]:
@@ -194,7 +204,7 @@ def figures(root: Path) -> Iterator[tuple[str, str]]:
         found = cycles(modules, LEVELS[:number])
         named = "; ".join(" <-> ".join(group) for group in found)
         yield f"import cycles, {'with ' if number > 1 else ''}{level}", f"{len(found)}  {named}"
-    lone = lone_importers(modules, listed_modules(root))
+    lone = lone_importers(modules, listed_modules(root) | doors(root))
     yield "public modules with one importer", f"{len(lone)}  {_shown(lone)}"
     annotations = list(parameters(modules))
     loose = sum(text in ("", "Any", "Any | None") for text in annotations)

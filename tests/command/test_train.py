@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import io
 import json
+import re
 import shutil
 import sys
 from dataclasses import dataclass
@@ -115,8 +117,7 @@ def test_a_run_is_evaluated_by_its_own_classes(
     answer = json.loads(capsys.readouterr().out)
     assert answer == json.loads(file.read_text("utf-8"))
     assert answer["images"] == 12
-    # The dataset's two classes first, then the one that the model alone knows.
-    assert answer["class_names"] == ["class_1", "class_2", "class_0"]
+    assert answer["class_names"] == ["class_0", "class_1", "class_2"]
     assert answer["was_trained_on_these"] is False
 
 
@@ -127,10 +128,19 @@ def test_figures_of_the_pictures_of_the_training_are_told_apart(
     assert "The run was trained on these pictures" in capsys.readouterr().out
 
 
-def test_the_classes_of_a_moved_file_are_told_or_taken_in_order(
+def test_a_moved_file_knows_its_classes(
     trained: Trained, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = shutil.copy(trained.out / "model.keras", tmp_path)
+    assert main(["evaluate", str(file), str(pictures), "--class-names", "a,b,c"]) == 1
+    assert "knows its classes: class_0, class_1, class_2" in capsys.readouterr().err
+
+
+def test_the_classes_of_a_file_of_keras_are_told_or_taken_in_order(
+    trained: Trained, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "plain.keras"
+    tlkit.Predictor(trained.out).model.save(file)
     words = ["evaluate", str(file), str(pictures), "--json"]
     assert main(words) == 0
     printed = capsys.readouterr()
@@ -234,3 +244,62 @@ def test_every_setting_arrives(
         "patience": 3, "engine": "keras", "keep": "last", "seed": 7, "resume": False,
         "augmentation": tlkit.Augmentation(), "run_dir": tmp_path / "run",
     }  # fmt: skip
+
+
+def test_a_folder_is_labelled_row_by_row(
+    trained: Trained, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(pictures / "class_1", tmp_path / "new" / "deep")
+    (tmp_path / "new" / "a.png").write_bytes(b"no picture")
+    assert main(["predict", str(trained.out), str(tmp_path / "new"), "--top", "2"]) == 0
+    printed = capsys.readouterr()
+    rows = list(csv.DictReader(io.StringIO(printed.out)))
+    assert [row["image"] for row in rows][:2] == ["a.png", "deep/1.png"]
+    assert len(rows) == 13
+    assert "is not an image" in rows[0]["error"]
+    assert "1 of 13 pictures cannot be read" in printed.err
+    expected = tlkit.Predictor(trained.out).predict(tmp_path / "new", top=2, verbose=0)
+    assert [row["label"] for row in rows] == [row.label or "" for row in expected]
+    assert list(rows[0]) == list(expected.columns)
+
+
+def test_labels_go_into_a_file_or_one_document(
+    trained: Trained, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = shutil.copy(trained.out / "model.keras", tmp_path)
+    files = sorted(str(path) for path in (pictures / "class_0").iterdir())
+    assert main(["predict", str(model), *files, "--out", str(tmp_path / "x.jsonl"), "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    lines = (tmp_path / "x.jsonl").read_text("utf-8").splitlines()
+    assert [row["image"] for row in answer["rows"]] == files
+    assert [json.loads(line)["labels"][0] for line in lines] == [
+        row["label"] for row in answer["rows"]
+    ]
+
+
+def test_what_cannot_be_labelled_is_told(
+    trained: Trained, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "empty").mkdir()
+    for words, told in (
+        ([str(tmp_path / "none.keras"), str(pictures)], "is no file; expected a .keras file"),
+        ([str(trained.out), str(tmp_path / "empty")], "no image|no picture|empty"),
+        ([str(trained.out), str(pictures), str(pictures)], "Give one folder, or files"),
+        ([str(trained.out), str(pictures), "--out", "x.txt"], "ends in .csv or .jsonl"),
+    ):
+        assert main(["predict", *words]) == 1
+        printed = capsys.readouterr()
+        assert re.search(told, printed.err)
+        assert not printed.out
+
+
+def test_a_test_folder_may_lack_a_class(
+    trained: Trained, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(pictures / "class_2", tmp_path / "test" / "class_2")
+    assert main(["evaluate", str(trained.out), str(tmp_path / "test"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["class_names"][:3] == [
+        "class_0",
+        "class_1",
+        "class_2",
+    ]

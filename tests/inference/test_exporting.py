@@ -11,7 +11,7 @@ import pytest
 
 from tests.inference.conftest import Trained
 from tlkit.errors import PredictionError
-from tlkit.inference.formats import FORMATS, Format
+from tlkit.inference._formats import FORMATS, Format
 
 FILES = {"onnx": "m.onnx", "openvino": "m.xml", "litert": "m.tflite", "saved_model": "m"}
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import tlkit
 from tlkit.command._models import KnownModel, model_at
 from tlkit.command.answer import Answer, say
-from tlkit.command.options import Subcommands, count, subcommand
+from tlkit.command.options import Subcommands, count, names, subcommand
 from tlkit.command.pictures import read_pictures, was_trained_on
 from tlkit.command.scores import scores_of
 from tlkit.errors import EvaluationError
@@ -23,9 +23,9 @@ def add_to(commands: Subcommands) -> None:
     """Add the subcommand."""
     summary = (
         "Score a model on pictures that it was not trained on, with 95 % intervals.\n"
-        "A run directory knows its classes. A file that was moved out of one does not:\n"
-        "its columns are taken to be the class folders in alphabetical order, unless\n"
-        "--class-names says otherwise."
+        "A run and a file that tlkit saved know their classes; folders of some of them\n"
+        "are enough. The columns of another file are taken to be the class folders in\n"
+        "alphabetical order, unless --class-names says otherwise."
     )
     parser = subcommand(commands, "evaluate", summary, _EXAMPLES, run)
     parser.add_argument("model", metavar="MODEL", type=Path, help="a .keras file or run directory")
@@ -33,7 +33,7 @@ def add_to(commands: Subcommands) -> None:
         "pictures", metavar="PICTURES", type=Path, help="a folder with a folder for each class"
     )
     parser.add_argument(
-        "--class-names", metavar="A,B,...", type=_names, help="what the model's columns are of"
+        "--class-names", metavar="A,B,...", type=names, help="what the model's columns are of"
     )
     parser.add_argument(
         "--image-size", metavar="N", type=count,
@@ -50,8 +50,8 @@ def run(options: argparse.Namespace) -> Answer:
     Raises:
         TlkitError: As for `tlkit.evaluate`; or there is no such model.
     """
-    data = read_pictures(options.pictures)
     known = model_at(options.model, options.class_names)
+    data = read_pictures(options.pictures, class_names=known.class_names)
     if known.class_names is None:
         say(
             f"{options.model} does not know its classes; its columns are taken to be "
@@ -87,7 +87,3 @@ def _write(file: Path, text: str) -> None:
         raise EvaluationError(
             f"--out {file} cannot be written: {error}. Give another file."
         ) from error
-
-
-def _names(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import logging
 import os
 import shlex
@@ -11,6 +12,7 @@ import traceback
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
+from typing import TextIO
 
 import tlkit
 from tlkit.command import (
@@ -19,6 +21,7 @@ from tlkit.command import (
     _doctor,
     _engines,
     _evaluate,
+    _predict,
     _report,
     _train,
 )
@@ -27,14 +30,15 @@ from tlkit.command.options import layout
 from tlkit.errors import TlkitError
 
 # As they stand in the help: what one does first comes first.
-_SUBCOMMANDS = (_train, _evaluate, _report, _backbones, _engines, _cache, _doctor)
+_SUBCOMMANDS = (_train, _predict, _evaluate, _report, _backbones, _engines, _cache, _doctor)
 _DESCRIPTION = """\
 Transfer learning for Keras 3: the frozen part of a network runs once per picture.
 Put your pictures into a folder for each class: pictures/cats, pictures/dogs."""
 _EXAMPLES = """\
 examples:
   tlkit train pictures                   fine-tune a network, evaluate it, report
-  tlkit evaluate tlkit-run new_pictures  score it on pictures that it has not seen
+  tlkit predict tlkit-run new_pictures   label pictures with it
+  tlkit evaluate tlkit-run test          score it on pictures that it has not seen
   tlkit backbones "*mobilenet*"          other networks, for --backbone NAME
   tlkit doctor                           what works on this machine
 
@@ -72,6 +76,7 @@ def _status(given: list[str]) -> int:
         options = parser().parse_args(given)
     except SystemExit as done:  # help was asked for, or the usage is wrong: argparse has said it
         return int(done.code or 0)
+    options.output = _writable(sys.stdout)
     try:
         # What Keras prints, such as the progress of a download, is no part of the answer.
         with redirect_stdout(sys.stderr), _plain_warnings():
@@ -80,12 +85,16 @@ def _status(given: list[str]) -> int:
         again = [*given, *(() if "--resume" in given else ("--resume",))]
         say(f"\nStopped. {options.stopped.format(again=shlex.join(['tlkit', *again]))}".rstrip())
         return 130
+    except BrokenPipeError:
+        raise
     except (TlkitError, OSError, ImportError) as error:
         if options.traceback:
             traceback.print_exc()
         say(_told(error, options))
         return 1
-    _print(answer.to_json() if options.json else answer.text)
+    told = answer.to_json() if options.json else answer.text
+    if told:  # or the rows are written already, one by one
+        options.output.write(f"{told}\n")
     return answer.status
 
 
@@ -112,13 +121,13 @@ def _told(error: Exception, options: argparse.Namespace) -> str:
     return "\n".join([f"error: {error}", *hints])
 
 
-def _print(text: str) -> None:
-    stream = sys.stdout
+def _writable(stream: TextIO | None) -> TextIO:
+    """Return where the answer goes."""
     if stream is None:  # the process was started without one
-        return
-    if hasattr(stream, "reconfigure"):  # a file's name may be no text in the stream's encoding
+        return io.StringIO()
+    if isinstance(stream, io.TextIOWrapper):  # a file's name may be no text in its encoding
         stream.reconfigure(errors="backslashreplace")
-    stream.write(f"{text}\n")
+    return stream
 
 
 def _make_frameworks_quiet() -> None:

@@ -70,6 +70,16 @@ def _first_sentence(text: str) -> str:
     return sentence[0].lower() + sentence[1:]
 
 
+def names(text: str) -> list[str]:
+    """Return class names that are written with commas between them.
+
+    Example:
+        >>> names("cats, dogs")
+        ['cats', 'dogs']
+    """
+    return [name.strip() for name in text.split(",")]
+
+
 def count(text: str) -> int:
     """Return a whole number of 1 or more, the way argparse asks for it.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,17 +19,20 @@ if TYPE_CHECKING:
 HELD_OUT = 0.2
 
 
-def read_pictures(folder: Path, *, skip_damaged: bool = False) -> tlkit.ImageDataset:
+def read_pictures(
+    folder: Path, *, skip_damaged: bool = False, class_names: Sequence[str] | None = None
+) -> tlkit.ImageDataset:
     """Return the pictures of a folder of class folders, and say what of it is left out.
 
     Args:
         folder: The folder.
+        class_names: The classes in order, of which the folder may have some; None for its folders.
         skip_damaged: Whether to leave out those that cannot be read; every one is decoded for it.
 
     Raises:
         DataError: It is no such folder.
     """
-    found = tlkit.ImageDataset.from_directory(folder)
+    found = tlkit.ImageDataset.from_directory(folder, class_names=class_names)
     if skip_damaged:
         report = found.check()
         say(str(report))

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from tlkit._keras.types import Model
 from tlkit._printing import Printed, counted
 from tlkit.errors import PredictionError
+from tlkit.inference._formats import FORMATS, Format
 from tlkit.inference.contract import ModelContract
-from tlkit.inference.formats import FORMATS, Format
 
 # Probabilities that differ by more are another model.
 MOST = 0.01

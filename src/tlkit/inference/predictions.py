@@ -186,8 +186,9 @@ def write_csv(rows: Iterable[Prediction], stream: TextIO, top: int) -> None:
         top: How many labels each has.
     """
     writer = csv.DictWriter(stream, columns(top), restval="", lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
+    for place, row in enumerate(rows):
+        if not place:  # where not even one can be made, nothing is written
+            writer.writeheader()
         # Six digits tell two float32 apart for every use but the next training.
         told = {
             name: f"{x:.6f}" if isinstance(x, float) else x for name, x in row.as_dict().items()

@@ -115,15 +115,8 @@ class RecordedRun(Printed):
         model, contract = opened(self.model, self.settings.train.class_names, None)
         curves = {stage.name: stage.curve for stage in self.stages if stage.curve is not None}
         last = RunDirectory(self.model.parent).stage(len(stages), stages[-1].name)
-        return TrainingResult(
-            model,
-            contract.class_names,
-            tuple(stages),
-            curves,
-            last.snapshots(),
-            self.settings.keep,
-            contract.depth,
-        )
+        told = (tuple(stages), curves, last.snapshots(), self.settings.keep, contract.depth)
+        return TrainingResult(model, contract.class_names, *told)
 
     def __repr__(self) -> str:
         done = sum(stage.result is not None for stage in self.stages)

@@ -13,8 +13,8 @@ from typing import Any
 from numpy.typing import NDArray
 
 from tlkit._keras.types import Model
+from tlkit.inference._formats import litert, onnx, openvino, saved_model
 from tlkit.inference.contract import ModelContract
-from tlkit.inference.formats import litert, onnx, openvino, saved_model
 
 
 @dataclass(frozen=True)

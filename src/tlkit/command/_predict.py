@@ -1,0 +1,122 @@
+"""``tlkit predict``: named labels for pictures without any."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import tlkit
+from tlkit.command._machine import require_keras
+from tlkit.command.answer import Answer, say
+from tlkit.command.options import Subcommands, count, names, subcommand
+from tlkit.errors import PredictionError
+
+if TYPE_CHECKING:
+    from tlkit.inference.predictions import Prediction
+
+_EXAMPLES = """\
+  tlkit predict tlkit-run new_pictures                    rows on the screen
+  tlkit predict model.keras new_pictures --out rows.csv   a table
+  tlkit predict model.keras a.jpg b.jpg --top 3           files, three labels each"""
+
+
+def add_to(commands: Subcommands) -> None:
+    """Add the subcommand."""
+    summary = (
+        "Label pictures: a row for each with its most probable classes, as CSV.\n"
+        "A folder is taken with all folders in it. A picture that cannot be read is a\n"
+        "row with the reason. A run and a file that tlkit saved know their classes."
+    )
+    parser = subcommand(commands, "predict", summary, _EXAMPLES, run)
+    parser.add_argument("model", metavar="MODEL", type=Path, help="a .keras file or run directory")
+    parser.add_argument(
+        "pictures", metavar="PICTURES", type=Path, nargs="+", help="a folder, or files"
+    )
+    parser.add_argument(
+        "--top", metavar="N", type=count, default=1, help="labels in a row (default: 1)"
+    )
+    parser.add_argument(
+        "--out", metavar="FILE", type=Path, help="write a table (.csv) or JSON lines (.jsonl)"
+    )
+    parser.add_argument(
+        "--class-names", metavar="A,B,...", type=names, help="what the model's columns are of"
+    )
+    parser.add_argument(
+        "--image-size", metavar="N", type=count,
+        help="side of the pictures in pixels, for a model that takes any",
+    )  # fmt: skip
+    parser.add_argument(
+        "--engine", metavar="NAME", default="auto", help="what runs it (default: auto)"
+    )
+
+
+def run(options: argparse.Namespace) -> Answer:
+    """Label them.
+
+    Raises:
+        TlkitError: As for `tlkit.Predictor` and its ``predict``.
+    """
+    if options.out is not None and options.out.suffix not in (".csv", ".jsonl"):
+        raise PredictionError(
+            f"--out {options.out}; expected a name that ends in .csv or .jsonl (JSON lines)."
+        )
+    require_keras()
+    predictor = tlkit.Predictor(
+        options.model,
+        class_names=options.class_names,
+        image_size=options.image_size,
+        engine=options.engine,
+    )
+    given = _given(options.pictures)
+    if options.out is None and not options.json:
+        return _streamed(predictor, given, options)
+    rows = predictor.predict(given, top=options.top)
+    if options.out is not None:
+        write = rows.write_csv if options.out.suffix == ".csv" else rows.write_json_lines
+        write(options.out)
+    _tell_failed(len(rows.failed), len(rows))
+    data = {
+        "model": str(options.model),
+        "class_names": list(rows.class_names),
+        "rows": [row.as_dict() for row in rows],
+    }
+    return Answer(f"{len(rows):,} rows written: {options.out}", data)
+
+
+def _given(pictures: list[Path]) -> Path | list[Path]:
+    if len(pictures) == 1:
+        return pictures[0]
+    folders = [path for path in pictures if path.is_dir()]
+    if folders:
+        raise PredictionError(
+            f"{folders[0]} is a folder, and {len(pictures)} places were given. Give one folder, or "
+            "files."
+        )
+    return pictures
+
+
+def _streamed(
+    predictor: tlkit.Predictor, given: Path | list[Path], options: argparse.Namespace
+) -> Answer:
+    """Write each row as soon as it is there."""
+    from tlkit.inference.predictions import write_csv
+
+    top = min(options.top, len(predictor.class_names))
+    seen = [0, 0]
+
+    def counted(rows: Iterator[Prediction]) -> Iterator[Prediction]:
+        for row in rows:
+            seen[0] += bool(row.error)
+            seen[1] += 1
+            yield row
+
+    write_csv(counted(predictor.rows(given, top=top)), options.output, top)
+    _tell_failed(*seen)
+    return Answer("", {})
+
+
+def _tell_failed(failed: int, of: int) -> None:
+    if failed:
+        say(f"{failed:,} of {of:,} pictures cannot be read; `error` in their rows says why")
