@@ -111,7 +111,7 @@ def _reached(start: str, arrows: dict[str, set[str]]) -> set[str]:
 
 
 def lone_importers(modules: dict[str, Module], listed: set[str]) -> dict[str, str]:
-    """Return public modules with one importer, and that; those with public names or doors are left out."""
+    """Return public modules with one importer, and that; those in ``listed`` are left out."""
     importers = defaultdict(set)
     for name, module in modules.items():
         for _, to in module.imports:
