@@ -181,7 +181,8 @@ def _answer(
         "",
         f"model   {model}",
         *([] if page is None else [f"report  {page} (open it in a browser)"]),
-        f"run     {out}: `tlkit evaluate {quote(str(out))} FOLDER` scores it on other pictures",
+        f"run     {out}: `tlkit predict {quote(str(out))} FOLDER` labels other pictures,",
+        f"        `tlkit evaluate {quote(str(out))} FOLDER` scores it on labelled ones",
     ]
     data: dict[str, Any] = {
         "run": str(out),
