@@ -14,7 +14,9 @@ def drawn(table: Any) -> Any:
 
     What is no such table stays as it is, so that the estimator itself must refuse it.
     """
-    if isinstance(table, (str, bytes)) or not hasattr(table, "__len__"):
+    if isinstance(table, (str, bytes)) or not (
+        hasattr(table, "__len__") or hasattr(table, "__array__")
+    ):
         return table
     try:
         numbers = np.asarray(table)

@@ -9,8 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sklearn.base import BaseEstimator
-from sklearn.utils.estimator_checks import estimator_checks_generator, parametrize_with_checks
+from sklearn.base import BaseEstimator, clone
+from sklearn.utils.estimator_checks import (
+    check_classifiers_train,
+    estimator_checks_generator,
+    parametrize_with_checks,
+)
 
 import tlkit
 from tests.sklearn_api.conftest import SMALL, classifier, extractor
@@ -88,6 +92,13 @@ def test_every_waived_check_is_one_of_scikit_learns(name: str) -> None:
         for estimator in ESTIMATORS.values()
         for _, check in estimator_checks_generator(estimator)
     } >= QUICK
+
+
+@pytest.mark.slow
+def test_the_waived_check_of_learning_fails_at_its_end_only() -> None:
+    """It first asks for accuracy and for probabilities that fit the labels."""
+    with pytest.raises(AssertionError, match="number of features in predict is different"):
+        check_classifiers_train("TableClassifier", clone(ESTIMATORS["ImageClassifier"]))
 
 
 @pytest.mark.parametrize("estimator", [classifier(), extractor()])

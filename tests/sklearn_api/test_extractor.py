@@ -46,6 +46,25 @@ def test_random_weights_follow_from_the_random_state(pixels: Pixels) -> None:
 
     np.testing.assert_array_equal(features(1), features(1))
     assert not np.allclose(features(1), features(2))
+    data = tlkit.ImageDataset.from_arrays(pixels[:2], [0, 1])
+    same = np.asarray(tlkit.extract(spec, data, **SMALL, seed=1, verbose=0))
+    np.testing.assert_array_equal(features(1), same)
+    np.testing.assert_array_equal(features(1), same)
+
+
+def test_a_search_builds_the_network_once(pixels: Pixels, labels: NDArray[np.str_]) -> None:
+    built = []
+
+    def counting(input_tensor: Any, weights: str | None) -> Any:
+        built.append(1)
+        return unseeded(input_tensor, weights)
+
+    spec = replace(tiny_backbone(), build=counting)
+    pipeline = make_pipeline(extractor(backbone=spec), LogisticRegression(max_iter=1000))
+    cross_val_score(pipeline, pixels, labels, cv=3)
+    assert len(built) == 1
+    extractor(backbone=spec, image_size=[12, 20]).transform(pixels)
+    assert len(built) == 2
 
 
 @pytest.mark.parametrize(("backbone", "name"), [(tiny_backbone(), "tiny"), (tiny_model, "tiny")])
@@ -70,7 +89,11 @@ def test_a_linear_model_learns_from_it(pixels: Pixels, labels: NDArray[np.str_])
 
 @pytest.mark.parametrize(
     ("settings", "told"),
-    [({"backbone": "mobilnet_v2"}, "mobilenet_v2"), ({"engine": "motor"}, "motor")],
+    [
+        ({"backbone": "mobilnet_v2"}, "mobilenet_v2"),
+        ({"engine": "motor"}, "motor"),
+        ({"random_state": None}, "random_state=None; expected a whole number"),
+    ],
 )
 def test_fit_tells_what_is_wrong(settings: Any, told: str, pixels: Pixels) -> None:
     for call in (extractor(**settings).fit, extractor(**settings).transform):

@@ -58,7 +58,7 @@ def trained(asked: Asked, images: ImageDataset) -> TrainingResult:
     Raises:
         SplitError: A class has too few pictures to hold one out.
         TrainingError: Settings that do not go together.
-        TlkitError: As for `fine_tune` and `tlkit.StagedTrainer`.
+        tlkit.TlkitError: As for `fine_tune` and `tlkit.StagedTrainer`.
     """
     seed = _seed(asked.random_state)
     settings: TrainerArguments = {

@@ -120,7 +120,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Raises:
             DataError: Pictures or labels are not what is described above.
             SplitError: A class has too few pictures to hold one out.
-            TlkitError: As for `tlkit.fine_tune` and `tlkit.StagedTrainer`.
+            tlkit.TlkitError: As for `tlkit.fine_tune` and `tlkit.StagedTrainer`.
         """
         classes, codes, names = encoded(y)
         images = as_dataset(X, codes, names)
@@ -135,12 +135,13 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def predict(self, X: Pictures) -> NDArray[Any]:
         """Return the most probable label of each picture, (n,), as ``classes_`` has them.
 
+        Before `fit` it raises scikit-learn's ``NotFittedError``, as the others do.
+
         Args:
             X: As for `fit`.
 
         Raises:
             DataError: X is something else, or a picture cannot be read.
-            NotFittedError: `fit` comes first; scikit-learn's.
         """
         columns = self.predict_proba(X).argmax(axis=1)
         labels: NDArray[Any] = self.classes_[columns]
@@ -153,7 +154,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             X: As for `fit`.
 
         Raises:
-            DataError: As for `predict`, and so is NotFittedError.
+            DataError: As for `predict`.
         """
         check_is_fitted(self)
         images = as_dataset(X, depth=self._fitted.depth)

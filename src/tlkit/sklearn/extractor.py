@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -9,8 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 
+from tlkit._keras.types import Model
+from tlkit._numbers import is_whole
 from tlkit.backbones.build import Backbone, ImageSize, build_backbone
 from tlkit.backbones.spec import BackboneSpec
+from tlkit.errors import FeatureError
 from tlkit.sklearn._pictures import Pictures, as_dataset
 
 if TYPE_CHECKING:  # this loads Keras
@@ -78,7 +82,7 @@ class FeatureExtractor(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
         Raises:
             DataError: X is something else.
-            TlkitError: As for `tlkit.extract`.
+            tlkit.TlkitError: As for `tlkit.extract`.
         """
         self._settings()
         as_dataset(X)
@@ -92,13 +96,13 @@ class FeatureExtractor(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
         Raises:
             DataError: X is something else, or a picture cannot be read.
-            TlkitError: As for `tlkit.extract`.
+            tlkit.TlkitError: As for `tlkit.extract`.
         """
         from tlkit.features.extraction import extract
 
         asked = self._settings()
         found = extract(
-            asked.backbone,
+            _kept(asked),
             as_dataset(X),
             image_size=asked.image_size,
             weights=asked.weights,
@@ -139,6 +143,11 @@ class FeatureExtractor(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """Return the settings of `tlkit.extract`, which check themselves."""
         from tlkit.features.settings import FrozenSettings
 
+        if not is_whole(self.random_state):
+            raise FeatureError(
+                f"random_state={self.random_state!r}; expected a whole number, so that every "
+                "transform has the same network. Leave it out where weights are given."
+            )
         return FrozenSettings(
             self.backbone,
             image_size=self.image_size,
@@ -147,6 +156,32 @@ class FeatureExtractor(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             cache=self.cache,
             seed=self.random_state,
         )
+
+
+def _kept(asked: FrozenSettings) -> Backbone:
+    """Return the backbone, or what gives the one that was built before.
+
+    scikit-learn makes a new extractor for each fold and each setting of a search, and building a
+    network takes seconds. A file of weights may change and a function may say something else.
+    """
+    spec, size, weights = asked.backbone, asked.image_size, asked.weights
+    named = weights is None or isinstance(weights, str)
+    if not isinstance(spec, BackboneSpec) or not named or weights not in (None, *spec.weights):
+        return spec
+    # Called where a spec would be built, and so under the same seed.
+    size = tuple(size) if isinstance(size, list) else size
+    return partial(_built, spec, size, weights, asked.seed)
+
+
+@lru_cache(maxsize=1)
+def _built(
+    spec: BackboneSpec,
+    image_size: ImageSize | None,
+    weights: str | None,
+    seed: int,  # noqa: ARG001 - random weights follow from it where this is called
+) -> Model:
+    model: Model = build_backbone(spec, image_size=image_size, weights=weights)
+    return model
 
 
 def _name_and_count(settings: FrozenSettings) -> tuple[str, int]:
