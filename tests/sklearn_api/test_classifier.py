@@ -167,6 +167,8 @@ OTHERS: dict[str, tuple[Any, str]] = {
     "grey": (np.zeros((2, 8, 8, 1), np.uint8), r"np\.repeat"),
     "no such files": (["nowhere.png", "there.png"], "2 of 2 paths lead to no file"),
     "a data set": (tlkit.testing.tiny_dataset(6), r"a data set \(ImageDataset\).*tlkit\.fine_tune"),
+    "a gap": (["a.png", None], r"at place 1 \(counted from 0\) a NoneType.*drop the row"),
+    "no order": ({"a.png", "b.png"}, "Received a set as X"),
     "a number": (3, "Received a int as X"),
 }
 

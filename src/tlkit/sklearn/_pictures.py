@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from os import PathLike
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -84,7 +84,8 @@ def _require_sequence(given: Any) -> None:
     if hasattr(given, "tocsr"):
         raise DataError(f"Received a sparse {kind} as X; {_EXPECTED}. Pixels are never sparse.")
     array_of_none = getattr(given, "shape", None) == ()
-    if array_of_none or not (hasattr(given, "__len__") or hasattr(given, "__array__")):
+    without_order = isinstance(given, (Mapping, Set)) or array_of_none
+    if without_order or not (hasattr(given, "__len__") or hasattr(given, "__array__")):
         raise DataError(f"Received a {kind} as X; {_EXPECTED}. Turn it into a list first.")
 
 
@@ -99,5 +100,14 @@ def _paths(given: Any) -> list[str | PathLike[str]] | None:
                 "give the column of paths alone, such as table['image']."
             )
         given = given.tolist()
-    given = list(given)
-    return given if all(isinstance(path, (str, PathLike)) for path in given) else None
+    found: list[str | PathLike[str]] = list(given)
+    others = [x for x in enumerate(found) if not isinstance(x[1], (str, PathLike))]
+    if len(others) == len(found):
+        return None
+    if others:
+        place, value = others[0]
+        raise DataError(
+            f"X holds paths, and at place {place} (counted from 0) a {type(value).__name__}; "
+            f"{_EXPECTED}. Fill it in, or drop the row and its label."
+        )
+    return found
