@@ -51,10 +51,21 @@ def test_settings_are_made_without_a_framework() -> None:
     assert not loaded & {"keras", "tensorflow", "jax", "torch", "sklearn"}
 
 
+def test_estimators_for_scikit_learn_are_made_without_a_framework() -> None:
+    assert not loaded_by("import tlkit.sklearn") & FRAMEWORKS
+    loaded = loaded_by(
+        "import tlkit\n"
+        "tlkit.sklearn.ImageClassifier('xception')\n"
+        "tlkit.sklearn.FeatureExtractor('xception')"
+    )
+    assert "sklearn" in loaded
+    assert not loaded & {"keras", "tensorflow", "jax", "torch"}
+
+
 ROOMS = ("data", "backbones", "freezing", "features", "learning_rate", "training", "evaluation")
 PACKAGES = (
     "tlkit",
-    *(f"tlkit.{room}" for room in (*ROOMS, "reporting", "testing", "features.engines")),
+    *(f"tlkit.{room}" for room in (*ROOMS, "reporting", "sklearn", "testing", "features.engines")),
 )
 
 
@@ -113,6 +124,7 @@ def test_the_report_is_a_function_whatever_was_imported_before(first: str) -> No
         "from tlkit.recipes import discriminative",
         "import tlkit; tlkit.errors.DataError",
         "import tlkit; tlkit.testing.tiny_backbone",
+        "import tlkit; tlkit.sklearn.ImageClassifier",
     ],
 )
 def test_public_modules_are_modules(code: str) -> None:

@@ -29,7 +29,7 @@ def test_every_public_name_has_a_heading_in_the_docs(name: str) -> None:
     assert name in headings("docs/api.md")
 
 
-@pytest.mark.parametrize("room", ["features", "reporting", "training"])
+@pytest.mark.parametrize("room", ["features", "reporting", "sklearn", "training"])
 def test_every_public_name_of_a_room_is_in_the_docs(room: str) -> None:
     """Most are names of ``tlkit``; these rooms have more."""
     for name in importlib.import_module(f"tlkit.{room}").__all__:

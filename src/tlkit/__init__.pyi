@@ -1,6 +1,12 @@
 # The one list of public names: __init__.py reads it (lazy_loader), and type checkers do.
 
-from . import cache as cache, errors as errors, recipes as recipes, testing as testing
+from . import (
+    cache as cache,
+    errors as errors,
+    recipes as recipes,
+    sklearn as sklearn,
+    testing as testing,
+)
 from ._plugins.hooks import hookimpl as hookimpl
 from .backbones.build import build_backbone as build_backbone
 from .backbones.registry import (
