@@ -44,9 +44,7 @@ def plain_efficientnet(number: int, file: Path) -> Any:
     return model
 
 
-@pytest.mark.parametrize(
-    "number", [0, *(pytest.param(number, marks=pytest.mark.slow) for number in range(1, 8))]
-)
+@pytest.mark.parametrize("number", thorough(*range(8)))
 def test_efficientnet_sees_the_same_with_weights_from_a_file_as_by_name(
     number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

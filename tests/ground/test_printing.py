@@ -22,6 +22,7 @@ from tlkit.evaluation._tables import PerClass
 from tlkit.evaluation.comparing.comparison import PairResult
 from tlkit.features.store._contents import StoreInfo, TableInfo
 from tlkit.freezing.policy_preview import LayerPreview, PhasePreview
+from tlkit.inference import Exported
 from tlkit.testing import CheckReport, CheckResult, tiny_backbone, tiny_dataset
 from tlkit.training.run_dir.recorded_run import (
     RecordedData,
@@ -125,6 +126,11 @@ def recorded_run() -> RecordedRun:
     return RecordedRun(asked, (*stages, RecordedStage(BAD)), None)
 
 
+def predictions() -> tlkit.Predictions:
+    rows = [tlkit.Prediction(f"{BAD}{n}.jpg", NAMES, (0.75, 0.25)) for n in range(99)]
+    return tlkit.Predictions([*rows, tlkit.Prediction(BAD, error=BAD)], NAMES, 2, (BAD,) * 9)
+
+
 RESULTS: dict[type, Callable[[], object]] = {
     CheckReport: lambda: CheckReport(BAD, (CheckResult(BAD, "failed", 1.0, BAD * 9),) * 20),
     CheckResult: lambda: CheckResult(BAD, "failed", 1.0, BAD * 9),
@@ -141,6 +147,9 @@ RESULTS: dict[type, Callable[[], object]] = {
     tlkit.UnlabelledImages: unlabelled,
     tlkit.LRCurve: curve,
     tlkit.PolicyPreview: policy_preview,
+    tlkit.Prediction: lambda: predictions()[0],
+    tlkit.Predictions: predictions,
+    Exported: lambda: Exported(Path(BAD), "onnx", (Path(BAD),), 48, 1e-7, 0),
     RecordedRun: recorded_run,
     tlkit.StagedTrainer: trainer,
     tlkit.TrainingResult: training_result,
@@ -151,12 +160,15 @@ RESULTS: dict[type, Callable[[], object]] = {
 # They are given and not got: settings, which print as the code that makes them, errors, and what
 # runs work.
 SETTINGS = {
-    "ProcessExecutor",
+    *("ProcessExecutor", "Predictor", "ModelContract"),
     *("Augmentation", "BackboneSpec", "EngineSpec", "ExponentialLRFinder", "Head", "Stage"),
     *("BatchNormOnly", "FreezeAll", "GradualUnfreeze", "UnfreezeAll", "UnfreezeTop"),
     *("MinimumOverTen", "ShareOfFall", "SmoothedMinimum", "Steepest", "Valley", "WarmupCosine"),
 }
-ROOMS = ("backbones", "data", "evaluation", "features", "freezing", "learning_rate", "training")
+ROOMS = (
+    *("backbones", "data", "evaluation", "features", "freezing"),
+    *("inference", "learning_rate", "training"),
+)
 
 
 class Tags(HTMLParser):

@@ -63,6 +63,7 @@ def test_equal_rates_have_equal_losses_bit_for_bit(unit: Any, steps: Any, data: 
     assert len(set(going_on.losses.tolist())) == len(going_on) >= (1 if steps else 4)
 
 
+@pytest.mark.slow
 def test_each_epoch_is_the_first_of_a_training_at_its_rate() -> None:
     finder = ExponentialLRFinder(1e-3, 0.5, steps=4, fresh_start=True)
     curve = finder.find(network(Case()), Batches(weighted=False), shuffle=False)

@@ -231,7 +231,7 @@ UNITS = ("epoch", "batch")
 @pytest.mark.parametrize(
     ("unit", "optimizer", "eager"),
     [
-        *few(((UNITS[place % 2], *rule) for place, rule in enumerate(RULES)), 3),
+        *few(((UNITS[place % 2], *rule) for place, rule in enumerate(RULES)), 2),
         *thorough(*((UNITS[(place + 1) % 2], *rule) for place, rule in enumerate(RULES))),
     ],
 )

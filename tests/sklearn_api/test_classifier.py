@@ -115,6 +115,7 @@ def test_it_does_what_fine_tune_does(pixels: Pixels, labels: NDArray[np.str_]) -
     np.testing.assert_allclose(told.predict_proba(pixels), plain, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_model_without_a_frozen_part_predicts_too(
     pixels: Pixels, labels: NDArray[np.str_], files: list[str], tmp_path: Path
 ) -> None:
@@ -129,6 +130,7 @@ def test_a_model_without_a_frozen_part_predicts_too(
         told.predict([*files[:2], broken])
 
 
+@pytest.mark.slow
 def test_random_states_are_those_of_scikit_learn(pixels: Pixels, labels: NDArray[np.str_]) -> None:
     def weights(state: Any) -> Any:
         return (
@@ -234,6 +236,7 @@ def test_a_failed_fit_leaves_what_was_fitted(pixels: Pixels, labels: NDArray[np.
     np.testing.assert_array_equal(told.predict_proba(pixels), before)
 
 
+@pytest.mark.slow
 def test_pipelines_and_scores_of_scikit_learn_take_it(
     files: list[str], labels: NDArray[np.str_]
 ) -> None:

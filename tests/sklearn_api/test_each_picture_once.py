@@ -60,6 +60,7 @@ def test_a_search_over_stages_computes_each_picture_once(
     assert again.shape == (48, 12)
 
 
+@pytest.mark.slow
 def test_fine_tuning_computes_each_picture_once_for_each_cut(
     passes: dict[str, int], pixels: Pixels, labels: NDArray[np.str_], tmp_path: Path
 ) -> None:

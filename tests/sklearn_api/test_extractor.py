@@ -81,6 +81,7 @@ def test_it_gives_tables_where_scikit_learn_is_told_so(pixels: Pixels) -> None:
     assert list(table.columns)[:2] == ["tiny_0", "tiny_1"]
 
 
+@pytest.mark.slow
 def test_a_linear_model_learns_from_it(pixels: Pixels, labels: NDArray[np.str_]) -> None:
     pipeline = make_pipeline(extractor(), LogisticRegression(max_iter=1000))
     assert cross_val_score(pipeline, pixels, labels, cv=3).mean() > 0.6

@@ -98,6 +98,7 @@ def test_best_weights_of_early_stopping_are_in_the_checkpoint(parts: Data, tmp_p
     assert [array.shape for array in kept] == [array.shape for array in groups["best"]]
 
 
+@pytest.mark.slow
 def test_plateau_lowers_the_rate_and_a_resumed_run_goes_on_with_it(
     parts: Data, tmp_path: Path
 ) -> None:

@@ -82,6 +82,7 @@ def test_every_layer_is_trained_with_its_share_of_the_rate(data: tlkit.ImageData
     assert largest_difference(undecayed, model) > 0.01, "the rates made no difference"
 
 
+@pytest.mark.slow
 def test_first_step_with_weight_decay_is_bit_for_bit_that_of_the_layers_own_rate(
     data: tlkit.ImageDataset,
 ) -> None:

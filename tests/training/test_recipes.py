@@ -63,14 +63,14 @@ FINDER = tlkit.ExponentialLRFinder(1e-4, 1e-1, steps=8, selector=lambda _: 0.001
 @pytest.mark.parametrize(
     "stages",
     [
-        tlkit.recipes.gradual_unfreezing(groups=2, more_epochs=0),
         tlkit.recipes.discriminative(head_epochs=1, epochs=1),
         *thorough(
+            (tlkit.recipes.gradual_unfreezing(groups=2, more_epochs=0),),
             (tlkit.recipes.linear_probe_then_fine_tune(head_epochs=1, epochs=1),),
             (tlkit.recipes.study(epochs=1, layers=3, finder=FINDER),),
         ),
     ],
-    ids=["gradual", "discriminative", "linear probe", "study"],
+    ids=["discriminative", "gradual", "linear probe", "study"],
 )
 def test_recipe_trains(stages: tuple[tlkit.Stage, ...], parts: Data) -> None:
     result = trainer(*stages).fit(*parts, verbose=0)

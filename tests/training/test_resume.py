@@ -140,6 +140,7 @@ def test_search_is_not_repeated_after_an_interruption(parts: Data, tmp_path: Pat
     assert set(searches.lengths) == {5}
 
 
+@pytest.mark.slow
 def test_early_stopping_goes_on_counting_after_an_interruption(parts: Data, tmp_path: Path) -> None:
     def make(folder: str) -> tlkit.StagedTrainer:
         patient = keras.callbacks.EarlyStopping("loss", min_delta=1000, patience=3)
@@ -234,8 +235,8 @@ def test_a_damaged_model_of_a_finished_run_is_written_again(
 @pytest.mark.parametrize(
     "error",
     [
-        OSError(28, "No space left on device"),
         RuntimeError("Unable to synchronously write (No space left on device)"),
+        *thorough(OSError(28, "No space left on device")),
     ],
 )
 def test_a_full_disk_is_told_whatever_the_writer_raises(

@@ -80,6 +80,7 @@ def make(folder: Path, last: str = "head", **settings: Any) -> tlkit.StagedTrain
     return trainer(*stages[: names.index(last) + 1], run_dir=folder, **settings)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("last", ["top", *thorough("head", "turned")])
 def test_the_engine_stays_where_another_has_become_the_fastest(
     machine: Machine, parts: Data, tmp_path: Path, last: str

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 import tlkit
+from tests.conftest import thorough
 from tests.training.conftest import (
     AtEpoch,
     AtStart,
@@ -177,7 +178,7 @@ def test_stage_goes_on_from_the_weights_of_the_one_before(parts: Data) -> None:
     assert np.array_equal(before, after)
 
 
-@pytest.mark.parametrize("ending", [".weights.h5", ".keras"])
+@pytest.mark.parametrize("ending", [".weights.h5", *thorough(".keras")])
 def test_training_starts_from_an_earlier_model(
     ending: str, result: tlkit.TrainingResult, parts: Data, tmp_path: Path
 ) -> None:
@@ -378,6 +379,7 @@ def test_a_line_for_each_stage_is_shown(parts: Data, capsys: pytest.CaptureFixtu
     assert capsys.readouterr() == ("", "")
 
 
+@pytest.mark.slow
 def test_image_smaller_than_a_batch_and_odd_batches_are_trained(parts: Data) -> None:
     for batch_size in (7, 500):
         result = trainer(head_stage(epochs=1, batch_size=batch_size)).fit(*parts, verbose=0)

@@ -21,6 +21,7 @@ TURNED = tlkit.Augmentation()
 ROUNDING = 2e-6
 
 
+@pytest.mark.slow
 def test_as_many_views_as_epochs_are_fresh_augmentation(parts: Data) -> None:
     stages = [head_stage(epochs=3, augmentation=TURNED, views=views) for views in (None, 3)]
     fresh, kept = (trainer(stage).fit(*parts, verbose=0) for stage in stages)

@@ -19,8 +19,8 @@ from tlkit.errors import PredictionError
 _SHOWN = 10
 
 
-@dataclass(frozen=True)
-class Prediction:
+@dataclass(frozen=True, repr=False)
+class Prediction(Printed):
     """What a model says of one picture.
 
     Args:
@@ -44,6 +44,10 @@ class Prediction:
     def probability(self) -> float | None:
         """How probable it is, 0..1; None where the picture cannot be read."""
         return self.probabilities[0] if self.probabilities else None
+
+    def __repr__(self) -> str:
+        told = self.error or f"{self.label!r} {self.probability:.3f}"
+        return one_line(f"Prediction({self.image!r}, {told})")
 
     def __str__(self) -> str:
         if self.error:
