@@ -54,12 +54,11 @@ def install_hub(session: nox.Session) -> None:
 
 
 # What depends on the backend, a test for each thing that tlkit promises of it: trunk and tail give
-# the weights of the whole model, what is frozen stays, a run goes on where it was cut, a search
-# leaves nothing behind, Keras layers change images. `nox -s jax` runs all about training and more.
+# the weights of the whole model, a run goes on where it was cut, a search leaves nothing behind,
+# Keras layers change images. `nox -s jax` runs all about training and more.
 SEARCH = "tests/learning_rate/test_nothing_left_behind.py"
 JAX_TESTS = (
     "tests/training/test_plain_equivalence.py",
-    "tests/training/test_laws.py::test_what_must_be_frozen_is_frozen_to_the_bit",
     "tests/training/test_resume.py::test_interrupted_training_ends_with_the_same_weights",
     f"{SEARCH}::test_the_next_fit_is_as_if_there_had_been_no_search",
     f"{SEARCH}::test_everything_is_equal_bit_for_bit_after_a_search",
@@ -78,10 +77,10 @@ LAWS = ("tests/training/test_laws.py", SEARCH)
 def tests(session: nox.Session) -> None:
     """Run all quick tests against the built wheel: on TensorFlow, then what it touches on JAX.
 
-    The tests of the plugins, the docs' snippets and the docstrings' examples are among them.
+    The tests of a plugin, the docs' snippets and the docstrings' examples are among them; those of
+    the plugin for KerasHub are run by `nox -s slow`.
     """
     install_wheel(session, "[jpeg,onnx,openvino,plots,report,table]", LITE, "jax", *group("test"))
-    install_hub(session)
     package = session.run(
         "python", "-c", "import tlkit; print(tlkit.__path__[0])", silent=True, log=False
     )
@@ -93,7 +92,7 @@ def tests(session: nox.Session) -> None:
         if path.name not in LONG and not path.name.startswith(("_", ".", "conftest"))
     )
     paths = ("README.md", *rooms, "docs", *rest, package_path)
-    plugins = (*HELPERS, f"{LITE}/tests", f"{HUB}/tests/test_kit.py")
+    plugins = ("-o", f"pythonpath={LITE}/tests", f"{LITE}/tests")
     options = ("-m", "not slow", "--doctest-modules", *PARALLEL)
     session.run("pytest", *options, *paths, *plugins, *session.posargs, env=ONE_THREAD)
     if not session.posargs:

@@ -108,6 +108,7 @@ def test_names_are_the_same_everywhere() -> None:
     assert set(namespace) - {"__builtins__"} == set(tlkit.__all__)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "first", ["import tlkit.reporting.html_report", *thorough("import tlkit.report")]
 )

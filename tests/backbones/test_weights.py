@@ -282,6 +282,7 @@ def test_layers_of_layers_and_random_numbers_are_not_taken_for_more_layers(
     load_file(model, file)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", [".keras", *thorough(".weights.h5")])
 def test_top_in_a_file_is_left_out(ending: str, tmp_path: Path) -> None:
     whole = keras.applications.MobileNetV2(weights=None, input_shape=(32, 32, 3))
@@ -312,6 +313,7 @@ def in_a_new_model(frozen: bool) -> tuple[Any, Any]:
     return base, keras.Model(image, keras.layers.Dense(3)(x))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("ending", "frozen"),
     [

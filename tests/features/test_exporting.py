@@ -34,10 +34,8 @@ def choose(trunk: Any, name: str, folder: Path) -> Any:
     return choose_engine(trunk, name, IMAGES, images_ahead=100, stem=folder / "trunk").engine
 
 
-@pytest.mark.parametrize(
-    "name",
-    [ENGINES[0], pytest.param(*ENGINES[1].values, marks=[*ENGINES[1].marks, pytest.mark.slow])],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ENGINES)
 def test_engine_gives_what_the_model_gives(name: str, tmp_path: Path) -> None:
     trunk = tiny_model()
     expected = np.asarray(trunk(IMAGES.astype("float32"), training=False))

@@ -143,6 +143,23 @@ def test_an_engine_that_comes_to_differ_ends_it(
         predictor.predict(np.concatenate([pixels(trained)] * 7), verbose=0)
 
 
+@pytest.mark.parametrize(("engine", "black"), [("keras", [3, 40, 69]), ("openvino", [40, 69])])
+def test_a_picture_that_gives_no_number_is_a_row_with_that_reason(
+    engine: str, black: list[int], tmp_path: Path
+) -> None:
+    """Black pictures have no direction; others do."""
+    image = keras.Input((4, 4, 3))
+    flat = keras.layers.Flatten()(image)
+    unit = flat / keras.ops.sqrt(keras.ops.sum(flat**2, axis=1, keepdims=True))
+    model = keras.Model(image, keras.layers.Dense(2, "softmax")(unit))
+    images = np.random.default_rng(0).integers(1, 256, (70, 4, 4, 3), np.uint8)
+    images[black] = 0
+    predictor = tlkit.Predictor(model, class_names=["a", "b"], engine=engine, cache=tmp_path)
+    rows = predictor.predict(images, verbose=0)
+    assert [place for place, row in enumerate(rows) if row.error] == black
+    assert {row.error for row in rows.failed} == {"the model gave numbers that are not finite"}
+
+
 class Own(keras.Model):  # type: ignore[misc]
     """A model whose call no other program reads."""
 

@@ -82,6 +82,7 @@ def test_each_step_is_the_first_update_and_shows_in_the_next_batch(name: str) ->
     assert len(set(curve.losses.tolist())) == 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unit", ["epoch", "batch"])
 def test_the_curve_of_a_fresh_start_gives_a_rate_and_ends_early(unit: Any) -> None:
     x = RNG.normal(size=(64, 4)).astype("float32")
@@ -94,6 +95,7 @@ def test_the_curve_of_a_fresh_start_gives_a_rate_and_ends_early(unit: Any) -> No
     assert "above the best" in str(curve.stop_reason)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unit", ["epoch", "batch"])
 def test_a_callback_ends_it_for_good(unit: Any) -> None:
     class Stop(keras.callbacks.Callback):  # type: ignore[misc]

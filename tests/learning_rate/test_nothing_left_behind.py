@@ -147,6 +147,7 @@ def test_everything_is_equal_bit_for_bit_after_a_search(
     assert model.stop_training is False
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unit", ["epoch", "batch"])
 def test_everything_is_equal_after_the_loss_became_nan(unit: Any) -> None:
     model = build(KINDS[1], "adam")

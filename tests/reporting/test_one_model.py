@@ -148,6 +148,7 @@ def test_other_images_with_the_same_labels_are_refused(two: Two, tmp_path: Path)
         page(two, tmp_path, two.run["A"], found, dataset=two.data.subset(back))
 
 
+@pytest.mark.slow
 def test_the_page_of_images_in_another_order_of_classes_is_the_same(
     two: Two, tmp_path: Path
 ) -> None:

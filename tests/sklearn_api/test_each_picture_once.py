@@ -46,6 +46,7 @@ def test_a_search_over_a_pipeline_computes_each_picture_once(
     assert list(passes.values()) == [48]
 
 
+@pytest.mark.slow
 def test_a_search_over_stages_computes_each_picture_once(
     passes: dict[str, int], pixels: Pixels, labels: NDArray[np.str_], tmp_path: Path
 ) -> None:

@@ -101,6 +101,7 @@ def test_checks_are_named_in_order_and_say_what_they_promise() -> None:
         BACKBONE_CHECKS["mine"] = print  # type: ignore[index]
 
 
+@pytest.mark.slow
 def test_error_is_a_plugin_error_and_a_failed_assertion(error: BackboneCheckError) -> None:
     assert isinstance(error, PluginError)
     assert isinstance(error, AssertionError)

@@ -88,6 +88,7 @@ def test_early_stopping_restores_the_same_weights_after_an_interruption(
     assert stopped.stages[0].best_epoch == resumed.stages[0].best_epoch
 
 
+@pytest.mark.slow
 def test_best_weights_of_early_stopping_are_in_the_checkpoint(parts: Data, tmp_path: Path) -> None:
     Interrupt.at = ("head", "batch end", 1)
     with pytest.raises(KeyboardInterrupt):
@@ -183,6 +184,7 @@ class Watching(keras.callbacks.Callback):  # type: ignore[misc]
         """Look."""
 
 
+@pytest.mark.slow
 def test_steps_without_python_between_them_train_the_same_weights(
     parts: Data, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -141,6 +141,7 @@ def test_a_figure_of_unknown_direction_must_be_given_one() -> None:
     assert "keep_best_mode='max'" in repr(head_stage(keep_best="val_f1", keep_best_mode="max"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("mode", "best"), [("max", 2), ("min", 1)])
 def test_the_epoch_is_kept_that_the_mode_calls_best(mode: Any, best: int, parts: Data) -> None:
     stage = head_stage(

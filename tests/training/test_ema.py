@@ -89,6 +89,7 @@ def test_validation_and_callbacks_see_the_averages(parts: Data, averaged: list[A
         assert result.history["head"]["val_accuracy"][epoch] == pytest.approx(accuracy)
 
 
+@pytest.mark.slow
 def test_best_epoch_is_kept_with_its_averages(parts: Data, averaged: list[Any]) -> None:
     def wreck(model: Any) -> None:
         kernel = model.get_layer("probabilities").kernel

@@ -50,6 +50,7 @@ def test_batch_norm_statistics_stay_bit_for_bit(data: tlkit.ImageDataset) -> Non
     assert moved == {"stem_conv", "down_conv", "block_conv", "top_conv", "probabilities"}
 
 
+@pytest.mark.slow
 def test_batch_norm_in_reach_trains_where_asked(data: tlkit.ImageDataset) -> None:
     start = assembled(tiny_backbone(), Head(), None).model
     stage = head_stage(policy=tlkit.BatchNormOnly())

@@ -86,6 +86,7 @@ def train(run: Path, drawn: list[tuple[Any, int, bool]], seed: int, *, stop_afte
     return training.fit(data, resume=True, verbose=0)
 
 
+@pytest.mark.slow
 @LAW
 @given(drawn=EPOCHS, seed=st.integers(0, 2**31), data=st.data())
 def test_run_that_is_split_anywhere_ends_as_the_unsplit_run(
@@ -120,6 +121,7 @@ def test_what_must_be_frozen_is_frozen_to_the_bit(
     assert not {name for name in moved if name.endswith("_bn")}
 
 
+@pytest.mark.slow
 @LAW
 @given(
     policy=st.one_of(

@@ -103,6 +103,7 @@ def test_decay_of_one_changes_nothing(data: tlkit.ImageDataset) -> None:
     assert same_weights(run(decayed(layer_decay=1), data), run(decayed(layer_decay=None), data))
 
 
+@pytest.mark.slow
 def test_schedule_is_scaled_for_each_depth(data: tlkit.ImageDataset) -> None:
     seen: list[list[float]] = []
 

@@ -74,6 +74,7 @@ def test_search_comes_first_and_leaves_no_trace(unit: str, parts: Data) -> None:
     assert same_weights(searched.model, plain.fit(*parts, verbose=0).model)
 
 
+@pytest.mark.slow
 def test_search_alone_gives_the_curve_of_the_first_stage(parts: Data) -> None:
     finder = tlkit.ExponentialLRFinder(1e-4, 1e-1, steps=4, unit="batch", selector=lambda _: 1e-3)
     curve = trainer(head_stage()).find_learning_rate(parts[0], finder, verbose=0)
@@ -94,6 +95,7 @@ def test_rates_that_make_no_sense_are_refused_at_once(rate: Any) -> None:
         head_stage(learning_rate=rate)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fresh", [False, True])
 def test_each_rate_of_a_stage_makes_an_update_however_many_steps_it_takes(
     fresh: bool, parts: Data

@@ -96,6 +96,7 @@ def test_what_is_known_is_neither_read_nor_decoded(
     assert counted.since() == (0, 0), "a run directory's fingerprints need no other look"
 
 
+@pytest.mark.slow
 def test_what_changed_alone_is_looked_at_again(
     images: Path, tmp_path: Path, counted: Counted
 ) -> None:
@@ -110,6 +111,7 @@ def test_what_changed_alone_is_looked_at_again(
     assert (2 + 1, 2 + 1) <= (reads, decodes) <= (2 + 1 + 2, 2 + 1 + 2)
 
 
+@pytest.mark.slow
 def test_same_size_and_time_do_not_hide_another_content(
     images: Path, tmp_path: Path, counted: Counted
 ) -> None:

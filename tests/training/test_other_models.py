@@ -90,6 +90,7 @@ def test_a_model_of_any_size_is_trained_at_the_size_that_is_asked_for(parts: Dat
     assert fixed.predict(images, verbose=0).shape == (2, 7, 7, 4)
 
 
+@pytest.mark.slow
 def test_weights_of_another_head_name_the_way_to_the_backbone_alone(
     trained: Any, tmp_path: Path
 ) -> None:

@@ -99,11 +99,13 @@ def test_fine_tune_is_the_trainer_with_a_recipe(parts: Data) -> None:
     assert result.history == by_hand.history
 
 
+@pytest.mark.slow
 def test_fine_tune_holds_out_a_fifth_of_the_images(data: tlkit.ImageDataset) -> None:
     held_out = tuned(*data.split(0.2, seed=3), seed=3, head_epochs=1)
     assert tuned(data, seed=3, head_epochs=1).history == held_out.history
 
 
+@pytest.mark.slow
 def test_fine_tune_without_validation_trains_all_epochs(data: tlkit.ImageDataset) -> None:
     result = tuned(data, None, patience=1, head_epochs=4, head_learning_rate=1e-9)
     assert [stage.epochs for stage in result.stages] == [4, 1]

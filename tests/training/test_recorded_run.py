@@ -108,6 +108,7 @@ def test_reading_changes_nothing(cut_off: CutOff) -> None:
     assert written(cut_off[1]) == before
 
 
+@pytest.mark.slow
 def test_a_finished_run_is_what_fit_returned(parts: Data, tmp_path: Path) -> None:
     stages = (head_stage(learning_rate=FINDER), top_stage(epochs=1))
     result = trainer(*stages, run_dir=tmp_path).fit(*parts, verbose=0)

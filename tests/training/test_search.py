@@ -54,6 +54,7 @@ def sweeps(monkeypatch: pytest.MonkeyPatch) -> list[list[float]]:
     return seen
 
 
+@pytest.mark.slow
 def test_the_curve_is_kept_and_shown_in_the_result(parts: Data, tmp_path: Path) -> None:
     made = trainer(head_stage(learning_rate=finder(), epochs=1), run_dir=tmp_path / "run")
     result = made.fit(*parts, verbose=0)

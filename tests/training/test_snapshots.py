@@ -21,6 +21,7 @@ def long_and_short(parts: Data, **settings: Any) -> tuple[tlkit.TrainingResult, 
     return long, short
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "settings",
     [{"keep_best": None, "ema": 0.9}, *thorough({}, {"keep_best": "loss"})],

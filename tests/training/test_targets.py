@@ -62,6 +62,7 @@ def test_class_weights_train_what_plain_fit_trains_with_them(parts: Any) -> None
     assert largest_difference(run(stage(), *parts).model, result.model) > 1e-3
 
 
+@pytest.mark.slow
 def test_names_and_indices_say_the_same(parts: Any) -> None:
     by_name = dict(zip(parts[0].class_names, WEIGHTS.values(), strict=True))
     one, other = (run(stage(class_weight=w, epochs=1), parts[0]) for w in (by_name, WEIGHTS))

@@ -327,6 +327,7 @@ def test_second_training_reads_what_the_first_computed(parts: Data, tmp_path: Pa
     assert not set(first.stages[0].notes) & set(read)
 
 
+@pytest.mark.slow
 def test_features_too_large_to_keep_give_the_same_weights_and_a_note(
     result: tlkit.TrainingResult, parts: Data, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -370,6 +371,7 @@ def test_image_that_breaks_while_training_is_named(
         trainer(head_stage(augmentation=tlkit.Augmentation())).fit(*parts, verbose=0)
 
 
+@pytest.mark.slow
 def test_a_line_for_each_stage_is_shown(parts: Data, capsys: pytest.CaptureFixture[str]) -> None:
     result = trainer(head_stage(epochs=1)).fit(*parts)
     shown = capsys.readouterr()

@@ -41,6 +41,7 @@ def test_with_fewer_views_the_first_comes_again(parts: Data) -> None:
     assert largest_difference(kept.model, plain.model) < ROUNDING
 
 
+@pytest.mark.slow
 def test_the_trunk_runs_once_for_each_view(
     parts: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

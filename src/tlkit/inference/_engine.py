@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tlkit._keras.graph import Graph
 from tlkit._keras.types import Model
 from tlkit.errors import CutError, EngineError, PredictionError
-from tlkit.features.engines.checked import CheckedEngine, FaultyEngineError
+from tlkit.features.engines.checked import CheckedEngine, FaultyEngineError, NotFiniteError
 from tlkit.features.engines.comparison import HOPED_OF_KERAS, READING_S, Choice
 from tlkit.features.engines.keras_engine import KerasEngine
 from tlkit.features.store.store import FeatureStore
@@ -58,7 +58,8 @@ class RunningModel:
             EngineError: The engine that was asked for cannot run the model.
             PredictionError: An engine came to give other numbers than Keras.
         """
-        full = np.pad(images, [(0, BATCH - len(images)), (0, 0), (0, 0), (0, 0)])
+        # The last picture again: a black one might be more than the model can stand.
+        full = np.pad(images, [(0, BATCH - len(images)), (0, 0), (0, 0), (0, 0)], mode="edge")
         if self._choice is None and self._pays(left):
             self._choose(full, left)
         output = self._by_keras(full) if self._choice is None else self._by_choice(full)
@@ -95,6 +96,8 @@ class RunningModel:
         assert isinstance(engine, CheckedEngine)
         try:
             return engine.run_unstored(images)
+        except NotFiniteError:
+            return self._by_keras(images)  # which tells the engine's fault from the model's
         except FaultyEngineError as fault:
             self._choice = self._trunk.instead(self._choice, fault, self._asked)
             self.note = f"engine: {self._choice.why}"
