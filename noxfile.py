@@ -57,13 +57,15 @@ def install_hub(session: nox.Session) -> None:
 # the weights of the whole model, a run goes on where it was cut, a search leaves nothing behind,
 # Keras layers change images. `nox -s jax` runs all about training and more.
 SEARCH = "tests/learning_rate/test_nothing_left_behind.py"
+LAYERS = "tests/data/test_keras_layers.py"
 JAX_TESTS = (
-    "tests/training/test_plain_equivalence.py",
     "tests/training/test_resume.py::test_interrupted_training_ends_with_the_same_weights",
+    "tests/training/test_plain_equivalence.py",
     f"{SEARCH}::test_the_next_fit_is_as_if_there_had_been_no_search",
     f"{SEARCH}::test_everything_is_equal_bit_for_bit_after_a_search",
     f"{SEARCH}::test_the_callers_random_numbers_go_on_undisturbed",
-    "tests/data/test_keras_layers.py",
+    f"{LAYERS}::test_what_an_image_becomes_depends_on_neither_batch_nor_order",
+    f"{LAYERS}::test_layer_does_what_keras_says_that_it_does",
     "tests/features/test_engine.py::test_keras_engine_gives_what_the_model_gives",
 )
 ALL_ON_JAX = ("tests/training", "tests/learning_rate", "tests/data", "tests/features")
