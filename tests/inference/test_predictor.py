@@ -16,9 +16,7 @@ import tlkit
 from tests.conftest import thorough
 from tests.inference.conftest import NAMES, Trained
 from tlkit.errors import EngineError, PredictionError, TlkitError
-from tlkit.features.engines.checked import CheckedEngine
 from tlkit.features.engines.comparison import Choice
-from tlkit.features.trunk import Trunk
 from tlkit.inference import _engine
 from tlkit.training import read_run
 
@@ -133,11 +131,8 @@ def test_an_engine_that_comes_to_differ_ends_it(
         def run(self, images: NDArray[Any]) -> NDArray[np.float32]:
             return np.full((len(images), 3), 1 / 3, "float32")
 
-    def chosen(trunk: Trunk, *_: Any) -> Choice:
-        return Choice(CheckedEngine(Swift(), trunk.model), "swift")
-
-    monkeypatch.setattr(_engine, "READING_S", 0)
-    monkeypatch.setattr(Trunk, "choice", chosen)
+    monkeypatch.setattr(_engine, "MANY", 1)
+    monkeypatch.setattr(_engine, "choose_engine", lambda *_, **__: Choice(Swift(), "swift"))
     predictor = tlkit.Predictor(trained.result, cache=tmp_path)
     with pytest.raises(PredictionError, match="rows before this one cannot be trusted"):
         predictor.predict(np.concatenate([pixels(trained)] * 7), verbose=0)
