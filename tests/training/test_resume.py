@@ -79,7 +79,21 @@ def run_with_interruptions(
     return result
 
 
-def test_interrupted_training_ends_with_the_same_weights(parts: Data, tmp_path: Path) -> None:
+# In which stage training is cut, when, and in which epoch.
+PLACES = [
+    ("head", "batch end", 0),
+    ("head", "epoch end", 1),
+    ("fine", "epoch end", 0),
+    ("fine", "batch end", 1),
+    ("fine", "epoch end", 2),
+    ("fine", "train end", 2),
+]
+
+
+@pytest.mark.parametrize("places", [PLACES[1::2], *thorough(PLACES)], ids=["three", "six"])
+def test_interrupted_training_ends_with_the_same_weights(
+    parts: Data, tmp_path: Path, places: list[tuple[str, str, int]]
+) -> None:
     def make(folder: str) -> tlkit.StagedTrainer:
         return trainer(
             head_stage(callbacks=(Interrupt("head"),)),
@@ -99,14 +113,6 @@ def test_interrupted_training_ends_with_the_same_weights(parts: Data, tmp_path: 
         )
 
     plain = make("plain").fit(*parts, verbose=0)
-    places = [
-        ("head", "batch end", 0),
-        ("head", "epoch end", 1),
-        ("fine", "epoch end", 0),
-        ("fine", "batch end", 1),
-        ("fine", "epoch end", 2),
-        ("fine", "train end", 2),
-    ]
     resumed = run_with_interruptions(partial(make, "resumed"), parts, places)
     assert same_weights(plain.model, resumed.model)
     assert plain.history == resumed.history
