@@ -57,11 +57,12 @@ def install_hub(session: nox.Session) -> None:
 # the weights of the whole model, a run goes on where it was cut, a search leaves nothing behind,
 # Keras layers change images. `nox -s jax` runs all about training and more.
 SEARCH = "tests/learning_rate/test_nothing_left_behind.py"
+WHOLE = "tests/training/test_plain_equivalence.py"
 LAYERS = "tests/data/test_keras_layers.py"
 JAX_TESTS = (
     "tests/training/test_resume.py::test_interrupted_training_ends_with_the_same_weights",
-    "tests/training/test_plain_equivalence.py",
-    f"{SEARCH}::test_the_next_fit_is_as_if_there_had_been_no_search",
+    f"{WHOLE}::test_trunk_and_tail_train_what_the_whole_model_trains[partly-augmented-small_network]",
+    f"{SEARCH}::test_the_next_fit_is_as_if_there_had_been_no_search[epoch-sgd-False]",
     f"{SEARCH}::test_everything_is_equal_bit_for_bit_after_a_search",
     f"{SEARCH}::test_the_callers_random_numbers_go_on_undisturbed",
     f"{LAYERS}::test_what_an_image_becomes_depends_on_neither_batch_nor_order",
