@@ -8,7 +8,7 @@ from pathlib import Path
 import tlkit
 from tlkit.command._models import KnownModel, model_at
 from tlkit.command.answer import Answer, say
-from tlkit.command.options import Subcommands, count, names, subcommand
+from tlkit.command.options import Subcommands, add_model, subcommand
 from tlkit.command.pictures import read_pictures, was_trained_on
 from tlkit.command.scores import scores_of
 from tlkit.errors import EvaluationError
@@ -28,17 +28,10 @@ def add_to(commands: Subcommands) -> None:
         "alphabetical order, unless --class-names says otherwise."
     )
     parser = subcommand(commands, "evaluate", summary, _EXAMPLES, run)
-    parser.add_argument("model", metavar="MODEL", type=Path, help="a .keras file or run directory")
+    add_model(parser)
     parser.add_argument(
         "pictures", metavar="PICTURES", type=Path, help="a folder with a folder for each class"
     )
-    parser.add_argument(
-        "--class-names", metavar="A,B,...", type=names, help="what the model's columns are of"
-    )
-    parser.add_argument(
-        "--image-size", metavar="N", type=count,
-        help="side of the pictures in pixels, for a model that takes any",
-    )  # fmt: skip
     parser.add_argument(
         "--out", metavar="FILE", type=Path, help="write what --json prints into a file too"
     )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import tlkit
 from tlkit.command._machine import require_keras
 from tlkit.command.answer import Answer, say
-from tlkit.command.options import Subcommands, count, names, subcommand
+from tlkit.command.options import Subcommands, add_model, count, subcommand
 from tlkit.errors import PredictionError
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def add_to(commands: Subcommands) -> None:
         "row with the reason. A run and a file that tlkit saved know their classes."
     )
     parser = subcommand(commands, "predict", summary, _EXAMPLES, run)
-    parser.add_argument("model", metavar="MODEL", type=Path, help="a .keras file or run directory")
+    add_model(parser)
     parser.add_argument(
         "pictures", metavar="PICTURES", type=Path, nargs="+", help="a folder, or files"
     )
@@ -40,13 +40,6 @@ def add_to(commands: Subcommands) -> None:
     parser.add_argument(
         "--out", metavar="FILE", type=Path, help="write a table (.csv) or JSON lines (.jsonl)"
     )
-    parser.add_argument(
-        "--class-names", metavar="A,B,...", type=names, help="what the model's columns are of"
-    )
-    parser.add_argument(
-        "--image-size", metavar="N", type=count,
-        help="side of the pictures in pixels, for a model that takes any",
-    )  # fmt: skip
     parser.add_argument(
         "--engine", metavar="NAME", default="auto", help="what runs it (default: auto)"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Protocol
 
 from tlkit.command.answer import Answer
@@ -57,6 +58,15 @@ def subcommand(
     )
     parser.set_defaults(run=run, hints=hints or {}, stopped=stopped)
     return parser
+
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """Add the model that a subcommand uses, and what may be told of it."""
+    add = parser.add_argument
+    add("model", metavar="MODEL", type=Path, help="a .keras file or run directory")
+    add("--class-names", metavar="A,B,...", type=names, help="what the model's columns are of")
+    told = "side of the pictures in pixels, for a model that takes any"
+    add("--image-size", metavar="N", type=count, help=told)
 
 
 def layout(prog: str) -> argparse.HelpFormatter:
