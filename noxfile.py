@@ -161,6 +161,7 @@ def _typing(session: nox.Session) -> None:
 
 
 def _docs(session: nox.Session) -> None:
+    shutil.rmtree("docs/api/names", ignore_errors=True)
     session.run("sphinx-build", "-W", "--keep-going", "-b", "html", "docs", "docs/_build/html")
 
 

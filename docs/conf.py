@@ -5,15 +5,27 @@ import tlkit
 project = "tlkit"
 author = "The tlkit developers"
 version = release = tlkit.__version__
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+# Each list in docs/api gives its names pages, in docs/api/names, which git ignores.
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.napoleon",
+]
+templates_path = ["_templates"]
 html_theme = "furo"
 html_title = f"tlkit {release}"
+html_show_copyright = False
 exclude_patterns = ["_build"]
 # A name in single backticks is a link where there is something of that name.
 default_role = "py:obj"
 # And an error where there is none; but not for annotations, which name types that no page shows.
 nitpicky = True
 nitpick_ignore_regex = [("py:class", ".*")]
+# In the docstring of pluggy's own class.
+nitpick_ignore = [("py:meth", "PluginManager.register")]
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
+# A line for each parameter where they do not fit one.
+maximum_signature_line_length = 72
 myst_heading_anchors = 3

@@ -1,4 +1,4 @@
-"""What lies in the feature store on disk, and how to clear it: `info` and `clear`."""
+"""The feature store: `tlkit.cache.info` says what lies on disk, `tlkit.cache.clear` removes it."""
 
 from tlkit.features.store.store import clear, info
 

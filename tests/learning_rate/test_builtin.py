@@ -64,5 +64,5 @@ def test_finder_with_it_comes_back_from_the_settings_of_a_run(kind: type[BuiltIn
 def test_name_is_public_and_has_a_place_in_the_documentation(kind: type[BuiltIn]) -> None:
     assert getattr(tlkit, kind.__name__) is kind
     assert getattr(tlkit.learning_rate, kind.__name__) is kind
-    assert f".. autoclass:: tlkit.{kind.__name__}\n" in (DOCS / "api.md").read_text("utf-8")
+    assert f"   {kind.__name__}\n" in (DOCS / "api/learning-rate.md").read_text("utf-8")
     assert f"`{kind.__name__}" in (DOCS / "learning-rate.md").read_text("utf-8")

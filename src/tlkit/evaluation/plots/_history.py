@@ -27,7 +27,7 @@ def plot_history(
 
     Args:
         histories: For each stage its name and what ``fit`` recorded: lists by metric name, with
-            validation as "val_" + name where there is any.
+            validation as ``"val_"`` and the name, where there is any.
         ax: Where to draw; None makes a figure of its own.
         metric: Which metric to draw.
 
