@@ -18,6 +18,7 @@ from .data.augmentation.geometric import Augmentation as Augmentation
 from .data.augmentation.show_augmented import show_augmented as show_augmented
 from .data.damage import DamageReport as DamageReport
 from .data.dataset import ImageDataset as ImageDataset
+from .data.multi_label import MultiLabelDataset as MultiLabelDataset
 from .data.unlabelled import UnlabelledImages as UnlabelledImages
 from .errors import TlkitError as TlkitError
 from .evaluation.calibration.temperature_scaling import (

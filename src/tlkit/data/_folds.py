@@ -46,7 +46,7 @@ def fold_indices(
         >>> [validation.size for train, validation in folds]
         [2, 2, 2]
     """
-    _check_k(k, labels, groups)
+    check_k(k, labels, groups)
     k = int(k)
     if stratify:
         why = (
@@ -79,7 +79,12 @@ def _fold_numbers(labels: Indices, k: int, seed: int, stratify: bool) -> Indices
     return fold
 
 
-def _check_k(k: int, labels: Indices, groups: Indices | None) -> None:
+def check_k(k: int, labels: Indices, groups: Indices | None) -> None:
+    """Raise where images or groups cannot be parted into k folds.
+
+    Raises:
+        SplitError: k is no number of folds, or there are fewer.
+    """
     if not isinstance(k, (int, np.integer)) or isinstance(k, bool) or k < 2:
         raise SplitError(f"k={k!r}; expected a whole number of folds, at least 2, such as 5.")
     if len(labels) < k:

@@ -1,20 +1,17 @@
-"""Images of a store with their classes."""
+"""Images of a store with their labels: what all labelled images share."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tlkit.data._positions import as_position, as_positions
+from tlkit.data._positions import as_positions
 from tlkit.data._stored_images import StoredImages
-from tlkit.data.class_names import near_misses, numbered_as, shown_names
+from tlkit.data.class_names import near_misses, shown_names
 from tlkit.data.damage import DamageReport
-from tlkit.data.decoding.decode import Pixels
-from tlkit.data.duplicates import Duplicate, find_duplicates
-from tlkit.data.given_classes import GivenClasses
 from tlkit.data.labels import check_class_names
 from tlkit.data.sources.stores import ImageStore
 from tlkit.errors import DataError
@@ -23,9 +20,13 @@ from tlkit.errors import DataError
 class LabelledImages(StoredImages):
     """Images of a store with labels, in a fixed order.
 
+    `tlkit.ImageDataset` has one class for each image, `tlkit.MultiLabelDataset` any number of
+    labels.
+
     Args:
         store: The images.
-        labels: Class number of each image, (n,), int64.
+        labels: Class number of each image, (n,), int64; or for each image and label whether the
+            image has it, (n, classes), int64, 0 or 1.
         class_names: Names of the classes.
         indices: Which images of the store, in order; None for all.
         ignored: Files that lie beside the images and are not part of the dataset.
@@ -47,22 +48,13 @@ class LabelledImages(StoredImages):
 
     @property
     def labels(self) -> NDArray[np.int64]:
-        """Class number of each image, (n,), int64, read-only."""
+        """Class of each image, (n,), or its labels, (n, classes), 0 or 1; int64, read-only."""
         return self._labels
 
     @property
     def class_counts(self) -> dict[str, int]:
         """Images per class, in the order of the classes."""
-        counts = np.bincount(self._labels, minlength=len(self.class_names))
-        return dict(zip(self.class_names, counts.tolist(), strict=True))
-
-    def __getitem__(self, index: int) -> tuple[Pixels, int]:
-        """Return one image at its own size, (h, w, 3), uint8, 0..255, and its class number."""
-        place = as_position(index, len(self))
-        return self._store.load_whole(int(self._indices[place])), int(self._labels[place])
-
-    def __iter__(self) -> Iterator[tuple[Pixels, int]]:
-        return (self[index] for index in range(len(self)))
+        raise NotImplementedError
 
     def subset(self, indices: ArrayLike) -> Self:
         """Return some of the images, with the same classes.
@@ -92,59 +84,8 @@ class LabelledImages(StoredImages):
         )
 
     def with_classes(self, class_names: Sequence[str]) -> Self:
-        """Return the same images with their classes in another order, or among more classes.
-
-        Args:
-            class_names: The classes in order; every class that has an image is among them.
-
-        Returns:
-            A dataset that shares images and digests with this one; labels keep their names.
-
-        Raises:
-            DataError: An image is of another class, or these cannot be class names.
-
-        Example:
-            >>> from tlkit import ImageDataset
-            >>> data = ImageDataset.from_arrays(np.zeros((2, 8, 8, 3), np.uint8), ["10", "9"])
-            >>> data.with_classes(["9", "10"]).labels
-            array([1, 0])
-        """
-        names = GivenClasses(class_names).names
-        labels = numbered_as(names, self, words=("the list", "the dataset"))
-        return self._relabelled(labels, names)
-
-    def rename_classes(self, names: Mapping[str, str]) -> Self:
-        """Return the same images with other names for some classes.
-
-        Classes that get one name become one class, at the place of the first of them.
-
-        Args:
-            names: New names by the old ones; other classes keep theirs.
-
-        Returns:
-            A dataset that shares images and digests with this one.
-
-        Raises:
-            DataError: A class is not there, or what comes out cannot be class names.
-
-        Example:
-            >>> from tlkit import ImageDataset
-            >>> images = np.zeros((3, 8, 8, 3), np.uint8)
-            >>> data = ImageDataset.from_arrays(images, ["cat", "dog", "puppy"])
-            >>> data.rename_classes({"puppy": "dog", "cat": "tom"})
-            ImageDataset(3 images, 2 classes: tom 1, dog 2)
-        """
-        unknown = [name for name in names if name not in self.class_names]
-        if unknown:
-            raise DataError(
-                f"No classes {shown_names(unknown)} to rename; the dataset has "
-                f"{shown_names(self.class_names)}.{near_misses(unknown, self.class_names)} "
-                "Expected {old: new} with names of classes that are there."
-            )
-        renamed = [names.get(name, name) for name in self.class_names]
-        merged = check_class_names(list(dict.fromkeys(renamed)))
-        number = {name: place for place, name in enumerate(dict.fromkeys(renamed))}
-        return self._relabelled(np.array([number[name] for name in renamed])[self._labels], merged)
+        """Return the same images with their classes in another order, or among more classes."""
+        raise NotImplementedError
 
     def without_damaged(self, report: DamageReport) -> Self:
         """Return the images that a report found whole.
@@ -179,5 +120,20 @@ class LabelledImages(StoredImages):
             self._store, labels, class_names, indices=self._indices, ignored=self.ignored
         )
 
-    def _find_duplicates(self, digests: NDArray[np.uint8]) -> tuple[Duplicate, ...]:
-        return find_duplicates(digests, self.names, self._labels, self.class_names)
+    def _renamed(self, names: Mapping[str, str]) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+        """Return the new number of each class, and the names that there are then.
+
+        Raises:
+            DataError: A class is not there, or what comes out cannot be class names.
+        """
+        unknown = [name for name in names if name not in self.class_names]
+        if unknown:
+            raise DataError(
+                f"No classes {shown_names(unknown)} to rename; the dataset has "
+                f"{shown_names(self.class_names)}.{near_misses(unknown, self.class_names)} "
+                "Expected {old: new} with names of classes that are there."
+            )
+        renamed = [names.get(name, name) for name in self.class_names]
+        merged = check_class_names(list(dict.fromkeys(renamed)))
+        number = {name: place for place, name in enumerate(dict.fromkeys(renamed))}
+        return np.array([number[name] for name in renamed], np.int64), merged

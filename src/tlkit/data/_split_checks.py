@@ -97,3 +97,22 @@ def why_of_parts(parts: int) -> str:
         "A stratified split into three needs at least three of each, one to train on, one to "
         "validate and one to test."
     )
+
+
+def check_sample(n: int, images: int, classes: int) -> None:
+    """Raise where so many images cannot be drawn.
+
+    Args:
+        n: How many are asked for.
+        images: How many there are.
+        classes: How many are drawn at least.
+
+    Raises:
+        SplitError: It is no whole number in between.
+    """
+    whole = isinstance(n, (int, np.integer)) and not isinstance(n, bool)
+    if not whole or not classes <= n <= images or n < 1:
+        raise SplitError(
+            f"n={n!r}; expected a whole number from {max(classes, 1)}, one image of each class, to "
+            f"{images}, all there are. Take subset(...) for other images."
+        )

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import itertools
 import operator
-import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Self, overload
 
 import numpy as np
 
 from tlkit._seeds import stream
+from tlkit.data._classified_images import ClassifiedImages
 from tlkit.data._folds import fold_indices
 from tlkit.data._group_splits import split_groups
 from tlkit.data._groups import group_numbers
-from tlkit.data._labelled_images import LabelledImages
+from tlkit.data._split_checks import check_sample
+from tlkit.data._split_notes import notes_of_folds, notes_of_parts, warn
 from tlkit.data._splits import split_indices, validation_counts
-from tlkit.data.duplicates import split_note
-from tlkit.errors import SplitError
-
-_PARTS = ("first", "second", "third")
 
 
-class SplittableImages(LabelledImages):
-    """Images with labels that can be parted; see `LabelledImages` for what makes one."""
+class SplittableImages(ClassifiedImages):
+    """Images with labels that can be parted; see `LabelledImages` for what makes them."""
 
     @overload
     def split(
@@ -106,7 +102,7 @@ class SplittableImages(LabelledImages):
                 stratify=stratify,
             )
         parts = tuple(self.subset(indices) for indices in chosen)
-        _warn(_notes_of_parts(parts))
+        warn(notes_of_parts(parts), stacklevel=3)
         return parts
 
     def folds(
@@ -147,10 +143,7 @@ class SplittableImages(LabelledImages):
             self._labels, self.class_names, k, groups=known, seed=seed, stratify=stratify
         )
         pairs = [(self.subset(train), self.subset(held_out)) for train, held_out in chosen]
-        _warn(
-            split_note(*pair, "its training part", f"the validation part of fold {number}")
-            for number, pair in enumerate(pairs, 1)
-        )
+        warn(notes_of_folds(pairs), stacklevel=3)
         return pairs
 
     def sample(self, n: int, *, seed: int = 0) -> Self:
@@ -173,7 +166,7 @@ class SplittableImages(LabelledImages):
             ImageDataset(6 images, 2 classes: 0 4, 1 2)
         """
         counts = np.bincount(self._labels, minlength=len(self.class_names))
-        _check_sample(n, len(self), int(np.count_nonzero(counts)))
+        check_sample(n, len(self), int(np.count_nonzero(counts)))
         chosen = [
             stream(seed, "sample", sample=number).permutation(
                 np.flatnonzero(self._labels == number)
@@ -183,25 +176,3 @@ class SplittableImages(LabelledImages):
         shares = validation_counts(counts, operator.index(n) / len(self), left=0)
         taken = [members[:share] for members, share in zip(chosen, shares, strict=True)]
         return self.subset(np.sort(np.concatenate(taken)))
-
-
-def _check_sample(n: int, images: int, classes: int) -> None:
-    whole = isinstance(n, (int, np.integer)) and not isinstance(n, bool)
-    if not whole or not classes <= n <= images or n < 1:
-        raise SplitError(
-            f"n={n!r}; expected a whole number from {max(classes, 1)}, one image of each class, to "
-            f"{images}, all there are. Take subset(...) for other images."
-        )
-
-
-def _notes_of_parts(parts: Sequence[SplittableImages]) -> Iterable[str | None]:
-    for (first, one), (second, other) in itertools.combinations(
-        zip(_PARTS, parts, strict=False), 2
-    ):
-        yield split_note(one, other, f"the {first} part", f"the split's {second} part")
-
-
-def _warn(notes: Iterable[str | None]) -> None:
-    for note in notes:
-        if note is not None:
-            warnings.warn(note, stacklevel=3)

@@ -51,7 +51,8 @@ def find_duplicates(
     Args:
         digests: Of each image's content, (n, 32), uint8; all zeros where it is not known.
         names: Of each image.
-        labels: Class number of each image, (n,); None where they have none.
+        labels: Class number of each image, (n,), or whether it has each label, (n, classes), 0 or
+            1; None where they have none.
         class_names: The classes in order.
 
     Example:
@@ -63,11 +64,18 @@ def find_duplicates(
         Duplicate(
             tuple(group),
             tuple(names[index] for index in group),
-            () if labels is None else tuple(class_names[labels[index]] for index in group),
+            () if labels is None else tuple(_kind(labels[index], class_names) for index in group),
         )
         for group in _groups(digests)
     ]
     return tuple(sorted(found, key=lambda x: (not x.contradicts, x.positions)))
+
+
+def _kind(label: NDArray[np.int64], class_names: Sequence[str]) -> str:
+    """Return the class of an image, or its labels."""
+    if not label.ndim:
+        return class_names[int(label)]
+    return " + ".join(class_names[n] for n in np.flatnonzero(label).tolist()) or "no label"
 
 
 def in_both(digests: NDArray[np.uint8], others: NDArray[np.uint8]) -> NDArray[np.int64]:
@@ -89,7 +97,7 @@ class NamedImages(Protocol):
 
     @property
     def labels(self) -> NDArray[np.int64]:
-        """Class number of each image."""
+        """Class number of each image, or its labels."""
 
     @property
     def image_digests(self) -> NDArray[np.uint8]:

@@ -109,9 +109,13 @@ def clean_label(value: object, index: int, where: Where, error: Error) -> str | 
     try:
         return operator.index(cast("SupportsIndex", value))
     except TypeError:
+        several = isinstance(value, (list, tuple, set, frozenset, np.ndarray))
+        hint = "Convert the labels, for example with .astype(int)."
+        if several:
+            hint = "Images with any number of labels are a tlkit.MultiLabelDataset."
         raise error(
             f"{where(index)} has the label {value!r} ({type(value).__name__}); expected text or a "
-            "whole number. Convert the labels, for example with .astype(int)."
+            f"whole number. {hint}"
         ) from None
 
 

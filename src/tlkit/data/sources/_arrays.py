@@ -37,7 +37,7 @@ def read_arrays(
         >>> read_arrays(images, ["dog", "cat"], None)[1:]
         (array([1, 0]), ('cat', 'dog'))
     """
-    pixels = _checked_images(images)
+    pixels = checked_images(images)
     values = _checked_labels(labels, len(pixels))
     if class_names is None:
         numbers, names = encode_labels(values, where="Image {}".format)
@@ -47,7 +47,12 @@ def read_arrays(
     return ArrayStore(pixels), numbers, names
 
 
-def _checked_images(images: ArrayLike) -> NDArray[np.uint8]:
+def checked_images(images: ArrayLike) -> NDArray[np.uint8]:
+    """Return images as an array that is not copied.
+
+    Raises:
+        DataError: They are no uint8 (n, h, w, 3).
+    """
     try:
         array: NDArray[np.generic] = np.asanyarray(images)
     except ValueError as error:
@@ -91,14 +96,22 @@ def _shape_hint(shape: tuple[int, ...]) -> str:
 
 
 def _checked_labels(labels: Labels, count: int) -> list[object]:
-    shape = np.shape(labels)
+    shape = _shape(labels)
     if len(shape) == 2:
         raise DataError(
             f"Received labels of shape {shape}; expected ({count},). One-hot labels become "
-            "class numbers with labels.argmax(axis=1)."
+            "class numbers with labels.argmax(axis=1); images with any number of labels are a "
+            "tlkit.MultiLabelDataset.from_arrays(images, labels)."
         )
     if shape != (count,):
         raise DataError(
             f"Received {count} images and labels of shape {shape}; expected one label per image."
         )
     return list(labels)
+
+
+def _shape(labels: Labels) -> tuple[int, ...]:
+    try:
+        return np.shape(labels)
+    except ValueError:  # lists of different lengths
+        return len(labels), max(map(np.size, labels))

@@ -62,19 +62,19 @@ def read_table(
             ...
         tlkit.errors.TableError: The table has no rows; expected one row per image.
     """
-    paths, values = _paths(table, image), column(table, label)
+    paths, values = table_paths(table, image), column(table, label)
     if len(paths) != len(values):
         raise TableError(
             f"Column {image!r} has {len(paths)} rows and column {label!r} has {len(values)}; "
             "expected equally many."
         )
     if class_names is None:
-        labels, names = encode_labels(values, where=_row, error=TableError)
+        labels, names = encode_labels(values, where=row_name, error=TableError)
     else:
         given = GivenClasses(class_names, TableError)
         labels = given.number_labels(values, where=_label_of_row, by_name=True)
         names = given.names
-    return _files(paths, Path(root), depth), labels, names
+    return table_files(paths, Path(root), depth), labels, names
 
 
 def read_unlabelled(
@@ -91,10 +91,11 @@ def read_unlabelled(
             "Received class_names with label=None; expected class names only where there are "
             "labels. Name the column of labels, or leave class_names out."
         )
-    return _files(_paths(table, image), Path(root), depth)
+    return table_files(table_paths(table, image), Path(root), depth)
 
 
-def _paths(table: Table, image: str) -> list[object]:
+def table_paths(table: Table, image: str) -> list[object]:
+    """Return the column of image paths, which are at least one."""
     paths = column(table, image)
     if not paths:
         raise TableError("The table has no rows; expected one row per image.")
@@ -123,7 +124,8 @@ def column(table: Table, name: str) -> list[object]:
         raise TableError(
             f"Received {name!r} for a column, expected the name of one column; the table has "
             f"{', '.join(map(repr, names[:20]))}. An image has one label: put several columns "
-            "together first, such as table['label'] = table['a'] + '_' + table['b']."
+            "together first, such as table['label'] = table['a'] + '_' + table['b']. Columns that "
+            "each say who has one label are read by tlkit.MultiLabelDataset.from_dataframe."
         )
     if name not in names:
         raise TableError(missing_column(name, names))
@@ -169,7 +171,8 @@ def _column_names(table: Table) -> list[object]:
         ) from None
 
 
-def _row(index: int) -> str:
+def row_name(index: int) -> str:
+    """Return what to call a row in a message."""
     return f"Row {index} (counted from 0)"
 
 
@@ -177,7 +180,12 @@ def _label_of_row(index: int) -> str:
     return f"The label of row {index} (counted from 0)"
 
 
-def _files(values: list[object], root: Path, depth: int | None) -> FileStore:
+def table_files(values: list[object], root: Path, depth: int | None) -> FileStore:
+    """Return the files that rows name, each of them checked.
+
+    Raises:
+        TableError: A row has no path, or one that leaves ``root`` or leads to no file.
+    """
     if not root.is_dir():
         raise TableError(f"root={str(root)!r} is not a folder; expected the one with the images.")
     inside = _Inside(root)
@@ -196,11 +204,11 @@ def _files(values: list[object], root: Path, depth: int | None) -> FileStore:
 
 def _relative(value: object, row: int) -> str:
     if is_missing(value) or value == "":
-        raise TableError(f"{_row(row)} has no image path; expected one relative to root.")
+        raise TableError(f"{row_name(row)} has no image path; expected one relative to root.")
     if isinstance(value, (str, PathLike)):
         return os.fsdecode(value)
     raise TableError(
-        f"{_row(row)} has {value!r} ({type(value).__name__}) as image path; expected text."
+        f"{row_name(row)} has {value!r} ({type(value).__name__}) as image path; expected text."
     )
 
 
@@ -215,11 +223,11 @@ class _Inside:
     def find(self, name: str, row: int) -> Path | None:
         """Return the file's resolved path, or None when there is none."""
         if "\0" in name:
-            raise TableError(f"{_row(row)}: image path {name!r} holds a null character.")
+            raise TableError(f"{row_name(row)}: image path {name!r} holds a null character.")
         path = self._resolve(name)
         if os.path.commonpath([self._root, path]) != self._root:
             raise TableError(
-                f"{_row(row)}: image path {name!r} points to {path}, outside of root "
+                f"{row_name(row)}: image path {name!r} points to {path}, outside of root "
                 f"{self._given}. Expected a path below root; correct the table, or pass a root "
                 "that holds all images."
             )
