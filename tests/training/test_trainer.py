@@ -142,7 +142,7 @@ def test_last_epoch_is_kept_where_nothing_can_be_watched(data: tlkit.ImageDatase
 
 def test_figure_that_is_not_there_to_watch_is_named(parts: Data) -> None:
     # A callback might have added it.
-    adds = {"keep_best": "val_f1", "keep_best_mode": "max", "callbacks": (AtEpoch(9, print),)}
+    adds = {"keep_best": ("val_f1", "max"), "callbacks": (AtEpoch(9, print),)}
     with pytest.raises(TrainingError, match=r"keep_best='val_f1', and its history has 'accuracy'"):
         trainer(head_stage(**adds)).fit(*parts, verbose=0)
 

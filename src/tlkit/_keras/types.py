@@ -199,6 +199,25 @@ class Optimizer(Protocol):
         """Its moments and counters."""
 
 
+class KerasLoss(Protocol):
+    """A ``keras.losses.Loss``."""
+
+    def __call__(self, y_true: Any, y_pred: Any, /) -> Any:
+        """Return what is to be lowered, for a batch."""
+
+
+class KerasMetric(Protocol):
+    """A ``keras.metrics.Metric``."""
+
+    name: str
+
+    def update_state(self, y_true: Any, y_pred: Any, /) -> Any:
+        """Count a batch."""
+
+    def result(self) -> Any:
+        """Return the figure of all batches so far."""
+
+
 class Callback(Protocol):
     """A ``keras.callbacks.Callback``: what a training asks at its marks."""
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Literal
+from collections.abc import Iterable
+from typing import Any, Literal, cast
 
 from tlkit.errors import TrainingError
 
@@ -15,8 +16,9 @@ _LARGER = (
 )
 _SMALLER = "loss error crossentropy divergence hinge logcosh log_cosh poisson mse mae mape msle"
 
-Mode = Literal["auto", "max", "min"]
-MODES: tuple[Mode, ...] = ("auto", "max", "min")
+Mode = Literal["max", "min"]
+# A figure of a stage's history by which the best epoch is known, alone or with its direction.
+KeepBest = str | tuple[str, Mode] | None
 
 
 def is_larger_better(figure: str) -> bool | None:
@@ -40,29 +42,54 @@ def is_larger_better(figure: str) -> bool | None:
     return None
 
 
-def check_kept(stage: str, figure: str | None, mode: Mode) -> None:
-    """Raise where a stage cannot tell which of its epochs is best.
+def figure_of(keep_best: KeepBest) -> str | None:
+    """Return the figure that a stage's ``keep_best`` names."""
+    return keep_best[0] if isinstance(keep_best, tuple) else keep_best
 
-    Args:
-        stage: Its name.
-        figure: Its ``keep_best``.
-        mode: Its ``keep_best_mode``.
+
+def checked_kept(given: Any, stage: str) -> KeepBest:
+    """Return a stage's ``keep_best``.
 
     Raises:
-        TrainingError: One of both is something else, or the figure's direction is not known.
+        TrainingError: It is no figure, or no figure with its direction.
     """
-    if figure is not None and not isinstance(figure, str):
+    pair = isinstance(given, (list, tuple))
+    named = given[0] if pair and len(given) == 2 else given
+    if not (isinstance(named, str) or (named is None and not pair)):
         raise TrainingError(
-            f"Stage {stage!r}: keep_best={figure!r}, expected the name of a figure of its "
-            "history, such as 'val_accuracy', or None."
+            f"Stage {stage!r}: keep_best={given!r}, expected the name of a figure of its history, "
+            "such as 'val_accuracy', this with its direction, such as ('val_f1', 'max'), or None."
         )
-    if mode not in MODES:
+    if pair and given[1] not in ("max", "min"):
         raise TrainingError(
-            f"Stage {stage!r}: keep_best_mode={mode!r}, expected one of "
-            f"{', '.join(map(repr, MODES))}."
+            f"Stage {stage!r}: keep_best={given!r}, expected 'max' or 'min' behind the figure: "
+            "whether it is best where it is largest or smallest."
         )
-    if figure is not None and mode == "auto" and is_larger_better(figure) is None:
+    return cast(KeepBest, (named, given[1]) if pair else named)
+
+
+def larger_kept(keep_best: KeepBest, metrics: Iterable[Any], stage: str) -> bool:
+    """Return whether a stage keeps the largest value of its figure.
+
+    Args:
+        keep_best: Of the stage.
+        metrics: Its metrics: those of Keras know their direction.
+        stage: Its name.
+
+    Raises:
+        TrainingError: Nothing tells the figure's direction.
+    """
+    if keep_best is None:
+        return False
+    if isinstance(keep_best, tuple):
+        return keep_best[1] == "max"
+    known = {metric.name: getattr(metric, "_direction", None) for metric in metrics}
+    told = known.get(keep_best.removeprefix("val_"))
+    larger = is_larger_better(keep_best) if told is None else told == "up"
+    if larger is None:
         raise TrainingError(
-            f"Stage {stage!r}: keep_best={figure!r}, whose name does not tell whether it should "
-            "be large or small. Give keep_best_mode='max' or keep_best_mode='min'."
+            f"Stage {stage!r}: keep_best={keep_best!r}, and nothing tells whether it should be "
+            f"large or small. Give keep_best=({keep_best!r}, 'max') or keep_best=({keep_best!r}, "
+            "'min')."
         )
+    return larger

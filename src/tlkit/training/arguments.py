@@ -13,7 +13,8 @@ from tlkit._keras.types import Callback, Layer, Optimizer
 from tlkit.backbones.build import Backbone, ImageSize
 from tlkit.data.augmentation.transforms import AugmentationLike
 from tlkit.freezing.head import Head
-from tlkit.training._figures import Mode
+from tlkit.training._figures import KeepBest
+from tlkit.training._losses_and_metrics import Loss, Metric
 from tlkit.training.feeding.class_weights import ClassWeight
 from tlkit.training.kept import Keep
 from tlkit.training.stage import Stage
@@ -24,8 +25,9 @@ class _CommonArguments(TypedDict, total=False):
     views: int | None
     optimizer: str | Callable[[Any], Optimizer]
     callbacks: Sequence[Callback]
-    keep_best: str | None
-    keep_best_mode: Mode
+    loss: Loss
+    metrics: Sequence[Metric]
+    keep_best: KeepBest
     class_weight: ClassWeight
     label_smoothing: float
     mix: Callable[[], Layer] | None

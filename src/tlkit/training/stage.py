@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass, field, fields
-from numbers import Real
 from typing import Any
 
 from tlkit._keras.types import Callback, Layer, Optimizer
@@ -16,7 +15,17 @@ from tlkit.freezing.policies import FreezeAll
 from tlkit.freezing.policy import Policy
 from tlkit.learning_rate.finder import ExponentialLRFinder
 from tlkit.learning_rate.rate import LearningRate, Rate
-from tlkit.training._figures import Mode, check_kept, is_larger_better
+from tlkit.training._figures import KeepBest, checked_kept, larger_kept
+from tlkit.training._losses_and_metrics import Loss, Metric, checked_loss, checked_metrics
+from tlkit.training._objective import Objective
+from tlkit.training._stage_checks import (
+    SHARES,
+    check_made_anew,
+    check_share,
+    check_snapshots,
+    check_views,
+    checked_callbacks,
+)
 from tlkit.training.feeding.class_weights import ClassWeight, check_class_weight
 
 
@@ -56,13 +65,20 @@ class Stage:
             Bao et al., BEiT, 2022, https://arxiv.org/abs/2106.08254. Needs Keras 3.15.
         callbacks: Keras callbacks, for example ``keras.callbacks.EarlyStopping``. The stage works
             on copies, whose counters are kept in its checkpoints.
+        loss: What is lowered: a name that ``keras.losses.get`` knows, a ``keras.losses.Loss`` or a
+            function of targets and probabilities ``(n, classes)``; None for cross-entropy. Targets
+            are class indices ``(n,)`` where the loss or a metric is one of Keras's "Sparse" ones,
+            else one-hot float32 ``(n, classes)``.
+        metrics: What is counted besides ``accuracy``: names that ``keras.metrics.get`` knows, Keras
+            metrics, functions of targets and probabilities, or functions that make a metric. The
+            stage keeps new ones of the same arguments, and each phase gets its own. A metric that
+            is called ``accuracy`` takes the place of the stage's.
         keep_best: The stage ends with the weights of the epoch in which this figure of its history
-            was best. None keeps the last. Without a validation set, figures that start with
-            ``val_`` cannot be watched, and the last weights are kept. None also leaves in place
-            what a callback puts into the model at the end, as
+            was best: its name, whose direction Keras's metrics know, or the name with ``"max"`` or
+            ``"min"``, as ``("val_f1", "max")``. None keeps the last. Without a validation set,
+            figures that start with ``val_`` cannot be watched, and the last weights are kept. None
+            also leaves in place what a callback puts into the model at the end, as
             ``EarlyStopping(restore_best_weights=True)`` does.
-        keep_best_mode: ``"max"`` or ``"min"``: whether that figure is best where it is largest or
-            smallest. ``"auto"`` knows it of Keras's losses and metrics by their names.
         class_weight: How much the images of each class count in the loss, as in ``fit``: a weight
             above 0 for each class by its name or its index, or ``"balanced"``, which is
             ``images / (classes * images of the class)``. Validation figures are not weighted.
@@ -104,8 +120,9 @@ class Stage:
     optimizer: str | Callable[[Any], Optimizer] = "adam"
     layer_decay: float | None = None
     callbacks: Sequence[Callback] = ()
-    keep_best: str | None = "val_accuracy"
-    keep_best_mode: Mode = "auto"
+    loss: Loss = field(default=None, compare=False)
+    metrics: Sequence[Metric] = field(default=(), compare=False)
+    keep_best: KeepBest = "val_accuracy"
     class_weight: ClassWeight = None
     label_smoothing: float = 0.0
     mix: Callable[[], Layer] | None = None
@@ -118,9 +135,9 @@ class Stage:
                 f"Stage {self.name!r}: snapshots={self.snapshots!r}, expected a list of numbers of "
                 "epochs, such as snapshots=[10, 20]."
             )
-        object.__setattr__(self, "snapshots", tuple(map(plain, self.snapshots)))
-        for part in fields(self):  # so that settings print and are stored alike
-            object.__setattr__(self, part.name, plain(getattr(self, part.name)))
+        self._settle(snapshots=tuple(map(plain, self.snapshots)))
+        # So that settings print and are stored alike.
+        self._settle(**{part.name: plain(getattr(self, part.name)) for part in fields(self)})
         if not isinstance(self.name, str) or not self.name.strip():
             raise TrainingError(f"A stage is called {self.name!r}, expected a name.")
         for name in ("epochs", "batch_size"):
@@ -129,32 +146,37 @@ class Stage:
                 raise TrainingError(
                     f"Stage {self.name!r}: {name}={value!r}, expected a whole number from 1."
                 )
-        if not callable(self.policy):
-            raise TrainingError(
-                f"Stage {self.name!r}: policy={self.policy!r}, expected a policy such as "
-                "FreezeAll() or UnfreezeTop(layers=8)."
-            )
-        if not (isinstance(self.optimizer, str) or callable(self.optimizer)):
-            raise TrainingError(
-                f"Stage {self.name!r}: optimizer={self.optimizer!r}, expected a name such as "
-                "'adam' or a function of the learning rate, for example "
-                "functools.partial(keras.optimizers.SGD, momentum=0.9): every stage needs a new "
-                "optimizer."
-            )
-        object.__setattr__(self, "augmentation", as_transform(self.augmentation))
-        self._check_callbacks()
-        check_kept(self.name, self.keep_best, self.keep_best_mode)
-        self._check_mix()
-        self._check_views()
+        check_made_anew(self.policy, self.optimizer, self.mix, self.name)
+        self._settle(
+            augmentation=as_transform(self.augmentation),
+            callbacks=checked_callbacks(self.callbacks, self.name),
+            loss=checked_loss(self.loss, self.name),
+            metrics=checked_metrics(self.metrics, self.name),
+            keep_best=checked_kept(self.keep_best, self.name),
+        )
+        check_views(self.views, self.augmentation, self.mix, self.name)
         self._check_rate()
-        self._check_snapshots()
-        self._check_share("layer_decay", "None or a number above 0 and at most 1", one=True)
-        self._check_share("ema", "None or a number between 0 and 1")
-        self._check_share("label_smoothing", "a number from 0 to below 1", zero=True)
+        check_snapshots(self.snapshots, self.epochs, self.learning_rate, self.name)
+        for name, expected, limits in SHARES:
+            check_share(getattr(self, name), expected, limits, f"Stage {self.name!r}: {name}")
         check_class_weight(self.class_weight, self.name)
+        self.objective.check(self.name)
+        larger_kept(self.keep_best, self.objective.new_metrics(), self.name)
 
     def __repr__(self) -> str:
-        return f"Stage({', '.join(code_of(self).values())})"
+        return f"Stage({', '.join(code_of(self, written=self.objective.code).values())})"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Stage):
+            return NotImplemented
+        return (
+            all(
+                getattr(self, part.name) == getattr(other, part.name)
+                for part in fields(self)
+                if part.compare
+            )
+            and self.objective.code == other.objective.code
+        )
 
     @property
     def transform(self) -> Transform | None:
@@ -169,69 +191,16 @@ class Stage:
     @property
     def larger_is_better(self) -> bool:
         """Whether ``keep_best`` keeps the largest value of its figure."""
-        if self.keep_best_mode == "auto":
-            return bool(is_larger_better(self.keep_best or ""))
-        return self.keep_best_mode == "max"
+        return larger_kept(self.keep_best, self.objective.new_metrics(), self.name)
 
-    def _check_callbacks(self) -> None:
-        given = self.callbacks
-        # A single callback, which some have a length or can be gone through, is no list of them.
-        each = given if isinstance(given, (list, tuple)) else (None,)
-        if not all(hasattr(callback, "on_epoch_end") for callback in each):
-            raise TrainingError(
-                f"Stage {self.name!r}: callbacks={given!r}, expected a list of Keras callbacks, "
-                "such as callbacks=[keras.callbacks.EarlyStopping()]."
-            )
-        object.__setattr__(self, "callbacks", tuple(given))
+    @property
+    def objective(self) -> Objective:
+        """What is lowered and what is counted."""
+        return Objective(self.loss, tuple(self.metrics), self.label_smoothing, self.mix is not None)
 
-    def _check_mix(self) -> None:
-        # Layers can be called too, but only with images.
-        if self.mix is not None and (not callable(self.mix) or hasattr(self.mix, "built")):
-            raise TrainingError(
-                f"Stage {self.name!r}: mix={self.mix!r}, expected a function that makes a layer, "
-                "such as keras.layers.CutMix or functools.partial(keras.layers.MixUp, alpha=0.2): "
-                "every stage needs a new one."
-            )
-
-    def _check_views(self) -> None:
-        if self.views is None:
-            return
-        if not is_whole(self.views, 1):
-            raise TrainingError(
-                f"Stage {self.name!r}: views={self.views!r}, expected None or a whole number from "
-                "1: how many augmented views of each image are kept."
-            )
-        for name, missing in (("augmentation", True), ("mix", False)):
-            if (getattr(self, name) is None) is missing:
-                raise TrainingError(
-                    f"Stage {self.name!r}: views={self.views!r} with {name}="
-                    f"{getattr(self, name)!r}. Views are kept of augmented images, and cannot be "
-                    "kept of images that are mixed in each batch. Leave views out."
-                )
-
-    def _check_snapshots(self) -> None:
-        whole = all(is_whole(n, 1) and n < self.epochs for n in self.snapshots)
-        if not whole or len(set(self.snapshots)) < len(self.snapshots):
-            raise TrainingError(
-                f"Stage {self.name!r}: snapshots={self.snapshots!r}, expected different numbers "
-                f"from 1 to {self.epochs - 1}: epochs after which the stage could have ended."
-            )
-        if self.snapshots and Rate.of(self.learning_rate).depends_on_length:
-            raise TrainingError(
-                f"Stage {self.name!r}: snapshots={self.snapshots!r} with learning_rate="
-                f"{self.learning_rate!r}, which depends on the number of epochs: a shorter stage "
-                "would have had other rates. Run the shorter stages by themselves."
-            )
-
-    def _check_share(
-        self, name: str, expected: str, *, zero: bool = False, one: bool = False
-    ) -> None:
-        value = getattr(self, name)
-        if value is None and not zero:
-            return
-        number = isinstance(value, Real) and not isinstance(value, bool)
-        if not (number and (0 < value < 1 or (zero and value == 0) or (one and value == 1))):
-            raise TrainingError(f"Stage {self.name!r}: {name}={value!r}, expected {expected}.")
+    def _settle(self, **settings: object) -> None:
+        for name, value in settings.items():
+            object.__setattr__(self, name, value)
 
     def _check_rate(self) -> None:
         try:

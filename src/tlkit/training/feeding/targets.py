@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from tlkit.data.dataset import ImageDataset
+from tlkit.training._losses_and_metrics import Loss
 from tlkit.training.feeding.class_weights import class_weights
 from tlkit.training.stage import Stage
 
@@ -22,12 +23,14 @@ class Targets:
         one_hot: Whether targets are ``(n, classes)``; class indices ``(n,)`` cost less.
         smoothing: Of the loss, as in ``keras.losses.CategoricalCrossentropy``.
         weights: float32 ``(classes,)``, or None.
+        given: The stage's own loss, or None for cross-entropy.
     """
 
     classes: int
     one_hot: bool = False
     smoothing: float = 0.0
     weights: np.ndarray | None = None
+    given: Loss = None
 
     @classmethod
     def of(cls, stage: Stage, data: ImageDataset) -> Targets:
@@ -38,9 +41,10 @@ class Targets:
         """
         return cls(
             classes=len(data.class_names),
-            one_hot=stage.label_smoothing > 0 or stage.mix is not None,
+            one_hot=stage.objective.one_hot,
             smoothing=stage.label_smoothing,
             weights=class_weights(stage.class_weight, data, stage.name),
+            given=stage.loss,
         )
 
     @property
@@ -51,6 +55,8 @@ class Targets:
     @property
     def loss(self) -> Any:
         """What ``compile`` takes."""
+        if self.given is not None:
+            return self.given
         if not self.one_hot:
             return "sparse_categorical_crossentropy"
         return keras.losses.CategoricalCrossentropy(label_smoothing=self.smoothing)

@@ -17,7 +17,8 @@ from tlkit.errors import TrainingError
 from tlkit.freezing.phase import selections
 from tlkit.learning_rate.rate import Rate
 from tlkit.learning_rate.schedules import is_schedule
-from tlkit.training._figures import OWN
+from tlkit.training._figures import figure_of
+from tlkit.training.loop._objectives import check_objective
 from tlkit.training.loop.optimizers import new_optimizer
 from tlkit.training.loop.session import Session
 from tlkit.training.stage import Stage
@@ -46,6 +47,7 @@ def check_conflicts(session: Session, stages: Sequence[Stage]) -> None:
         _check_augmentation(stage, session)
         _check_rate(stage, -(-len(session.train) // stage.batch_size))
         _check_figure(stage)
+        check_objective(stage, session.train.dataset)
         if len(phases) > 1:
             _check_phases(stage, len(phases))
 
@@ -91,15 +93,23 @@ def _check_rate(stage: Stage, steps: int) -> None:
 
 
 def _check_figure(stage: Stage) -> None:
-    figure = stage.keep_best
-    known = [f"{place}{name}" for place in ("", "val_") for name in OWN]
-    # A callback may add figures of its own to those of an epoch.
-    if figure is not None and figure not in known and not stage.callbacks:
+    figure = figure_of(stage.keep_best)
+    names = stage.objective.figures
+    if any(isinstance(callback, _SETS_THE_RATE) for callback in stage.callbacks):
+        names = [*names, "learning_rate"]
+    known = [f"{place}{name}" for place in ("", "val_") for name in names]
+    # A callback of the user may add figures of its own to those of an epoch.
+    if figure is not None and figure not in known and all(map(_adds_nothing, stage.callbacks)):
         raise TrainingError(
-            f"Stage {stage.name!r}: keep_best={figure!r}, and its history will have "
+            f"Stage {stage.name!r}: keep_best={stage.keep_best!r}, and its history will have "
             f"{', '.join(map(repr, known))}. Name one of these, None to keep the last epoch, or "
-            "add a callback that puts the figure into the logs of an epoch."
+            "add a metric, or a callback that puts the figure into the logs of an epoch."
         )
+
+
+def _adds_nothing(callback: Callback) -> bool:
+    stock = type(callback).__module__.partition(".")[0] == "keras"
+    return stock and not isinstance(callback, keras.callbacks.LambdaCallback)
 
 
 def _check_phases(stage: Stage, phases: int) -> None:

@@ -14,6 +14,7 @@ from tlkit.freezing.whole_model import seed_noise
 from tlkit.learning_rate.curve import LRCurve
 from tlkit.learning_rate.finder import ExponentialLRFinder
 from tlkit.learning_rate.rate import Rate
+from tlkit.training._figures import figure_of
 from tlkit.training.feeding.feed import Inputs
 from tlkit.training.feeding.inputs import Change
 from tlkit.training.feeding.mixing import Mixing
@@ -111,7 +112,7 @@ class StageRun:
     @property
     def _watched(self) -> str | None:
         """The figure that `keep_best` can watch."""
-        watched = self._stage.keep_best
+        watched = figure_of(self._stage.keep_best)
         without = self._session.validation is None
         return None if watched and watched.startswith("val_") and without else watched
 

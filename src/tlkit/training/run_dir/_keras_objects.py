@@ -1,4 +1,4 @@
-"""Keras schedules, optimizers and callbacks as plain settings, and back."""
+"""Keras schedules, optimizers, callbacks, losses and metrics as plain settings, and back."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from functools import partial
 from operator import attrgetter
 from typing import Any
 
+from tlkit._keras.scoring import arguments_of, public_space
 from tlkit._keras.types import Layer
 
 _PLAIN = (int, float, bool, str, type(None))
@@ -29,8 +30,8 @@ def keras_settings(value: object) -> tuple[str, dict[str, Any]] | None:
     """Return a Keras object as its public name and plain arguments.
 
     Args:
-        value: A schedule, a callback, a preprocessing layer; or what makes an optimizer or a mixing
-            layer: its class, with or without ``functools.partial``.
+        value: A schedule, a callback, a loss, a metric, a preprocessing layer; or what makes an
+            optimizer or a mixing layer: its class, with or without ``functools.partial``.
 
     Returns:
         For example ``("keras.callbacks.EarlyStopping", {"monitor": "loss", ...})``. None for
@@ -42,6 +43,9 @@ def keras_settings(value: object) -> tuple[str, dict[str, Any]] | None:
         found = _named("optimizers.schedules", type(value), value.get_config())
     elif isinstance(value, keras.callbacks.Callback):
         found = _callback(value)
+    elif isinstance(value, (keras.losses.Loss, keras.metrics.Metric)):
+        space = public_space(type(value)).removeprefix("keras.")
+        found = _named(space, type(value), arguments_of(value)) if space else None
     elif isinstance(value, keras.Layer):
         found = _preprocessing(value)
     elif isinstance(value, partial):
@@ -64,6 +68,8 @@ def keras_object(name: str, settings: Mapping[str, object]) -> Any:
     made = _classes(space)[kind]
     if space in _MADE_LATER and not _PREPROCESSING.fullmatch(kind):
         return partial(made, **settings) if settings else made
+    if space in ("losses", "metrics"):  # which tell lists from tuples
+        settings = {x: list(v) if isinstance(v, tuple) else v for x, v in settings.items()}
     return made(**settings)
 
 
@@ -83,6 +89,8 @@ def _classes(space: str) -> dict[str, Any]:
         "optimizers": keras.optimizers.Optimizer,
         "callbacks": keras.callbacks.Callback,
         "layers": keras.layers.Layer,
+        "losses": keras.losses.Loss,
+        "metrics": keras.metrics.Metric,
     }
     if space not in bases:
         return {}

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from typing import Any
 
 import numpy as np
 
 from tlkit._keras.describe import described
+from tlkit._keras.scoring import described_part
 from tlkit._keras.types import Layer
 from tlkit.data.augmentation.geometric import Augmentation
 from tlkit.freezing.head import Head
@@ -85,8 +86,14 @@ def encoded(value: object) -> Any:
         return {_CLASS: name, "layers": encoded(layers)}
     found = keras_settings(value)
     if found is None:
-        return {"text": described(value)}
+        return {"text": described_part(value) if _is_scoring(value) else described(value)}
     return {_CLASS: found[0], **{key: encoded(item) for key, item in found[1].items()}}
+
+
+def _is_scoring(value: object) -> bool:
+    import keras
+
+    return isinstance(value, (keras.losses.Loss, keras.metrics.Metric))
 
 
 def decoded(data: object) -> Any:
@@ -118,6 +125,27 @@ def _layer_augmentation(layers: Sequence[Layer]) -> Any:
     from tlkit.data.augmentation.keras_layers import LayerAugmentation  # loads Keras
 
     return LayerAugmentation(layers)
+
+
+def upgraded(data: Any) -> Any:
+    """Return settings that an earlier version wrote as this one would have written them.
+
+    Settings that have come since have their defaults; ``keep_best_mode`` of a stage has become
+    part of its ``keep_best``.
+    """
+    if isinstance(data, list):
+        return [upgraded(item) for item in data]
+    if not isinstance(data, dict):
+        return data
+    data = {name: upgraded(item) for name, item in data.items()}
+    if data.get(_CLASS) == "tlkit.Stage":
+        mode = data.pop("keep_best_mode", "auto")
+        if mode != "auto" and isinstance(data.get("keep_best"), str):
+            data["keep_best"] = [data["keep_best"], mode]
+        for part in fields(Stage):
+            if part.name not in data and part.default is not MISSING:
+                data[part.name] = encoded(part.default)
+    return data
 
 
 def only_text(data: object, path: str = "") -> Iterator[tuple[str, str]]:

@@ -23,7 +23,7 @@ from tlkit.learning_rate.curve import LRCurve
 from tlkit.learning_rate.finder import ExponentialLRFinder
 from tlkit.training.result import Snapshot
 from tlkit.training.run_dir._lock import locked
-from tlkit.training.run_dir.encoding import differences
+from tlkit.training.run_dir.encoding import differences, upgraded
 from tlkit.training.run_dir.engines_used import EngineNotes
 from tlkit.training.run_dir.files import write_record, written
 from tlkit.training.stage_result import StageResult
@@ -83,7 +83,7 @@ class RunDirectory:
         """
         file = self.root / "settings.json"
         try:
-            return SETTINGS.read(file) if file.is_file() else None
+            return upgraded(SETTINGS.read(file)) if file.is_file() else None
         except (OSError, ValueError) as error:
             raise _unusable(self.root, f"settings.json cannot be read: {error}") from error
 

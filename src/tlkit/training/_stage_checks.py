@@ -1,0 +1,119 @@
+"""Settings of a stage that cannot be, told when the stage is made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from numbers import Real
+from typing import Any
+
+from tlkit._keras.types import Callback
+from tlkit._numbers import is_whole
+from tlkit.errors import TrainingError
+from tlkit.learning_rate.rate import LearningRate, Rate
+
+# Settings that are a share: what is expected, and whether None, 0 and 1 are.
+SHARES = (
+    ("layer_decay", "None or a number above 0 and at most 1", (None, 1)),
+    ("ema", "None or a number between 0 and 1", (None,)),
+    ("label_smoothing", "a number from 0 to below 1", (0,)),
+)
+
+
+def checked_callbacks(given: Sequence[Callback], stage: str) -> tuple[Callback, ...]:
+    """Return the callbacks of a stage.
+
+    Raises:
+        TrainingError: It is no list of callbacks.
+    """
+    # A single callback, which some have a length or can be gone through, is no list of them.
+    each = given if isinstance(given, (list, tuple)) else (None,)
+    if not all(hasattr(callback, "on_epoch_end") for callback in each):
+        raise TrainingError(
+            f"Stage {stage!r}: callbacks={given!r}, expected a list of Keras callbacks, "
+            "such as callbacks=[keras.callbacks.EarlyStopping()]."
+        )
+    return tuple(given)
+
+
+def check_made_anew(policy: object, optimizer: object, mix: object, stage: str) -> None:
+    """Raise where a policy, an optimizer or a mixing layer is not what gives one.
+
+    Raises:
+        TrainingError: It is no function; for ``mix`` also a layer, which can be called too, but
+            only with images.
+    """
+    if not callable(policy):
+        raise TrainingError(
+            f"Stage {stage!r}: policy={policy!r}, expected a policy such as "
+            "FreezeAll() or UnfreezeTop(layers=8)."
+        )
+    if not (isinstance(optimizer, str) or callable(optimizer)):
+        raise TrainingError(
+            f"Stage {stage!r}: optimizer={optimizer!r}, expected a name such as "
+            "'adam' or a function of the learning rate, for example "
+            "functools.partial(keras.optimizers.SGD, momentum=0.9): every stage needs a new "
+            "optimizer."
+        )
+    if mix is not None and (not callable(mix) or hasattr(mix, "built")):
+        raise TrainingError(
+            f"Stage {stage!r}: mix={mix!r}, expected a function that makes a layer, "
+            "such as keras.layers.CutMix or functools.partial(keras.layers.MixUp, alpha=0.2): "
+            "every stage needs a new one."
+        )
+
+
+def check_views(views: int | None, augmentation: object, mix: object, stage: str) -> None:
+    """Raise where views cannot be kept.
+
+    Raises:
+        TrainingError: They are no number, or of images that are not augmented, or are mixed.
+    """
+    if views is None:
+        return
+    if not is_whole(views, 1):
+        raise TrainingError(
+            f"Stage {stage!r}: views={views!r}, expected None or a whole number from "
+            "1: how many augmented views of each image are kept."
+        )
+    for name, value, missing in (("augmentation", augmentation, True), ("mix", mix, False)):
+        if (value is None) is missing:
+            raise TrainingError(
+                f"Stage {stage!r}: views={views!r} with {name}={value!r}. Views are kept of "
+                "augmented images, and cannot be kept of images that are mixed in each batch. "
+                "Leave views out."
+            )
+
+
+def check_snapshots(
+    snapshots: Sequence[int], epochs: int, learning_rate: LearningRate, stage: str
+) -> None:
+    """Raise where a stage of fewer epochs is not part of one of more.
+
+    Raises:
+        TrainingError: A number of epochs that is none, or a rate that depends on it.
+    """
+    whole = all(is_whole(n, 1) and n < epochs for n in snapshots)
+    if not whole or len(set(snapshots)) < len(snapshots):
+        raise TrainingError(
+            f"Stage {stage!r}: snapshots={snapshots!r}, expected different numbers "
+            f"from 1 to {epochs - 1}: epochs after which the stage could have ended."
+        )
+    if snapshots and Rate.of(learning_rate).depends_on_length:
+        raise TrainingError(
+            f"Stage {stage!r}: snapshots={snapshots!r} with learning_rate="
+            f"{learning_rate!r}, which depends on the number of epochs: a shorter stage "
+            "would have had other rates. Run the shorter stages by themselves."
+        )
+
+
+def check_share(value: Any, expected: str, limits: tuple[float | None, ...], named: str) -> None:
+    """Raise where a number does not lie between 0 and 1.
+
+    Raises:
+        TrainingError: It is no such number, and none of the ``limits``.
+    """
+    if value is None and None in limits:
+        return
+    number = isinstance(value, Real) and not isinstance(value, bool)
+    if not (number and (0 < value < 1 or value in limits)):
+        raise TrainingError(f"{named}={value!r}, expected {expected}.")
