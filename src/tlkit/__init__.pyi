@@ -27,14 +27,13 @@ from .evaluation.calibration.temperature_scaling import (
 )
 from .evaluation.comparing.compare import compare as compare
 from .evaluation.comparing.comparison import Comparison as Comparison
-from .evaluation.evaluation import (
-    Evaluation as Evaluation,
-    evaluate as evaluate,
-)
+from .evaluation.evaluating import evaluate as evaluate
+from .evaluation.evaluation import Evaluation as Evaluation
 from .evaluation.gradcam.explanation import (
     Explanation as Explanation,
     explain as explain,
 )
+from .evaluation.multi_label import MultiLabelEvaluation as MultiLabelEvaluation
 from .features.engines.engine import EngineSpec as EngineSpec
 from .features.engines.registry import list_engines as list_engines
 from .features.extraction import (

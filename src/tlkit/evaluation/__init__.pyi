@@ -6,13 +6,12 @@ from .calibration.temperature_scaling import (
 )
 from .comparing.compare import compare as compare
 from .comparing.comparison import Comparison as Comparison
-from .evaluation import (
-    Evaluation as Evaluation,
-    evaluate as evaluate,
-)
+from .evaluating import evaluate as evaluate
+from .evaluation import Evaluation as Evaluation
 from .gradcam.explanation import (
     Explanation as Explanation,
     explain as explain,
 )
+from .multi_label import MultiLabelEvaluation as MultiLabelEvaluation
 
 __all__: list[str]

@@ -147,3 +147,45 @@ def _check_values(array: Floats) -> None:
             "keras.Sequential([model, keras.layers.Softmax()])."
         )
     np.clip(array, 0, None, out=array)
+
+
+def checked_sigmoids(values: ArrayLike) -> Floats:
+    """Return probabilities of labels as float64 (n, classes), each in 0..1.
+
+    Raises:
+        EvaluationError: The shape is wrong, there is no image or only one label, or a value is not
+            finite or outside [0, 1].
+    """
+    try:
+        array = np.array(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise EvaluationError(f"probabilities are not numbers: {error}.") from error
+    if array.ndim != 2 or not len(array) or array.shape[1] < 2:
+        raise EvaluationError(
+            f"probabilities have shape {array.shape}; expected (images, classes), at least one "
+            "image and two labels."
+        )
+    wrong = np.argwhere(~((array >= -1e-6) & (array <= 1 + 1e-6)))  # NaN is wrong too
+    if len(wrong):
+        row, column = wrong[0].tolist()
+        raise EvaluationError(
+            f"probabilities[{row}, {column}] is {array[row, column]:.6g}; expected values in [0, "
+            "1]. If these are logits, apply a sigmoid first: "
+            'keras.Sequential([model, keras.layers.Activation("sigmoid")]).'
+        )
+    return np.clip(array, 0, 1)
+
+
+def checked_label_matrix(values: ArrayLike, shape: tuple[int, ...]) -> Ints:
+    """Return labels as int64 of a shape, each 0 or 1.
+
+    Raises:
+        EvaluationError: The shape is another, or a value is neither.
+    """
+    labels = np.asarray(values)
+    if labels.shape != shape or not np.isin(labels, (0, 1)).all():
+        raise EvaluationError(
+            f"y_true has shape {labels.shape} and type {labels.dtype}; expected {shape}, 1 where "
+            "an image has a label and 0 elsewhere, as MultiLabelDataset.labels are."
+        )
+    return labels.astype(np.int64)

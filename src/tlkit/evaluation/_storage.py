@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -14,27 +15,53 @@ from numpy.typing import NDArray
 from tlkit._disk.atomic import whole_file
 from tlkit.errors import EvaluationError
 
-_FORMAT = {"format": "tlkit evaluation", "version": 1}
-_ARRAYS = ("y_true", "probabilities", "image_digests")
+_VERSION = 1
 _TEXTS = ("class_names", "image_names")
 
 Stored = NDArray[np.generic] | Sequence[str] | None
 
 
-def write_arrays(path: str | PathLike[str], content: Mapping[str, Stored]) -> None:
+@dataclass(frozen=True)
+class Kind:
+    """A kind of file.
+
+    Args:
+        format: What it says of itself.
+        arrays: Names of its arrays.
+    """
+
+    format: str
+    arrays: tuple[str, ...]
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What each file of the kind says of itself."""
+        return {"format": self.format, "version": _VERSION}
+
+
+CLASSES = Kind("tlkit evaluation", ("y_true", "probabilities", "image_digests"))
+LABELS = Kind(
+    "tlkit multi-label evaluation", ("y_true", "probabilities", "image_digests", "thresholds")
+)
+
+
+def write_arrays(
+    path: str | PathLike[str], content: Mapping[str, Stored], kind: Kind = CLASSES
+) -> None:
     """Write arrays and names; the file appears whole or not at all.
 
     Args:
         path: The file, named as it is given.
-        content: Arrays or None under `_ARRAYS`, names or None under `_TEXTS`.
+        content: Arrays or None under the kind's names, names or None under `_TEXTS`.
+        kind: Of the file.
 
     Raises:
         EvaluationError: It cannot be written.
     """
     file = Path(path)
-    arrays: dict[str, Any] = {key: content[key] for key in _ARRAYS if content[key] is not None}
+    arrays: dict[str, Any] = {key: content[key] for key in kind.arrays if content[key] is not None}
     texts = {key: content[key] for key in _TEXTS}
-    about = json.dumps({**_FORMAT, "arrays": list(arrays), **texts})
+    about = json.dumps({**kind.about, "arrays": list(arrays), **texts})
     try:
         with whole_file(file) as part, part.open("wb") as stream:
             np.savez(stream, about=np.frombuffer(about.encode("ascii"), np.uint8), **arrays)
@@ -44,7 +71,7 @@ def write_arrays(path: str | PathLike[str], content: Mapping[str, Stored]) -> No
         ) from error
 
 
-def read_arrays(path: str | PathLike[str]) -> dict[str, Any]:
+def read_arrays(path: str | PathLike[str], kind: Kind = CLASSES) -> dict[str, Any]:
     """Read what `write_arrays` wrote.
 
     Raises:
@@ -54,9 +81,9 @@ def read_arrays(path: str | PathLike[str]) -> dict[str, Any]:
         # Opened here, since NumPy leaves a file open that it cannot read.
         with Path(path).open("rb") as stream, np.load(stream, allow_pickle=False) as found:
             about = json.loads(found["about"].tobytes())
-            if {key: about[key] for key in _FORMAT} != _FORMAT:
+            if {key: about[key] for key in kind.about} != kind.about:
                 raise ValueError(f"it says {about['format']!r}, version {about['version']!r}")
-            arrays = {key: found[key] for key in _ARRAYS if key in found.files}
+            arrays = {key: found[key] for key in kind.arrays if key in found.files}
             # In a damaged archive a name can be lost, and its array would be one never known.
             if list(arrays) != about.get("arrays", list(arrays)):
                 raise ValueError(f"it says that it holds {about['arrays']}")

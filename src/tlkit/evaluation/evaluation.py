@@ -10,11 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tlkit._keras.types import ModelOrResult
 from tlkit._printing import Printed
-from tlkit.data.augmentation.transforms import AugmentationLike
-from tlkit.data.class_names import known_names, numbered_as, shared_classes
-from tlkit.data.expected import require_dataset
+from tlkit.data.class_names import numbered_as
 from tlkit.errors import EvaluationError
 from tlkit.evaluation import _single_images as images
 from tlkit.evaluation._checked_input import checked_labels
@@ -30,8 +27,7 @@ from tlkit.evaluation._tables import (
 )
 from tlkit.evaluation.arrays import Floats
 from tlkit.evaluation.metrics import scores
-from tlkit.evaluation.predict import LabelledImages, predicted_probabilities
-from tlkit.evaluation.test_time_augmentation import views_of
+from tlkit.evaluation.predict import LabelledImages
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -132,65 +128,3 @@ class Evaluation(ScoredPredictions, Printed):
             f"Evaluation({len(self)} images, {len(self.class_names)} classes, "
             f"weighted_f1={self.weighted_f1:.4f}, accuracy={self.accuracy:.4f})"
         )
-
-
-def evaluate(
-    model_or_result: ModelOrResult,
-    dataset: LabelledImages,
-    batch_size: int = 32,
-    *,
-    image_size: int | tuple[int, int] | None = None,
-    augmentation: AugmentationLike = None,
-    views: int | None = None,
-    seed: int = 0,
-) -> Evaluation:
-    """Run a model over a dataset and score what it predicts.
-
-    Each image is seen once, as it is; or with ``augmentation``, several times (test-time
-    augmentation): once as it is and ``views - 1`` times changed at random, and the mean of the
-    probabilities is scored. Compare the two for the gain, with its interval::
-
-        tlkit.compare({
-            "plain": tlkit.evaluate(model, data),
-            "8 views": tlkit.evaluate(model, data, augmentation=tlkit.Augmentation(rotation=10)),
-        })
-
-    Classes are matched by name where the model's are known, as those of a training result are: the
-    dataset may have them in another order, or only some of them. The evaluation numbers them as the
-    dataset does, without those that the model does not know and no image is of; behind these come
-    classes that the model alone knows. A bare ``keras.Model`` knows no names: its columns are taken
-    to be the dataset's classes in their order.
-
-    Args:
-        model_or_result: A ``keras.Model`` that takes RGB images of values 0..255, shape
-            (n, height, width, 3), and gives probabilities (n, classes); or anything with such a
-            ``model``, as a training result.
-        dataset: A `tlkit.ImageDataset`.
-        batch_size: Images per batch, at least 1.
-        image_size: One side in pixels or (height, width); None asks the model.
-        augmentation: What a `tlkit.Stage` takes: an `tlkit.Augmentation`, a Keras
-            preprocessing layer, or None.
-        views: How often each image is seen in all, at least 2; None for 8. Only with
-            ``augmentation``.
-        seed: What is drawn for a view of an image follows from this, the view's number and the
-            image's position in the dataset alone.
-
-    Raises:
-        EvaluationError: If there is no model, the size is unknown, the dataset is empty, what
-            comes out are not probabilities of the dataset's classes, an image is of a class that
-            the model does not know, or ``views`` does not fit.
-        DataError: If the augmentation is none.
-    """
-    require_dataset(dataset, "dataset", EvaluationError)
-    names = known_names(model_or_result)
-    shared = shared_classes(names, dataset.class_names, dataset.labels, error=EvaluationError)
-    probabilities = predicted_probabilities(
-        model_or_result, dataset, batch_size, image_size, views_of(augmentation, views, seed)
-    )
-    return Evaluation.from_predictions(
-        shared.numbers[dataset.labels],
-        probabilities[:, shared.columns],
-        shared.names,
-        image_names=dataset.names,
-        image_digests=getattr(dataset, "image_digests", None),
-    )

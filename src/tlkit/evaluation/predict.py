@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tlkit._keras.types import Model, ModelOrResult
+from tlkit._task import two_columns
 from tlkit.data.class_names import known_names
 from tlkit.data.decoding.decode import Size
 from tlkit.errors import EvaluationError
@@ -20,7 +21,7 @@ class LabelledImages(Protocol):
 
     @property
     def labels(self) -> NDArray[np.int64]:
-        """Class number of each image, (n,)."""
+        """Class number of each image, (n,); or whether it has each label, (n, classes)."""
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -86,12 +87,14 @@ def _batch(
     classes: int,
 ) -> NDArray[Any]:
     images = dataset.load(indices, size)
-    outputs = [_output(model, seen, classes) for seen in views.of(images, indices)]
+    several = dataset.labels.ndim == 2
+    outputs = [_output(model, seen, classes, several) for seen in views.of(images, indices)]
     return outputs[0] if len(outputs) == 1 else np.asarray(np.mean(outputs, axis=0))
 
 
-def _output(model: Model, images: NDArray[np.number], classes: int) -> NDArray[Any]:
-    output = _one_of_two(_only_output(model.predict_on_batch(images)), len(images), classes)
+def _output(model: Model, images: NDArray[np.number], classes: int, several: bool) -> NDArray[Any]:
+    output = _only_output(model.predict_on_batch(images))
+    output = output if several else _one_of_two(output, classes)
     expected = (len(images), classes)
     if output.shape == expected:
         return output
@@ -118,19 +121,17 @@ def _only_output(given: Any) -> NDArray[Any]:
     )
 
 
-def _one_of_two(output: NDArray[Any], images: int, classes: int) -> NDArray[Any]:
+def _one_of_two(output: NDArray[Any], classes: int) -> NDArray[Any]:
     """Return two columns for the single sigmoid of two classes, of which it tells the second."""
-    if classes != 2 or output.shape not in ((images,), (images, 1)):
-        return output
-    second = output.reshape(images, 1)
-    if second.min(initial=0) < 0 or second.max(initial=0) > 1:
+    found = two_columns(output, classes)
+    if found is not output and (output.min(initial=0) < 0 or output.max(initial=0) > 1):
         raise EvaluationError(
-            f"the model gave one number for each image, from {second.min():.4g} to "
-            f"{second.max():.4g}; expected the probability of the second class, 0..1. If these "
+            f"the model gave one number for each image, from {output.min():.4g} to "
+            f"{output.max():.4g}; expected the probability of the second class, 0..1. If these "
             "are logits, let the model end with a sigmoid: "
             'keras.Sequential([model, keras.layers.Activation("sigmoid")]).'
         )
-    return np.concatenate([1 - second, second], axis=1)
+    return found
 
 
 def model_of(model_or_result: ModelOrResult) -> Model:

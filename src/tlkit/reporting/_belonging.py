@@ -9,7 +9,8 @@ from tlkit.data.class_names import is_numbering, positions
 from tlkit.data.dataset import ImageDataset
 from tlkit.errors import EvaluationError
 from tlkit.evaluation.arrays import Ints
-from tlkit.evaluation.evaluation import Evaluation, evaluate
+from tlkit.evaluation.evaluating import evaluate
+from tlkit.evaluation.evaluation import Evaluation
 from tlkit.reporting._gallery import check_same, fits
 from tlkit.reporting._named_models import NamedModel, columns_by_name, match, model_of_run
 from tlkit.reporting._runs import Run

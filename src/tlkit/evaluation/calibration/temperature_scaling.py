@@ -17,8 +17,10 @@ from tlkit.evaluation.calibration._calibrated_model import (
     check_softmax,
     with_temperature,
 )
-from tlkit.evaluation.evaluation import Evaluation, evaluate
+from tlkit.evaluation.evaluating import evaluate
+from tlkit.evaluation.evaluation import Evaluation
 from tlkit.evaluation.metrics.per_image import true_probability
+from tlkit.evaluation.multi_label import MultiLabelEvaluation
 from tlkit.evaluation.predict import LabelledImages, model_of
 
 _RANGE = (1e-2, 1e2)  # of temperatures; beyond, the data do not tell one
@@ -124,6 +126,7 @@ def calibrate(
         array([0.75, 0.25])
     """
     model: Any = None if model_or_result is None else model_of(model_or_result)
+    _refuse_labels(dataset_or_evaluation)
     if model is not None:
         check_softmax(model)
     if isinstance(dataset_or_evaluation, Evaluation):
@@ -140,6 +143,16 @@ def calibrate(
         return Calibration(temperature, before, after)
     calibrated = with_temperature(model, temperature)
     return Calibration(temperature, before, after, calibrated, names or before.class_names)
+
+
+def _refuse_labels(given: object) -> None:
+    if isinstance(given, MultiLabelEvaluation) or np.ndim(getattr(given, "labels", ())) == 2:
+        raise EvaluationError(
+            "calibrate fits one temperature to a softmax, and these images have any number of "
+            "labels, each by a sigmoid of its own, with a scale of its own. Expected images of one "
+            "class each. What a label's probability is worth is chosen by "
+            "evaluation.best_thresholds()."
+        )
 
 
 def fitted_temperature(probabilities: Floats, labels: Ints) -> float:

@@ -9,12 +9,13 @@ import numpy as np
 
 from tlkit.data.class_names import positions
 from tlkit.errors import EvaluationError
-from tlkit.evaluation.evaluation import Evaluation
+from tlkit.evaluation.evaluating import AnyEvaluation
+from tlkit.evaluation.multi_label import MultiLabelEvaluation
 
 
 def same_images(
-    evaluations: Mapping[str, Evaluation] | Sequence[Evaluation],
-) -> dict[str, Evaluation]:
+    evaluations: Mapping[str, AnyEvaluation] | Sequence[AnyEvaluation],
+) -> dict[str, AnyEvaluation]:
     """Return evaluations by name, with classes as the first of them numbers them.
 
     Args:
@@ -28,7 +29,9 @@ def same_images(
     return named
 
 
-def _named(evaluations: Mapping[str, Evaluation] | Sequence[Evaluation]) -> dict[str, Evaluation]:
+def _named(
+    evaluations: Mapping[str, AnyEvaluation] | Sequence[AnyEvaluation],
+) -> dict[str, AnyEvaluation]:
     if isinstance(evaluations, Mapping):
         named = dict(evaluations)
     else:
@@ -38,7 +41,7 @@ def _named(evaluations: Mapping[str, Evaluation] | Sequence[Evaluation]) -> dict
     return named
 
 
-def _in_one_order(named: Mapping[str, Evaluation]) -> dict[str, Evaluation]:
+def _in_one_order(named: Mapping[str, AnyEvaluation]) -> dict[str, AnyEvaluation]:
     """Return the evaluations, with classes as the first of them numbers them."""
     (first_name, first), *others = named.items()
     ordered = {first_name: first}
@@ -47,7 +50,7 @@ def _in_one_order(named: Mapping[str, Evaluation]) -> dict[str, Evaluation]:
     return ordered
 
 
-def _ordered(found: Evaluation, names: tuple[str, ...], words: tuple[str, str]) -> Evaluation:
+def _ordered(found: AnyEvaluation, names: tuple[str, ...], words: tuple[str, str]) -> AnyEvaluation:
     if found.class_names == names:
         return found
     columns = positions(
@@ -57,6 +60,14 @@ def _ordered(found: Evaluation, names: tuple[str, ...], words: tuple[str, str]) 
         way_out="Models can only be compared on the same classes: evaluate both on one dataset.",
         error=EvaluationError,
     )
+    if isinstance(found, MultiLabelEvaluation):
+        return replace(
+            found,
+            y_true=found.y_true[:, columns],
+            probabilities=found.probabilities[:, columns],
+            class_names=names,
+            thresholds=tuple(found.thresholds[column] for column in columns),
+        )
     return replace(
         found,
         y_true=np.argsort(columns)[found.y_true],
@@ -65,7 +76,7 @@ def _ordered(found: Evaluation, names: tuple[str, ...], words: tuple[str, str]) 
     )
 
 
-def _check_same_images(named: Mapping[str, Evaluation]) -> None:
+def _check_same_images(named: Mapping[str, AnyEvaluation]) -> None:
     (first_name, first), *others = named.items()
     for name, other in others:
         different = _what_differs(first, other)
@@ -76,7 +87,9 @@ def _check_same_images(named: Mapping[str, Evaluation]) -> None:
             )
 
 
-def _what_differs(first: Evaluation, other: Evaluation) -> str | None:
+def _what_differs(first: AnyEvaluation, other: AnyEvaluation) -> str | None:
+    if type(first) is not type(other):
+        return "kinds of labels (one class for each image, and any number of labels)"
     if len(first) != len(other):
         return f"numbers of images ({len(first)} and {len(other)})"
     if not np.array_equal(first.y_true, other.y_true):

@@ -9,10 +9,12 @@ import numpy as np
 
 from tlkit.errors import EvaluationError
 from tlkit.evaluation.arrays import Floats
+from tlkit.evaluation.comparing._label_draws import resampled_labels, swapped_labels
 from tlkit.evaluation.comparing._same_images import same_images
 from tlkit.evaluation.comparing._swaps import swapped_means, swapped_scores
 from tlkit.evaluation.comparing.comparison import Comparison, PairResult
 from tlkit.evaluation.comparing.significance import average_ranks, holm, mcnemar_exact, two_sided
+from tlkit.evaluation.evaluating import AnyEvaluation
 from tlkit.evaluation.evaluation import Evaluation
 from tlkit.evaluation.metrics.bootstrap import (
     check_settings,
@@ -20,13 +22,15 @@ from tlkit.evaluation.metrics.bootstrap import (
     percentiles,
     resampled_together,
 )
+from tlkit.evaluation.metrics.label_scores import label_metric_named
 from tlkit.evaluation.metrics.scores import metric_named
+from tlkit.evaluation.multi_label import MultiLabelEvaluation
 
 __all__ = ["Comparison", "PairResult", "compare"]
 
 
 def compare(
-    evaluations: Mapping[str, Evaluation] | Sequence[Evaluation],
+    evaluations: Mapping[str, AnyEvaluation] | Sequence[AnyEvaluation],
     metric: str = "weighted_f1",
     *,
     level: float = 0.95,
@@ -51,7 +55,10 @@ def compare(
         evaluations: Two or more, by name; those of a sequence are called "model 1", "model 2", ...
             Their classes may stand in different orders; they are matched by name.
         metric: "weighted_f1", "macro_f1", "accuracy", "balanced_accuracy", "cohen_kappa",
-            "log_loss", "brier_score" (of these two the lower is better), or "top_5" and the like.
+            "log_loss", "brier_score" (of these two the lower is better), or "top_5" and the like;
+            of multi-label evaluations one of those that have an interval. Their images are
+            resampled from all, not within a class, and McNemar's test counts images all of whose
+            labels are right.
         level: Level of the intervals; 1 - level is the error allowed over all pairs together.
         resamples: Number of resamples, and of swaps, at least 100, and more for many pairs: the
             smallest p value that can come out is ``2 * pairs / (resamples + 1)``.
@@ -78,7 +85,7 @@ def compare(
     pairs = len(named) * (len(named) - 1) // 2
     _check_precision(pairs, level, resamples)
     first = next(iter(named.values()))
-    sign = -1 if metric_named(metric, len(first.class_names)).lower_is_better else 1
+    sign = -1 if _is_loss(first, metric) else 1
     scores = {name: found.score(metric) for name, found in named.items()}
     ranking = sorted(scores, key=lambda name: -sign * scores[name])
     drawn = {name: sign * row for name, row in _drawn(named, metric, resamples, seed).items()}
@@ -94,7 +101,7 @@ def compare(
 
 
 def _results(
-    named: Mapping[str, Evaluation],
+    named: Mapping[str, AnyEvaluation],
     metric: str,
     level: float,
     couples: Sequence[tuple[str, str]],
@@ -137,7 +144,7 @@ def _results(
 
 
 def _tests(
-    named: Mapping[str, Evaluation],
+    named: Mapping[str, AnyEvaluation],
     couples: Sequence[tuple[str, str]],
     gaps: Sequence[float],
     chance: Sequence[Floats],
@@ -166,7 +173,15 @@ def _check_precision(pairs: int, level: float, resamples: int) -> None:
         )
 
 
-def _right(found: Evaluation) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def _is_loss(found: AnyEvaluation, metric: str) -> bool:
+    if isinstance(found, MultiLabelEvaluation):
+        return label_metric_named(metric).lower_is_better
+    return metric_named(metric, len(found.class_names)).lower_is_better
+
+
+def _right(found: AnyEvaluation) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    if isinstance(found, MultiLabelEvaluation):
+        return ~found.wrong
     right: np.ndarray[tuple[int], np.dtype[np.bool_]] = found.predictions == found.y_true
     return right
 
@@ -182,8 +197,14 @@ def _error(row: Floats, swapped: Floats) -> float:
     return float(max(row.std(ddof=1), swapped.std(ddof=1)))
 
 
-def _swapped(first: Evaluation, second: Evaluation, metric: str, swaps: int, seed: int) -> Floats:
+def _swapped(
+    first: AnyEvaluation, second: AnyEvaluation, metric: str, swaps: int, seed: int
+) -> Floats:
     """Return differences of the two where answers are swapped by chance, (swaps,)."""
+    if isinstance(first, MultiLabelEvaluation) or isinstance(second, MultiLabelEvaluation):
+        assert isinstance(first, MultiLabelEvaluation)
+        assert isinstance(second, MultiLabelEvaluation)
+        return swapped_labels(first, second, metric, swaps, seed)
     classes = len(first.class_names)
     asked = metric_named(metric, classes)
     if asked.of_images is not None:
@@ -195,9 +216,13 @@ def _swapped(first: Evaluation, second: Evaluation, metric: str, swaps: int, see
 
 
 def _drawn(
-    named: Mapping[str, Evaluation], metric: str, resamples: int, seed: int
+    named: Mapping[str, AnyEvaluation], metric: str, resamples: int, seed: int
 ) -> dict[str, Floats]:
     """Return each model's scores on the same resamples, (resamples,)."""
+    labels = {n: found for n, found in named.items() if isinstance(found, MultiLabelEvaluation)}
+    if labels:
+        return resampled_labels(labels, metric, resamples, seed)
+    named = {n: found for n, found in named.items() if isinstance(found, Evaluation)}
     first = next(iter(named.values()))
     classes = len(first.class_names)
     asked = metric_named(metric, classes)

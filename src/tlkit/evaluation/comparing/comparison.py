@@ -89,7 +89,7 @@ class PairResult(Printed):
     def _size(self) -> str:
         """The difference with its interval."""
         low, high = self.interval
-        if self.metric in ("log_loss", "brier_score"):
+        if self.metric in ("log_loss", "brier_score", "hamming_loss"):
             words = self.metric.replace("_", " ")
             return f"{self.difference:.4f} of {words} [{low:.4f}, {high:.4f}]"
         return f"{100 * self.difference:.1f} points [{100 * low:.1f}, {100 * high:.1f}]"

@@ -11,8 +11,13 @@ from tlkit.evaluation.arrays import Floats, Ints
 
 def areas(probabilities: Floats, labels: Ints) -> Floats:
     """Return ROC AUC and average precision of each class, (2, classes); NaN where undefined."""
+    return areas_of_columns(probabilities, labels[:, None] == np.arange(probabilities.shape[1]))
+
+
+def areas_of_columns(probabilities: Floats, positive: NDArray[np.bool_]) -> Floats:
+    """Return the same for columns whose positive images are told, both arguments (n, k)."""
     columns = range(probabilities.shape[1])
-    found = [_areas(probabilities[:, c], labels == c) for c in columns]
+    found = [_areas(probabilities[:, c], positive[:, c]) for c in columns]
     return np.asarray(found, np.float64).T
 
 

@@ -77,12 +77,12 @@ class Metric:
 
 def f1(counts: Counts) -> Floats:
     """Return the F1 of each class, ``2 hits / (truth + predicted)``, shape (..., k)."""
-    return _ratio(2 * counts.hits, counts.truth + counts.predicted)
+    return ratio(2 * counts.hits, counts.truth + counts.predicted)
 
 
 def recall(counts: Counts) -> Floats:
     """Return the recall of each class, ``hits / truth``, shape (..., k)."""
-    return _ratio(counts.hits, counts.truth)
+    return ratio(counts.hits, counts.truth)
 
 
 def weighted_f1(counts: Counts) -> Floats:
@@ -177,5 +177,6 @@ def _top_k(k: int) -> Callable[[Floats, Ints], Floats]:
     return hits
 
 
-def _ratio(top: Ints | Floats, bottom: Ints | Floats) -> Floats:
+def ratio(top: Ints | Floats, bottom: Ints | Floats) -> Floats:
+    """Return quotients, 0 where there is nothing to divide by."""
     return np.divide(top, bottom, out=np.zeros(np.shape(top), np.float64), where=bottom > 0)
