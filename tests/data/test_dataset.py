@@ -61,9 +61,18 @@ def test_other_files_are_listed_and_hidden_ones_passed_over(folders: Path) -> No
         (folders / name).write_text("x")
     data = ImageDataset.from_directory(folders)
     assert data.ignored == ("readme.txt", "cat/notes.md")
-    assert "2 other files ignored" in repr(data)
+    assert "2 other files ignored (1 .txt, 1 .md)" in repr(data)
     assert "cat/notes.md" in str(data.check())
     assert len(data) == 5
+
+
+def test_pictures_of_kinds_that_are_not_read_are_not_passed_over_in_silence(folders: Path) -> None:
+    for name in ("a.JXL", "b.jxl", "c.cr2", "notes.txt"):
+        (folders / "cat" / name).touch()
+    told = r"3 pictures of kinds .* are left out: 2 \.jxl, 1 \.cr2, such as 'cat/a\.JXL'\. Convert"
+    for read in (ImageDataset.from_directory, ImageDataset.from_files):
+        with pytest.warns(UserWarning, match=told):
+            assert len(read(folders)) == 5
 
 
 def test_folders_inside_a_class_folder_belong_to_the_class(
@@ -193,6 +202,11 @@ def test_an_empty_image_path_names_its_row(folders: Path, value: Any) -> None:
     ("images", "labels", "message"),
     [
         (NAMES, [1.0, 2.0, 1.0, 2.0, 1.0], r"Row 0 .*label 1.0 \(float\).*astype\(int\)"),
+        (
+            NAMES,
+            [0.0, 1 / 3, 2 / 3, 1.0, 0.0],
+            r"Row 0 .*0, 0\.3333, 0\.6667, 1 is a class, .*astype\(str\); whole numbers would make",
+        ),
         (NAMES, [1, "a", 1, "a", 1], "mix of text and whole numbers"),
         (NAMES, ["a"] * 5, r"one class \('a'\); a classifier needs at least two"),
         (NAMES, ["a", "b"], "has 5 rows and column 'label' has 2"),

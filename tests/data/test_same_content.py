@@ -15,7 +15,7 @@ import tlkit
 from tests.data.conftest import encoded, noise
 from tests.data.test_dataset import some_arrays
 from tlkit import ImageDataset
-from tlkit.data.decoding._pillow import MAX_BYTES
+from tlkit.data.decoding.contents import MAX_BYTES
 from tlkit.data.decoding.looks import find_damage
 from tlkit.errors import DamagedImageError, DataError
 

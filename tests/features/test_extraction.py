@@ -9,15 +9,16 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
 import tlkit
 from tests.conftest import thorough
 from tests.training.conftest import head_stage, same_weights, top_stage, trainer
-from tlkit.errors import CutError, TrainingError
+from tlkit.errors import CutError, DataError, TrainingError
 from tlkit.testing import tiny_backbone, tiny_dataset, tiny_model
 
 
-def extract(data: tlkit.ImageDataset, **settings: Any) -> tlkit.Features:
+def extract(data: tlkit.ImageDataset | tlkit.UnlabelledImages, **settings: Any) -> tlkit.Features:
     """Features of the tiny backbone."""
     given = {"backbone": tiny_backbone(), "weights": None, "engine": "keras", **settings}
     return tlkit.extract(given.pop("backbone"), data, verbose=0, **given)
@@ -30,8 +31,20 @@ def test_features_are_the_backbones_averaged_over_the_picture(data: tlkit.ImageD
     assert np.asarray(found, "float16").dtype == np.dtype("float16")
     assert (found.cut, found.shape, len(found)) == ("head_pool", (48, 12), 48)
     assert np.array_equal(found[[3, 1]], np.asarray(found)[[3, 1]])
+    assert found.labels is not None
     assert np.array_equal(found.labels, data.labels)
     assert found.class_names == data.class_names
+
+
+def test_images_without_labels_have_features_too(data: tlkit.ImageDataset, tmp_path: Path) -> None:
+    for number, (pixels, _) in enumerate(data.subset(range(4))):
+        Image.fromarray(pixels).save(tmp_path / f"{number}.png")
+    found = extract(tlkit.ImageDataset.from_files(tmp_path), cache=False)
+    np.testing.assert_array_equal(found, extract(data.subset(range(4)), cache=False))
+    assert found.labels is None
+    assert "(4, 12) of images without labels" in str(found)
+    with pytest.raises(DataError, match="is a path"):
+        extract("pictures")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("stage", [top_stage(), *thorough(head_stage())])

@@ -12,6 +12,7 @@ from tlkit.errors import EvaluationError, RunDirectoryError
 
 if TYPE_CHECKING:
     from tlkit._keras.types import Model
+    from tlkit.data.decoding.fitting import Fit
     from tlkit.training.run_dir.recorded_run import RecordedSettings
 
 
@@ -23,11 +24,13 @@ class KnownModel:
         model: The keras.Model.
         class_names: What its columns are of, in order; None where nobody knows.
         run: What the run was asked for that it is of; None for a file.
+        fit: How its pictures come to its size.
     """
 
     model: Model
     class_names: tuple[str, ...] | None
     run: RecordedSettings | None = None
+    fit: Fit = "squash"
 
 
 def model_at(path: Path, class_names: Sequence[str] | None = None) -> KnownModel:
@@ -60,8 +63,16 @@ def model_at(path: Path, class_names: Sequence[str] | None = None) -> KnownModel
                 "command line that began it, with --resume."
             )
         names = _agreed(path, run.settings.train.class_names, given)
-        return KnownModel(_loaded(run.model), names, run.settings)
-    return KnownModel(_loaded(path), _agreed(path, names_of_file(path), given))
+        return KnownModel(_loaded(run.model), names, run.settings, _fit(run.model))
+    model = _loaded(path)
+    return KnownModel(model, _agreed(path, names_of_file(path), given), fit=_fit(path))
+
+
+def _fit(file: Path) -> Fit:
+    from tlkit.inference.contract import read_contract
+
+    contract = read_contract(file) if file.suffix == ".keras" else None
+    return contract.fit if contract else "squash"
 
 
 def _agreed(

@@ -84,6 +84,8 @@ def _add_inputs(parser: argparse.ArgumentParser) -> None:
 
 def _add_settings(parser: argparse.ArgumentParser) -> None:
     settings = parser.add_argument_group("training", argument_default=argparse.SUPPRESS)
+    told = "pictures of another shape: squash, crop or pad them (default: squash)"
+    settings.add_argument("--fit", choices=("squash", "crop", "pad"), default="squash", help=told)
     for name, metavar, kind, told in _PASSED_ON:
         option = f"--{name.replace('_', '-')}"
         settings.add_argument(option, metavar=metavar, type=kind, help=told)
@@ -127,10 +129,10 @@ def run(options: argparse.Namespace) -> Answer:
 
 def _sets(options: argparse.Namespace) -> tuple[tlkit.ImageDataset, tlkit.ImageDataset]:
     skip = options.skip_damaged
-    data = read_pictures(options.pictures, skip_damaged=skip)
+    data = read_pictures(options.pictures, skip_damaged=skip, fit=options.fit)
     if options.validation is None:
         return data.split(HELD_OUT, seed=options.seed)
-    return data, read_pictures(options.validation, skip_damaged=skip)
+    return data, read_pictures(options.validation, skip_damaged=skip, fit=options.fit)
 
 
 def _told(train: tlkit.ImageDataset, validation: tlkit.ImageDataset) -> str:

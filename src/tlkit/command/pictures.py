@@ -13,6 +13,7 @@ from tlkit.command.answer import say
 from tlkit.errors import SplitError
 
 if TYPE_CHECKING:
+    from tlkit.data.decoding.fitting import Fit
     from tlkit.training.run_dir.recorded_run import RecordedSettings
 
 # The share of the pictures that `tlkit train` holds out where it is given no others.
@@ -20,7 +21,11 @@ HELD_OUT = 0.2
 
 
 def read_pictures(
-    folder: Path, *, skip_damaged: bool = False, class_names: Sequence[str] | None = None
+    folder: Path,
+    *,
+    skip_damaged: bool = False,
+    class_names: Sequence[str] | None = None,
+    fit: Fit = "squash",
 ) -> tlkit.ImageDataset:
     """Return the pictures of a folder of class folders, and say what of it is left out.
 
@@ -28,18 +33,20 @@ def read_pictures(
         folder: The folder.
         class_names: The classes in order, of which the folder may have some; None for its folders.
         skip_damaged: Whether to leave out those that cannot be read; every one is decoded for it.
+        fit: How they come to the size of a model.
 
     Raises:
         DataError: It is no such folder.
     """
-    found = tlkit.ImageDataset.from_directory(folder, class_names=class_names)
+    found = tlkit.ImageDataset.from_directory(folder, class_names=class_names, fit=fit)
     if skip_damaged:
         report = found.check()
         say(str(report))
         found = found.without_damaged(report)
     elif found.ignored:
-        others = len(found.ignored)
-        say(f"{folder}: {others:,} other file{'s' if others > 1 else ''} ignored")
+        from tlkit.data.ignored import told_ignored
+
+        say(f"{folder}{told_ignored(found.ignored).replace(';', ':')}")
     return found
 
 

@@ -12,6 +12,7 @@ from tlkit.data._positions import as_positions
 from tlkit.data._stored_images import StoredImages
 from tlkit.data.class_names import near_misses, shown_names
 from tlkit.data.damage import DamageReport
+from tlkit.data.decoding.fitting import SQUASH, Fit
 from tlkit.data.labels import check_class_names
 from tlkit.data.sources.stores import ImageStore
 from tlkit.errors import DataError
@@ -30,6 +31,7 @@ class LabelledImages(StoredImages):
         class_names: Names of the classes.
         indices: Which images of the store, in order; None for all.
         ignored: Files that lie beside the images and are not part of the dataset.
+        fit: How images come to the size of a model.
     """
 
     def __init__(
@@ -40,8 +42,9 @@ class LabelledImages(StoredImages):
         *,
         indices: NDArray[np.int64] | None = None,
         ignored: tuple[str, ...] = (),
+        fit: Fit = SQUASH,
     ) -> None:
-        super().__init__(store, indices=indices, ignored=ignored)
+        super().__init__(store, indices=indices, ignored=ignored, fit=fit)
         self._labels = labels.copy()
         self._labels.flags.writeable = False
         self.class_names = class_names
@@ -81,6 +84,7 @@ class LabelledImages(StoredImages):
             self.class_names,
             indices=self._indices[chosen],
             ignored=self.ignored,
+            fit=self._fit,
         )
 
     def with_classes(self, class_names: Sequence[str]) -> Self:
@@ -117,7 +121,12 @@ class LabelledImages(StoredImages):
 
     def _relabelled(self, labels: NDArray[np.int64], class_names: tuple[str, ...]) -> Self:
         return type(self)(
-            self._store, labels, class_names, indices=self._indices, ignored=self.ignored
+            self._store,
+            labels,
+            class_names,
+            indices=self._indices,
+            ignored=self.ignored,
+            fit=self._fit,
         )
 
     def _renamed(self, names: Mapping[str, str]) -> tuple[NDArray[np.int64], tuple[str, ...]]:

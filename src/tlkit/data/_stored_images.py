@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from copy import copy
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from tlkit.data._positions import as_positions
 from tlkit.data.damage import DamagedImage, DamageReport
 from tlkit.data.decoding.decode import Pixels, Size
+from tlkit.data.decoding.fitting import SQUASH, Fit, checked_fit
 from tlkit.data.duplicates import Duplicate, find_duplicates
 from tlkit.data.scans import NothingKnown, ScanMemory
 from tlkit.data.sources.stores import ImageStore
@@ -25,6 +27,7 @@ class StoredImages:
         store: The images.
         indices: Which images of the store, in order; None for all.
         ignored: Files that lie beside the images and are not part of the dataset.
+        fit: How images come to the size of a model.
     """
 
     def __init__(
@@ -33,10 +36,12 @@ class StoredImages:
         *,
         indices: NDArray[np.int64] | None = None,
         ignored: tuple[str, ...] = (),
+        fit: Fit = SQUASH,
     ) -> None:
         self._store = store
         self._indices = np.arange(len(store)) if indices is None else indices
         self.ignored = ignored
+        self._fit = checked_fit(fit)
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what goes to another process: this dataset's images, no others of its store."""
@@ -55,8 +60,14 @@ class StoredImages:
     def image_digests(self) -> NDArray[np.uint8]:
         """SHA-256 of what gives each image's pixels, (n, 32), uint8; computed once, split or not.
 
-        That is its content, and where it has more than 8 bits, the depth at which it is read.
+        That is its content, where it has more than 8 bits the depth at which it is read, and its
+        `fit` where that is not ``"squash"``.
         """
+        return self._fitted(self.content_digests)
+
+    @property
+    def content_digests(self) -> NDArray[np.uint8]:
+        """The same without `fit`: images are the same however they come to a size."""
         return self._store.digests(self._indices)
 
     @property
@@ -65,7 +76,48 @@ class StoredImages:
 
         Nothing is read for it.
         """
-        return self._store.known(self._indices)
+        known = self._store.known(self._indices)
+        return np.where(known.any(axis=1, keepdims=True), self._fitted(known), known)
+
+    def _fitted(self, digests: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        if self._fit == SQUASH:
+            return digests
+        how = f"fit {self._fit} of ".encode()
+        each = b"".join(hashlib.sha256(how + digest.tobytes()).digest() for digest in digests)
+        return np.frombuffer(each, np.uint8).reshape(digests.shape)
+
+    @property
+    def fit(self) -> Fit:
+        """How images come to the size of a model.
+
+        ``"squash"``: resized, whatever their shape. ``"crop"``: the largest part of their middle
+        that has the model's aspect ratio. ``"pad"``: all of them, with black on two sides.
+        """
+        return self._fit
+
+    def with_fit(self, fit: Fit) -> Self:
+        """Return the same images, that come to the size of a model in another way.
+
+        Args:
+            fit: ``"squash"``, ``"crop"`` or ``"pad"``; see `fit`.
+
+        Returns:
+            A dataset that shares images and digests of their contents with this one.
+
+        Raises:
+            DataError: It is none of these.
+
+        Example:
+            >>> from tlkit import ImageDataset
+            >>> images = np.full((2, 4, 8, 3), 255, np.uint8)
+            >>> padded = ImageDataset.from_arrays(images, [0, 1]).with_fit("pad")
+            >>> padded.load([0], 4)[0, :, 0, 0].tolist()
+            [0, 255, 255, 0]
+        """
+        other = copy(self)
+        other._fit = checked_fit(fit)
+        other.__dict__.pop("fingerprint", None)  # cached
+        return other
 
     @property
     def depth(self) -> int | None:
@@ -98,7 +150,8 @@ class StoredImages:
             >>> data.load([1], 4).shape
             (1, 4, 4, 3)
         """
-        return self._store.load(self._indices[as_positions(indices, len(self))], size, workers)
+        chosen = self._indices[as_positions(indices, len(self))]
+        return self._store.load(chosen, size, workers, self._fit)
 
     def check(self, *, workers: int | None = None) -> DamageReport:
         """Decode every image completely; report the damaged, and pictures that are there twice.

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +11,7 @@ from numpy.typing import NDArray
 
 from tlkit._printing import Printed, counted
 from tlkit.data.duplicates import Duplicate, told
+from tlkit.data.ignored import kinds
 from tlkit.errors import DamagedImageError, DataError
 
 _SHOWN = 10
@@ -132,10 +131,7 @@ def _ignored(names: Sequence[str]) -> Iterator[str]:
     """Yield lines on files that are ignored: their kinds, most frequent first, and the first."""
     if not names:
         return
-    kinds = Counter(PurePosixPath(name).suffix.lower() or "without ending" for name in names)
-    listed = ", ".join(f"{count:,} {kind}" for kind, count in kinds.most_common(_SHOWN))
-    more = f", and {len(kinds) - _SHOWN} kinds more" if len(kinds) > _SHOWN else ""
-    yield f"{counted(len(names), 'file')} ignored, not part of the dataset ({listed}{more}):"
+    yield f"{counted(len(names), 'file')} ignored, not part of the dataset ({kinds(names)}):"
     yield from (f"  {name}" for name in names[:_SHOWN])
     if len(names) > _SHOWN:
         yield f"  and {len(names) - _SHOWN:,} more: report.ignored lists them"

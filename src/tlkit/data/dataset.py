@@ -12,7 +12,9 @@ from numpy.typing import ArrayLike
 from tlkit._printing import Printed, one_line
 from tlkit.data._splittable_images import SplittableImages
 from tlkit.data.class_names import numbered_as
+from tlkit.data.decoding.fitting import SQUASH, Fit, one_fit
 from tlkit.data.given_classes import united
+from tlkit.data.ignored import told_ignored
 from tlkit.data.sources._arrays import Labels, read_arrays
 from tlkit.data.sources._dataframes import Table, read_table, read_unlabelled
 from tlkit.data.sources._file_lists import Files, read_files
@@ -38,6 +40,7 @@ class ImageDataset(SplittableImages, Printed):
         class_names: Names of the classes.
         indices: Which images of the store, in order; None for all.
         ignored: Files that lie beside the images and are not part of the dataset.
+        fit: How images come to the size of a model.
 
     Example:
         >>> import numpy as np
@@ -56,6 +59,7 @@ class ImageDataset(SplittableImages, Printed):
         *,
         class_names: Sequence[str] | None = None,
         depth: int | None = None,
+        fit: Fit = SQUASH,
     ) -> ImageDataset:
         """Read the images of a folder that holds one folder per class.
 
@@ -68,6 +72,8 @@ class ImageDataset(SplittableImages, Printed):
                 may lack some of them; None for the names of the folders, sorted.
             depth: Bits of the values of images that have more than 8: 12 where 4,095 is white.
                 None for the least that holds the largest value of them all.
+            fit: How images of another shape come to a model's: ``"squash"``, ``"crop"`` or
+                ``"pad"``; see `ImageDataset.fit`.
 
         Returns:
             The dataset.
@@ -78,7 +84,7 @@ class ImageDataset(SplittableImages, Printed):
                 classes, or a class folder without images.
         """
         found = read_folders(root, class_names, depth)
-        return cls(found.store, found.labels, found.class_names, ignored=found.ignored)
+        return cls(found.store, found.labels, found.class_names, ignored=found.ignored, fit=fit)
 
     @overload
     @classmethod
@@ -91,6 +97,7 @@ class ImageDataset(SplittableImages, Printed):
         root: str | PathLike[str],
         class_names: Sequence[str] | None = None,
         depth: int | None = None,
+        fit: Fit = SQUASH,
     ) -> ImageDataset: ...
 
     @overload
@@ -103,6 +110,7 @@ class ImageDataset(SplittableImages, Printed):
         label: None,
         root: str | PathLike[str],
         depth: int | None = None,
+        fit: Fit = SQUASH,
     ) -> UnlabelledImages: ...
 
     @classmethod
@@ -115,6 +123,7 @@ class ImageDataset(SplittableImages, Printed):
         root: str | PathLike[str],
         class_names: Sequence[str] | None = None,
         depth: int | None = None,
+        fit: Fit = SQUASH,
     ) -> ImageDataset | UnlabelledImages:
         """Read the images that a table lists.
 
@@ -127,6 +136,7 @@ class ImageDataset(SplittableImages, Printed):
             class_names: The classes in order, as for `from_directory`. A number in the column is
                 the name of a class or, where no class is called by a number, its position.
             depth: Bits of the values of images that have more than 8, as for `from_directory`.
+            fit: How images of another shape come to a model's, as for `from_directory`.
 
         Returns:
             The dataset, in the table's order; classes are sorted, numbers by their value. With
@@ -141,15 +151,18 @@ class ImageDataset(SplittableImages, Printed):
             store = read_unlabelled(
                 df, image=image, root=root, class_names=class_names, depth=depth
             )
-            return UnlabelledImages(store)
+            return UnlabelledImages(store, fit=fit)
         return cls(
             *read_table(
                 df, image=image, label=label, root=root, class_names=class_names, depth=depth
-            )
+            ),
+            fit=fit,
         )
 
     @staticmethod
-    def from_files(files: Files, *, depth: int | None = None) -> UnlabelledImages:
+    def from_files(
+        files: Files, *, depth: int | None = None, fit: Fit = SQUASH
+    ) -> UnlabelledImages:
         """Find images without labels, such as those that a model is to look at.
 
         Damaged files are found by `check`, not here.
@@ -158,6 +171,7 @@ class ImageDataset(SplittableImages, Printed):
             files: A folder, which is read with all folders below it; or a list of paths, whose
                 order is kept; or one path.
             depth: Bits of the values of images that have more than 8, as for `from_directory`.
+            fit: How images of another shape come to a model's, as for `from_directory`.
 
         Returns:
             The images. Those of a folder are sorted and named by their paths below it; those of a
@@ -167,11 +181,16 @@ class ImageDataset(SplittableImages, Printed):
             DataError: The folder holds no image, the list is empty, or a file is not there.
         """
         store, ignored = read_files(files, depth)
-        return UnlabelledImages(store, ignored=ignored)
+        return UnlabelledImages(store, ignored=ignored, fit=fit)
 
     @classmethod
     def from_arrays(
-        cls, images: ArrayLike, labels: Labels, class_names: Sequence[str] | None = None
+        cls,
+        images: ArrayLike,
+        labels: Labels,
+        class_names: Sequence[str] | None = None,
+        *,
+        fit: Fit = SQUASH,
     ) -> ImageDataset:
         """Take images from an array, which is not copied.
 
@@ -181,6 +200,7 @@ class ImageDataset(SplittableImages, Printed):
                 in that list, unless classes are called by such numbers; without, the sorted
                 distinct labels become the classes.
             class_names: The classes in order, where labels alone do not tell.
+            fit: How images of another shape come to a model's, as for `from_directory`.
 
         Returns:
             The dataset.
@@ -195,7 +215,7 @@ class ImageDataset(SplittableImages, Printed):
             >>> ImageDataset.from_arrays(images, [1, 0], ["cat", "dog"]).labels
             array([1, 0])
         """
-        return cls(*read_arrays(images, labels, class_names))
+        return cls(*read_arrays(images, labels, class_names), fit=fit)
 
     def __add__(self, other: ImageDataset) -> ImageDataset:
         """Return the images of both, this dataset's first; classes are united by name.
@@ -211,20 +231,22 @@ class ImageDataset(SplittableImages, Printed):
 
         Raises:
             DataError: Names of classes differ only in case, blanks or the like; or the images
-                cannot be put together, or are to be read at different depths.
+                cannot be put together, or are to be read in different ways.
         """
         if not isinstance(other, ImageDataset):
             return NotImplemented
+        fit = one_fit({"the first": self.fit, "the second": other.fit})
         names = united(self.class_names, other.class_names)
         chosen = [(part._store, part._indices) for part in (self, other)]
         labels = [numbered_as(names, part) for part in (self, other)]
         ignored = tuple(dict.fromkeys((*self.ignored, *other.ignored)))
-        return ImageDataset(joined(chosen), np.concatenate(labels), names, ignored=ignored)
+        return ImageDataset(joined(chosen), np.concatenate(labels), names, ignored=ignored, fit=fit)
 
     def __repr__(self) -> str:
         counts = self.class_counts
         shown = ", ".join(f"{name} {count}" for name, count in list(counts.items())[:5])
         more = ", ..." if len(counts) > 5 else ""
-        ignored = f"; {len(self.ignored)} other files ignored" if self.ignored else ""
-        told = f"{len(self)} images, {len(counts)} classes: {shown}{more}{ignored}"
+        told = (
+            f"{len(self)} images, {len(counts)} classes: {shown}{more}{told_ignored(self.ignored)}"
+        )
         return one_line(f"ImageDataset({told})")

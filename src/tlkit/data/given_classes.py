@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tlkit.data._text import alike, printable
 from tlkit.data.class_names import near_misses, shown_names
-from tlkit.data.labels import Error, Where, check_class_names, clean_label
+from tlkit.data.labels import Error, Where, check_class_names, clean_labels
 from tlkit.errors import DataError
 
 Ints = NDArray[np.int64]
@@ -84,7 +84,7 @@ class GivenClasses:
             DataError: A label is not among the names, or can be read in two ways.
         """
         error = self._error
-        clean = [clean_label(value, index, where, error) for index, value in enumerate(values)]
+        clean = clean_labels(values, where, error)
         found = {value: self._number.get(_same(str(value)), -1) for value in set(clean)}
         named = [found[value] for value in clean]
         if all(isinstance(value, str) for value in clean):

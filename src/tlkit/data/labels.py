@@ -15,6 +15,10 @@ from tlkit.errors import DataError
 Error = Callable[[str], DataError]
 Where = Callable[[int], str]
 
+_SHOWN = 6
+# Of more different numbers nobody makes a class each.
+_CLASSES = 50
+
 FOR_A_TEST_SET = (
     "A test set may lack classes of its training set: pass class_names=train.class_names."
 )
@@ -41,7 +45,7 @@ def encode_labels(
         >>> encode_labels([40, 10, 40], where="row {}".format)
         (array([1, 0, 1]), ('10', '40'))
     """
-    clean = [clean_label(value, index, where, error) for index, value in enumerate(values)]
+    clean = clean_labels(values, where, error)
     kinds = {type(value) for value in clean}
     if len(kinds) > 1:
         raise error(
@@ -97,26 +101,48 @@ def is_missing(value: object) -> bool:
     return isinstance(value, (float, np.floating)) and bool(np.isnan(value))
 
 
-def clean_label(value: object, index: int, where: Where, error: Error) -> str | int:
-    """Return a label as text or as a whole number; else raise, with its place."""
-    if is_missing(value) or (isinstance(value, str) and not value.strip()):
-        raise error(
-            f"{where(index)} has an empty label ({value!r}); expected text or a whole number. "
-            "Fill it in or drop the row."
+def clean_labels(values: Iterable[object], where: Where, error: Error) -> list[str | int]:
+    """Return labels as text or as whole numbers; else raise, with the place of the first."""
+    every = list(values)
+    for index, value in enumerate(every):
+        if is_missing(value) or (isinstance(value, str) and not value.strip()):
+            raise error(
+                f"{where(index)} has an empty label ({value!r}); expected text or a whole number. "
+                "Fill it in or drop the row."
+            )
+    clean: list[str | int] = []
+    for index, value in enumerate(every):
+        if isinstance(value, (str, bool, np.bool_)):
+            clean.append(str(value))
+        elif hasattr(value, "__index__"):
+            clean.append(operator.index(cast("SupportsIndex", value)))
+        else:
+            raise error(
+                f"{where(index)} has the label {value!r} ({type(value).__name__}); expected text "
+                f"or a whole number. {_way_out(every)}"
+            )
+    return clean
+
+
+def _way_out(values: Sequence[object]) -> str:
+    """Return how labels that are neither text nor whole numbers become classes."""
+    if any(isinstance(x, (list, tuple, set, frozenset, np.ndarray)) for x in values):
+        return "Images with any number of labels are a tlkit.MultiLabelDataset."
+    numbers = sorted({float(x) for x in values if isinstance(x, (float, np.floating))})
+    if not numbers:
+        return "Turn each into text, for example with .astype(str)."
+    if all(number.is_integer() for number in numbers):
+        return "Convert the labels, for example with .astype(int)."
+    shown = ", ".join(f"{number:.4g}" for number in numbers[:_SHOWN])
+    if len(numbers) <= _CLASSES:
+        return (
+            f"If each of {shown}{', ...' * (len(numbers) > _SHOWN)} is a class, make text of the "
+            "labels, for example with .astype(str); whole numbers would make one class of several."
         )
-    if isinstance(value, (str, bool, np.bool_)):
-        return str(value)
-    try:
-        return operator.index(cast("SupportsIndex", value))
-    except TypeError:
-        several = isinstance(value, (list, tuple, set, frozenset, np.ndarray))
-        hint = "Convert the labels, for example with .astype(int)."
-        if several:
-            hint = "Images with any number of labels are a tlkit.MultiLabelDataset."
-        raise error(
-            f"{where(index)} has the label {value!r} ({type(value).__name__}); expected text or a "
-            f"whole number. {hint}"
-        ) from None
+    return (
+        f"There are {len(numbers)} different numbers ({shown}, ...), which look like a quantity: "
+        "make classes of ranges, for example with pandas.cut, and text of those."
+    )
 
 
 def _some(names: Sequence[object]) -> str:

@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from tlkit.data.decoding.contents import Content, ImageSource
+
 
 class Scan(NamedTuple):
     """What is known of the content of a file: its SHA-256, and whether it was found whole.
@@ -41,6 +43,14 @@ class NothingKnown:
 
     def add(self, key: bytes, scan: Scan) -> None:
         """Keep nothing."""
+
+
+def content_key(source: ImageSource) -> bytes | None:
+    """Return by what the scan of an image is known, without reading it; None where nothing is."""
+    if isinstance(source, Content):
+        told = source.content_key()
+        return None if told is None else hashlib.blake2b(told, digest_size=16).digest()
+    return None if isinstance(source, bytes) else file_key(Path(source))
 
 
 def file_key(path: Path) -> bytes | None:

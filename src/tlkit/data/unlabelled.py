@@ -12,6 +12,7 @@ from tlkit.data._positions import as_position, as_positions
 from tlkit.data._stored_images import StoredImages
 from tlkit.data.damage import DamageReport
 from tlkit.data.decoding.decode import Pixels
+from tlkit.data.ignored import told_ignored
 
 
 class UnlabelledImages(StoredImages, Printed):
@@ -24,6 +25,7 @@ class UnlabelledImages(StoredImages, Printed):
         store: The images.
         indices: Which images of the store, in order; None for all.
         ignored: Files that lie beside the images and are not part of them.
+        fit: How images come to the size of a model.
 
     Example:
         >>> import pathlib, tempfile
@@ -37,8 +39,9 @@ class UnlabelledImages(StoredImages, Printed):
     """
 
     def __repr__(self) -> str:
-        ignored = f"; {counted(len(self.ignored), 'other file')} ignored" if self.ignored else ""
-        return one_line(f"UnlabelledImages({counted(len(self), 'image')}{ignored})")
+        return one_line(
+            f"UnlabelledImages({counted(len(self), 'image')}{told_ignored(self.ignored)})"
+        )
 
     def __getitem__(self, index: int) -> Pixels:
         """Return one image at its own size, (h, w, 3), uint8, 0..255."""
@@ -60,7 +63,7 @@ class UnlabelledImages(StoredImages, Printed):
             DataError: An index is not among them.
         """
         chosen = self._indices[as_positions(indices, len(self))]
-        return type(self)(self._store, indices=chosen, ignored=self.ignored)
+        return type(self)(self._store, indices=chosen, ignored=self.ignored, fit=self._fit)
 
     def without_damaged(self, report: DamageReport) -> Self:
         """Return the images that a report found whole.

@@ -11,11 +11,12 @@ from tlkit._task import Task, known_task
 from tlkit.data.augmentation.transforms import AugmentationLike
 from tlkit.data.class_names import known_names, shared_classes
 from tlkit.data.expected import require_dataset
+from tlkit.data.fits import require_fit
 from tlkit.data.multi_label import MultiLabelDataset
 from tlkit.errors import EvaluationError
 from tlkit.evaluation.evaluation import Evaluation
 from tlkit.evaluation.multi_label import MultiLabelEvaluation
-from tlkit.evaluation.predict import LabelledImages, predicted_probabilities
+from tlkit.evaluation.predict import LabelledImages, content_digests, predicted_probabilities
 from tlkit.evaluation.test_time_augmentation import Views, views_of
 
 AnyEvaluation: TypeAlias = Evaluation | MultiLabelEvaluation
@@ -94,10 +95,12 @@ def evaluate(
     Raises:
         EvaluationError: If there is no model, the size is unknown, the dataset is empty, what
             comes out are not probabilities of the dataset's classes, an image is of a class that
-            the model does not know, or ``views`` does not fit.
+            the model does not know, ``views`` does not fit, or the dataset is not read as the
+            pictures that the model was trained on (`tlkit.ImageDataset.fit`).
         DataError: If the augmentation is none.
     """
     require_dataset(dataset, "dataset", EvaluationError)
+    require_fit(model_or_result, dataset, EvaluationError)
     _check_task(model_or_result, dataset)
     how = (batch_size, image_size, views_of(augmentation, views, seed))
     if dataset.labels.ndim == 2:
@@ -110,7 +113,7 @@ def evaluate(
         probabilities[:, shared.columns],
         shared.names,
         image_names=dataset.names,
-        image_digests=getattr(dataset, "image_digests", None),
+        image_digests=content_digests(dataset),
     )
 
 
@@ -135,7 +138,7 @@ def _of_labels(
         shared.names,
         thresholds=0.5 if cuts is None else [cuts[column] for column in shared.columns],
         image_names=dataset.names,
-        image_digests=getattr(dataset, "image_digests", None),
+        image_digests=content_digests(dataset),
     )
 
 

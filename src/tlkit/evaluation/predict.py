@@ -134,6 +134,12 @@ def _one_of_two(output: NDArray[Any], classes: int) -> NDArray[Any]:
     return found
 
 
+def content_digests(dataset: LabelledImages) -> NDArray[np.uint8] | None:
+    """Return a digest of each image's content, whatever it becomes for a model; None if unknown."""
+    known = getattr(dataset, "content_digests", None)
+    return known if known is not None else getattr(dataset, "image_digests", None)
+
+
 def model_of(model_or_result: ModelOrResult) -> Model:
     """Return the model itself, or that of a result.
 

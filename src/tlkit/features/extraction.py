@@ -15,9 +15,10 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from tlkit._printing import Printed, one_line
 from tlkit._progress import reporter_for
 from tlkit.backbones.build import Backbone, ImageSize
+from tlkit.data.batches import PixelCache
 from tlkit.data.dataset import ImageDataset
 from tlkit.data.expected import require_dataset
-from tlkit.data.images import Images
+from tlkit.data.unlabelled import UnlabelledImages
 from tlkit.errors import CutError
 from tlkit.features.passes import extracted
 from tlkit.features.settings import FrozenSettings
@@ -36,14 +37,14 @@ class Features(Printed):
     Args:
         rows: Features ``(n, ...)``; indexed like a NumPy array, read from disk where they are
             large.
-        labels: Class number of each image, int64 ``(n,)``.
+        labels: Class number of each image, int64 ``(n,)``; None for images without labels.
         class_names: Names of the classes.
         cut: Name of the layer whose output they are.
         notes: Which engine computed them and why, or that they were read.
     """
 
     rows: FeatureRows
-    labels: NDArray[np.int64]
+    labels: NDArray[np.int64] | None
     class_names: tuple[str, ...]
     cut: str
     notes: tuple[str, ...]
@@ -69,7 +70,8 @@ class Features(Printed):
     @property
     def _what(self) -> str:
         classes = len(self.class_names)
-        return f"{self.shape} of {classes} classes, from layer {self.cut!r}"
+        of = "images without labels" if self.labels is None else f"{classes} classes"
+        return f"{self.shape} of {of}, from layer {self.cut!r}"
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
         return self.rows.__array__(dtype, copy)
@@ -77,7 +79,7 @@ class Features(Printed):
 
 def extract(
     backbone: Backbone,
-    dataset: ImageDataset,
+    dataset: ImageDataset | UnlabelledImages,
     *,
     policy: Policy | None = None,
     image_size: ImageSize | None = None,
@@ -98,7 +100,7 @@ def extract(
 
     Args:
         backbone: As for `StagedTrainer`.
-        dataset: The images.
+        dataset: The images, with labels or without.
         policy: Of the stage to come, which says how far it is frozen; ``FreezeAll()`` where None.
         image_size: As for `StagedTrainer`, and so are the next five.
         weights: Of the backbone.
@@ -113,7 +115,7 @@ def extract(
         verbose: 0 shows nothing, 1 a progress bar.
 
     Returns:
-        The features and labels, in the order of the images.
+        The features and, where there are any, labels, in the order of the images.
 
     Raises:
         CutError: Nothing of the model is frozen, or it cannot be cut.
@@ -129,7 +131,8 @@ def extract(
         >>> features.shape, features.labels.shape
         ((48, 12), (48,))
     """
-    require_dataset(dataset, "dataset")
+    if not isinstance(dataset, UnlabelledImages):
+        require_dataset(dataset, "dataset")
     frozen = FrozenSettings(
         backbone,
         image_size=image_size,
@@ -149,13 +152,15 @@ def extract(
         store = stack.enter_context(open_store(cache))
         trunk = frozen.trunk(phase.trunk, store)
         _take_digests(dataset, store)
-        pixels = Images(dataset, trunk.size).pixels
+        pixels = PixelCache(dataset, trunk.size)
         found = extracted(trunk, pixels, dataset.image_digests, plan)
         weakref.finalize(found.rows, stack.pop_all().close)
+    if isinstance(dataset, UnlabelledImages):
+        return Features(found.rows, None, (), phase.cut.name, found.notes)
     return Features(found.rows, dataset.labels, dataset.class_names, phase.cut.name, found.notes)
 
 
-def _take_digests(dataset: ImageDataset, store: FeatureStore) -> None:
+def _take_digests(dataset: ImageDataset | UnlabelledImages, store: FeatureStore) -> None:
     """Find what identifies each image; whether it is whole will be seen where it is decoded."""
     scans = store.scans()
     try:

@@ -10,11 +10,13 @@ from typing import Any
 
 from tlkit._disk.seals import check_seal
 from tlkit.data.decoding.decode import RESIZE
-from tlkit.errors import PredictionError
+from tlkit.data.decoding.fitting import SQUASH, Fit, checked_fit
+from tlkit.errors import DataError, PredictionError
 
 MEMBER = "tlkit.json"
 _FORMAT = "tlkit model"
 _VERSION = 1
+_UNREADABLE = (OSError, ValueError, LookupError, DataError)
 
 
 @dataclass(frozen=True)
@@ -30,12 +32,14 @@ class ModelContract:
         depth: At which depth pictures of more than 8 bits were read for training; None where there
             were none.
         resized_inside: Whether the model takes pictures of any size and resizes them itself.
+        fit: How pictures of another shape come to that size: ``"squash"``, ``"crop"`` or ``"pad"``.
     """
 
     class_names: tuple[str, ...]
     image_size: tuple[int, int]
     depth: int | None = None
     resized_inside: bool = False
+    fit: Fit = SQUASH
 
     def to_json(self) -> str:
         """Return the document, for people and programs."""
@@ -55,7 +59,7 @@ class ModelContract:
         """Read the document.
 
         Raises:
-            ValueError, LookupError: It is not one.
+            ValueError, LookupError, DataError: It is not one.
         """
         found: Any = json.loads(text)
         if not isinstance(found, dict) or found.get("format") != _FORMAT:
@@ -71,7 +75,8 @@ class ModelContract:
         )
         if not all(right):
             raise ValueError("has other fields than it should have")
-        return cls(tuple(names), (size[0], size[1]), depth, found["resized_inside"])
+        fit = checked_fit(found.get("fit", SQUASH))  # which files of before it do not tell
+        return cls(tuple(names), (size[0], size[1]), depth, found["resized_inside"], fit)
 
 
 def add_contract(file: Path, contract: ModelContract) -> None:
@@ -114,7 +119,7 @@ def read_contract(file: str | Path) -> ModelContract | None:
             if MEMBER not in archive.namelist():
                 return None
             return ModelContract.from_json(archive.read(MEMBER))
-    except (OSError, ValueError, LookupError, zipfile.BadZipFile, NotImplementedError) as error:
+    except (*_UNREADABLE, zipfile.BadZipFile, NotImplementedError) as error:
         raise PredictionError(
             f"{path} cannot be read as a saved model: {error}. Expected a .keras file as "
             "result.save or keras.Model.save write it; save the model again."

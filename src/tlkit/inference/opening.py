@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,9 @@ def opened(
         names = known_names(given)
     names = _agreed(model, names, class_names)
     size = _size(model, known, image_size)
-    contract = ModelContract(names, size, known.depth if known else None)
+    contract = ModelContract(names, size)
+    if known is not None:
+        contract = replace(contract, depth=known.depth, fit=known.fit)
     return _of_size(model, size), contract
 
 

@@ -11,9 +11,12 @@ from numpy.typing import NDArray
 
 from tlkit.data.dataset import ImageDataset
 from tlkit.data.decoding.decode import Size
+from tlkit.data.decoding.fitting import Fit
+from tlkit.data.fits import require_fit
 from tlkit.data.sources.files import FileStore
 from tlkit.data.unlabelled import UnlabelledImages
 from tlkit.errors import DamagedImageError, PredictionError
+from tlkit.inference.contract import ModelContract
 
 
 class Pictures(Protocol):
@@ -32,27 +35,28 @@ class Pictures(Protocol):
 Given: TypeAlias = "str | PathLike[str] | Sequence[str | PathLike[str]] | NDArray[Any] | Pictures"
 
 
-def as_pictures(given: Given, depth: int | None) -> Pictures:
+def as_pictures(given: Given, contract: ModelContract) -> Pictures:
     """Return pictures for what was given.
 
     Args:
         given: A folder, a file, a sequence of files, an array, or a data set.
-        depth: At which depth files of more than 8 bits are read; None to find it in them.
+        contract: How they are to be read.
 
     Raises:
         PredictionError: It is nothing of the kind, or holds no picture.
-        DataError: A folder or an array is not what it should be.
+        DataError: A folder or an array is not what it should be, or a data set is read otherwise.
     """
     found: Any = given
+    depth, fit = contract.depth, contract.fit
     if hasattr(given, "load") and hasattr(given, "names"):
-        pass
+        require_fit(contract, given)
     elif hasattr(given, "__array__"):
-        found = _from_array(np.asarray(given))
+        found = _from_array(np.asarray(given), fit)
     elif isinstance(given, (str, PathLike)):
-        found = ImageDataset.from_files(given, depth=depth)
+        found = ImageDataset.from_files(given, depth=depth, fit=fit)
     elif _are_paths(given):
         # One that is not there is a row with its error, as one that cannot be decoded.
-        found = UnlabelledImages(FileStore(given, list(map(str, given)), depth))
+        found = UnlabelledImages(FileStore(given, list(map(str, given)), depth), fit=fit)
     else:
         raise PredictionError(
             f"received a {type(given).__name__}; expected a folder, a file, a list of files, an "
@@ -94,11 +98,12 @@ def _are_paths(given: Any) -> bool:
     return isinstance(given, (list, tuple)) and all(isinstance(x, (str, PathLike)) for x in given)
 
 
-def _from_array(images: NDArray[Any]) -> Pictures:
+def _from_array(images: NDArray[Any], fit: Fit) -> Pictures:
     """Return the images of an array as a data set whose labels nobody asks for."""
     if images.ndim == 3:
         raise PredictionError(
             f"received an array of shape {images.shape}, one picture; expected (n, height, width, "
             "3). Give image[None] for a single one."
         )
-    return ImageDataset.from_arrays(images, [0] * len(images), ["picture", "no picture"])
+    names = ["picture", "no picture"]
+    return ImageDataset.from_arrays(images, [0] * len(images), names, fit=fit)

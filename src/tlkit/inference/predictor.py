@@ -94,7 +94,8 @@ class Predictor:
 
         Raises:
             PredictionError: There is no picture, or the model does not give probabilities.
-            DataError: A folder or an array is not what it should be.
+            DataError: A folder or an array is not what it should be, or a data set is not read as
+                the pictures that the model was trained on.
         """
         count, notes = self._top(top), list[str]()
         rows = list(self._rows(pictures, count, verbose, notes))
@@ -129,7 +130,7 @@ class Predictor:
         if pictures is None:
             images = np.random.default_rng(0).integers(0, 256, (32, *self.image_size, 3), np.uint8)
         else:
-            found = as_pictures(pictures, self.contract.depth)
+            found = as_pictures(pictures, self.contract)
             places = np.arange(min(len(found), _COMPARED))
             images, errors = read(found, places, self.image_size)
             if not len(images):
@@ -137,7 +138,7 @@ class Predictor:
         return export_model(self.model, file, self.contract, images, format=format)
 
     def _rows(self, given: Given, top: int, verbose: int, notes: list[str]) -> Iterator[Prediction]:
-        pictures, reporter = as_pictures(given, self.contract.depth), reporter_for(verbose)
+        pictures, reporter = as_pictures(given, self.contract), reporter_for(verbose)
         done, total = 0, len(pictures)
         with open_store(self.cache) as store:
             running = RunningModel(self.model, self.engine, store)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -74,10 +75,14 @@ def _resizing(model: Model, contract: ModelContract) -> tuple[Model, ModelContra
     height, width = contract.image_size
     images = keras.Input((None, None, 3), name="pictures")
     # Pillow, which reads the pictures, gives whole numbers.
-    small = keras.layers.Resizing(height, width, antialias=True, name="resize")(images)
-    whole = keras.ops.clip(keras.ops.round(small), 0, 255)
-    outer = keras.Model(images, model(whole), name=f"{model.name}_any_size")
-    told = ModelContract(
-        contract.class_names, contract.image_size, contract.depth, resized_inside=True
+    resize = keras.layers.Resizing(
+        height,
+        width,
+        antialias=True,
+        crop_to_aspect_ratio=contract.fit == "crop",
+        pad_to_aspect_ratio=contract.fit == "pad",
+        name="resize",
     )
-    return outer, told
+    whole = keras.ops.clip(keras.ops.round(resize(images)), 0, 255)
+    outer = keras.Model(images, model(whole), name=f"{model.name}_any_size")
+    return outer, replace(contract, resized_inside=True)

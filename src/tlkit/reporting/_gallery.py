@@ -155,7 +155,7 @@ def _what_differs(found: Evaluation, dataset: ImageDataset) -> str:
     if not np.array_equal(found.y_true, labels):
         return "their labels"
     known = found.image_digests
-    if known is not None and not np.array_equal(known, dataset.image_digests):
+    if known is not None and not np.array_equal(known, dataset.content_digests):
         return "the images' contents"
     return ""
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tlkit.data.class_names import shared_classes
 from tlkit.data.dataset import ImageDataset
+from tlkit.data.decoding.fitting import one_fit
 from tlkit.data.duplicates import duplicate_notes
 from tlkit.data.expected import require_dataset
 from tlkit.errors import DataError, TrainingError
@@ -107,6 +108,8 @@ def checked_sets(
         TrainingError: The class weights of a stage, also the last, do not fit the classes.
     """
     check_data(train, validation)
+    if validation is not None:
+        one_fit({"the training images": train.fit, "the validation images": validation.fit})
     validation = _in_training_order(train, validation)
     for stage in stages:
         class_weights(stage.class_weight, train, stage.name)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tlkit._printing import Printed, html_table, one_line
+from tlkit.data.decoding.fitting import SQUASH, Fit
 from tlkit.errors import TrainingError
 from tlkit.inference.contract import ModelContract
 from tlkit.inference.exporting import Exported
@@ -37,6 +38,7 @@ class TrainingResult(Printed):
         snapshots: Weights at the last stage's ``snapshots``, by their epochs; see `after`.
         keep: Whether the model has the weights of the ``"last"`` or of the ``"best"`` stage.
         depth: At which depth training images of more than 8 bits were read; None without any.
+        fit: How training images came to the model's size; see `tlkit.ImageDataset`.
     """
 
     model: Any
@@ -46,12 +48,13 @@ class TrainingResult(Printed):
     snapshots: Mapping[int, Snapshot] = field(default_factory=dict)
     keep: Keep = "last"
     depth: int | None = None
+    fit: Fit = SQUASH
 
     @property
     def contract(self) -> ModelContract:
         """What it takes to use the model: its classes, and how its pictures are read."""
         height, width = self.model.input_shape[1:3]
-        return ModelContract(self.class_names, (height, width), self.depth)
+        return ModelContract(self.class_names, (height, width), self.depth, fit=self.fit)
 
     @property
     def kept(self) -> StageResult:

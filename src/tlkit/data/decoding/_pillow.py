@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import io
-import stat
 import struct
 import zlib
 from collections.abc import Callable
-from os import PathLike
-from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from tlkit.data.decoding.contents import ImageSource, read_content
 from tlkit.data.decoding.depth import Unusable, eight_bit, need_of, refusal
+from tlkit.data.decoding.fitting import SQUASH, Fit, draft_size, resized
 
-ImageSource: TypeAlias = "str | PathLike[str] | bytes"
 Pixels: TypeAlias = NDArray[np.uint8]
 
 MAX_PIXELS = 64_000_000
 """Images that declare more pixels than this are refused before anything is decoded."""
-
-MAX_BYTES = 512 * 2**20
-"""Files of more bytes are not read: what ``MAX_PIXELS`` take at most, uncompressed."""
 
 Depth: TypeAlias = Callable[[int], int]
 """Gives the depth at which an image of more than 8 bits is read, from what that image needs."""
@@ -55,13 +50,16 @@ _ORIENTATIONS = {
 }
 
 
-def read_pixels(source: ImageSource, size: tuple[int, int] | None, depth: Depth) -> Pixels:
+def read_pixels(
+    source: ImageSource, size: tuple[int, int] | None, depth: Depth, fit: Fit = SQUASH
+) -> Pixels:
     """Decode and resize one image.
 
     Args:
-        source: Path of a file, or its content.
+        source: Where its content is, or that itself.
         size: (height, width); None for the size that the image has.
         depth: Asked where the image has more than 8 bits for each value.
+        fit: How it comes to that size.
 
     Returns:
         Array of shape (height, width, 3), uint8, 0..255, RGB.
@@ -75,14 +73,14 @@ def read_pixels(source: ImageSource, size: tuple[int, int] | None, depth: Depth)
             ...
         tlkit.data.decoding.depth.Unusable: is empty (0 bytes)
     """
-    content = source if isinstance(source, bytes) else read_content(source)
+    content = read_content(source)
     if not content:
         raise Unusable("is empty (0 bytes)")
     try:
         with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
             _refuse_bomb(image)
-            upright = _upright(image, size, depth)
-            sized = upright if size is None else resized(upright, size)
+            upright = _upright(image, size, depth, fit)
+            sized = upright if size is None else resized(upright, size, fit)
             return np.asarray(sized.convert("RGB"))
     except UnidentifiedImageError as error:
         raise Unusable(f"is not an image in a known format ({', '.join(_FORMATS)})") from error
@@ -94,28 +92,6 @@ def read_pixels(source: ImageSource, size: tuple[int, int] | None, depth: Depth)
         raise Unusable(f"cannot be decoded: {str(error) or type(error).__name__}") from error
 
 
-def read_content(path: str | PathLike[str]) -> bytes:
-    """Read a file, unless what it is and its size show that it can be no image.
-
-    Raises:
-        Unusable: It cannot be read, or is no ordinary file, or is too large; the text says why.
-    """
-    try:
-        found = Path(path).stat()
-        if not stat.S_ISREG(found.st_mode):  # reading from a pipe would wait for ever
-            raise Unusable("cannot be read: it is no ordinary file")
-        if found.st_size > MAX_BYTES:
-            raise Unusable(
-                f"has {found.st_size:,} bytes, more than the {MAX_BYTES:,} that an image may have"
-            )
-        return Path(path).read_bytes()
-    except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or error
-        raise Unusable(f"cannot be read: {why}") from error
-    except MemoryError as error:
-        raise Unusable("needs more memory to be read than there is") from error
-
-
 def _refuse_bomb(image: Image.Image) -> None:
     width, height = image.size
     if width * height > MAX_PIXELS:
@@ -124,12 +100,15 @@ def _refuse_bomb(image: Image.Image) -> None:
         )
 
 
-def _upright(image: Image.Image, size: tuple[int, int] | None, depth: Depth) -> Image.Image:
+def _upright(
+    image: Image.Image, size: tuple[int, int] | None, depth: Depth, fit: Fit
+) -> Image.Image:
     """Return an RGB image, or a grey one where the file has deep grey values: that takes less."""
     if size is not None:
-        height, width = size
         sideways = image.getexif().get(_ORIENTATION_TAG) in (5, 6, 7, 8)
-        image.draft("RGB", (height, width) if sideways else (width, height))
+        seen = image.size[::-1] if sideways else image.size
+        least = draft_size(seen, size, fit)
+        image.draft("RGB", least[::-1] if sideways else least)
     need = need_of(image)
     image.load()
     # Read again: Pillow turns TIFF files itself while loading, and then clears the tag.
@@ -153,23 +132,3 @@ def _shallow(image: Image.Image, need: int, depth: Depth) -> Image.Image:
         white = Image.new("RGBA", seen.size, "white")
         return Image.alpha_composite(white, seen).convert("RGB")
     return image.convert("RGB")
-
-
-def resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """Resize with Pillow's antialiased bilinear filter.
-
-    Args:
-        image: An RGB image, or a grey one.
-        size: (height, width).
-
-    Returns:
-        The image at that size; the aspect ratio is not kept.
-
-    Example:
-        >>> resized(Image.new("RGB", (9, 9)), (4, 6)).size
-        (6, 4)
-    """
-    height, width = size
-    if image.size == (width, height):
-        return image
-    return image.resize((width, height), Image.Resampling.BILINEAR)

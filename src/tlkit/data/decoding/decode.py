@@ -12,13 +12,13 @@ from tlkit._threads import in_threads
 from tlkit.data.decoding._pillow import (
     MAX_PIXELS,
     Depth,
-    ImageSource,
     Pixels,
     read_pixels,
-    resized,
 )
 from tlkit.data.decoding._pillow_warnings import expected_pillow_warnings
+from tlkit.data.decoding.contents import ImageSource
 from tlkit.data.decoding.depth import FULL, Unusable
+from tlkit.data.decoding.fitting import SQUASH, Fit, resized
 from tlkit.data.decoding.looks import read_file, unreadable
 from tlkit.errors import DataError
 
@@ -39,7 +39,7 @@ __all__ = [
 Size: TypeAlias = "int | tuple[int, int]"
 
 RESIZE = "pillow-bilinear-antialias"
-"""The one resize of tlkit: Pillow's bilinear with antialias; the aspect ratio is not kept."""
+"""The one resize of tlkit: Pillow's bilinear with antialias."""
 
 EXTENSIONS = frozenset(
     {".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".pgm", ".png", ".pnm", ".ppm"}
@@ -99,14 +99,14 @@ def decode_image(
     *,
     name: str | None = None,
     depth: Depth = _full_depth,
+    fit: Fit = SQUASH,
 ) -> Pixels:
     """Decode one image to RGB and resize it.
 
     The EXIF orientation is applied, transparent pixels become white, and palette, grey, CMYK and
     16-bit images become 8-bit RGB; of an animation the first frame is read. A JPEG that is at
     least twice as large as asked is decoded at 1/2, 1/4 or 1/8 of its size first, which is
-    faster and antialiased. The rest of the way is one antialiased bilinear resize that does not
-    keep the aspect ratio, like ``keras.utils.image_dataset_from_directory``.
+    faster and antialiased. The rest of the way is one antialiased bilinear resize.
 
     Args:
         source: Path of a file, or its content.
@@ -114,6 +114,7 @@ def decode_image(
         name: What to call the image in an error; None for its path.
         depth: Gives the depth at which an image of more than 8 bits is read; by default 65,535 is
             white.
+        fit: How it comes to that size; see `resized`.
 
     Returns:
         Array of shape (height, width, 3), uint8, 0..255, RGB.
@@ -134,7 +135,7 @@ def decode_image(
     height_width = None if size is None else as_size(size)
     try:
         with expected_pillow_warnings():
-            return read_pixels(source, height_width, depth)
+            return read_pixels(source, height_width, depth, fit)
     except Unusable as reason:
         raise unreadable(source, name, reason) from reason
 
@@ -147,6 +148,7 @@ def decode_many(
     names: Sequence[str] | None = None,
     depth: Depth = _full_depth,
     seen: Callable[[int, bytes], None] | None = None,
+    fit: Fit = SQUASH,
 ) -> Pixels:
     """Decode many images in parallel threads; the result keeps their order.
 
@@ -157,6 +159,7 @@ def decode_many(
         names: What to call the images in an error; None for their paths.
         depth: Gives the depth at which images of more than 8 bits are read.
         seen: Called with the number of each image and the very content that is decoded.
+        fit: How they come to that size; see `resized`.
 
     Returns:
         Array of shape (n, height, width, 3), uint8, 0..255, RGB.
@@ -178,7 +181,7 @@ def decode_many(
         if seen is not None:
             seen(index, content)
         try:
-            images[index] = read_pixels(content, height_width, depth)
+            images[index] = read_pixels(content, height_width, depth, fit)
         except Unusable as reason:
             raise unreadable(source, name, reason) from reason
 
@@ -187,12 +190,13 @@ def decode_many(
     return images
 
 
-def resize_array(image: Pixels, size: Size) -> Pixels:
+def resize_array(image: Pixels, size: Size, fit: Fit = SQUASH) -> Pixels:
     """Resize an array the way that files are resized.
 
     Args:
         image: Array of shape (h, w, 3), uint8, 0..255.
         size: One side in pixels, or (height, width).
+        fit: How it comes to that size; see `resized`.
 
     Returns:
         Array of shape (height, width, 3), uint8, 0..255.
@@ -201,4 +205,4 @@ def resize_array(image: Pixels, size: Size) -> Pixels:
         >>> resize_array(np.zeros((8, 6, 3), np.uint8), 4).shape
         (4, 4, 3)
     """
-    return np.asarray(resized(Image.fromarray(image), as_size(size)))
+    return np.asarray(resized(Image.fromarray(image), as_size(size), fit))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 from typing import NamedTuple
 
 from tlkit.data._text import printable
 from tlkit.data.decoding._jpeg import jpeg_warning
-from tlkit.data.decoding._pillow import ImageSource, read_content, read_pixels
+from tlkit.data.decoding._pillow import read_pixels
 from tlkit.data.decoding._pillow_warnings import expected_pillow_warnings
+from tlkit.data.decoding.contents import ImageSource, read_content
 from tlkit.data.decoding.depth import Unusable, may_be_deep, own_depth
 from tlkit.errors import DamagedImageError
 
@@ -60,11 +60,11 @@ def find_damage(source: ImageSource) -> str | None:
     return _probe(source)[0]
 
 
-def read_once(path: Path, *, decoded: bool = True) -> FileLook:
+def read_once(path: ImageSource, *, decoded: bool = True) -> FileLook:
     """Read a file once, for the digest of its content and for what is wrong with it.
 
     Args:
-        path: The file.
+        path: The file, or what reads it.
         decoded: Whether to decode it; else all that can be wrong is that it cannot be read.
 
     Example:

@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from tlkit._printing import counted, one_line
 from tlkit.data._text import printable
+from tlkit.data.ignored import warn_of_pictures
 from tlkit.data.sources._walks import ENDINGS, sorted_out
 from tlkit.data.sources.files import FileStore
 from tlkit.errors import DataError
@@ -68,6 +69,7 @@ def _folder(top: Path, depth: int | None) -> tuple[FileStore, tuple[str, ...]]:
         )
     names = [path.relative_to(top).as_posix() for path in images]
     store = FileStore([path.resolve() for path in images], names, depth)
+    warn_of_pictures(others)
     return store, tuple(map(printable, others))
 
 

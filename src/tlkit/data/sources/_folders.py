@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from tlkit.data._text import printable
 from tlkit.data.class_names import shown_names
 from tlkit.data.given_classes import GivenClasses
+from tlkit.data.ignored import warn_of_pictures
 from tlkit.data.labels import FOR_A_TEST_SET, check_class_names
 from tlkit.data.sources._parts_of_a_set import refuse_parts
 from tlkit.data.sources._walks import ENDINGS, NOT_FOR_PEOPLE, sorted_out, visible
@@ -75,6 +76,7 @@ def read_folders(
     _require_images(top, folders, counts, given)
     shown = [path.relative_to(top).as_posix() for path in paths]
     store = FileStore([path.resolve() for path in paths], shown, depth)
+    warn_of_pictures(ignored)
     return Folders(store, np.repeat(numbers, counts), names, tuple(map(printable, ignored)))
 
 

@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 
 from tlkit._threads import in_threads
 from tlkit.data._text import printable
+from tlkit.data.decoding.contents import Content, ImageSource, read_content
 from tlkit.data.decoding.decode import Pixels, Size, decode_image, decode_many
-from tlkit.data.decoding.depth import FULL, bits, checked_depth, may_be_deep, refusal
+from tlkit.data.decoding.depth import FULL, Unusable, bits, checked_depth, may_be_deep, refusal
+from tlkit.data.decoding.fitting import SQUASH, Fit
 from tlkit.data.decoding.looks import look_at, read_file, read_once
-from tlkit.data.scans import NothingKnown, Scan, ScanMemory, file_key
+from tlkit.data.scans import NothingKnown, Scan, ScanMemory, content_key
 from tlkit.data.sources.stores import CHANGED, ImageStore
 from tlkit.errors import DataError
 
@@ -25,43 +27,64 @@ _finding_depth = threading.Lock()
 
 
 class FileStore(ImageStore):
-    """Images in files.
+    """Images in files, or in what else gives the content of a file.
 
     Files with more than 8 bits for each value are all read at one depth: the one that is given, or
     the least that holds the largest value of any of them. Their digests tell depths apart, but for
     16, at which a value of 65,535 is white.
 
     Args:
-        paths: One file per image.
+        paths: Where the content of each image is.
         names: What people call each image.
         depth: Of such files; None to find it in them.
     """
 
     def __init__(
-        self, paths: Sequence[str | PathLike[str]], names: Sequence[str], depth: int | None = None
+        self, paths: Sequence[ImageSource], names: Sequence[str], depth: int | None = None
     ) -> None:
         super().__init__(names)
-        self.paths = tuple(Path(path) for path in paths)
+        self.paths = tuple(Path(x) if isinstance(x, (str, PathLike)) else x for x in paths)
         self._given = checked_depth(depth)
         self._found: int | None = None
         self._needs = np.zeros(len(self.names), np.uint8)
 
-    def load(self, indices: NDArray[np.int64], size: Size, workers: int | None = None) -> Pixels:
+    def load(
+        self,
+        indices: NDArray[np.int64],
+        size: Size,
+        workers: int | None = None,
+        fit: Fit = SQUASH,
+    ) -> Pixels:
         """Decode and resize some images, in threads."""
 
         def check(place: int, content: bytes) -> None:
             self._take_in(int(indices[place]), content)
 
         paths = [self.paths[index] for index in indices]
-        return decode_many(paths, size, workers=workers, depth=lambda _: self._depth(), seen=check)
+        names = [self._called(index) for index in indices]
+        return decode_many(
+            paths,
+            size,
+            workers=workers,
+            depth=lambda _: self._depth(),
+            seen=check,
+            fit=fit,
+            names=names,
+        )
 
     def load_whole(self, index: int) -> Pixels:
         """Decode one image at its own size."""
         path = self.paths[index]
-        content = read_file(path)
+        content = read_file(path, self._called(index))
         self._take_in(index, content)
-        name = printable(str(path))
-        return np.array(decode_image(content, None, name=name, depth=lambda _: self._depth()))
+        return np.array(
+            decode_image(content, None, name=self._called(index), depth=lambda _: self._depth())
+        )
+
+    def _called(self, index: int) -> str:
+        """Return what to call an image in an error: its path, where it lies in a file."""
+        path = self.paths[index]
+        return self.names[index] if isinstance(path, bytes) else printable(str(path))
 
     def _take_in(self, index: int, content: bytes) -> None:
         look = look_at(content, decoded=False, deep=not self._known[index])
@@ -90,10 +113,11 @@ class FileStore(ImageStore):
         return reasons
 
     def _look(self, index: int, memory: ScanMemory, *, decoded: bool) -> str | None:
-        key = file_key(self.paths[index])  # before it is read: it may change meanwhile
+        path = self.paths[index]
+        key = content_key(path)  # before it is read: it may change meanwhile
         known = memory.get(key) if key else None
         if known is None or (decoded and not known.whole):
-            digest, reason, need = read_once(self.paths[index], decoded=decoded)
+            digest, reason, need = read_once(path, decoded=decoded)
             if reason is not None:
                 return reason
             known = Scan(digest, whole=decoded, need=need)
@@ -164,7 +188,7 @@ class FileStore(ImageStore):
         every = [(store, index) for store, chosen in parts for index in chosen.tolist()]
         paths = [store.paths[index] for store, index in every]
         names = [store.names[index] for store, index in every]
-        files: dict[str, set[Path]] = {}
+        files: dict[str, set[ImageSource]] = {}
         for name, path in zip(names, paths, strict=True):
             files.setdefault(name, set()).add(path)
         shown = [
@@ -185,19 +209,27 @@ class FileStore(ImageStore):
         # One part may not be read at another depth than the others.
         depth = self._depth() if self._needs[indices].any() else self._given
         # The other process may have another working directory.
-        paths = [self.paths[index].absolute() for index in indices]
+        paths = [_for_another_process(self.paths[index]) for index in indices]
         return FileStore(paths, [self.names[index] for index in indices], depth)
 
     def digest(self, index: int) -> bytes:
         """Return the SHA-256 of a file's content."""
-        look = look_at(read_file(self.paths[index]), decoded=False)
+        look = look_at(read_file(self.paths[index], self._called(index)), decoded=False)
         self._needs[index] = look.need
         return look.digest
 
 
-def _head(path: Path) -> bytes:
+def _head(path: ImageSource) -> bytes:
     try:
+        if not isinstance(path, Path):
+            return read_content(path)[:32]
         with path.open("rb") as file:
             return file.read(32)
-    except OSError:
+    except (OSError, Unusable):
         return b""
+
+
+def _for_another_process(path: ImageSource) -> ImageSource:
+    if isinstance(path, Content):
+        return path.for_another_process()
+    return path.absolute() if isinstance(path, Path) else path

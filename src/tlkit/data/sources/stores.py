@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from tlkit._threads import in_threads
 from tlkit.data._text import printable
 from tlkit.data.decoding.decode import Pixels, Size, as_size, resize_array
+from tlkit.data.decoding.fitting import SQUASH, Fit
 from tlkit.data.scans import ScanMemory
 from tlkit.errors import DataError
 
@@ -40,7 +42,13 @@ class ImageStore(ABC):
         return len(self.names)
 
     @abstractmethod
-    def load(self, indices: NDArray[np.int64], size: Size, workers: int | None = None) -> Pixels:
+    def load(
+        self,
+        indices: NDArray[np.int64],
+        size: Size,
+        workers: int | None = None,
+        fit: Fit = SQUASH,
+    ) -> Pixels:
         """Return pixels of some images: (n, height, width, 3), uint8, 0..255."""
 
     @abstractmethod
@@ -113,17 +121,24 @@ class ImageStore(ABC):
 
 
 class ArrayStore(ImageStore):
-    """Images in one array, which is not copied.
+    """Images in one array, which is not copied, or in what gives one array after the other.
 
     Args:
-        images: Array of shape (n, h, w, 3), uint8, 0..255.
+        images: Array of shape (n, h, w, 3), uint8, 0..255; or a sequence of arrays (h, w, 3) of any
+            sizes.
     """
 
-    def __init__(self, images: Pixels) -> None:
+    def __init__(self, images: Pixels | Sequence[Pixels]) -> None:
         super().__init__([f"image {index}" for index in range(len(images))])
         self.images = images
 
-    def load(self, indices: NDArray[np.int64], size: Size, workers: int | None = None) -> Pixels:
+    def load(
+        self,
+        indices: NDArray[np.int64],
+        size: Size,
+        workers: int | None = None,
+        fit: Fit = SQUASH,
+    ) -> Pixels:
         """Resize some images, in threads; see `ImageStore` for what is checked."""
         height_width = as_size(size)
         pixels = np.empty((len(indices), *height_width, 3), np.uint8)
@@ -133,7 +148,7 @@ class ArrayStore(ImageStore):
             image = np.array(self.images[index])  # a copy: what is hashed is what is used
             self._require_same(index, _array_digest(image))
             same = image.shape[:2] == height_width
-            pixels[place] = image if same else resize_array(image, height_width)
+            pixels[place] = image if same else resize_array(image, height_width, fit)
 
         in_threads(fill, range(len(indices)), workers)
         return pixels
@@ -146,13 +161,19 @@ class ArrayStore(ImageStore):
 
     def part(self, indices: NDArray[np.int64]) -> ArrayStore:
         """Return a copy of some of the images."""
-        store = ArrayStore(np.asarray(self.images[indices]))
+        store = ArrayStore(_chosen(self.images, indices))
         store.names = tuple(self.names[index] for index in indices)
         return store
 
     def digest(self, index: int) -> bytes:
         """Return the SHA-256 of an image's size and pixels."""
         return _array_digest(np.ascontiguousarray(self.images[index]))
+
+
+def _chosen(images: Pixels | Sequence[Pixels], indices: NDArray[np.int64]) -> Any:
+    if isinstance(images, np.ndarray):
+        return np.asarray(images[indices])
+    return [images[index] for index in indices.tolist()]
 
 
 def _array_digest(image: Pixels) -> bytes:

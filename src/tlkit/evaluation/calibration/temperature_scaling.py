@@ -10,6 +10,8 @@ import numpy as np
 from tlkit._keras.types import Model, ModelOrResult
 from tlkit._printing import Printed
 from tlkit.data.class_names import is_numbering, known_names, positions
+from tlkit.data.decoding.fitting import Fit
+from tlkit.data.fits import known_fit
 from tlkit.errors import EvaluationError
 from tlkit.evaluation.arrays import Floats, Ints
 from tlkit.evaluation.calibration._calibrated_model import (
@@ -39,6 +41,7 @@ class Calibration(Printed):
             stock Keras layers, which it shares with the model given; None if none was given.
         class_names: Of the model's columns, in order; those of ``before`` where the model given
             knew none.
+        fit: How the model's pictures come to its size; None where that is not known.
     """
 
     temperature: float
@@ -46,6 +49,7 @@ class Calibration(Printed):
     after: Evaluation
     model: Any = None
     class_names: tuple[str, ...] | None = None
+    fit: Fit | None = None
 
     def apply(self, evaluation: Evaluation) -> Evaluation:
         """Return the evaluation that the calibrated model would get, from stored predictions.
@@ -142,7 +146,8 @@ def calibrate(
     if model is None:
         return Calibration(temperature, before, after)
     calibrated = with_temperature(model, temperature)
-    return Calibration(temperature, before, after, calibrated, names or before.class_names)
+    told = (names or before.class_names, known_fit(model_or_result))
+    return Calibration(temperature, before, after, calibrated, *told)
 
 
 def _refuse_labels(given: object) -> None:

@@ -21,6 +21,7 @@ import numpy as np
 
 from tlkit.data.batches import PixelCache
 from tlkit.data.dataset import ImageDataset
+from tlkit.data.unlabelled import UnlabelledImages
 from tlkit.errors import DataError, EngineError, FeatureError
 from tlkit.features.store.store import FeatureStore
 from tlkit.features.trunk import Trunk
@@ -54,7 +55,7 @@ class Task:
         home: By what the process that asks knows itself.
     """
 
-    images: ImageDataset
+    images: ImageDataset | UnlabelledImages
     chosen: np.ndarray
     ids: np.ndarray
     size: tuple[int, int]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tlkit._printing import Printed, one_line
+from tlkit.data.decoding.fitting import SQUASH, Fit, checked_fit
 from tlkit.errors import RunDirectoryError
 from tlkit.inference.opening import opened
 from tlkit.learning_rate.curve import LRCurve
@@ -30,11 +31,13 @@ class RecordedData:
         count: How many.
         class_names: In order.
         fingerprint: SHA-256 over their content, in hex.
+        fit: How they came to the size of the model.
     """
 
     count: int
     class_names: tuple[str, ...]
     fingerprint: str
+    fit: Fit = SQUASH
 
 
 @dataclass(frozen=True)
@@ -115,8 +118,9 @@ class RecordedRun(Printed):
         model, contract = opened(self.model, self.settings.train.class_names, None)
         curves = {stage.name: stage.curve for stage in self.stages if stage.curve is not None}
         last = RunDirectory(self.model.parent).stage(len(stages), stages[-1].name)
-        told = (tuple(stages), curves, last.snapshots(), self.settings.keep, contract.depth)
-        return TrainingResult(model, contract.class_names, *told)
+        told = (tuple(stages), curves, last.snapshots(), self.settings.keep)
+        read = (contract.depth, contract.fit)
+        return TrainingResult(model, contract.class_names, *told, *read)
 
     def __repr__(self) -> str:
         done = sum(stage.result is not None for stage in self.stages)
@@ -198,7 +202,9 @@ def _weights(known: Mapping[str, Any]) -> str:
 
 
 def _data(known: Mapping[str, Any]) -> RecordedData:
-    return RecordedData(known["count"], tuple(map(str, known["class_names"])), str(known["images"]))
+    names = tuple(map(str, known["class_names"]))
+    fit = checked_fit(known.get("fit", SQUASH))
+    return RecordedData(known["count"], names, str(known["images"]), fit)
 
 
 def _code(known: Mapping[str, Any]) -> str:

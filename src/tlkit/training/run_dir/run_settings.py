@@ -15,6 +15,7 @@ from tlkit.backbones.registry import get_backbone
 from tlkit.backbones.spec import BackboneSpec
 from tlkit.backbones.weights import weights_file
 from tlkit.data.dataset import ImageDataset
+from tlkit.data.decoding.fitting import SQUASH
 from tlkit.errors import BackboneError, RunDirectoryError, TlkitError, WeightsError
 from tlkit.features.settings import FrozenSettings
 from tlkit.freezing.head import Head
@@ -218,6 +219,7 @@ def _data(data: ImageDataset) -> dict[str, Any]:
         "count": len(data),
         "labels": hashlib.sha256(data.labels.tobytes()).hexdigest(),
         "class_names": list(data.class_names),
+        **({} if data.fit == SQUASH else {"fit": data.fit}),  # runs of before it lack it
     }
 
 
