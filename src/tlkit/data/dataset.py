@@ -7,15 +7,13 @@ from os import PathLike
 from typing import overload
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from tlkit._printing import Printed, one_line
-from tlkit.data._splittable_images import SplittableImages
+from tlkit.data._given_images import GivenImages
 from tlkit.data.class_names import numbered_as
 from tlkit.data.decoding.fitting import SQUASH, Fit, one_fit
 from tlkit.data.given_classes import united
 from tlkit.data.ignored import told_ignored
-from tlkit.data.sources._arrays import Labels, read_arrays
 from tlkit.data.sources._dataframes import Table, read_table, read_unlabelled
 from tlkit.data.sources._file_lists import Files, read_files
 from tlkit.data.sources._folders import read_folders
@@ -23,7 +21,7 @@ from tlkit.data.sources._joined import joined
 from tlkit.data.unlabelled import UnlabelledImages
 
 
-class ImageDataset(SplittableImages, Printed):
+class ImageDataset(GivenImages, Printed):
     """Images with labels, in a fixed order; pixels are read when asked for.
 
     Make one with `from_directory`, `from_dataframe` or `from_arrays`; `from_files` gives
@@ -182,40 +180,6 @@ class ImageDataset(SplittableImages, Printed):
         """
         store, ignored = read_files(files, depth)
         return UnlabelledImages(store, ignored=ignored, fit=fit)
-
-    @classmethod
-    def from_arrays(
-        cls,
-        images: ArrayLike,
-        labels: Labels,
-        class_names: Sequence[str] | None = None,
-        *,
-        fit: Fit = SQUASH,
-    ) -> ImageDataset:
-        """Take images from an array, which is not copied.
-
-        Args:
-            images: Array of shape (n, h, w, 3), uint8, 0..255, RGB, not preprocessed.
-            labels: n class names or whole numbers. With ``class_names``, numbers are positions
-                in that list, unless classes are called by such numbers; without, the sorted
-                distinct labels become the classes.
-            class_names: The classes in order, where labels alone do not tell.
-            fit: How images of another shape come to a model's, as for `from_directory`.
-
-        Returns:
-            The dataset.
-
-        Raises:
-            DataError: Wrong type, range, shape or length; fewer than two classes; a label that is
-                not among ``class_names``, or a number that might be a name or a position.
-
-        Example:
-            >>> import numpy as np
-            >>> images = np.zeros((2, 8, 8, 3), np.uint8)
-            >>> ImageDataset.from_arrays(images, [1, 0], ["cat", "dog"]).labels
-            array([1, 0])
-        """
-        return cls(*read_arrays(images, labels, class_names), fit=fit)
 
     def __add__(self, other: ImageDataset) -> ImageDataset:
         """Return the images of both, this dataset's first; classes are united by name.

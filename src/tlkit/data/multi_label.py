@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from tlkit._printing import Printed, one_line
 from tlkit.data._splittable_labels import SplittableLabels
+from tlkit.data.decoding.fitting import SQUASH, Fit, one_fit
 from tlkit.data.given_classes import united
 from tlkit.data.sources._arrays import checked_images
 from tlkit.data.sources._dataframes import Table
@@ -37,6 +38,7 @@ class MultiLabelDataset(SplittableLabels, Printed):
         class_names: Names of the labels.
         indices: Which images of the store, in order; None for all.
         ignored: Files that lie beside the images and are not part of the dataset.
+        fit: How images come to the size of a model.
 
     Example:
         >>> import numpy as np
@@ -56,6 +58,7 @@ class MultiLabelDataset(SplittableLabels, Printed):
         *,
         class_names: Sequence[str] | None = None,
         depth: int | None = None,
+        fit: Fit = SQUASH,
     ) -> Self:
         """Read images from a list of files.
 
@@ -66,13 +69,16 @@ class MultiLabelDataset(SplittableLabels, Printed):
             class_names: The classes in order, such as ``train.class_names`` for a test set; None
                 for the sorted names, or numbers for an array.
             depth: As for `tlkit.ImageDataset.from_directory`.
+            fit: As for `tlkit.ImageDataset.from_directory`.
 
         Raises:
             DataError: A file is not there; labels do not fit the files, are neither lists of names
                 nor 0 and 1, or are not among ``class_names``; or there are fewer than two classes.
         """
         store, ignored = read_files(files, depth)
-        return cls(store, *read_label_lists(labels, len(store), class_names), ignored=ignored)
+        return cls(
+            store, *read_label_lists(labels, len(store), class_names), ignored=ignored, fit=fit
+        )
 
     @classmethod
     def from_dataframe(
@@ -85,6 +91,7 @@ class MultiLabelDataset(SplittableLabels, Printed):
         class_names: Sequence[str] | None = None,
         separator: str | None = None,
         depth: int | None = None,
+        fit: Fit = SQUASH,
     ) -> Self:
         """Read the images that a table lists.
 
@@ -99,6 +106,7 @@ class MultiLabelDataset(SplittableLabels, Printed):
             separator: What parts the names in a text, such as ``","``; blanks around them are left
                 out, and an empty text is none of the labels.
             depth: As for `tlkit.ImageDataset.from_directory`.
+            fit: As for `tlkit.ImageDataset.from_directory`.
 
         Raises:
             TableError: As for `tlkit.ImageDataset.from_dataframe`; a missing cell is one too,
@@ -124,12 +132,18 @@ class MultiLabelDataset(SplittableLabels, Printed):
                 class_names=class_names,
                 separator=separator,
                 depth=depth,
-            )
+            ),
+            fit=fit,
         )
 
     @classmethod
     def from_arrays(
-        cls, images: ArrayLike, labels: LabelLists, class_names: Sequence[str] | None = None
+        cls,
+        images: ArrayLike,
+        labels: LabelLists,
+        class_names: Sequence[str] | None = None,
+        *,
+        fit: Fit = SQUASH,
     ) -> Self:
         """Take images from an array, which is not copied.
 
@@ -137,12 +151,13 @@ class MultiLabelDataset(SplittableLabels, Printed):
             images: Array of shape (n, h, w, 3), uint8, 0..255, RGB, not preprocessed.
             labels: As for `from_files`.
             class_names: As for `from_files`.
+            fit: As for `from_files`.
 
         Raises:
             DataError: As for `from_files`, or the array is another.
         """
         pixels = checked_images(images)
-        return cls(ArrayStore(pixels), *read_label_lists(labels, len(pixels), class_names))
+        return cls(ArrayStore(pixels), *read_label_lists(labels, len(pixels), class_names), fit=fit)
 
     def __add__(self, other: MultiLabelDataset) -> MultiLabelDataset:
         """Return the images of both, this dataset's first; classes are united by name.
@@ -155,12 +170,13 @@ class MultiLabelDataset(SplittableLabels, Printed):
         """
         if not isinstance(other, MultiLabelDataset):
             return NotImplemented
+        fit = one_fit({"the first": self.fit, "the second": other.fit})
         names = united(self.class_names, other.class_names)
         parts = (self.with_classes(names), other.with_classes(names))
         labels = np.concatenate([part.labels for part in parts])
         store = joined([(part._store, part._indices) for part in parts])
         ignored = tuple(dict.fromkeys((*self.ignored, *other.ignored)))
-        return MultiLabelDataset(store, labels, names, ignored=ignored)
+        return MultiLabelDataset(store, labels, names, ignored=ignored, fit=fit)
 
     def __repr__(self) -> str:
         counts, none = self.class_counts, int((self._labels.sum(axis=1) == 0).sum())

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tlkit._printing import one_line
 from tlkit.data.given_classes import GivenClasses
-from tlkit.data.labels import check_class_names, clean_label, is_missing
+from tlkit.data.labels import check_class_names, clean_labels, is_missing
 from tlkit.errors import DataError, TableError
 
 Ints = NDArray[np.int64]
@@ -162,7 +162,7 @@ def names_in(
             f"{where} has {one_line(repr(names), 60)}, which are not all text; {_HOW}. Numbers "
             "could be read in two ways: give their names, or an array (n, classes) of 0 and 1."
         )
-    return [str(clean_label(name, 0, lambda _: where, error)) for name in names]
+    return list(map(str, clean_labels(names, lambda _: where, error)))
 
 
 def indicator_columns(

@@ -31,7 +31,7 @@ class RecordedData:
         count: How many.
         class_names: In order.
         fingerprint: SHA-256 over their content, in hex.
-        fit: How they came to the size of the model.
+        fit: How they came to the model's size.
     """
 
     count: int
@@ -119,8 +119,7 @@ class RecordedRun(Printed):
         curves = {stage.name: stage.curve for stage in self.stages if stage.curve is not None}
         last = RunDirectory(self.model.parent).stage(len(stages), stages[-1].name)
         told = (tuple(stages), curves, last.snapshots(), self.settings.keep)
-        read = (contract.depth, contract.fit)
-        return TrainingResult(model, contract.class_names, *told, *read)
+        return TrainingResult(model, contract.class_names, *told, contract.depth, contract.fit)
 
     def __repr__(self) -> str:
         done = sum(stage.result is not None for stage in self.stages)
@@ -202,8 +201,7 @@ def _weights(known: Mapping[str, Any]) -> str:
 
 
 def _data(known: Mapping[str, Any]) -> RecordedData:
-    names = tuple(map(str, known["class_names"]))
-    fit = checked_fit(known.get("fit", SQUASH))
+    names, fit = tuple(map(str, known["class_names"])), checked_fit(known.get("fit", SQUASH))
     return RecordedData(known["count"], names, str(known["images"]), fit)
 
 
