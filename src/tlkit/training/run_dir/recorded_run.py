@@ -118,8 +118,8 @@ class RecordedRun(Printed):
         model, contract = opened(self.model, self.settings.train.class_names, None)
         curves = {stage.name: stage.curve for stage in self.stages if stage.curve is not None}
         last = RunDirectory(self.model.parent).stage(len(stages), stages[-1].name)
-        told = (tuple(stages), curves, last.snapshots(), self.settings.keep)
-        return TrainingResult(model, contract.class_names, *told, contract.depth, contract.fit)
+        told = (curves, last.snapshots(), self.settings.keep, contract.depth, contract.fit)
+        return TrainingResult(model, contract.class_names, tuple(stages), *told)
 
     def __repr__(self) -> str:
         done = sum(stage.result is not None for stage in self.stages)
@@ -201,8 +201,8 @@ def _weights(known: Mapping[str, Any]) -> str:
 
 
 def _data(known: Mapping[str, Any]) -> RecordedData:
-    names, fit = tuple(map(str, known["class_names"])), checked_fit(known.get("fit", SQUASH))
-    return RecordedData(known["count"], names, str(known["images"]), fit)
+    names, fit = map(str, known["class_names"]), checked_fit(known.get("fit", SQUASH))
+    return RecordedData(known["count"], tuple(names), str(known["images"]), fit)
 
 
 def _code(known: Mapping[str, Any]) -> str:
