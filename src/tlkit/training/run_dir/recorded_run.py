@@ -201,8 +201,8 @@ def _weights(known: Mapping[str, Any]) -> str:
 
 
 def _data(known: Mapping[str, Any]) -> RecordedData:
-    names, fit = map(str, known["class_names"]), checked_fit(known.get("fit", SQUASH))
-    return RecordedData(known["count"], tuple(names), str(known["images"]), fit)
+    told = (tuple(map(str, known["class_names"])), str(known["images"]))
+    return RecordedData(known["count"], *told, checked_fit(known.get("fit", SQUASH)))
 
 
 def _code(known: Mapping[str, Any]) -> str:
@@ -246,6 +246,5 @@ def _stage(run: RunDirectory, number: int, name: str | None, epochs: int | None)
 
 def _by_number(run: RunDirectory, number: int) -> StageFiles:
     """Return the files of a stage whose name is not known."""
-    begins = f"{number:02d}-"
-    found = sorted(run.root.glob(f"stages/{begins}*/"))
-    return StageFiles(found[0] if found else run.root / "stages" / begins)
+    found = sorted(run.root.glob(f"stages/{number:02d}-*/"))
+    return StageFiles(found[0] if found else run.root / "stages" / f"{number:02d}-")
