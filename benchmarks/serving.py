@@ -88,7 +88,7 @@ def main() -> None:
         for format, how in FORMATS.items():
             path = folder / f"model{how.suffix}"
             result.export(path, format=format)
-            found[f"{format}, plain Pillow"] = iter(how.run(path, pictures))
+            found[f"{format}, plain Pillow"] = iter(how.reader(path)(pictures))
         print(f"{root.name}: {len(files)} pictures, {options.backbone} at {options.size} px")
         for recipe, outputs in found.items():
             changed, difference = agreement(outputs, expected)

@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.inference.conftest import Trained
-from tlkit.errors import PredictionError
+import tlkit
+from tests.inference.conftest import NAMES, Trained
+from tlkit.errors import EvaluationError, PredictionError
+from tlkit.inference._export_pictures import calibration_pictures
 from tlkit.inference._formats import FORMATS, Format
 
 FILES = {"onnx": "m.onnx", "openvino": "m.xml", "litert": "m.tflite", "saved_model": "m"}
@@ -38,14 +40,17 @@ def test_an_export_gives_keras_s_probabilities_and_knows_the_names(
     format: str, trained: Trained, tmp_path: Path
 ) -> None:
     file = tmp_path / FILES[format]
-    exported = trained.result.export(file, format=format, pictures=trained.dataset)
-    assert (exported.pictures, exported.changed) == (24, 0)
+    scored = format == "onnx"
+    given: dict[str, Any] = {"test" if scored else "pictures": trained.dataset}
+    exported = trained.result.export(file, format=format, **given)
+    assert (exported.pictures, exported.changed, exported.calibrated_on) == (24, 0, 0)
+    assert exported.f1_cost == (0 if scored else None)
     assert exported.difference < 1e-5
     assert all(path.exists() for path in exported.files)
     assert set(tmp_path.iterdir()) == set(exported.files)
     images = trained.dataset.load(range(5), 16).astype("float32")
     np.testing.assert_allclose(
-        FORMATS[format].run(file, images),
+        FORMATS[format].reader(file)(images),
         trained.result.model.predict(images, verbose=0),
         atol=1e-5,
     )
@@ -57,8 +62,9 @@ def test_one_that_differs_from_keras_is_refused_and_leaves_nothing(
 ) -> None:
     right = FORMATS["onnx"]
 
-    def other(path: Path, images: Any) -> Any:
-        return right.run(path, images)[:, ::-1]
+    def other(path: Path) -> Any:
+        run = right.reader(path)
+        return lambda images: run(images)[:, ::-1]
 
     broken = Format(".onnx", right.write, other)
     monkeypatch.setitem(FORMATS, "onnx", broken)
@@ -73,9 +79,120 @@ def test_a_writer_that_fails_is_told_and_leaves_nothing(
     def fails(*_: Any) -> None:
         raise ValueError("no such operation\nand more")
 
-    monkeypatch.setitem(FORMATS, "onnx", Format(".onnx", fails, FORMATS["onnx"].run))
+    monkeypatch.setitem(FORMATS, "onnx", Format(".onnx", fails, FORMATS["onnx"].reader))
     with pytest.raises(PredictionError, match=r"exported as 'onnx': no such operation$"):
         trained.result.export(tmp_path / "m.onnx", format="onnx")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("format", ["openvino", "litert"])
+def test_an_int8_file_takes_and_gives_what_the_float32_one_does_and_tells_its_f1(
+    format: str, trained: Trained, tmp_path: Path
+) -> None:
+    if format == "openvino":
+        pytest.importorskip("nncf", reason="int8 for OpenVINO is in the extra tlkit[int8]")
+    file, dataset = tmp_path / FILES[format], trained.dataset
+    exported = trained.result.export(
+        file, format=format, precision="int8", calibration=trained.pictures, test=dataset
+    )
+    assert (exported.precision, exported.calibrated_on, exported.pictures) == ("int8", 24, 24)
+    assert set(tmp_path.iterdir()) == set(exported.files)
+    assert names_in(format, file) == list(dataset.class_names)
+    images = dataset.load(range(24), 16).astype("float32")
+    found = FORMATS[format].reader(file)(images)
+    expected = trained.result.model.predict(images, verbose=0)
+    assert found.dtype == np.float32
+    assert 1e-6 < np.abs(found - expected).max() < 0.1  # rounded, and still the same model
+    assert np.mean(found.argmax(1) == dataset.labels) > 0.6
+    assert exported.comparison is not None
+    plain = tlkit.evaluate(trained.result, dataset).weighted_f1
+    scores = dict(exported.comparison.scores)
+    assert scores["keras"] == pytest.approx(plain)
+    assert exported.f1_cost == pytest.approx(plain - scores["int8"])
+    assert "int8 from 24 pictures; on 24 pictures" in str(exported)
+    assert f"weighted F1 {scores['int8']:.4f}, Keras's {plain:.4f}" in str(exported)
+
+
+def test_calibration_takes_every_class_of_pictures_that_are_sorted(trained: Trained) -> None:
+    data = trained.dataset
+    labels = np.sort(np.arange(900) % 3)
+    pixels = np.repeat(labels[:, None, None, None], 3, axis=3).astype(np.uint8)
+    many = tlkit.ImageDataset.from_arrays(pixels, labels.tolist(), list(data.class_names))
+    found = calibration_pictures(many, trained.result.contract, "int8")
+    assert found is not None
+    assert np.bincount(found[:, 0, 0, 0]).tolist() == [100, 100, 100]
+    assert found.shape == (300, 16, 16, 3)
+
+
+def bad_calibrations(trained: Trained) -> dict[str, tuple[dict[str, Any], str]]:
+    pixels = np.zeros((12, 16, 16, 3), np.uint8)
+    others = tlkit.ImageDataset.from_arrays(pixels, [0, 1] * 6, ["pear", "plum"])
+    few = trained.dataset.subset(range(9))
+    int8: dict[str, Any] = {"precision": "int8"}
+    return {
+        "none": (int8, "needs calibration="),
+        "few": ({**int8, "calibration": few}, r"has 9 pictures; expected 10 or more, 300 at best"),
+        "other classes": ({**int8, "calibration": others}, "Unknown to the model: 'pear', 'plum'"),
+        "a number": ({**int8, "calibration": 300}, "received a int; expected a folder"),
+        "for float32": ({"calibration": trained.dataset}, "which needs none"),
+        "float16": ({"precision": "float16"}, "expected 'float32' or 'int8'"),
+        "onnx": ({**int8, "format": "onnx"}, "formats that have it: 'openvino', 'litert'"),
+    }
+
+
+@pytest.mark.parametrize(
+    "case", ["none", "few", "other classes", "a number", "for float32", "float16", "onnx"]
+)
+def test_what_int8_cannot_be_made_from_is_told_before_any_work(
+    case: str, trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, told = bad_calibrations(trained)[case]
+    monkeypatch.setattr(type(trained.result.model), "export", None)
+    asked = {"format": "litert", **asked}
+    file = tmp_path / FILES[asked["format"]]
+    with pytest.raises(PredictionError, match=told):
+        trained.result.export(file, **asked)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_damaged_calibration_picture_is_named(trained: Trained, tmp_path: Path) -> None:
+    files = [trained.pictures / name for name in trained.dataset.names]
+    damaged = tmp_path / "torn.png"
+    damaged.write_bytes(files[0].read_bytes()[:40])
+    with pytest.raises(PredictionError, match=r"holds 1 picture.*torn\.png"):
+        trained.result.export(
+            tmp_path / "m.tflite", format="litert", precision="int8", calibration=[*files, damaged]
+        )
+
+
+@pytest.mark.parametrize(
+    ("test", "told"),
+    [
+        (lambda trained: trained.pictures, "Read a folder that has a folder for each class"),
+        (
+            lambda trained: trained.dataset.rename_classes({NAMES[0]: "pear"}),
+            "Unknown to the model",
+        ),
+    ],
+)
+def test_a_test_set_that_cannot_score_it_is_told_before_any_work(
+    test: Any, told: str, trained: Trained, tmp_path: Path
+) -> None:
+    with pytest.raises(EvaluationError, match=told):
+        trained.result.export(tmp_path / "m.onnx", format="onnx", test=test(trained))
+
+
+def test_a_model_without_an_int8_form_is_told_and_leaves_nothing(tmp_path: Path) -> None:
+    keras = pytest.importorskip("keras")
+    images = keras.Input((8, 8, 3))
+    spectrum = keras.ops.fft2((images[..., 0], images[..., 1]))[0]
+    outputs = keras.layers.Dense(2, "softmax")(keras.layers.Flatten()(spectrum))
+    predictor = tlkit.Predictor(keras.Model(images, outputs), class_names=["a", "b"])
+    pictures = np.zeros((10, 8, 8, 3), np.uint8)
+    with pytest.raises(PredictionError, match="cannot be exported as 'litert' with int8 inside"):
+        predictor.export(
+            tmp_path / "m.tflite", format="litert", precision="int8", calibration=pictures
+        )
     assert not list(tmp_path.iterdir())
 
 
@@ -100,7 +217,9 @@ def test_what_cannot_be_exported_so_is_told_before_any_work(
 def test_what_is_not_installed_is_named(
     trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    how = Format(".onnx", FORMATS["onnx"].write, FORMATS["onnx"].run, needs=(("nonesuch",), "it"))
+    how = Format(
+        ".onnx", FORMATS["onnx"].write, FORMATS["onnx"].reader, needs=(("nonesuch",), "it")
+    )
     monkeypatch.setitem(FORMATS, "onnx", how)
     with pytest.raises(PredictionError, match=r"needs nonesuch\. Install it with: pip install it"):
         trained.result.export(tmp_path / "m.onnx", format="onnx")

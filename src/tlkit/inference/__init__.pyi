@@ -4,6 +4,7 @@ from .contract import (
 )
 from .exporting import (
     Exported as Exported,
+    ExportTarget as ExportTarget,
     export_model as export_model,
 )
 from .predictions import (

@@ -7,19 +7,23 @@ import tempfile
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tlkit._keras.types import Model
 from tlkit._printing import Printed, counted
-from tlkit.errors import PredictionError
+from tlkit.errors import PredictionError, TlkitError
+from tlkit.evaluation.comparing.comparison import Comparison
+from tlkit.evaluation.predict import LabelledImages
 from tlkit.inference._formats import FORMATS, Format
+from tlkit.inference._parity import Parity, ServedModel, on_data_set, on_pictures
 from tlkit.inference.contract import ModelContract
 
-# Probabilities that differ by more are another model.
+# Probabilities of a float32 file that differ by more are another model.
 MOST = 0.01
+Precision = Literal["float32", "int8"]
 
 
 @dataclass(frozen=True, repr=False)
@@ -33,6 +37,10 @@ class Exported(Printed):
         pictures: On how many pictures it was compared with Keras.
         difference: Largest difference between two probabilities, 0..1.
         changed: How many pictures have another label.
+        precision: In which it computes, ``"float32"`` or ``"int8"``.
+        calibrated_on: From how many pictures int8 was made.
+        comparison: Of the weighted F1 of ``"keras"`` and of the file, by the name of its precision,
+            on a labelled data set; None without one.
     """
 
     path: Path
@@ -41,95 +49,170 @@ class Exported(Printed):
     pictures: int
     difference: float
     changed: int
+    precision: Precision = "float32"
+    calibrated_on: int = 0
+    comparison: Comparison | None = None
+
+    @property
+    def f1_cost(self) -> float | None:
+        """By how much the weighted F1 is lower than Keras's; below 0 where it is higher."""
+        if self.comparison is None:
+            return None
+        scores = dict(self.comparison.scores)
+        return scores["keras"] - scores[self.precision]
 
     def __repr__(self) -> str:
-        return f"Exported({str(self.path)!r}, {self.format})"
+        return f"Exported({str(self.path)!r}, {self.format}, {self.precision})"
 
     def __str__(self) -> str:
-        return (
-            f"{self.path}: {self.format}; on {counted(self.pictures, 'picture')} probabilities "
+        made = f" from {counted(self.calibrated_on, 'picture')}" if self.calibrated_on else ""
+        told = (
+            f"{self.path}: {self.format}, {self.precision}{made}; "
+            f"on {counted(self.pictures, 'picture')} probabilities "
             f"differ from Keras's by at most {self.difference:.1e}, labels of {self.changed}"
         )
+        if self.comparison is None:
+            return told
+        scores = dict(self.comparison.scores)
+        (pair,) = self.comparison.pairs
+        scored = f"weighted F1 {scores[self.precision]:.4f}, Keras's {scores['keras']:.4f}"
+        return f"{told}; {scored}: {pair.sentence}"
+
+
+@dataclass(frozen=True)
+class ExportTarget:
+    """A file that is asked for, checked before any picture is read.
+
+    Args:
+        file: Where; it ends as the format does, ``saved_model`` is a folder that is not there yet.
+        format: One of ``"onnx"``, ``"openvino"``, ``"litert"``, ``"saved_model"``.
+        precision: ``"float32"``; of ``"openvino"`` and ``"litert"`` also ``"int8"``.
+
+    Raises:
+        PredictionError: Another format, ending or precision; or what it needs is not installed.
+    """
+
+    file: Path
+    format: str
+    precision: Precision = "float32"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "file", Path(self.file))
+        if self.format not in FORMATS:
+            raise PredictionError(
+                f"format={self.format!r}; expected one of {', '.join(map(repr, FORMATS))}."
+            )
+        _check_place(self.file, self.format, self.how.suffix)
+        _check_precision(self.format, self.precision)
+        modules, install = (
+            self.how.needs if self.precision == "float32" else self.how.quantize_needs
+        )
+        missing = [module for module in modules if find_spec(module) is None]
+        if missing:
+            asked = f"format={self.format!r}"
+            asked += f", precision={self.precision!r}" * (self.precision != "float32")
+            raise PredictionError(
+                f"{asked} needs {', '.join(missing)}. Install it with: pip install {install}"
+            )
+
+    @property
+    def how(self) -> Format:
+        """How it is written and read."""
+        return FORMATS[self.format]
 
 
 def export_model(
     model: Model,
-    file: str | Path,
     contract: ModelContract,
-    images: NDArray[np.uint8],
+    asked: ExportTarget,
+    images: NDArray[np.uint8] | None,
     *,
-    format: str,
+    calibration: NDArray[np.uint8] | None = None,
+    test: LabelledImages | None = None,
 ) -> Exported:
     """Write a model in another format with its class names, and compare it with Keras.
 
     Args:
         model: From raw images of one size to probabilities.
-        file: Where; it ends as the format does, ``saved_model`` is a folder that is not there yet.
         contract: What travels with it.
-        images: Pictures on which both are run, (n, height, width, 3), uint8, n at least 1.
-        format: One of ``"onnx"``, ``"openvino"``, ``"litert"``, ``"saved_model"``.
+        asked: What is written.
+        images: Pictures on which both are run, (n, height, width, 3), uint8, n at least 1; or None,
+            where there is a test.
+        calibration: For int8, from which it learns how large activations get, as ``images``.
+        test: Labelled pictures, on which both are run and scored.
 
     Raises:
-        PredictionError: Another format or ending; what it needs is not installed; it cannot be
-            exported or written; or it gives other probabilities than Keras. Then nothing is left.
+        PredictionError: It cannot be exported or written; or it gives other probabilities than
+            Keras. Then nothing is left.
+        EvaluationError: The test's classes are not the model's.
     """
-    target, how = Path(file), _checked(Path(file), format)
-    given = images.astype("float32")
-    expected = np.asarray(model.predict_on_batch(given))
+    target, how = asked.file, asked.how
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".part-", dir=target.parent) as folder:
             part = Path(folder) / target.name
-            how.write(model, part, contract)
-            output = how.run(part, given)
-            difference = _difference(output, expected, format)
+            if calibration is None:
+                how.write(model, part, contract)
+            else:
+                assert how.quantize is not None
+                how.quantize(model, part, contract, calibration)
+            served = ServedModel(how.reader(part), contract, model)
+            parity = _compared(model, served, asked, images, test)
             files = _moved(part, target, how)
-    except PredictionError:
+    except TlkitError:
         raise
     except OSError as error:
         raise PredictionError(f"{target} cannot be written: {error}.") from error
     except Exception as error:
-        first = (str(error) or type(error).__name__).splitlines()[0]
-        raise PredictionError(
-            f"The model {model.name!r} cannot be exported as {format!r}: {first}"
-        ) from error
-    changed = int(np.count_nonzero(output.argmax(-1) != expected.argmax(-1)))
-    return Exported(target, format, files, len(images), difference, changed)
+        raise PredictionError(_refusal(model, asked, error)) from error
+    found = (parity.pictures, parity.difference, parity.changed, asked.precision)
+    count = 0 if calibration is None else len(calibration)
+    return Exported(target, asked.format, files, *found, count, parity.comparison)
 
 
-def _checked(target: Path, format: str) -> Format:
-    if format not in FORMATS:
+def _compared(
+    model: Model,
+    served: ServedModel,
+    asked: ExportTarget,
+    images: NDArray[np.uint8] | None,
+    test: LabelledImages | None,
+) -> Parity:
+    if test is not None:
+        parity = on_data_set(model, served, asked.precision, test)
+    else:
+        assert images is not None
+        parity = on_pictures(model, served, images)
+    if asked.precision == "float32" and not parity.difference <= MOST:
         raise PredictionError(
-            f"format={format!r}; expected one of {', '.join(map(repr, FORMATS))}."
+            f"The export to {asked.format!r} gives other probabilities than Keras, by up to "
+            f"{parity.difference:.3g}. Nothing was written. Export in another format."
         )
-    how = FORMATS[format]
-    if target.suffix != how.suffix:
-        ends = f"ends in {how.suffix!r}" if how.suffix else "has no ending: it is a folder"
+    return parity
+
+
+def _refusal(model: Model, asked: ExportTarget, error: Exception) -> str:
+    first = (str(error) or type(error).__name__).splitlines()[0]
+    inside = " with int8 inside" if asked.precision == "int8" else ""
+    return f"The model {model.name!r} cannot be exported as {asked.format!r}{inside}: {first}"
+
+
+def _check_place(target: Path, format: str, suffix: str) -> None:
+    if target.suffix != suffix:
+        ends = f"ends in {suffix!r}" if suffix else "has no ending: it is a folder"
         raise PredictionError(f"{str(target)!r} for {format!r}; expected a name that {ends}.")
-    if not how.suffix and target.exists():
+    if not suffix and target.exists():
         raise PredictionError(f"{target} is there already. Remove it, or give another folder.")
-    modules, install = how.needs
-    missing = [module for module in modules if find_spec(module) is None]
-    if missing:
-        raise PredictionError(
-            f"format={format!r} needs {', '.join(missing)}. Install it with: pip install {install}"
-        )
-    return how
 
 
-def _difference(output: NDArray[Any], expected: NDArray[Any], format: str) -> float:
-    if output.shape != expected.shape:
+def _check_precision(format: str, precision: str) -> None:
+    if precision not in ("float32", "int8"):
+        raise PredictionError(f"precision={precision!r}; expected 'float32' or 'int8'.")
+    able = [name for name, how in FORMATS.items() if how.quantize is not None]
+    if precision == "int8" and format not in able:
         raise PredictionError(
-            f"The export to {format!r} gives an output of shape {output.shape}, and Keras "
-            f"{expected.shape}. Nothing was written."
+            f"precision='int8' for {format!r}; expected one of the formats that have it: "
+            f"{', '.join(map(repr, able))}."
         )
-    difference = float(np.abs(output - expected).max())
-    if not difference <= MOST:
-        raise PredictionError(
-            f"The export to {format!r} gives other probabilities than Keras, by up to "
-            f"{difference:.3g}. Nothing was written. Export in another format."
-        )
-    return difference
 
 
 def _moved(part: Path, target: Path, how: Format) -> tuple[Path, ...]:

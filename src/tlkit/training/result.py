@@ -11,8 +11,9 @@ from typing import Any
 from tlkit._printing import Printed, html_table, one_line
 from tlkit.data.decoding.fitting import SQUASH, Fit
 from tlkit.errors import TrainingError
+from tlkit.evaluation.predict import LabelledImages
 from tlkit.inference.contract import ModelContract
-from tlkit.inference.exporting import Exported
+from tlkit.inference.exporting import Exported, Precision
 from tlkit.inference.pictures import Given
 from tlkit.inference.predictions import Predictions
 from tlkit.inference.predictor import Predictor
@@ -97,15 +98,34 @@ class TrainingResult(Printed):
         """
         save_model(self.model, file, self.contract, input=input)
 
-    def export(self, file: str | Path, *, format: str, pictures: Given | None = None) -> Exported:
+    def export(
+        self,
+        file: str | Path,
+        *,
+        format: str,
+        pictures: Given | None = None,
+        precision: Precision = "float32",
+        calibration: Given | None = None,
+        test: LabelledImages | None = None,
+    ) -> Exported:
         """Write the model for other programs; see `Predictor.export`.
 
         Args:
             file: Where.
             format: ``"onnx"``, ``"openvino"``, ``"litert"`` or ``"saved_model"``.
             pictures: On which it is compared with Keras.
+            precision: ``"float32"`` or ``"int8"``.
+            calibration: For int8, pictures like those that it will see.
+            test: A labelled data set, on which it is compared with Keras and scored.
         """
-        return Predictor(self).export(file, format=format, pictures=pictures)
+        return Predictor(self).export(
+            file,
+            format=format,
+            pictures=pictures,
+            precision=precision,
+            calibration=calibration,
+            test=test,
+        )
 
     def after(self, epochs: int) -> TrainingResult:
         """Return what a training would have given whose last stage had fewer epochs.

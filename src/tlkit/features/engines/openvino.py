@@ -89,7 +89,7 @@ def openvino_runtime() -> Any:
         EngineError: It is not installed.
     """
     try:
-        with _without_telemetry():
+        with without_telemetry():
             import openvino
     except ImportError as error:
         raise EngineError(
@@ -99,11 +99,11 @@ def openvino_runtime() -> Any:
 
 
 @contextlib.contextmanager
-def _without_telemetry() -> Iterator[None]:
+def without_telemetry() -> Iterator[None]:
     """Keep OpenVINO from reporting its use to Google Analytics, as it does when imported.
 
-    Where openvino-telemetry cannot be imported OpenVINO does without; the package is hidden while
-    OpenVINO is imported, and only if nobody has imported it before.
+    Where openvino-telemetry cannot be imported OpenVINO does without, and NNCF too; the package is
+    hidden while they are imported, and only if nobody has imported it before.
     """
     package = "openvino_telemetry"
     hidden = package not in sys.modules

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,7 +20,7 @@ from tlkit.inference.contract import ModelContract
 def write(model: Model, path: Path, contract: ModelContract) -> None:
     """Write a model as ``.tflite``, its labels as ``.txt``."""
     write_export(write_network, model, path)
-    path.with_suffix(".txt").write_text("\n".join(contract.class_names) + "\n", "utf-8")
+    _write_labels(path, contract)
 
 
 def write_network(model: Model, path: Path) -> None:
@@ -27,18 +28,57 @@ def write_network(model: Model, path: Path) -> None:
     model.export(path, format="litert", verbose=False)
 
 
-def run(path: Path, images: NDArray[Any]) -> NDArray[Any]:
-    """Run it, one picture at a time as devices do."""
+def quantize(
+    model: Model, path: Path, contract: ModelContract, pictures: NDArray[np.uint8]
+) -> None:
+    """Write it with int8 inside, by TensorFlow's converter; it takes and gives float32 as before.
+
+    Raises:
+        Exception: TensorFlow's own, where the model holds an operation that has no int8 form.
+    """
+    given = path.with_suffix(".npy")
+    np.save(given, pictures)  # a process of its own reads it, beside another backend
+    write_export(write_int8_network, model, path)
+    given.unlink()
+    _write_labels(path, contract)
+
+
+def write_int8_network(model: Model, path: Path) -> None:
+    """Write a model of TensorFlow, whose calibration pictures lie beside it as ``.npy``."""
+    import tensorflow as tf
+
+    pictures = np.load(path.with_suffix(".npy"))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Statistics for quantized inputs", UserWarning)
+        model.export(
+            path,
+            format="litert",
+            verbose=False,
+            experimental_enable_resource_variables=False,  # calibration knows constants only
+            optimizations=[tf.lite.Optimize.DEFAULT],
+            representative_dataset=lambda: ([x[None].astype("float32")] for x in pictures),
+            target_spec={"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]},
+        )
+
+
+def reader(path: Path) -> Callable[[NDArray[Any]], NDArray[Any]]:
+    """Return what LiteRT makes of images, one at a time as on devices."""
     interpreter = _interpreter(path)
     (taken,), (given,) = interpreter.get_input_details(), interpreter.get_output_details()
-    interpreter.resize_tensor_input(taken["index"], (1, *images.shape[1:]))
+    interpreter.resize_tensor_input(taken["index"], (1, *taken["shape"][1:]))
     interpreter.allocate_tensors()
-    rows = []
-    for image in images:
+
+    def alone(image: NDArray[Any]) -> NDArray[Any]:
         interpreter.set_tensor(taken["index"], image[None])
         interpreter.invoke()
-        rows.append(interpreter.get_tensor(given["index"])[0])
-    return np.stack(rows)
+        row: NDArray[Any] = interpreter.get_tensor(given["index"])[0]
+        return row
+
+    return lambda images: np.stack(list(map(alone, images)))
+
+
+def _write_labels(path: Path, contract: ModelContract) -> None:
+    path.with_suffix(".txt").write_text("\n".join(contract.class_names) + "\n", "utf-8")
 
 
 def _interpreter(path: Path) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +29,10 @@ def write(model: Model, path: Path, contract: ModelContract) -> None:
     onnx.save(network, path)
 
 
-def run(path: Path, images: NDArray[Any]) -> NDArray[Any]:
-    """Run it by ONNX Runtime."""
+def reader(path: Path) -> Callable[[NDArray[Any]], NDArray[Any]]:
+    """Return what ONNX Runtime makes of images."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    return np.asarray(session.run(None, {session.get_inputs()[0].name: images})[0])
+    name = session.get_inputs()[0].name
+    return lambda images: np.asarray(session.run(None, {name: images})[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +30,9 @@ def write_network(model: Model, path: Path) -> None:
     model.export(path, format="tf_saved_model", verbose=False)
 
 
-def run(path: Path, images: NDArray[Any]) -> NDArray[Any]:
-    """Run its endpoint ``serve``."""
+def reader(path: Path) -> Callable[[NDArray[Any]], NDArray[Any]]:
+    """Return what its endpoint ``serve`` makes of images."""
     import tensorflow as tf
 
     loaded = tf.saved_model.load(str(path))  # it holds the variables of what is served
-    return np.asarray(loaded.serve(tf.constant(images)))
+    return lambda images: np.asarray(loaded.serve(tf.constant(images)))
