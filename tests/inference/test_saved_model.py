@@ -68,6 +68,32 @@ def test_a_model_of_any_size_gives_the_labels_of_pictures_as_people_load_them(
     assert again.predict(files, verbose=0).labels == rows.labels
 
 
+def test_a_model_of_any_size_puts_transparent_pictures_on_white(
+    trained: Trained, tmp_path: Path
+) -> None:
+    trained.result.save(tmp_path / "any.keras", input="any size")
+    model = keras.saving.load_model(tmp_path / "any.keras")
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 31, 4), np.uint8)
+    pixels[:20, :, 3] = 0
+    full = Image.fromarray(pixels)
+    palette = full.quantize(16)
+    grey = full.convert("LA")
+    files = [tmp_path / name for name in ("full.png", "palette.png", "grey.png", "opaque.png")]
+    for file, picture in zip(files, (full, palette, grey, full.convert("RGB")), strict=True):
+        picture.save(file)
+    with Image.open(files[1]) as picture:
+        assert picture.has_transparency_data
+    rows = trained.result.predict(files, top=None, verbose=0)
+    for file, row in zip(files, rows, strict=True):
+        loaded = keras.utils.load_img(file, color_mode="rgba")
+        output = model.predict(keras.utils.img_to_array(loaded)[None], verbose=0)[0]
+        told = [
+            dict(zip(row.labels, row.probabilities, strict=True))[x]
+            for x in trained.dataset.class_names
+        ]
+        np.testing.assert_allclose(output, told, atol=0.01)
+
+
 def test_a_flipped_byte_is_found(trained: Trained, tmp_path: Path) -> None:
     file = tmp_path / "model.keras"
     trained.result.save(file)

@@ -8,7 +8,7 @@ from typing import Literal
 
 from tlkit._disk.atomic import whole_file
 from tlkit._disk.seals import seal_archive
-from tlkit._keras.types import Model
+from tlkit._keras.types import Model, SymbolicTensor
 from tlkit.errors import PredictionError
 from tlkit.inference.contract import ModelContract, add_contract
 
@@ -29,8 +29,9 @@ def save_model(
         file: Where, ending in ``.keras``; a file that is there is replaced once the new one is
             whole.
         contract: What travels with it.
-        input: ``"any size"`` puts a stock ``keras.layers.Resizing`` in front, so that pictures go
-            in as ``keras.utils.load_img`` gives them, one size in each batch.
+        input: ``"any size"`` puts stock Keras layers in front that resize, so that pictures go in
+            as ``keras.utils.load_img(file, color_mode="rgba")`` gives them, one size in each batch.
+            A fourth channel is alpha, and what is transparent becomes white; RGB goes in too.
 
     Raises:
         PredictionError: Another ending or ``input``, or it cannot be written; nothing is left.
@@ -69,12 +70,11 @@ def write_model(model: Model, part: Path, contract: ModelContract | None) -> Non
 
 
 def _resizing(model: Model, contract: ModelContract) -> tuple[Model, ModelContract]:
-    """Return a model that resizes as Pillow does, up to rounding, and its contract."""
+    """Return a model that reads pictures as Pillow does, up to rounding, and its contract."""
     import keras
 
     height, width = contract.image_size
-    images = keras.Input((None, None, 3), name="pictures")
-    # Pillow, which reads the pictures, gives whole numbers.
+    images = keras.Input((None, None, None), name="pictures")
     resize = keras.layers.Resizing(
         height,
         width,
@@ -83,6 +83,20 @@ def _resizing(model: Model, contract: ModelContract) -> tuple[Model, ModelContra
         pad_to_aspect_ratio=contract.fit == "pad",
         name="resize",
     )
-    whole = keras.ops.clip(keras.ops.round(resize(images)), 0, 255)
+    # Pillow, which reads the pictures, gives whole numbers.
+    whole = keras.ops.clip(keras.ops.round(resize(_on_white(images))), 0, 255)
     outer = keras.Model(images, model(whole), name=f"{model.name}_any_size")
     return outer, replace(contract, resized_inside=True)
+
+
+def _on_white(images: SymbolicTensor) -> SymbolicTensor:
+    """Return RGB of RGB or RGBA, what is transparent on white, as `tlkit.ImageDataset` reads it."""
+    import keras
+
+    images = keras.ops.cast(images, "float32")
+    # A fourth channel is alpha; of pictures that have none, this is the one that is added.
+    opaque = keras.ops.full_like(images[..., :1], 255)
+    bands = keras.ops.concatenate([images, opaque], axis=-1)
+    colours, alpha = keras.ops.take(bands, [0, 1, 2], axis=-1), keras.ops.take(bands, [3], axis=-1)
+    seen: SymbolicTensor = keras.ops.round(255 + (colours - 255) * alpha / 255)
+    return seen
