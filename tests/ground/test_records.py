@@ -22,7 +22,8 @@ from tlkit.features.engines._decision import DECISION, Decision, Decisions
 from tlkit.features.store.store import FeatureStore
 from tlkit.learning_rate._curve_file import CURVE
 from tlkit.training.run_dir.engines_used import ENGINES, EngineNotes, Ran
-from tlkit.training.run_dir.run_directory import RESULT, SETTINGS, RunDirectory
+from tlkit.training.run_dir.run_directory import SETTINGS, RunDirectory
+from tlkit.training.run_dir.stage_files import RESULT
 from tlkit.training.stage_result import StageResult
 
 NOTES = Record("notes", 3)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from numbers import Real
 from typing import Any
 
+from tlkit._keras.first_seen import note_as_made
 from tlkit._keras.types import Callback
 from tlkit._numbers import is_whole
 from tlkit.errors import TrainingError
@@ -32,6 +33,8 @@ def checked_callbacks(given: Sequence[Callback], stage: str) -> tuple[Callback, 
             f"Stage {stage!r}: callbacks={given!r}, expected a list of Keras callbacks, "
             "such as callbacks=[keras.callbacks.EarlyStopping()]."
         )
+    for callback in given:
+        note_as_made(callback)
     return tuple(given)
 
 

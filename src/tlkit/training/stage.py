@@ -63,8 +63,9 @@ class Stage:
             Classification, 2018, https://arxiv.org/abs/1801.06146, section 3.2 (1 / 2.6 for each
             layer); Clark et al., ELECTRA, 2020, https://arxiv.org/abs/2003.10555 (0.8);
             Bao et al., BEiT, 2022, https://arxiv.org/abs/2106.08254. Needs Keras 3.15.
-        callbacks: Keras callbacks, for example ``keras.callbacks.EarlyStopping``. The stage works
-            on copies, whose counters are kept in its checkpoints.
+        callbacks: Keras callbacks, for example ``keras.callbacks.EarlyStopping``, used as they
+            are; what they count is kept in the stage's checkpoints. Their ``self.model`` is the
+            whole model, from images to probabilities, with the optimizer that trains.
         loss: What is lowered: a name that ``keras.losses.get`` knows, a ``keras.losses.Loss`` or a
             function of targets and probabilities ``(n, classes)``; None for cross-entropy. Targets
             are class indices ``(n,)`` where the loss or a metric is one of Keras's "Sparse" ones,

@@ -180,7 +180,8 @@ class StagedTrainer(Printed):
         Args:
             train: Training images.
             validation: Images of the same classes or some of them, matched by name; or None.
-            resume: Go on with the run in ``run_dir`` from the last finished epoch.
+            resume: Go on with the run in ``run_dir`` from the last finished epoch. The last stage
+                that was begun may have more epochs than then.
             verbose: 0 shows nothing, 1 a progress bar and a line for each stage.
             executor: As for `tlkit.extract`, for what is computed once per image; augmented views
                 are computed by this process.

@@ -27,6 +27,25 @@ _LOOKED_AT = 8  # images
 _SETS_THE_RATE = (keras.callbacks.LearningRateScheduler, keras.callbacks.ReduceLROnPlateau)
 
 
+# What cannot be served in a stage, why, and what there is instead.
+_REFUSED: tuple[tuple[type, str], ...] = (
+    (
+        keras.callbacks.BackupAndRestore,
+        "puts weights of another epoch back when training begins. Give the trainer a run_dir: a "
+        "checkpoint of all there is follows every epoch, and fit(resume=True) goes on with it",
+    ),
+    (
+        keras.callbacks.SwapEMAWeights,
+        "swaps averaged weights that every stage swaps by itself, and would undo it. Leave it out: "
+        "ema=0.99, or an optimizer with use_ema, is all it takes",
+    ),
+    (
+        keras.callbacks.CallbackList,
+        "is a list of callbacks that belongs to one fit. Give the callbacks themselves",
+    ),
+)
+
+
 def check_conflicts(session: Session, stages: Sequence[Stage]) -> None:
     """Raise what a later stage would raise when its turn comes.
 
@@ -46,6 +65,7 @@ def check_conflicts(session: Session, stages: Sequence[Stage]) -> None:
         _check_optimizer(stage)
         _check_augmentation(stage, session)
         _check_rate(stage, -(-len(session.train) // stage.batch_size))
+        _check_callbacks(stage)
         _check_figure(stage)
         check_objective(stage, session.train.dataset)
         if len(phases) > 1:
@@ -90,6 +110,13 @@ def _check_rate(stage: Stage, steps: int) -> None:
                 f"{stage.layer_decay!r} each depth has its own. Give learning_rate a Keras "
                 "LearningRateSchedule or WarmupCosine(...) in place of the callback."
             )
+
+
+def _check_callbacks(stage: Stage) -> None:
+    for callback in stage.callbacks:
+        for kind, reason in _REFUSED:
+            if isinstance(callback, kind):
+                raise TrainingError(f"Stage {stage.name!r}: {type(callback).__name__} {reason}.")
 
 
 def _check_figure(stage: Stage) -> None:

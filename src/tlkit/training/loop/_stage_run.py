@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 import time
 from collections.abc import Collection
+from functools import partial
 
 import numpy as np
 
@@ -20,18 +20,19 @@ from tlkit.training.feeding.inputs import Change
 from tlkit.training.feeding.mixing import Mixing
 from tlkit.training.feeding.targets import Targets
 from tlkit.training.loop._ema import Averaging
+from tlkit.training.loop._live import completed, known_layers, live_layers
+from tlkit.training.loop._seen_model import end_training, told
 from tlkit.training.loop._stage_feeds import StageFeeds
 from tlkit.training.loop._tail_training import TailTraining
 from tlkit.training.loop.callbacks import (
     EpochKeeper,
-    append_to_logs,
-    end_training,
+    appended_logs,
     restored_epoch,
     snapshot_group,
 )
 from tlkit.training.loop.session import PhaseWork, Session
 from tlkit.training.run_dir.checkpoint import Progress, assign, read_checkpoint, values
-from tlkit.training.run_dir.run_directory import StageFiles
+from tlkit.training.run_dir.stage_files import StageFiles
 from tlkit.training.stage import Stage
 from tlkit.training.stage_result import StageResult
 
@@ -50,9 +51,7 @@ class StageRun:
         self._stage = stage
         self._files = files
         self._phases = selections(stage.policy, session.parts, stage.epochs)
-        chosen = {id(layer) for _, _, layers in self._phases for layer in layers}
-        self._live = [x for x in session.parts.backbone if id(x) in chosen]
-        self._live += session.parts.head
+        self._live = live_layers(session.parts, self._phases)
         self._weights = [w for layer in self._live for w in layer.weights]
         self._state = [v for layer in self._live for v in layer.variables]
         self._progress = Progress()
@@ -63,7 +62,7 @@ class StageRun:
         self._feeds = StageFeeds(session, stage, self._targets)
         self._training = TailTraining(session, stage, self._targets, self._feeds)
         self._mixing = Mixing.of(stage, self._targets.classes, session.seed)
-        self._callbacks = [Averaging(), *copy.deepcopy(stage.callbacks)]
+        self._callbacks = [Averaging(), *stage.callbacks]
         self._timings = {"features": 0.0, "search": 0.0, "training": 0.0}
         self._notes = [*session.notes]
         self.curve: LRCurve | None = None
@@ -123,9 +122,14 @@ class StageRun:
             seed_noise(self._live, self._session.seed, self._stage.name)
             return
         self._progress, self._saved = read_checkpoint(self._files.checkpoint)
-        assign(self._state, self._saved["state"])
-        self._best = self._saved["best"]
-        self.snapshots |= {n: self._saved[snapshot_group(n)] for n in self._progress.ends}
+        known = known_layers(self._session.parts, self._phases, self._saved["state"])
+        new = [layer for layer in self._live if layer not in known]
+        seed_noise(new, self._session.seed, self._stage.name)
+        assign([v for layer in known for v in layer.variables], self._saved["state"])
+        whole = partial(completed, self._weights, [w for layer in known for w in layer.weights])
+        self._best = whole(self._saved["best"])
+        groups = {n: self._saved[snapshot_group(n)] for n in self._progress.ends}
+        self.snapshots |= {n: whole(group) for n, group in groups.items()}
         self._notes.append(f"resumed after epoch {self._progress.epoch}")
 
     def search(self, finder: ExponentialLRFinder) -> LRCurve:
@@ -149,15 +153,15 @@ class StageRun:
         saved = self._saved if self._progress.epoch > first else {}
         if saved:
             assign(phase.tail.optimizer.variables, saved["optimizer"])
-        callbacks = [*self._callbacks, self._keeper(saved)]
-        if self._progress.epoch:
-            append_to_logs(callbacks)
+        seen = self._training.seen(phase.tail)
+        call = partial(told, self._callbacks, self._keeper(saved), phase.tail, seen)
         start = time.perf_counter()
-        if self._done(end):
-            end_training(phase.tail, callbacks)
-        else:
-            span = range(self._progress.epoch, end)
-            self._training.fit(phase.tail, inputs, validation, span, callbacks)
+        with appended_logs(self._callbacks, begun=self._progress.epoch > 0):
+            if self._done(end):
+                end_training(call())
+            else:
+                span = range(self._progress.epoch, end)
+                self._training.fit(phase.tail, inputs, validation, span, call)
         self._timings["training"] += time.perf_counter() - start
         check_frozen(phase, before)
         return phase

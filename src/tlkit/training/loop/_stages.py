@@ -47,6 +47,8 @@ def run_stages(
             load_file(model, files.weights)
             curve, snapshots = files.searched(stage.finder), files.snapshots()
         else:
+            if run is not None and number > 1:
+                run.stage(number - 1, stages[number - 2].name).close()
             running = StageRun(session, stage, files)
             result, curve = running.run(), running.curve
             snapshots = running.snapshots_by_place()

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
+import keras
 import numpy as np
 
 from tlkit._keras.built import build_compiled
 from tlkit._keras.fit_types import CompiledModel
 from tlkit._keras.for_fit import for_fit
 from tlkit._keras.optimizers import epochs_per_rate
-from tlkit._keras.types import Callback, Model
+from tlkit._keras.types import Model
 from tlkit.learning_rate.curve import LRCurve
 from tlkit.learning_rate.finder import ExponentialLRFinder
 from tlkit.learning_rate.rate import Rate
 from tlkit.training.feeding.feed import Inputs, own_errors
 from tlkit.training.feeding.targets import Targets
+from tlkit.training.loop._seen_model import follow_state, sees_images
 from tlkit.training.loop._stage_feeds import StageFeeds
 from tlkit.training.loop.callbacks import SearchReport
 from tlkit.training.loop.optimizers import make_optimizer
@@ -55,8 +58,34 @@ class TailTraining:
         optimizer = make_optimizer(self.stage, taken, parts, tail.trainable_variables)
         loss, metrics = self.targets.loss, self.stage.objective.compiled_metrics()
         tail.compile(optimizer, loss, metrics=metrics, steps_per_execution=at_once)
+        build_compiled(tail, self._one_target)
+
+    def seen(self, tail: CompiledModel) -> Any | None:
+        """Return the whole model as callbacks see it, compiled as the tail is.
+
+        It has the tail's optimizer and weights. It is a model of its own, so that the trained one
+        stays without an optimizer.
+
+        Args:
+            tail: Of the phase, compiled.
+
+        Returns:
+            None where no callback may want images.
+        """
+        if not any(map(sees_images, self.stage.callbacks)):
+            return None
+        whole = self.session.parts.model
+        model: Any = keras.Model(whole.inputs[0], whole.outputs[0], name=whole.name)
+        metrics = self.stage.objective.compiled_metrics()
+        model.compile(tail.optimizer, self.targets.loss, metrics=metrics)
+        build_compiled(model, self._one_target)
+        follow_state(model, tail)
+        return model
+
+    @property
+    def _one_target(self) -> np.ndarray:
         (one,) = self.targets.unweighted(np.zeros(1, "int32"))
-        build_compiled(tail, one)
+        return one
 
     def search(
         self, tail: CompiledModel, inputs: Inputs, finder: ExponentialLRFinder, at_once: int
@@ -93,7 +122,7 @@ class TailTraining:
         inputs: Inputs,
         validation: Inputs | None,
         span: range,
-        callbacks: Sequence[Callback],
+        told: Callable[..., Any],
     ) -> None:
         """Train a tail that is compiled.
 
@@ -102,7 +131,7 @@ class TailTraining:
             inputs: Gives the tail's input.
             validation: The same for validation images, or None.
             span: The epochs.
-            callbacks: In order.
+            told: Makes the callbacks' list.
         """
         train = self.feeds.train(inputs, self.stage.name, epochs=len(span), first_epoch=span.start)
         held_out = self.feeds.held_out(validation)
@@ -115,5 +144,5 @@ class TailTraining:
                 validation_data=None if held_out is None else for_fit(held_out),
                 shuffle=False,
                 verbose=0,
-                callbacks=callbacks,
+                callbacks=told(epochs=span.stop, steps=train.steps, verbose=0),
             )

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import keras
 import numpy as np
 
-from tlkit._keras.types import Callback, Logs, Model, Variable
+from tlkit._keras.types import Callback, Logs, Variable
 from tlkit._progress import Reporter
 from tlkit.errors import LossNotFiniteError, TrainingError
-from tlkit.training.run_dir.checkpoint import (
-    Progress,
+from tlkit.training.loop._callback_state import (
     callback_arrays,
     callback_state,
     restore_arrays,
     restore_callback,
-    values,
-    write_checkpoint,
 )
+from tlkit.training.run_dir.checkpoint import Progress, values, write_checkpoint
 
 # A second or two of work on a head.
 AT_ONCE = 100
@@ -166,18 +165,18 @@ class SearchReport(keras.callbacks.Callback):  # type: ignore[misc]
         self._reporter.step("rates", epoch + 1, self._rates, figures)
 
 
-def append_to_logs(callbacks: Sequence[Callback]) -> None:
-    """Let loggers that would begin their file anew go on with it: it is still the same stage."""
-    for callback in callbacks:
-        if isinstance(callback, keras.callbacks.CSVLogger):
-            callback.append = True
-
-
-def end_training(tail: Model, callbacks: Sequence[Callback]) -> None:
-    """Let callbacks do again what they do at the end, which an interruption may have cut off."""
-    told = keras.callbacks.CallbackList(callbacks, model=tail)
-    told.on_train_begin()
-    told.on_train_end()
+@contextmanager
+def appended_logs(callbacks: Sequence[Callback], *, begun: bool) -> Iterator[None]:
+    """Let loggers that would begin their file anew go on with it, where a stage was begun."""
+    loggers = [x for x in callbacks if isinstance(x, keras.callbacks.CSVLogger) and begun]
+    given = [logger.append for logger in loggers]
+    for logger in loggers:
+        logger.append = True
+    try:
+        yield
+    finally:
+        for logger, append in zip(loggers, given, strict=True):
+            logger.append = append
 
 
 def snapshot_group(epochs: int) -> str:
@@ -199,12 +198,13 @@ def steps_at_once(steps: int, epochs: int, callbacks: Sequence[Callback]) -> int
         callbacks: The user's.
     """
     offered = keras.backend.backend() == "tensorflow" and steps * epochs >= FEW
-    if not offered or any(map(_watches_batches, callbacks)):
+    if not offered or any(map(watches_batches, callbacks)):
         return 1
     return max(n for n in range(1, min(steps, AT_ONCE) + 1) if steps % n == 0)
 
 
-def _watches_batches(callback: Callback) -> bool:
+def watches_batches(callback: Callback) -> bool:
+    """Return whether a callback has a hook for batches."""
     stock = keras.callbacks.Callback
     hooks = [name for name in vars(stock) if name.startswith("on_") and "_batch_" in name]
     # A LambdaCallback has them as attributes of its own.

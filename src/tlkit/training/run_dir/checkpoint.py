@@ -14,13 +14,12 @@ import numpy as np
 from numpy.lib import format as npy
 
 from tlkit._disk.digests import digest_of
-from tlkit._keras.types import Callback, Variable
+from tlkit._keras.types import Variable
 from tlkit.errors import RunDirectoryError
 from tlkit.training.run_dir.files import written
 
 _CHECKSUM = "checksum"
 _REPEATED = "repeated"
-_FIGURES = (int, float, bool, str, type(None))
 
 
 @dataclass
@@ -35,7 +34,7 @@ class Progress:
         stopped: Whether a callback ended the stage early.
         learning_rate: The rate that a search found, if one did.
         seconds: Spent on training so far.
-        callbacks: Plain attributes of each of the user's callbacks.
+        callbacks: What each of the callbacks counts, as `callback_state` gives it.
         ends: For each snapshot so far, by its epochs, the epoch whose weights it holds, from 0.
     """
 
@@ -169,41 +168,3 @@ def _checksum(arrays: Mapping[str, np.ndarray]) -> bytes:
         for key, array in arrays.items()
         for part in (repr((key, array.dtype.str, array.shape)).encode(), _content(array))
     )
-
-
-def callback_state(callback: Callback) -> dict[str, Any]:
-    """Return the plain attributes of a callback: counters, best values, cooldowns."""
-    # A Keras callback that watches a figure turns the sign of min_delta at its first look, and
-    # looks for the first time again after a resumption. CSVLogger looks into its file for the
-    # header when training begins.
-    found_anew = {"min_delta" if hasattr(callback, "monitor_op") else "append_header"}
-    return {
-        name: value.item() if isinstance(value, np.generic) else value
-        for name, value in vars(callback).items()
-        if isinstance(value, (*_FIGURES, np.generic)) and name not in found_anew
-    }
-
-
-def callback_arrays(callbacks: Sequence[Callback]) -> dict[str, list[np.ndarray]]:
-    """Return the lists of arrays that callbacks hold, such as the best weights of EarlyStopping."""
-    return {
-        f"callback {number} {name}": value
-        for number, callback in enumerate(callbacks)
-        for name, value in vars(callback).items()
-        if isinstance(value, list) and value and all(isinstance(x, np.ndarray) for x in value)
-    }
-
-
-def restore_callback(callback: Callback, state: dict[str, Any]) -> None:
-    """Put the attributes of `callback_state` back."""
-    for name, value in state.items():
-        setattr(callback, name, value)
-
-
-def restore_arrays(callbacks: Sequence[Callback], groups: dict[str, list[np.ndarray]]) -> None:
-    """Put the lists of `callback_arrays` back; other groups are passed over."""
-    for group, arrays in groups.items():
-        kind, _, rest = group.partition(" ")
-        if kind == "callback":
-            number, _, name = rest.partition(" ")
-            setattr(callbacks[int(number)], name, arrays)

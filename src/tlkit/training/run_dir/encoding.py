@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from tlkit._keras.describe import described
+from tlkit._keras.first_seen import as_made
 from tlkit._keras.scoring import described_part
 from tlkit._keras.types import Layer
 from tlkit.data.augmentation.geometric import Augmentation
@@ -72,6 +73,8 @@ def encoded(value: object) -> Any:
     """
     if isinstance(value, np.generic):
         value = value.item()
+    if hasattr(value, "on_epoch_end"):
+        value = as_made(value)
     if isinstance(value, _PLAIN):
         return value
     if isinstance(value, (tuple, list)):

@@ -16,8 +16,9 @@ from tlkit.training.kept import Keep, kept_lines
 from tlkit.training.result import TrainingResult
 from tlkit.training.run_dir.checkpoint import Progress, read_progress
 from tlkit.training.run_dir.encoding import shown
-from tlkit.training.run_dir.run_directory import PLACES, RunDirectory, StageFiles
+from tlkit.training.run_dir.run_directory import PLACES, RunDirectory
 from tlkit.training.run_dir.run_settings import begun_settings
+from tlkit.training.run_dir.stage_files import StageFiles
 from tlkit.training.stage_result import StageResult
 
 _DATA = ("train", "validation")

@@ -20,6 +20,7 @@ from tlkit.errors import BackboneError, RunDirectoryError, TlkitError, WeightsEr
 from tlkit.features.settings import FrozenSettings
 from tlkit.freezing.head import Head
 from tlkit.training.kept import Keep
+from tlkit.training.run_dir._longer import make_longer
 from tlkit.training.run_dir.encoding import decoded, encoded, only_text
 from tlkit.training.run_dir.run_directory import PLACES, RunDirectory
 from tlkit.training.stage import Stage
@@ -123,6 +124,8 @@ def held_run(
     run = RunDirectory(root)
     with run.held():
         settings = run_settings(frozen, head, stages, keep, start_from, train, validation)
+        if resume:
+            make_longer(run, settings, stages)
         run.open(settings, resume=resume)
         yield run
 

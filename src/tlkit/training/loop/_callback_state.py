@@ -1,0 +1,79 @@
+"""What callbacks count and collect, for checkpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tlkit._keras.types import Callback
+
+_PLAIN = (int, float, bool, str, type(None))
+# What ``fit`` tells a callback anew.
+_TOLD = "params"
+
+
+def callback_state(callback: Callback) -> dict[str, Any]:
+    """Return the plain attributes of a callback: counters, best values, cooldowns.
+
+    Lists and dicts of such are among them. What else it holds, such as a lock or a file, stays
+    with the object.
+    """
+    # A Keras callback that watches a figure turns the sign of min_delta at its first look, and
+    # looks for the first time again after a resumption. CSVLogger looks into its file for the
+    # header when training begins.
+    found_anew = {"min_delta" if hasattr(callback, "monitor_op") else "append_header", _TOLD}
+    return {
+        name: _plain(value)
+        for name, value in vars(callback).items()
+        if name not in found_anew and _is_plain(value)
+    }
+
+
+def callback_arrays(callbacks: Sequence[Callback]) -> dict[str, list[np.ndarray]]:
+    """Return the lists of arrays that callbacks hold, such as the best weights of EarlyStopping."""
+    return {
+        f"callback {number} {name}": value
+        for number, callback in enumerate(callbacks)
+        for name, value in vars(callback).items()
+        if isinstance(value, list) and value and all(isinstance(x, np.ndarray) for x in value)
+    }
+
+
+def restore_callback(callback: Callback, state: Mapping[str, Any]) -> None:
+    """Put the attributes of `callback_state` back; lists and dicts stay the objects they are."""
+    for name, value in state.items():
+        known = getattr(callback, name, None)
+        if isinstance(value, list) and isinstance(known, list):
+            known[:] = value
+        elif isinstance(value, dict) and isinstance(known, dict):
+            known.clear()
+            known.update(value)
+        else:
+            setattr(callback, name, value)
+
+
+def restore_arrays(callbacks: Sequence[Callback], groups: Mapping[str, list[np.ndarray]]) -> None:
+    """Put the lists of `callback_arrays` back; other groups are passed over."""
+    for group, arrays in groups.items():
+        kind, _, rest = group.partition(" ")
+        if kind == "callback":
+            number, _, name = rest.partition(" ")
+            setattr(callbacks[int(number)], name, arrays)
+
+
+def _is_plain(value: object) -> bool:
+    if isinstance(value, list):
+        return all(map(_is_plain, value))
+    if isinstance(value, dict):
+        return all(isinstance(key, str) for key in value) and all(map(_is_plain, value.values()))
+    return isinstance(value, (*_PLAIN, np.generic))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return value.item() if isinstance(value, np.generic) else value

@@ -1,0 +1,85 @@
+"""Stages that are made longer when a run is resumed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tlkit.errors import RunDirectoryError
+from tlkit.learning_rate.rate import Rate
+from tlkit.training.run_dir.run_directory import RunDirectory, compared
+from tlkit.training.stage import Stage
+
+
+def make_longer(run: RunDirectory, given: Mapping[str, Any], stages: Sequence[Stage]) -> None:
+    """Give the last stage that was begun, and those after it, more epochs where they ask for them.
+
+    Such a run is then one that was begun with so many, and was interrupted. Nothing is changed
+    where anything else differs too.
+
+    Args:
+        run: That is resumed.
+        given: Settings of the trainer at hand.
+        stages: Its stages.
+
+    Raises:
+        RunDirectoryError: The stage cannot go on; says why.
+    """
+    settings = json.loads(json.dumps(given))
+    known = run.settings()
+    grown = _grown(known, settings)
+    if known is None or not grown:
+        return
+    for number in grown:
+        _check(run, number, stages, known["stages"][number]["epochs"])
+    # What is finished goes first: cut off here, the run is one of before that goes on.
+    run.model.unlink(missing_ok=True)
+    for number in grown:
+        run.stage(number + 1, stages[number].name).reopen()
+    run.rewrite({**known, "stages": settings["stages"]})
+
+
+def _grown(known: Mapping[str, Any] | None, given: Mapping[str, Any]) -> list[int]:
+    """Return which stages have more epochs, where nothing else differs."""
+    if known is None or len(known["stages"]) != len(given["stages"]):
+        return []
+    pairs = list(zip(known["stages"], given["stages"], strict=True))
+    if not all("epochs" in one and "epochs" in other for one, other in pairs):
+        return []
+    as_long = [{**one, "epochs": other["epochs"]} for one, other in pairs]
+    if compared({**known, "stages": as_long}) != compared(given):
+        return []
+    grown = [other["epochs"] - one["epochs"] for one, other in pairs]
+    return [n for n, more in enumerate(grown) if more] if min(grown) >= 0 else []
+
+
+def _check(run: RunDirectory, number: int, stages: Sequence[Stage], epochs: int) -> None:
+    stage = stages[number]
+    files = run.stage(number + 1, stage.name)
+    if not files.begun:
+        return
+    asked = (
+        f"Stage {stage.name!r} of the run in {run.root} has epochs={epochs}, and epochs="
+        f"{stage.epochs} is given, but"
+    )
+    later = [
+        x.name for n, x in enumerate(stages, 1) if n > number + 1 and run.stage(n, x.name).begun
+    ]
+    if later:
+        raise RunDirectoryError(
+            f"{asked} stage {later[0]!r} has begun from where it ended. Give epochs={epochs}, or "
+            "another run_dir."
+        )
+    if Rate.of(stage.learning_rate).depends_on_length:
+        raise RunDirectoryError(
+            f"{asked} its learning_rate={stage.learning_rate!r} follows from the number of steps: "
+            f"all epochs so far would have had other rates. Give epochs={epochs}, or another "
+            "run_dir."
+        )
+    if files.finished() is not None and not files.checkpoint.is_file():
+        raise RunDirectoryError(
+            f"{asked} it is finished and its checkpoint.npz is gone, as in runs of earlier "
+            f"versions, so its optimizer cannot go on. Give epochs={epochs}, or train on in "
+            f"another run_dir with start_from={str(files.weights)!r}."
+        )
