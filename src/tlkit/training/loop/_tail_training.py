@@ -53,9 +53,10 @@ class TailTraining:
         taken = rate.for_phase(steps=steps * self.stage.epochs, start=steps * first)
         parts = self.session.parts
         optimizer = make_optimizer(self.stage, taken, parts, tail.trainable_variables)
-        loss, metrics = self.targets.loss, self.stage.objective.compiled_metrics()
-        tail.compile(optimizer, loss, metrics=metrics, steps_per_execution=at_once)
-        (one,) = self.targets.unweighted(np.zeros(1, "int32"))
+        targets = self.targets
+        metrics = self.stage.objective.compiled_metrics(targets.task, targets.classes)
+        tail.compile(optimizer, targets.loss, metrics=metrics, steps_per_execution=at_once)
+        (one,) = targets.unweighted(np.zeros_like(self.session.train.labels[:1], "int32"))
         build_compiled(tail, one)
 
     def search(
