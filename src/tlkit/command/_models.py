@@ -82,8 +82,8 @@ def model_at(path: Path, class_names: Sequence[str] | None = None) -> KnownModel
             )
         names = _agreed(path, run.settings.train.class_names, given)
         return KnownModel(_loaded(run.model), names, run.settings, _contract(run.model))
-    names = _agreed(path, names_of_file(path), given)
-    return KnownModel(_loaded(path), names, contract=_contract(path))
+    model = _loaded(path)
+    return KnownModel(model, _agreed(path, names_of_file(path), given), contract=_contract(path))
 
 
 def _contract(file: Path) -> ModelContract | None:
