@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,9 @@ from tlkit.errors import EvaluationError, RunDirectoryError
 
 if TYPE_CHECKING:
     from tlkit._keras.types import Model
+    from tlkit._task import Task
     from tlkit.data.decoding.fitting import Fit
+    from tlkit.inference.contract import ModelContract
     from tlkit.training.run_dir.recorded_run import RecordedSettings
 
 
@@ -24,13 +27,28 @@ class KnownModel:
         model: The keras.Model.
         class_names: What its columns are of, in order; None where nobody knows.
         run: What the run was asked for that it is of; None for a file.
-        fit: How its pictures come to its size.
+        contract: What travels with the file; None where nothing does.
     """
 
     model: Model
     class_names: tuple[str, ...] | None
     run: RecordedSettings | None = None
-    fit: Fit = "squash"
+    contract: ModelContract | None = None
+
+    @property
+    def task(self) -> Task | None:
+        """What it tells of a picture; None where nobody knows."""
+        return None if self.contract is None else self.contract.task
+
+    @property
+    def fit(self) -> Fit:
+        """How its pictures come to its size."""
+        return "squash" if self.contract is None else self.contract.fit
+
+    @property
+    def thresholds(self) -> tuple[float, ...] | None:
+        """From which probability on a picture is given each label; None for 0.5."""
+        return None if self.contract is None else self.contract.thresholds
 
 
 def model_at(path: Path, class_names: Sequence[str] | None = None) -> KnownModel:
@@ -63,16 +81,15 @@ def model_at(path: Path, class_names: Sequence[str] | None = None) -> KnownModel
                 "command line that began it, with --resume."
             )
         names = _agreed(path, run.settings.train.class_names, given)
-        return KnownModel(_loaded(run.model), names, run.settings, _fit(run.model))
+        return KnownModel(_loaded(run.model), names, run.settings, _contract(run.model))
     model = _loaded(path)
-    return KnownModel(model, _agreed(path, names_of_file(path), given), fit=_fit(path))
+    return KnownModel(model, _agreed(path, names_of_file(path), given), contract=_contract(path))
 
 
-def _fit(file: Path) -> Fit:
+def _contract(file: Path) -> ModelContract | None:
     from tlkit.inference.contract import read_contract
 
-    contract = read_contract(file) if file.suffix == ".keras" else None
-    return contract.fit if contract else "squash"
+    return read_contract(file) if zipfile.is_zipfile(file) else None
 
 
 def _agreed(

@@ -35,7 +35,11 @@ def add_to(commands: Subcommands) -> None:
         "pictures", metavar="PICTURES", type=Path, nargs="+", help="a folder, or files"
     )
     parser.add_argument(
-        "--top", metavar="N", type=count, default=1, help="labels in a row (default: 1)"
+        "--top",
+        metavar="N",
+        type=count,
+        default=1,
+        help="labels in a row (default: 1; a model of any number of labels gives its own number)",
     )
     parser.add_argument(
         "--out", metavar="FILE", type=Path, help="write a table (.csv) or JSON lines (.jsonl)"
@@ -94,9 +98,10 @@ def _streamed(
     predictor: tlkit.Predictor, given: Path | list[Path], options: argparse.Namespace
 ) -> Answer:
     """Write each row as soon as it is there."""
-    from tlkit.inference.predictions import write_csv
+    from tlkit.inference.prediction_files import write_csv
 
     top = min(options.top, len(predictor.class_names))
+    columns = predictor.columns(top)
     seen = [0, 0]
 
     def counted(rows: Iterator[Prediction]) -> Iterator[Prediction]:
@@ -105,7 +110,7 @@ def _streamed(
             seen[1] += 1
             yield row
 
-    write_csv(counted(predictor.rows(given, top=top)), options.output, top)
+    write_csv(counted(predictor.rows(given, top=top)), options.output, columns)
     _tell_failed(*seen)
     return Answer("", {})
 

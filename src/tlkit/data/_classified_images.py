@@ -8,12 +8,12 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from tlkit.data._labelled_images import LabelledImages
 from tlkit.data._positions import as_position
 from tlkit.data.class_names import numbered_as
 from tlkit.data.decoding.decode import Pixels
 from tlkit.data.duplicates import Duplicate, find_duplicates
 from tlkit.data.given_classes import GivenClasses
+from tlkit.data.labelled_images import LabelledImages
 
 
 class ClassifiedImages(LabelledImages):

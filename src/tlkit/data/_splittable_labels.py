@@ -13,7 +13,6 @@ from tlkit._seeds import stream
 from tlkit.data._groups import group_numbers
 from tlkit.data._label_deals import deal_labels
 from tlkit.data._label_splits import label_folds, label_parts, unseen_labels
-from tlkit.data._labelled_images import LabelledImages
 from tlkit.data._positions import as_position
 from tlkit.data._split_checks import check_sample
 from tlkit.data._split_notes import notes_of_folds, notes_of_parts, warn
@@ -21,6 +20,7 @@ from tlkit.data.class_names import near_misses, shown_names
 from tlkit.data.decoding.decode import Pixels
 from tlkit.data.duplicates import Duplicate, find_duplicates
 from tlkit.data.given_classes import GivenClasses
+from tlkit.data.labelled_images import LabelledImages
 from tlkit.errors import DataError
 
 

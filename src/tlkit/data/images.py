@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tlkit.data.batches import PixelCache
-from tlkit.data.dataset import ImageDataset
+from tlkit.data.labelled_images import LabelledImages
 
 
 class Images:
@@ -14,7 +14,7 @@ class Images:
         size: (height, width) in pixels.
     """
 
-    def __init__(self, dataset: ImageDataset, size: tuple[int, int]) -> None:
+    def __init__(self, dataset: LabelledImages, size: tuple[int, int]) -> None:
         self.dataset = dataset
         self.pixels = PixelCache(dataset, size)
         self.labels = dataset.labels

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tlkit._keras.types import Model
+from tlkit._task import Task
 from tlkit.backbones.build import Backbone, ImageSize
 from tlkit.backbones.registry import get_backbone
 from tlkit.errors import TrainingError
@@ -57,8 +58,8 @@ class FrozenSettings:
             )
         self.plan()
 
-    def assembled(self, head: Head, classes: int) -> Parts:
-        """Return the backbone with a head for so many classes."""
+    def assembled(self, head: Head, classes: int, task: Task = Task.MULTICLASS) -> Parts:
+        """Return the backbone with a head for so many classes, and what is told of them."""
         return assemble(
             self.backbone,
             head,
@@ -67,6 +68,7 @@ class FrozenSettings:
             weights=self.weights,
             preprocessing=self.preprocessing,
             seed=self.seed,
+            task=task,
         )
 
     def trunk(self, model: Model, store: FeatureStore) -> Trunk:

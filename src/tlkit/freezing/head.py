@@ -5,34 +5,42 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import chain, count
-from typing import Any
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from tlkit._numbers import is_whole
 from tlkit._seeds import stream_seed
+from tlkit._task import Task
 from tlkit.errors import TrainingError
 
 
 @dataclass(frozen=True)
 class Head:
-    """Global average pooling, hidden layers with dropout, and a softmax.
+    """Global average pooling, hidden layers with dropout, and a softmax or sigmoids.
 
     Args:
         units: Width of each hidden Dense layer; none by default. The study: ``(1024, 512)``.
         dropout: Rate in [0, 1) after each hidden layer, or before the softmax if there is none.
         activation: Of the hidden layers.
+        output: ``"auto"`` is a softmax over the classes, or for a `tlkit.MultiLabelDataset` a
+            sigmoid for each label. ``"sigmoid"`` is for two classes a single sigmoid, the
+            probability of the second class, trained by binary cross-entropy.
 
     Raises:
-        TrainingError: A width below 1 or a rate outside [0, 1).
+        TrainingError: A width below 1, a rate outside [0, 1), or another ``output``.
 
     Example:
         >>> import tlkit
         >>> tlkit.Head(units=(1024, 512))
-        Head(units=(1024, 512), dropout=0.2, activation='relu')
+        Head(units=(1024, 512), dropout=0.2, activation='relu', output='auto')
     """
 
     units: Sequence[int] = ()
     dropout: float = 0.2
     activation: str = "relu"
+    output: Literal["auto", "sigmoid"] = "auto"
 
     def __post_init__(self) -> None:
         given = self.units
@@ -43,25 +51,55 @@ class Head:
         object.__setattr__(self, "units", tuple(map(int, given)))
         if not 0 <= self.dropout < 1:
             raise TrainingError(f"{self!r}: dropout must be at least 0 and below 1.")
+        if self.output not in ("auto", "sigmoid"):
+            raise TrainingError(f"{self!r}: output must be 'auto' or 'sigmoid'.")
 
-    def build(self, features: Any, classes: int, *, seed: int, taken: Collection[str] = ()) -> Any:
-        """Return the softmax on a symbolic tensor of features.
+    def task(self, labels: NDArray[np.int64], classes: int) -> Task:
+        """Return what the head tells of images with such labels.
+
+        Args:
+            labels: (n,) class numbers, or (n, classes) 0 or 1.
+            classes: Number of classes.
+
+        Raises:
+            TrainingError: A single sigmoid for more than two classes.
+        """
+        one = self.output == "sigmoid" and labels.ndim == 1
+        if one and classes != 2:
+            raise TrainingError(
+                f"{self!r}: output='sigmoid' is one number for two classes, and these images are "
+                f"of {classes}. Leave output out for a softmax; images that can have several "
+                "labels are a tlkit.MultiLabelDataset."
+            )
+        return Task.of(labels, 1 if one else classes)
+
+    def build(
+        self,
+        features: Any,
+        classes: int,
+        *,
+        seed: int,
+        taken: Collection[str] = (),
+        task: Task = Task.MULTICLASS,
+    ) -> Any:
+        """Return the softmax or the sigmoids on a symbolic tensor of features.
 
         Args:
             features: ``(None, h, w, c)`` or ``(None, c)``.
             classes: Number of classes, at least 2.
             seed: Initial weights and dropout follow from it alone.
             taken: Names that layers below have, as those of another head; they are not used again.
+            task: What is told of an image.
 
         Returns:
-            Symbolic float32 probabilities ``(None, classes)``.
+            Symbolic float32 probabilities ``(None, classes)``; ``(None, 1)`` of a single sigmoid.
         """
         from keras import initializers, layers
 
         def dense(x: Any, units: int, activation: str, name: str) -> Any:
             kernel = initializers.GlorotUniform(seed=_seed(seed, name))
             # float32 also under mixed precision: a softmax in float16 loses small probabilities.
-            dtype = "float32" if activation == "softmax" else None
+            dtype = "float32" if name == "probabilities" else None
             return layers.Dense(
                 units, activation, kernel_initializer=kernel, name=free(name), dtype=dtype
             )(x)
@@ -81,7 +119,7 @@ class Head:
             x = dropout(x, f"head_dropout_{number}")
         if not self.units:
             x = dropout(x, "head_dropout")
-        return dense(x, classes, "softmax", "probabilities")
+        return dense(x, task.outputs(classes), task.activation, "probabilities")
 
 
 def _seed(seed: int, name: str) -> int:

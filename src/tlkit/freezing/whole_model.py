@@ -16,6 +16,7 @@ from tlkit._keras.layers import leaf_layers
 from tlkit._keras.random_states import random_states
 from tlkit._keras.types import Model
 from tlkit._seeds import stream_seed
+from tlkit._task import Task
 from tlkit.backbones.build import Backbone, ImageSize, build_backbone
 from tlkit.errors import BackboneError, ImageSizeError
 from tlkit.freezing.head import Head
@@ -62,6 +63,7 @@ def assemble(
     weights: Any,
     preprocessing: str,
     seed: int,
+    task: Task = Task.MULTICLASS,
 ) -> Parts:
     """Build a backbone with a head; random weights follow from ``seed`` alone."""
     with _seeded(stream_seed(seed, "backbone")):
@@ -76,7 +78,7 @@ def assemble(
     _require_features(trunk)
     below = tuple(leaf_layers(trunk))
     taken = {layer.name for layer in (*below, *trunk.layers)}
-    probabilities = head.build(trunk.outputs[0], classes, seed=seed, taken=taken)
+    probabilities = head.build(trunk.outputs[0], classes, seed=seed, taken=taken, task=task)
     model = keras.Model(trunk.inputs[0], probabilities, name=trunk.name)
     known = {id(layer) for layer in below}
     above = tuple(layer for layer in leaf_layers(model) if id(layer) not in known)

@@ -48,7 +48,8 @@ class ServedModel:
 
     def __init__(self, run: Runner, contract: ModelContract, like: Model) -> None:
         self._run, self.contract, self._like = run, contract, like
-        self.class_names = contract.class_names
+        self.class_names, self.task = contract.class_names, contract.task
+        self.thresholds = contract.thresholds
         self.input_shape = (None, *contract.image_size, 3)
 
     def instead(self, run: Runner) -> ServedModel:
@@ -83,7 +84,8 @@ def on_pictures(model: Model, served: ServedModel, images: NDArray[np.uint8]) ->
         pair = (np.asarray(model.predict_on_batch(batch)), served.predict_on_batch(batch))
         outputs.append(np.stack(pair))
     expected, found = np.concatenate(outputs, axis=1)
-    return Parity(len(images), _largest(found, expected), _changed(found, expected))
+    labels = (served.contract.labels_of(output) for output in (found, expected))
+    return Parity(len(images), _largest(found, expected), _rows_that_differ(*labels))
 
 
 def on_data_set(model: Model, served: ServedModel, precision: str, test: LabelledImages) -> Parity:
@@ -114,12 +116,6 @@ def _summing_to_one(output: NDArray[Any]) -> NDArray[Any]:
 
 def _largest(found: NDArray[Any], expected: NDArray[Any]) -> float:
     return float(np.abs(found - expected).max())
-
-
-def _changed(found: NDArray[Any], expected: NDArray[Any]) -> int:
-    if expected.shape[1:] == (1,):  # a sigmoid, whose label is the side of one half
-        return _rows_that_differ(found > 0.5, expected > 0.5)
-    return _rows_that_differ(found.argmax(-1), expected.argmax(-1))
 
 
 def _rows_that_differ(found: NDArray[Any], expected: NDArray[Any]) -> int:

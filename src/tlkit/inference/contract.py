@@ -8,7 +8,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from tlkit._disk.seals import check_seal
+from tlkit._task import Task, two_columns
+from tlkit._thresholds import checked_thresholds
 from tlkit.data.decoding.decode import RESIZE
 from tlkit.data.decoding.fitting import SQUASH, Fit, checked_fit
 from tlkit.errors import DataError, PredictionError
@@ -33,6 +38,11 @@ class ModelContract:
             were none.
         resized_inside: Whether the model takes pictures of any size and resizes them itself.
         fit: How pictures of another shape come to that size: ``"squash"``, ``"crop"`` or ``"pad"``.
+        task: What its numbers mean: ``"multiclass"``, probabilities of classes, which sum to one;
+            ``"binary"``, one number, the probability of the second class; ``"multilabel"``, the
+            probability of each label.
+        thresholds: Of a model of any number of labels, the probability from which on a picture is
+            given each; None for 0.5.
     """
 
     class_names: tuple[str, ...]
@@ -40,6 +50,8 @@ class ModelContract:
     depth: int | None = None
     resized_inside: bool = False
     fit: Fit = SQUASH
+    task: Task = Task.MULTICLASS
+    thresholds: tuple[float, ...] | None = None
 
     def to_json(self) -> str:
         """Return the document, for people and programs."""
@@ -67,16 +79,40 @@ class ModelContract:
         if found.get("version") != _VERSION:
             raise ValueError(f"is of version {found.get('version')!r}, expected {_VERSION}")
         names, size, depth = found["class_names"], found["image_size"], found["depth"]
+        task, cuts = Task(found.get("task", Task.MULTICLASS)), found.get("thresholds")
         right = (
             isinstance(names, list) and names and all(isinstance(name, str) for name in names),
             isinstance(size, list) and len(size) == 2 and all(type(x) is int for x in size),
             depth is None or type(depth) is int,
             type(found["resized_inside"]) is bool,
+            cuts is None or (isinstance(cuts, list) and len(cuts) == len(names)),
         )
         if not all(right):
             raise ValueError("has other fields than it should have")
         fit = checked_fit(found.get("fit", SQUASH))  # which files of before it do not tell
-        return cls(tuple(names), (size[0], size[1]), depth, found["resized_inside"], fit)
+        cuts = None if cuts is None else checked_thresholds(cuts, names, ValueError)
+        return cls(
+            tuple(names), (size[0], size[1]), depth, found["resized_inside"], fit, task, cuts
+        )
+
+    @property
+    def cuts(self) -> NDArray[np.float64]:
+        """The threshold of each label, (classes,)."""
+        none = np.full(len(self.class_names), 0.5)
+        return none if self.thresholds is None else np.array(self.thresholds)
+
+    def labels_of(self, output: NDArray[Any]) -> NDArray[Any]:
+        """Return what a model's output says of each picture.
+
+        Args:
+            output: What it gives, (n, classes), or (n, 1) of a single sigmoid.
+
+        Returns:
+            Class numbers (n,), or of any number of labels which each has, bool (n, classes).
+        """
+        if self.task is Task.MULTILABEL:
+            return np.asarray(output >= self.cuts)
+        return np.asarray(two_columns(output, len(self.class_names)).argmax(axis=-1))
 
 
 def add_contract(file: Path, contract: ModelContract) -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from tlkit._keras.types import Model, ModelOrResult
+from tlkit._task import Task
+from tlkit._thresholds import Thresholds, checked_thresholds
 from tlkit.data.class_names import known_names, shown_names
 from tlkit.data.decoding.decode import as_size
 from tlkit.data.labels import check_class_names
@@ -22,6 +24,7 @@ def opened(
     given: ModelOrResult | str | PathLike[str],
     class_names: Sequence[str] | None,
     image_size: ImageSize | None,
+    thresholds: Thresholds | None = None,
 ) -> tuple[Model, ModelContract]:
     """Return a model that takes pictures of one size, and its contract.
 
@@ -29,6 +32,8 @@ def opened(
         given: What a training returned, a ``.keras`` file, a run directory, or a keras.Model.
         class_names: What is told about its columns; None where it is to know.
         image_size: What is told about its pictures; None where it is to know.
+        thresholds: From which probability on a picture is given each label, where it tells any
+            number of them; None where it is to know.
 
     Raises:
         PredictionError: It is none of these, or what is told and what it knows do not fit.
@@ -41,10 +46,26 @@ def opened(
         names = known_names(given)
     names = _agreed(model, names, class_names)
     size = _size(model, known, image_size)
-    contract = ModelContract(names, size)
-    if known is not None:
-        contract = replace(contract, depth=known.depth, fit=known.fit)
-    return _of_size(model, size), contract
+    model = _of_size(model, size)
+    contract = known or ModelContract(names, size, task=_task(model, thresholds))
+    contract = replace(contract, class_names=names, image_size=size, resized_inside=False)
+    if thresholds is None:
+        return model, contract
+    if contract.task is not Task.MULTILABEL:
+        raise PredictionError(
+            f"thresholds={thresholds!r}, and the model {model.name!r} tells one class of each "
+            "picture, the most probable. Leave them out."
+        )
+    cuts = checked_thresholds(thresholds, names, PredictionError)
+    return model, replace(contract, thresholds=cuts)
+
+
+def _task(model: Model, thresholds: Thresholds | None) -> Task:
+    """Return what a model without a contract tells: any number of labels where it is asked to."""
+    outputs = model.output_shape[-1]
+    if thresholds is not None and outputs != 1:
+        return Task.MULTILABEL
+    return Task.BINARY if outputs == 1 else Task.MULTICLASS
 
 
 def _contract_of(given: Any) -> ModelContract | None:

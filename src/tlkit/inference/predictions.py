@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import csv
 import html
-import json
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from os import PathLike
-from pathlib import Path
 from typing import Any, TextIO, overload
 
-from tlkit._disk.atomic import whole_file
 from tlkit._printing import Printed, counted, html_table, one_line
+from tlkit._task import Task
 from tlkit.errors import PredictionError
+from tlkit.inference.prediction_files import (
+    EACH,
+    columns,
+    opened_file,
+    write_csv,
+    write_json_lines,
+)
 
 _SHOWN = 10
 
@@ -25,38 +28,50 @@ class Prediction(Printed):
 
     Args:
         image: The picture's name: its path as given, or below the folder that was given.
-        labels: Class names, the most probable first; empty where the picture cannot be read.
+        labels: Class names, the most probable first; of a model of any number of labels those that
+            the picture is given. Empty where the picture cannot be read.
         probabilities: Of these classes, 0..1.
         error: Why the picture cannot be read, or empty.
+        by_class: Of a model of any number of labels, the probability of each; else empty.
     """
 
     image: str
     labels: tuple[str, ...] = ()
     probabilities: tuple[float, ...] = ()
     error: str = ""
+    by_class: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def label(self) -> str | None:
-        """The most probable class; None where the picture cannot be read."""
+        """The most probable class; None where the picture cannot be read, or is given no label."""
         return self.labels[0] if self.labels else None
 
     @property
     def probability(self) -> float | None:
-        """How probable it is, 0..1; None where the picture cannot be read."""
+        """How probable it is, 0..1; None where there is none."""
         return self.probabilities[0] if self.probabilities else None
 
     def __repr__(self) -> str:
-        told = self.error or f"{self.label!r} {self.probability:.3f}"
-        return one_line(f"Prediction({self.image!r}, {told})")
+        told = f"{self.label!r} {self.probability:.3f}" if self.labels else ""
+        if self.by_class:
+            told = f"{list(self.labels)}"
+        return one_line(f"Prediction({self.image!r}, {self.error or told})")
 
     def __str__(self) -> str:
         if self.error:
             return f"{self.image}: {self.error}"
         pairs = zip(self.labels, self.probabilities, strict=True)
-        return f"{self.image}: {', '.join(f'{label} {x:.3f}' for label, x in pairs)}"
+        return f"{self.image}: {', '.join(f'{name} {x:.3f}' for name, x in pairs) or 'no label'}"
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the row for a table: image, label, probability, label_2, ..., error."""
+        """Return the row for a table: image, label, probability, label_2, ..., error.
+
+        Of a model of any number of labels: image, labels parted by commas, the probability of each
+        as ``probability_<label>``, error.
+        """
+        if self.by_class:
+            each = {f"{EACH}{name}": value for name, value in self.by_class.items()}
+            return {"image": self.image, "labels": ", ".join(self.labels), **each, "error": ""}
         row: dict[str, Any] = {"image": self.image, "label": self.label or ""}
         row["probability"] = self.probability
         pairs = zip(self.labels[1:], self.probabilities[1:], strict=True)
@@ -73,6 +88,7 @@ class Predictions(Printed, Sequence[Prediction]):
         class_names: All classes that the model knows, in the order of its columns.
         top: How many labels a row has.
         notes: Which engine ran the model and why, for people.
+        task: What the model tells of a picture: one class, or any number of labels.
     """
 
     def __init__(
@@ -81,11 +97,13 @@ class Predictions(Printed, Sequence[Prediction]):
         class_names: Sequence[str],
         top: int,
         notes: Sequence[str] = (),
+        task: Task = Task.MULTICLASS,
     ) -> None:
         self._rows = tuple(rows)
         self.class_names = tuple(class_names)
         self.top = top
         self.notes = tuple(notes)
+        self.task = task
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -112,7 +130,7 @@ class Predictions(Printed, Sequence[Prediction]):
     @property
     def columns(self) -> tuple[str, ...]:
         """Names of the columns of the tables."""
-        return columns(self.top)
+        return columns(self.top, self.class_names if self.task is Task.MULTILABEL else ())
 
     def to_dataframe(self) -> Any:
         """Return a pandas DataFrame with a row for each picture; `columns` names its columns.
@@ -137,8 +155,8 @@ class Predictions(Printed, Sequence[Prediction]):
         Raises:
             PredictionError: It cannot be written.
         """
-        with _opened(file) as stream:
-            write_csv(self._rows, stream, self.top)
+        with opened_file(file) as stream:
+            write_csv(self._rows, stream, self.columns)
 
     def write_json_lines(self, file: str | PathLike[str] | TextIO) -> None:
         """Write a JSON object for each picture, one on a line: image, labels, probabilities, error.
@@ -149,7 +167,7 @@ class Predictions(Printed, Sequence[Prediction]):
         Raises:
             PredictionError: It cannot be written.
         """
-        with _opened(file) as stream:
+        with opened_file(file) as stream:
             write_json_lines(self._rows, stream)
 
     def __repr__(self) -> str:
@@ -168,63 +186,6 @@ class Predictions(Printed, Sequence[Prediction]):
         more = f"<p>and {len(self) - _SHOWN:,} more</p>" if len(self) > _SHOWN else ""
         told = "".join(f"<p>{html.escape(note)}</p>" for note in self.notes)
         return html_table(self.columns, cells) + more + told
-
-
-def columns(top: int) -> tuple[str, ...]:
-    """Return the names of a table's columns.
-
-    Example:
-        >>> columns(2)
-        ('image', 'label', 'probability', 'label_2', 'probability_2', 'error')
-    """
-    more = (f"{what}_{place}" for place in range(2, top + 1) for what in ("label", "probability"))
-    return ("image", "label", "probability", *more, "error")
-
-
-def write_csv(rows: Iterable[Prediction], stream: TextIO, top: int) -> None:
-    """Write rows as CSV as they come.
-
-    Args:
-        rows: Taken one by one.
-        stream: An open text file.
-        top: How many labels each has.
-    """
-    writer = csv.DictWriter(stream, columns(top), restval="", lineterminator="\n")
-    for place, row in enumerate(rows):
-        if not place:  # where not even one can be made, nothing is written
-            writer.writeheader()
-        # Six digits tell two float32 apart for every use but the next training.
-        told = {
-            name: f"{x:.6f}" if isinstance(x, float) else x for name, x in row.as_dict().items()
-        }
-        writer.writerow(told)
-
-
-def write_json_lines(rows: Iterable[Prediction], stream: TextIO) -> None:
-    """Write rows as JSON objects, one on a line, as they come.
-
-    Args:
-        rows: Taken one by one.
-        stream: An open text file.
-    """
-    for row in rows:
-        found = {"image": row.image, "labels": row.labels, "probabilities": row.probabilities}
-        stream.write(json.dumps({**found, "error": row.error or None}, ensure_ascii=False) + "\n")
-
-
-@contextmanager
-def _opened(file: str | PathLike[str] | TextIO) -> Iterator[TextIO]:
-    if not isinstance(file, (str, PathLike)):
-        yield file
-        return
-    path = Path(file)
-    try:
-        with whole_file(path) as part, part.open("w", encoding="utf-8", newline="") as stream:
-            yield stream
-    except OSError as error:
-        raise PredictionError(
-            f"{path} cannot be written: {error}. Give a place in a folder that exists."
-        ) from error
 
 
 def _cell(value: object) -> str:

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from tlkit._keras.types import ModelOrResult
 from tlkit._printing import one_line
 from tlkit._progress import reporter_for
+from tlkit._task import Task, two_columns
+from tlkit._thresholds import Thresholds
 from tlkit.data.class_names import shown_names
 from tlkit.errors import PredictionError
 from tlkit.evaluation.predict import LabelledImages
@@ -28,13 +30,15 @@ from tlkit.inference._export_pictures import (
 from tlkit.inference.exporting import Exported, ExportTarget, Precision, export_model
 from tlkit.inference.opening import opened
 from tlkit.inference.pictures import Given, Pictures, as_pictures, batches, read
+from tlkit.inference.prediction_files import columns
 from tlkit.inference.predictions import Prediction, Predictions
 
 
 class Predictor:
     """Gives pictures the names of a trained model's classes.
 
-    Pictures are read exactly as for training. What cannot be read is a row with the reason.
+    Pictures are read exactly as for training. What cannot be read is a row with the reason. A model
+    of any number of labels gives each picture those whose probability reaches their threshold.
 
     Args:
         model: What a training returned, a ``.keras`` file, a run directory, or a keras.Model.
@@ -42,6 +46,9 @@ class Predictor:
             knows must agree.
         image_size: Side in pixels or (height, width), for a model that takes any size and does not
             say.
+        thresholds: Of a model of any number of labels: a number in 0..1, or one for each label, in
+            their order or by name. None for those that it knows, or 0.5. A keras.Model is taken to
+            be of any number of labels where they are given.
         engine: What runs it: ``"auto"``, or the name of an engine.
         cache: Where exported models are kept, as for `tlkit.StagedTrainer`.
 
@@ -65,18 +72,29 @@ class Predictor:
         *,
         class_names: Sequence[str] | None = None,
         image_size: int | tuple[int, int] | None = None,
+        thresholds: Thresholds | None = None,
         engine: str = "auto",
         cache: bool | str | Path = True,
     ) -> None:
         if engine != "auto":
             installed_engines().get(engine)
-        self.model, self.contract = opened(model, class_names, image_size)
+        self.model, self.contract = opened(model, class_names, image_size, thresholds)
         self.engine, self.cache = engine, cache
 
     @property
     def class_names(self) -> tuple[str, ...]:
         """What the columns of the output are of, in order."""
         return self.contract.class_names
+
+    @property
+    def task(self) -> Task:
+        """What the model tells of a picture: one class, or any number of labels."""
+        return self.contract.task
+
+    @property
+    def thresholds(self) -> tuple[float, ...] | None:
+        """From which probability on a picture is given each label; None for 0.5."""
+        return self.contract.thresholds
 
     @property
     def image_size(self) -> tuple[int, int]:
@@ -89,7 +107,8 @@ class Predictor:
         Args:
             pictures: A folder, of which all pictures below are taken; a file, or a sequence of
                 files; an array ``(n, height, width, 3)``, uint8, 0..255, RGB; or a data set.
-            top: How many labels each row has; None for all classes.
+            top: How many labels each row has; None for all classes. Of a model of any number of
+                labels each row has those that reach their thresholds, however many.
             verbose: 0 shows nothing, 1 a progress bar.
 
         Returns:
@@ -102,7 +121,7 @@ class Predictor:
         """
         count, notes = self._top(top), list[str]()
         rows = list(self._rows(pictures, count, verbose, notes))
-        return Predictions(rows, self.class_names, count, notes)
+        return Predictions(rows, self.class_names, count, notes, task=self.task)
 
     def rows(
         self, pictures: Given, *, top: int | None = 5, verbose: int = 0
@@ -186,8 +205,8 @@ class Predictor:
         if not len(images):
             return iter(())
         output = running.run(images, left)
-        if output.shape[1:] == (1,) and len(self.class_names) == 2:
-            output = np.concatenate([1 - output, output], axis=1)
+        if self.task is not Task.MULTILABEL:
+            output = two_columns(output, len(self.class_names))
         if output.shape != (len(images), len(self.class_names)):
             raise PredictionError(
                 f"the model gave an output of shape {output.shape} for {len(images)} pictures; "
@@ -199,9 +218,19 @@ class Predictor:
     def _row(self, name: str, output: NDArray[Any], top: int) -> Prediction:
         if not np.isfinite(output).all():
             return Prediction(name, error="the model gave numbers that are not finite")
-        best = np.argsort(-output, kind="stable")[:top].tolist()
+        order = np.argsort(-output, kind="stable")
+        several = self.task is Task.MULTILABEL
+        best = (order[self.contract.labels_of(output)[order]] if several else order[:top]).tolist()
         labels = tuple(self.class_names[column] for column in best)
-        return Prediction(name, labels, tuple(float(output[column]) for column in best))
+        found = tuple(float(output[column]) for column in best)
+        if not several:
+            return Prediction(name, labels, found)
+        every = dict(zip(self.class_names, output.astype(float).tolist(), strict=True))
+        return Prediction(name, labels, found, by_class=every)
+
+    def columns(self, top: int | None = 5) -> tuple[str, ...]:
+        """Return the columns of the tables of so many labels; see `Predictions.columns`."""
+        return columns(self._top(top), self.class_names if self.task is Task.MULTILABEL else ())
 
     def _top(self, top: int | None) -> int:
         if top is None:

@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tlkit.data.class_names import is_numbering, positions
-from tlkit.data.dataset import ImageDataset
+from tlkit.data.labelled_images import LabelledImages
 from tlkit.errors import EvaluationError
 from tlkit.evaluation.arrays import Ints
-from tlkit.evaluation.evaluating import evaluate
-from tlkit.evaluation.evaluation import Evaluation
+from tlkit.evaluation.evaluating import AnyEvaluation, evaluate
 from tlkit.reporting._gallery import check_same, fits
 from tlkit.reporting._named_models import NamedModel, columns_by_name, match, model_of_run
 from tlkit.reporting._runs import Run
@@ -37,12 +36,12 @@ class Choice:
 
 
 def evaluated(
-    given: Evaluation | Mapping[str, Evaluation] | None,
+    given: AnyEvaluation | Mapping[str, AnyEvaluation] | None,
     detail: str | None,
     runs: Sequence[Run],
     model: NamedModel | None,
-    dataset: ImageDataset | None,
-) -> tuple[dict[str, Evaluation], Choice]:
+    dataset: LabelledImages | None,
+) -> tuple[dict[str, AnyEvaluation], Choice]:
     """Return all evaluations by name, and which of them the page looks at closely.
 
     Args:
@@ -73,8 +72,8 @@ def evaluated(
 
 
 def _evaluated_here(
-    runs: Sequence[Run], given: NamedModel | None, dataset: ImageDataset | None
-) -> tuple[dict[str, Evaluation], Choice]:
+    runs: Sequence[Run], given: NamedModel | None, dataset: LabelledImages | None
+) -> tuple[dict[str, AnyEvaluation], Choice]:
     # Of several runs nobody could say which one is meant.
     model = model_of_run(runs[0]) if given is None and len(runs) == 1 else given
     if model is None or dataset is None:
@@ -88,7 +87,7 @@ def _evaluated_here(
     return {str(choice.name): found}, choice
 
 
-def _check_detail(detail: str | None, named: Mapping[str, Evaluation]) -> None:
+def _check_detail(detail: str | None, named: Mapping[str, AnyEvaluation]) -> None:
     if detail is not None and detail not in named:
         raise EvaluationError(
             f"detail={detail!r} is no evaluation; expected one of "
@@ -96,7 +95,7 @@ def _check_detail(detail: str | None, named: Mapping[str, Evaluation]) -> None:
         )
 
 
-def _check_class_names(evaluations: Mapping[str, Evaluation], runs: Sequence[Run]) -> None:
+def _check_class_names(evaluations: Mapping[str, AnyEvaluation], runs: Sequence[Run]) -> None:
     """Refuse evaluations of other classes than the run that they stand beside.
 
     Of a single run all do; of several an evaluation that is called like one of them.
@@ -119,10 +118,10 @@ def _check_class_names(evaluations: Mapping[str, Evaluation], runs: Sequence[Run
 
 def _chosen(
     ranked: Sequence[str],
-    evaluations: Mapping[str, Evaluation],
+    evaluations: Mapping[str, AnyEvaluation],
     runs: Sequence[Run],
     given: NamedModel | None,
-    dataset: ImageDataset,
+    dataset: LabelledImages,
 ) -> Choice:
     """Return the first of these evaluations that is of the page's model, where there is one."""
     known = {name: evaluations[name] for name in ranked if fits(evaluations[name], dataset)}
@@ -139,7 +138,7 @@ def _chosen(
     return _told(_first_of(known, own, dataset), evaluations, runs[0].name)
 
 
-def _best_first(evaluations: Mapping[str, Evaluation]) -> list[str]:
+def _best_first(evaluations: Mapping[str, AnyEvaluation]) -> list[str]:
     return sorted(evaluations, key=lambda name: -evaluations[name].weighted_f1)
 
 
@@ -154,7 +153,7 @@ def _unchecked(runs: Sequence[Run]) -> tuple[str, ...]:
 
 
 def _first_of(
-    evaluations: Mapping[str, Evaluation], model: NamedModel, dataset: ImageDataset
+    evaluations: Mapping[str, AnyEvaluation], model: NamedModel, dataset: LabelledImages
 ) -> Choice:
     """Return the first evaluation that is what a model gives; raise where none is."""
     differing = []
@@ -172,7 +171,7 @@ def _first_of(
     )
 
 
-def _told(choice: Choice, evaluations: Mapping[str, Evaluation], run: str) -> Choice:
+def _told(choice: Choice, evaluations: Mapping[str, AnyEvaluation], run: str) -> Choice:
     """Name better evaluations that were passed over, and one that only has the run's name."""
     name, best = str(choice.name), _best_first(evaluations)[0]
     highest = evaluations[best].weighted_f1
@@ -189,7 +188,7 @@ def _told(choice: Choice, evaluations: Mapping[str, Evaluation], run: str) -> Ch
 
 
 def _beside_run(
-    choice: Choice, found: Evaluation, runs: Sequence[Run], dataset: ImageDataset
+    choice: Choice, found: AnyEvaluation, runs: Sequence[Run], dataset: LabelledImages
 ) -> Choice:
     """Say where the model that was given is not the one that the page's single run ended with."""
     own = model_of_run(runs[0]) if len(runs) == 1 else None
@@ -206,7 +205,10 @@ def _beside_run(
 
 
 def _of_several(
-    chosen: str, evaluations: Mapping[str, Evaluation], runs: Sequence[Run], dataset: ImageDataset
+    chosen: str,
+    evaluations: Mapping[str, AnyEvaluation],
+    runs: Sequence[Run],
+    dataset: LabelledImages,
 ) -> Choice:
     """Hold evaluations that are called like a run against its model."""
     choice, remarks = Choice(chosen), []

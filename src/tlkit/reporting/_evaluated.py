@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from tlkit.evaluation.comparing.compare import compare
 from tlkit.evaluation.comparing.comparison import Comparison
+from tlkit.evaluation.evaluating import AnyEvaluation
 from tlkit.evaluation.evaluation import Evaluation
 from tlkit.evaluation.metrics.class_intervals import f1_intervals
 from tlkit.evaluation.plots import plot_comparison, plot_confusion, plot_reliability
@@ -155,7 +156,7 @@ def detail_of(name: str, found: Evaluation, benchmark: float | None) -> Detail:
     )
 
 
-def compared(evaluations: Mapping[str, Evaluation]) -> Compared | None:
+def compared(evaluations: Mapping[str, AnyEvaluation]) -> Compared | None:
     """Compare the best of several evaluations; None where there are fewer than two."""
     ranked = sorted(evaluations, key=lambda name: -evaluations[name].weighted_f1)
     kept = {name: evaluations[name] for name in ranked[:_COMPARED]}

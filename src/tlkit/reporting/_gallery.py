@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from tlkit._disk.seals import check_seal
 from tlkit._keras.types import Model, ModelOrResult
 from tlkit.data.class_names import is_numbering, numbered_as
-from tlkit.data.dataset import ImageDataset
+from tlkit.data.labelled_images import LabelledImages
 from tlkit.errors import EvaluationError
 from tlkit.evaluation.arrays import Ints
+from tlkit.evaluation.evaluating import AnyEvaluation
 from tlkit.evaluation.evaluation import Evaluation
 from tlkit.reporting._pictures import Picture, photo
 
@@ -68,7 +69,7 @@ class Gallery:
 
 
 def gallery(
-    found: Evaluation, dataset: ImageDataset, model: Model | None, columns: Ints | None = None
+    found: Evaluation, dataset: LabelledImages, model: Model | None, columns: Ints | None = None
 ) -> Gallery:
     """Return the surest mistakes, with where the model looked if there is a model to ask.
 
@@ -90,7 +91,7 @@ def gallery(
 
 
 def _with_heat(
-    found: Evaluation, dataset: ImageDataset, network: Model, places: Ints, columns: Ints
+    found: Evaluation, dataset: LabelledImages, network: Model, places: Ints, columns: Ints
 ) -> Gallery:
     from tlkit.evaluation.gradcam.explanation import explain
     from tlkit.evaluation.predict import size_of
@@ -124,14 +125,14 @@ def loaded(model: ModelLike) -> Model:
     return network
 
 
-def check_same(found: Evaluation, dataset: ImageDataset) -> None:
+def check_same(found: AnyEvaluation, dataset: LabelledImages) -> None:
     """Refuse a dataset that is not what the evaluation is of.
 
     Raises:
         EvaluationError: Says what differs.
     """
     differs = _what_differs(found, dataset)
-    if differs == "their classes":
+    if differs == "their classes" and dataset.labels.ndim == 1:
         numbered_as(found.class_names, dataset, error=EvaluationError)  # says how
     if differs:
         raise EvaluationError(
@@ -140,18 +141,20 @@ def check_same(found: Evaluation, dataset: ImageDataset) -> None:
         )
 
 
-def fits(found: Evaluation, dataset: ImageDataset) -> bool:
+def fits(found: AnyEvaluation, dataset: LabelledImages) -> bool:
     """Return whether a dataset is what the evaluation is of."""
     return _what_differs(found, dataset) == ""
 
 
-def _what_differs(found: Evaluation, dataset: ImageDataset) -> str:
+def _what_differs(found: AnyEvaluation, dataset: LabelledImages) -> str:
     if len(found) != len(dataset):
         return "their numbers"
+    if found.y_true.ndim != dataset.labels.ndim:
+        return "their kinds of labels"
     named = _is_known(found.class_names, dataset)
     if not named and not is_numbering(found.class_names):
         return "their classes"
-    labels = numbered_as(found.class_names, dataset) if named else dataset.labels
+    labels = _labels_as(found.class_names, dataset) if named else dataset.labels
     if not np.array_equal(found.y_true, labels):
         return "their labels"
     known = found.image_digests
@@ -160,7 +163,13 @@ def _what_differs(found: Evaluation, dataset: ImageDataset) -> str:
     return ""
 
 
-def _is_known(names: tuple[str, ...], dataset: ImageDataset) -> bool:
+def _labels_as(names: tuple[str, ...], dataset: LabelledImages) -> Ints:
+    if dataset.labels.ndim == 1:
+        return numbered_as(names, dataset)
+    return dataset.with_classes(names).labels
+
+
+def _is_known(names: tuple[str, ...], dataset: LabelledImages) -> bool:
     """Return whether the dataset's images are of classes of these names."""
     return {name for name, count in dataset.class_counts.items() if count} <= set(names)
 

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from os import PathLike
+from pathlib import Path
 
 import numpy as np
 
 from tlkit._keras.layers import leaf_layers
 from tlkit._keras.types import Model
+from tlkit._task import Task, two_columns
 from tlkit.data.class_names import is_numbering, known_names
-from tlkit.data.dataset import ImageDataset
+from tlkit.data.labelled_images import LabelledImages
 from tlkit.evaluation.arrays import Ints
+from tlkit.evaluation.evaluating import AnyEvaluation
 from tlkit.evaluation.evaluation import Evaluation
 from tlkit.evaluation.metrics.per_image import margins
 from tlkit.evaluation.predict import size_of
+from tlkit.inference.contract import ModelContract, read_contract
 from tlkit.reporting._gallery import ModelLike, loaded
 from tlkit.reporting._runs import Run
 from tlkit.training.run_dir.saved_names import names_of_file
@@ -34,11 +39,23 @@ class NamedModel:
         model: A keras.Model.
         class_names: In the order of its columns; None where nobody knows.
         words: What to call it in a message.
+        contract: What travels with its file; None where nothing does.
     """
 
     model: Model
     class_names: tuple[str, ...] | None
     words: str
+    contract: ModelContract | None = None
+
+    @property
+    def task(self) -> Task | None:
+        """What it tells of an image; None where nobody knows."""
+        return None if self.contract is None else self.contract.task
+
+    @property
+    def thresholds(self) -> tuple[float, ...] | None:
+        """From which probability on an image is given each label; None for 0.5."""
+        return None if self.contract is None else self.contract.thresholds
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,23 +81,34 @@ class Match:
 
 def given_model(given: ModelLike) -> NamedModel:
     """Return a model that was given, or that of its file."""
-    names = names_of_file(given) if isinstance(given, (str, PathLike)) else known_names(given)
-    return NamedModel(loaded(given), names, "the model that was given")
+    contract = getattr(given, "contract", None)
+    names = known_names(given)
+    if isinstance(given, (str, PathLike)):
+        names, contract = names_of_file(given), _contract(given)
+    return NamedModel(loaded(given), names, "the model that was given", contract)
 
 
 def model_of_run(run: Run) -> NamedModel | None:
     """Return the model that a run ended with, or None."""
     if run.model is None:
         return None
-    return NamedModel(loaded(run.model), run.class_names, f"the model of run {run.name!r}")
+    words, given = f"the model of run {run.name!r}", run.model
+    contract = (
+        _contract(given) if isinstance(given, (str, PathLike)) else getattr(given, "contract", None)
+    )
+    return NamedModel(loaded(given), run.class_names, words, contract)
 
 
-def columns_by_name(model: NamedModel, found: Evaluation) -> Ints:
+def _contract(file: str | PathLike[str]) -> ModelContract | None:
+    return read_contract(Path(file)) if zipfile.is_zipfile(file) else None
+
+
+def columns_by_name(model: NamedModel, found: AnyEvaluation) -> Ints:
     """Return the model's column of each class of what it was just evaluated to."""
     return next(_numberings(model, found))
 
 
-def match(model: NamedModel, found: Evaluation, dataset: ImageDataset) -> Match:
+def match(model: NamedModel, found: AnyEvaluation, dataset: LabelledImages) -> Match:
     """Ask a model about some images, and hold what it gives against what was stored.
 
     Args:
@@ -91,6 +119,8 @@ def match(model: NamedModel, found: Evaluation, dataset: ImageDataset) -> Match:
     places = _telling(found)
     images = dataset.load(places, size_of(model.model))
     given = np.asarray(model.model.predict_on_batch(images), np.float64)
+    if isinstance(found, Evaluation):
+        given = two_columns(given, len(found.class_names))
     stored = found.probabilities[places]
     numberings = list(_numberings(model, found)) if given.shape == stored.shape else []
     if not numberings:
@@ -101,7 +131,7 @@ def match(model: NamedModel, found: Evaluation, dataset: ImageDataset) -> Match:
     return Match(numberings[least] if close else None, gaps[least])
 
 
-def _numberings(model: NamedModel, found: Evaluation) -> Iterator[Ints]:
+def _numberings(model: NamedModel, found: AnyEvaluation) -> Iterator[Ints]:
     """Yield the columns by name, and as they stand where one of the two knows no names."""
     names = model.class_names
     if names is not None and set(names) == set(found.class_names):
@@ -110,7 +140,7 @@ def _numberings(model: NamedModel, found: Evaluation) -> Iterator[Ints]:
         yield np.arange(len(found.class_names))
 
 
-def _telling(found: Evaluation) -> Ints:
+def _telling(found: AnyEvaluation) -> Ints:
     """Return images by which models can be told apart: the least sure ones, and some of all."""
     unsure = np.argsort(margins(found.probabilities), kind="stable")[:_ASKED]
     spread = np.linspace(0, len(found) - 1, min(_ASKED, len(found))).astype(np.int64)

@@ -64,7 +64,7 @@ def write(file: Path, text: str) -> Path:
 
 
 def _names() -> tuple[str, ...]:
-    return ("report.html", "macros.html", "report.css", "report.js")
+    return ("report.html", "labels.html", "macros.html", "report.css", "report.js")
 
 
 def _hash(text: str) -> str:

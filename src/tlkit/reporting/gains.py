@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tlkit.errors import EvaluationError
 from tlkit.evaluation.comparing.compare import compare
-from tlkit.evaluation.evaluation import Evaluation
+from tlkit.evaluation.evaluating import AnyEvaluation
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class GainRow:
         return "worse" if self.high < 0 else "no difference can be claimed"
 
 
-def check_gains(gains: Sequence[Gain], evaluations: Mapping[str, Evaluation]) -> None:
+def check_gains(gains: Sequence[Gain], evaluations: Mapping[str, AnyEvaluation]) -> None:
     """Refuse a step that is none, or names an evaluation that is not there."""
     for gain in gains:
         if not isinstance(gain, Gain):
@@ -66,12 +66,12 @@ def check_gains(gains: Sequence[Gain], evaluations: Mapping[str, Evaluation]) ->
                 )
 
 
-def gain_rows(gains: Sequence[Gain], evaluations: Mapping[str, Evaluation]) -> list[GainRow]:
+def gain_rows(gains: Sequence[Gain], evaluations: Mapping[str, AnyEvaluation]) -> list[GainRow]:
     """Return each step's gain in points of weighted F1, with its paired interval."""
     return [_measured(gain, evaluations) for gain in gains]
 
 
-def _measured(gain: Gain, evaluations: Mapping[str, Evaluation]) -> GainRow:
+def _measured(gain: Gain, evaluations: Mapping[str, AnyEvaluation]) -> GainRow:
     pair_of = {"before": evaluations[gain.before], "after": evaluations[gain.after]}
     (pair,) = compare(pair_of).pairs
     sign = 1 if pair.better == "after" else -1

@@ -10,15 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from tlkit.data.damage import DamageReport
-from tlkit.data.dataset import ImageDataset
 from tlkit.data.expected import require_dataset
+from tlkit.data.labelled_images import LabelledImages
 from tlkit.errors import EvaluationError
-from tlkit.evaluation.evaluation import Evaluation
+from tlkit.evaluation.evaluating import AnyEvaluation
+from tlkit.evaluation.multi_label import MultiLabelEvaluation
 from tlkit.reporting import _training as training
 from tlkit.reporting._belonging import Choice, evaluated
 from tlkit.reporting._curves import curves_of
 from tlkit.reporting._evaluated import compared, detail_of
 from tlkit.reporting._gallery import ModelLike, gallery
+from tlkit.reporting._labels import label_gallery, labels_detail
 from tlkit.reporting._named_models import given_model
 from tlkit.reporting._page import render, write
 from tlkit.reporting._runs import Run, RunLike, read_runs
@@ -29,8 +31,8 @@ def report(
     run: RunLike,
     file: str | PathLike[str] = "report.html",
     *,
-    evaluations: Evaluation | Mapping[str, Evaluation] | None = None,
-    dataset: ImageDataset | None = None,
+    evaluations: AnyEvaluation | Mapping[str, AnyEvaluation] | None = None,
+    dataset: LabelledImages | None = None,
     model: ModelLike | None = None,
     detail: str | None = None,
     title: str | None = None,
@@ -51,7 +53,8 @@ def report(
         file: Where to write; it appears whole or not at all.
         evaluations: What was evaluated, one or several by name. None evaluates the run's model on
             ``dataset``, where that is given.
-        dataset: The images of the evaluation looked at closely, in order; with it the page shows
+        dataset: The images of the evaluation looked at closely, in order, a `tlkit.ImageDataset` or
+            a `tlkit.MultiLabelDataset`; with it the page shows
             mistakes, with a model also Grad-CAM.
         model: What ``detail`` evaluates: a keras.Model or its file. None takes that of a single
             run, or of several that of the run called like ``detail``.
@@ -113,16 +116,21 @@ def _check(benchmark: float | None, remarks: Sequence[str]) -> None:
 
 
 def _looked_at(
-    named: Mapping[str, Evaluation],
+    named: Mapping[str, AnyEvaluation],
     choice: Choice,
     benchmark: float | None,
-    dataset: ImageDataset | None,
+    dataset: LabelledImages | None,
 ) -> dict[str, Any]:
+    nothing = {"detail": None, "gallery": None, "labels": None}
     if choice.name is None:
-        return {"detail": None, "gallery": None}
+        return nothing
     found, model = named[choice.name], None if choice.model is None else choice.model.model
-    pictures = None if dataset is None else gallery(found, dataset, model, choice.columns)
-    return {"detail": detail_of(choice.name, found, benchmark), "gallery": pictures}
+    if isinstance(found, MultiLabelEvaluation):
+        shown = labels_detail(choice.name, found, benchmark)
+        pictures = None if dataset is None else label_gallery(found, dataset, model, choice.columns)
+        return {**nothing, "labels": shown, "gallery": pictures}
+    seen = None if dataset is None else gallery(found, dataset, model, choice.columns)
+    return {**nothing, "detail": detail_of(choice.name, found, benchmark), "gallery": seen}
 
 
 def _training(runs: Sequence[Run]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from tlkit._keras.graph import Graph
 from tlkit._keras.types import Model
 from tlkit._progress import reporter_for
+from tlkit._task import two_columns
 from tlkit.data.dataset import ImageDataset
 from tlkit.data.images import Images
 from tlkit.errors import PredictionError
@@ -96,7 +97,7 @@ class FittedModel:
                 scans.save()
             pixels = Images(images, trunk.size).pixels
             rows = extracted(trunk, pixels, images.image_digests, plan).rows
-            return _outputs(tail, rows)
+            return two_columns(_outputs(tail, rows), len(self.result.class_names))
 
     @cached_property
     def _parts(self) -> tuple[Model, Model]:

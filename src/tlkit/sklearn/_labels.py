@@ -66,6 +66,12 @@ def _column(labels: Labels) -> NDArray[Any]:
             "ImageClassifier requires y to be passed, but the target y is None. Give a label for "
             "each picture: fit(X, y)."
         )
+    if _several(labels):
+        raise ValueError(
+            f"ImageClassifier takes one label for each picture, y of shape (n,), and received "
+            f"shape {np.shape(labels)}. Any number of labels are learned by tlkit.fine_tune of a "
+            "tlkit.MultiLabelDataset."
+        )
     column: NDArray[Any] = column_or_1d(labels, warn=True)
     for place, label in enumerate(column.tolist()):
         if is_missing(label) or label in (float("inf"), float("-inf")):
@@ -74,3 +80,9 @@ def _column(labels: Labels) -> NDArray[Any]:
                 "empty cell. Expected text or a whole number. Fill it in or drop the picture."
             )
     return column
+
+
+def _several(labels: Labels) -> bool:
+    """Return whether each picture has a row of labels, and not just one in a column."""
+    shape = np.shape(labels)
+    return len(shape) == 2 and shape[1] > 1

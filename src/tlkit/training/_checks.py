@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tlkit.data.class_names import shared_classes
-from tlkit.data.dataset import ImageDataset
+from tlkit._printing import counted
+from tlkit.data.class_names import shared_classes, shown_names
 from tlkit.data.decoding.fitting import one_fit
 from tlkit.data.duplicates import duplicate_notes
 from tlkit.data.expected import require_dataset
+from tlkit.data.labelled_images import LabelledImages
 from tlkit.errors import DataError, TrainingError
 from tlkit.features.store.store import FeatureStore
 from tlkit.freezing.head import Head
@@ -81,7 +82,7 @@ def check_resume(run_dir: Path | None, *, resume: bool) -> None:
         )
 
 
-def check_data(train: ImageDataset, validation: ImageDataset | None = None) -> None:
+def check_data(train: LabelledImages, validation: LabelledImages | None = None) -> None:
     """Raise where there are no labelled images, or labels that cannot be trained on.
 
     Raises:
@@ -90,8 +91,19 @@ def check_data(train: ImageDataset, validation: ImageDataset | None = None) -> N
     require_dataset(train, "train")
     if validation is not None:
         require_dataset(validation, "validation")
+        if validation.labels.ndim != train.labels.ndim:
+            raise DataError(
+                f"train is a {type(train).__name__} and validation a {type(validation).__name__}; "
+                "expected one kind: a single class for each image in both, or any number of labels."
+            )
     present = [name for name, count in train.class_counts.items() if count]
-    if len(present) < 2:
+    if train.labels.ndim == 2:
+        if not present:
+            raise DataError(
+                "No training image has a label; expected at least one image that has one. Look "
+                "whether the labels were read from the right place."
+            )
+    elif len(present) < 2:
         raise DataError(
             f"The training images are all of one class, {', '.join(present) or 'none'}; expected "
             "at least two classes."
@@ -99,8 +111,8 @@ def check_data(train: ImageDataset, validation: ImageDataset | None = None) -> N
 
 
 def checked_sets(
-    train: ImageDataset, validation: ImageDataset | None, stages: Sequence[Stage]
-) -> ImageDataset | None:
+    train: LabelledImages, validation: LabelledImages | None, stages: Sequence[Stage]
+) -> LabelledImages | None:
     """Return validation images with classes as the training images number them, by name.
 
     Raises:
@@ -116,7 +128,9 @@ def checked_sets(
     return validation
 
 
-def _in_training_order(train: ImageDataset, validation: ImageDataset | None) -> ImageDataset | None:
+def _in_training_order(
+    train: LabelledImages, validation: LabelledImages | None
+) -> LabelledImages | None:
     """Return validation images with classes as the training images number them, by name.
 
     Raises:
@@ -124,13 +138,16 @@ def _in_training_order(train: ImageDataset, validation: ImageDataset | None) -> 
     """
     if validation is None:
         return None
-    if validation.class_names != train.class_names:
+    several = train.labels.ndim == 2
+    if validation.class_names != train.class_names and several:
+        validation = validation.with_classes(train.class_names)
+    elif validation.class_names != train.class_names:
         words = ("the training images", "the validation images")
         shared_classes(train.class_names, validation.class_names, validation.labels, words=words)
         validation = validation.with_classes(train.class_names)
     present = {name for name, count in train.class_counts.items() if count}
     unseen = {name for name, count in validation.class_counts.items() if count} - present
-    if unseen:
+    if unseen and not several:
         raise DataError(
             f"Validation images are of classes without a training image: {sorted(unseen)}. "
             "Split one data set with dataset.split()."
@@ -139,7 +156,7 @@ def _in_training_order(train: ImageDataset, validation: ImageDataset | None) -> 
 
 
 def check_images(
-    store: FeatureStore, train: ImageDataset, validation: ImageDataset | None = None
+    store: FeatureStore, train: LabelledImages, validation: LabelledImages | None = None
 ) -> tuple[str, ...]:
     """Raise where an image is damaged, after one read of each file that the store does not know.
 
@@ -159,7 +176,19 @@ def check_images(
         scans.save()  # those that are whole need no other look once the others are mended
     if validation is not None:
         _check_depth(train.depth, validation.depth)
-    return tuple(duplicate_notes(train, validation))
+    return (*duplicate_notes(train, validation), *_unseen_labels(train, validation))
+
+
+def _unseen_labels(train: LabelledImages, validation: LabelledImages | None) -> Iterator[str]:
+    """Yield a line on labels of validation images that no training image has."""
+    counts = train.class_counts
+    held_out = {} if validation is None else validation.class_counts
+    unseen = [name for name, count in held_out.items() if count and not counts.get(name)]
+    if unseen:
+        yield (
+            f"validation images have {counted(len(unseen), 'label')} that no training image has, "
+            f"and that cannot be learned: {shown_names(unseen)}"
+        )
 
 
 def _check_depth(train: int | None, validation: int | None) -> None:

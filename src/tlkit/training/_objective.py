@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from tlkit._keras.scoring import code_of_part, takes_indices, takes_logits
+from tlkit._task import Task
 from tlkit.errors import TrainingError
 from tlkit.training._figures import OWN
 from tlkit.training._losses_and_metrics import Loss, Metric, new_metric
+from tlkit.training._own_metrics import own_metrics
 
 
 @dataclass(frozen=True)
@@ -47,11 +49,12 @@ class Objective:
         """Return metrics that have counted nothing."""
         return [new_metric(metric) for metric in self.metrics]
 
-    def compiled_metrics(self) -> list[Any]:
-        """Return what ``compile`` takes: the metrics, and accuracy."""
+    def compiled_metrics(self, task: Task, classes: int) -> list[Any]:
+        """Return what ``compile`` takes: the metrics, and those that every stage has."""
         metrics = self.new_metrics()
-        named = any(metric.name == "accuracy" for metric in metrics)
-        return metrics if named else ["accuracy", *metrics]
+        named = {metric.name for metric in metrics}
+        own = own_metrics(task, classes)
+        return [*(made for name, made in own.items() if name not in named), *metrics]
 
     def check(self, stage: str) -> None:
         """Raise where no targets would do for all.

@@ -35,7 +35,7 @@ class Start:
         return self.columns is not None and bool((np.diff(self.columns) != 1).any())
 
     def load(self, model: Model) -> None:
-        """Give the weights to a model that ends with `Head`'s softmax.
+        """Give the weights to a model that ends with `Head`'s outputs.
 
         Raises:
             WeightsError: They do not fit.
@@ -49,7 +49,9 @@ class Start:
             ) from error
         if self.moved:
             for weight in model.layers[-1].weights:
-                weight.assign(np.asarray(weight)[..., self.columns])
+                values = np.asarray(weight)
+                # One sigmoid tells the second class: 1 - p of the other way round.
+                weight.assign(-values if values.shape[-1] == 1 else values[..., self.columns])
 
 
 def start_of(file: Path | None, class_names: Sequence[str]) -> Start | None:

@@ -10,6 +10,8 @@ from tlkit.backbones.build import Backbone
 from tlkit.data.augmentation.geometric import Augmentation
 from tlkit.data.dataset import ImageDataset
 from tlkit.data.expected import require_dataset
+from tlkit.data.labelled_images import LabelledImages
+from tlkit.data.multi_label import MultiLabelDataset
 from tlkit.errors import TrainingError
 from tlkit.freezing.policies import UnfreezeTop
 from tlkit.learning_rate.rate import LearningRate
@@ -20,8 +22,8 @@ from tlkit.training.trainer import StagedTrainer
 
 
 def fine_tune(
-    train: ImageDataset,
-    validation: ImageDataset | float | None = 0.2,
+    train: ImageDataset | MultiLabelDataset,
+    validation: ImageDataset | MultiLabelDataset | float | None = 0.2,
     backbone: Backbone = "efficientnet_v2_b0",
     *,
     head_epochs: int = 20,
@@ -100,9 +102,11 @@ def fine_tune(
     require_dataset(train, "train")
     if not isinstance(validation, Real | None):
         require_dataset(validation, "validation")
-    held_out = validation
-    if not isinstance(held_out, ImageDataset | None):
-        train, held_out = train.split(held_out, seed=seed)
+    held_out: LabelledImages | None
+    if isinstance(validation, LabelledImages | None):
+        held_out = validation
+    else:
+        train, held_out = train.split(validation, seed=seed)
     stages = linear_probe_then_fine_tune(
         head_epochs=head_epochs,
         epochs=epochs,

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from tlkit._printing import Printed, html_table, one_line
+from tlkit._task import Task
+from tlkit._thresholds import Thresholds, checked_thresholds
 from tlkit.data.decoding.fitting import SQUASH, Fit
 from tlkit.errors import TrainingError
 from tlkit.evaluation.predict import LabelledImages
@@ -40,6 +42,10 @@ class TrainingResult(Printed):
         keep: Whether the model has the weights of the ``"last"`` or of the ``"best"`` stage.
         depth: At which depth training images of more than 8 bits were read; None without any.
         fit: How training images came to the model's size; see `tlkit.ImageDataset`.
+        task: What the model tells of an image: one class by a softmax or a single sigmoid, whose
+            model gives ``(n, 1)``; or any number of labels.
+        thresholds: From which probability on a picture is given each label, by a model of any
+            number of labels; None for 0.5. See `with_thresholds`.
     """
 
     model: Any
@@ -50,12 +56,21 @@ class TrainingResult(Printed):
     keep: Keep = "last"
     depth: int | None = None
     fit: Fit = SQUASH
+    task: Task = Task.MULTICLASS
+    thresholds: tuple[float, ...] | None = None
 
     @property
     def contract(self) -> ModelContract:
         """What it takes to use the model: its classes, and how its pictures are read."""
         height, width = self.model.input_shape[1:3]
-        return ModelContract(self.class_names, (height, width), self.depth, fit=self.fit)
+        return ModelContract(
+            self.class_names,
+            (height, width),
+            self.depth,
+            fit=self.fit,
+            task=self.task,
+            thresholds=self.thresholds,
+        )
 
     @property
     def kept(self) -> StageResult:
@@ -126,6 +141,28 @@ class TrainingResult(Printed):
             calibration=calibration,
             test=test,
         )
+
+    def with_thresholds(self, thresholds: Thresholds) -> TrainingResult:
+        """Return the same result, whose labels are given from other probabilities on.
+
+        They travel with the model, through `save` and `export`, and `tlkit.evaluate` and
+        `tlkit.Predictor` use them::
+
+            result = result.with_thresholds(tlkit.evaluate(result, validation).best_thresholds())
+
+        Args:
+            thresholds: A number in 0..1 for all labels, or one for each, in their order or by name.
+
+        Raises:
+            TrainingError: They do not fit, or the model tells one class of each picture.
+        """
+        if self.task is not Task.MULTILABEL:
+            raise TrainingError(
+                "with_thresholds is for models of any number of labels; this one tells one class "
+                "of each picture, the most probable. Train on a tlkit.MultiLabelDataset."
+            )
+        cuts = checked_thresholds(thresholds, self.class_names, TrainingError)
+        return replace(self, thresholds=cuts)
 
     def after(self, epochs: int) -> TrainingResult:
         """Return what a training would have given whose last stage had fewer epochs.

@@ -11,7 +11,7 @@ from tlkit._printing import Printed, code_of, one_line
 from tlkit._progress import reporter_for
 from tlkit.backbones.build import Backbone, ImageSize
 from tlkit.backbones.spec import BackboneSpec
-from tlkit.data.dataset import ImageDataset
+from tlkit.data.labelled_images import LabelledImages
 from tlkit.features.settings import FrozenSettings
 from tlkit.features.store.store import open_store
 from tlkit.freezing.head import Head
@@ -168,8 +168,8 @@ class StagedTrainer(Printed):
 
     def fit(
         self,
-        train: ImageDataset,
-        validation: ImageDataset | None = None,
+        train: LabelledImages,
+        validation: LabelledImages | None = None,
         *,
         resume: bool = False,
         verbose: int = 1,
@@ -178,7 +178,7 @@ class StagedTrainer(Printed):
         """Run all stages.
 
         Args:
-            train: Training images.
+            train: Training images: a `tlkit.ImageDataset`, or a `tlkit.MultiLabelDataset`.
             validation: Images of the same classes or some of them, matched by name; or None.
             resume: Go on with the run in ``run_dir`` from the last finished epoch. The last stage
                 that was begun may have more epochs than then.
@@ -214,7 +214,7 @@ class StagedTrainer(Printed):
                 return run_stages(session, self.stages, self.keep, run)
 
     def find_learning_rate(
-        self, train: ImageDataset, finder: ExponentialLRFinder, *, verbose: int = 1
+        self, train: LabelledImages, finder: ExponentialLRFinder, *, verbose: int = 1
     ) -> LRCurve:
         """Search for the learning rate of the first stage, and train nothing.
 

@@ -8,6 +8,7 @@ from tlkit.evaluation.plots._comparison import plot_comparison
 from tlkit.evaluation.plots._confusion import plot_confusion
 from tlkit.evaluation.plots._history import Histories, plot_history
 from tlkit.evaluation.plots._per_class import plot_per_class
+from tlkit.evaluation.plots._precision_recall import plot_precision_recall
 from tlkit.evaluation.plots._reliability import plot_reliability
 
 __all__ = [
@@ -16,5 +17,6 @@ __all__ = [
     "plot_confusion",
     "plot_history",
     "plot_per_class",
+    "plot_precision_recall",
     "plot_reliability",
 ]

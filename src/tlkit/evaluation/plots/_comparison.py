@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from tlkit.evaluation.comparing.compare import Comparison
-    from tlkit.evaluation.evaluation import Evaluation
+    from tlkit.evaluation.evaluating import AnyEvaluation
 
 
 def plot_comparison(
     comparison: Comparison,
-    evaluations: Mapping[str, Evaluation],
+    evaluations: Mapping[str, AnyEvaluation],
     ax: Axes | None = None,
 ) -> Axes:
     """Draw scores with their intervals, best on top; full marks are the best and its equals.

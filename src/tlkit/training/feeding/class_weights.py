@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tlkit.data.dataset import ImageDataset
+from tlkit.data.labelled_images import LabelledImages
 from tlkit.errors import TrainingError
 
 ClassWeight = str | Mapping[Any, float] | None
@@ -43,7 +43,7 @@ def check_class_weight(given: object, stage: str) -> None:
             )
 
 
-def class_weights(given: ClassWeight, data: ImageDataset, stage: str) -> np.ndarray | None:
+def class_weights(given: ClassWeight, data: LabelledImages, stage: str) -> np.ndarray | None:
     """Return the weight of each class.
 
     ``"balanced"`` is scikit-learn's: ``n / (classes * count)`` for a class of ``count`` of ``n``
@@ -59,10 +59,17 @@ def class_weights(given: ClassWeight, data: ImageDataset, stage: str) -> np.ndar
 
     Raises:
         TrainingError: An unknown class, a class without weight, or ``"balanced"`` with a class
-            that has no image.
+            that has no image; or images with any number of labels.
     """
     if given is None:
         return None
+    if data.labels.ndim == 2:
+        raise TrainingError(
+            f"Stage {stage!r}: class_weight={given!r} for images with any number of labels, whose "
+            "loss is a mean over the labels: an image has no class that it could be weighed by. "
+            "Leave it out, or give loss=keras.losses.BinaryFocalCrossentropy("
+            "apply_class_balancing=True, alpha=0.75), which weighs labels that are there."
+        )
     if isinstance(given, str):
         return _balanced(data, stage)
     names = data.class_names
@@ -78,7 +85,7 @@ def class_weights(given: ClassWeight, data: ImageDataset, stage: str) -> np.ndar
     return np.array([given[key] for key in known], "float32")
 
 
-def _balanced(data: ImageDataset, stage: str) -> np.ndarray:
+def _balanced(data: LabelledImages, stage: str) -> np.ndarray:
     counts = np.bincount(data.labels, minlength=len(data.class_names))
     empty = [name for name, count in zip(data.class_names, counts, strict=True) if not count]
     if empty:

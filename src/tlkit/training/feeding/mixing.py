@@ -51,7 +51,7 @@ class Mixing:
 
         Args:
             pixels: ``(n, height, width, 3)``, 0..255.
-            labels: Class indices ``(n,)``.
+            labels: Class indices ``(n,)``, or labels ``(n, classes)``, 0 or 1.
             indices: Which images these are; the first tells this batch from others of its epoch.
             epoch: Within the stage, from 0.
 
@@ -63,8 +63,14 @@ class Mixing:
             variable.assign([(start + number) % 2**31, 0])
         batch = {
             "images": pixels.astype("float32"),
-            "labels": np.eye(self._classes, dtype="float32")[labels],
+            "labels": self._shares(labels),
         }
         mixed = self._layer(batch, training=True)
         images, shares = (keras.ops.convert_to_numpy(mixed[key]) for key in ("images", "labels"))
         return images.astype("float32", copy=False), shares.astype("float32", copy=False)
+
+    def _shares(self, labels: np.ndarray) -> np.ndarray:
+        if labels.ndim == 2:
+            return labels.astype("float32")
+        shares: np.ndarray = np.eye(self._classes, dtype="float32")[labels]
+        return shares

@@ -18,6 +18,7 @@ from tlkit.freezing.phase import selections
 from tlkit.learning_rate.rate import Rate
 from tlkit.learning_rate.schedules import is_schedule
 from tlkit.training._figures import figure_of
+from tlkit.training._own_metrics import own_metrics
 from tlkit.training.loop._objectives import check_objective
 from tlkit.training.loop.optimizers import new_optimizer
 from tlkit.training.loop.session import Session
@@ -66,8 +67,8 @@ def check_conflicts(session: Session, stages: Sequence[Stage]) -> None:
         _check_augmentation(stage, session)
         _check_rate(stage, -(-len(session.train) // stage.batch_size))
         _check_callbacks(stage)
-        _check_figure(stage)
-        check_objective(stage, session.train.dataset)
+        _check_figure(stage, session)
+        check_objective(stage, session.train.dataset, session.task)
         if len(phases) > 1:
             _check_phases(stage, len(phases))
 
@@ -119,12 +120,12 @@ def _check_callbacks(stage: Stage) -> None:
                 raise TrainingError(f"Stage {stage.name!r}: {type(callback).__name__} {reason}.")
 
 
-def _check_figure(stage: Stage) -> None:
+def _check_figure(stage: Stage, session: Session) -> None:
     figure = figure_of(stage.keep_best)
-    names = stage.objective.figures
+    names = [*stage.objective.figures, *own_metrics(session.task, 2)]
     if any(isinstance(callback, _SETS_THE_RATE) for callback in stage.callbacks):
         names = [*names, "learning_rate"]
-    known = [f"{place}{name}" for place in ("", "val_") for name in names]
+    known = [f"{place}{name}" for place in ("", "val_") for name in dict.fromkeys(names)]
     # A callback of the user may add figures of its own to those of an epoch.
     if figure is not None and figure not in known and all(map(_adds_nothing, stage.callbacks)):
         raise TrainingError(

@@ -8,8 +8,10 @@ import keras
 import numpy as np
 
 from tlkit._keras.scoring import code_of_part
-from tlkit.data.dataset import ImageDataset
+from tlkit._task import Task
+from tlkit.data.labelled_images import LabelledImages
 from tlkit.errors import TrainingError
+from tlkit.training._own_metrics import check_for_sigmoids
 from tlkit.training.feeding.targets import Targets
 from tlkit.training.stage import Stage
 
@@ -17,29 +19,43 @@ from tlkit.training.stage import Stage
 _SURE = 0.7
 
 
-def check_objective(stage: Stage, data: ImageDataset) -> None:
+def check_objective(stage: Stage, data: LabelledImages, task: Task) -> None:
     """Raise where a loss or a metric cannot be computed of the labels and the head's probabilities.
 
     Args:
         stage: The settings.
         data: Training images.
+        task: What the model tells of an image.
 
     Raises:
         TrainingError: It fails, is not one finite number, or, with class weights, is not one for
             each image.
     """
-    targets = Targets.of(stage, data)
+    targets = Targets.of(stage, data, task)
     if stage.loss is None and not stage.metrics:
         return
-    (wanted,) = targets.unweighted(np.arange(targets.classes, dtype=data.labels.dtype))
-    others = (1 - _SURE) / (targets.classes - 1)
-    guessed = np.full((targets.classes, targets.classes), others, "float32")
-    np.fill_diagonal(guessed, _SURE)
+    for part in (stage.loss, *stage.objective.new_metrics()):
+        check_for_sigmoids(part, task, stage.name)
+    wanted, guessed = _made_up(targets, data)
     if stage.loss is not None:
         _check_loss(stage, wanted, guessed)
     for metric, given in zip(stage.objective.new_metrics(), stage.metrics, strict=True):
         metric_tried = _Tried(stage.name, "metrics", given, wanted, guessed)
         metric_tried.check(lambda metric=metric: _counted(metric, wanted, guessed))
+
+
+def _made_up(targets: Targets, data: LabelledImages) -> tuple[np.ndarray, np.ndarray]:
+    """Return targets of an image of each class, and probabilities that are nearly right."""
+    labels: np.ndarray = np.arange(targets.classes, dtype=data.labels.dtype)
+    if data.labels.ndim == 2:
+        labels = np.eye(targets.classes, dtype=data.labels.dtype)
+    (wanted,) = targets.unweighted(labels)
+    if targets.task is not Task.MULTICLASS:
+        return wanted, np.where(wanted > 0, _SURE, 1 - _SURE).astype("float32")
+    others = (1 - _SURE) / (targets.classes - 1)
+    guessed = np.full((targets.classes, targets.classes), others, "float32")
+    np.fill_diagonal(guessed, _SURE)
+    return wanted, guessed
 
 
 def _check_loss(stage: Stage, wanted: np.ndarray, guessed: np.ndarray) -> None:

@@ -58,7 +58,7 @@ class StageRun:
         self._best: list[np.ndarray] = []
         self.snapshots: dict[int, list[np.ndarray]] = {}
         self._saved: dict[str, list[np.ndarray]] = {}
-        self._targets = Targets.of(stage, session.train.dataset)
+        self._targets = Targets.of(stage, session.train.dataset, session.task)
         self._feeds = StageFeeds(session, stage, self._targets)
         self._training = TailTraining(session, stage, self._targets, self._feeds)
         self._mixing = Mixing.of(stage, self._targets.classes, session.seed)

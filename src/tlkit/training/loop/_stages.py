@@ -65,7 +65,7 @@ def run_stages(
     for line in (*session.notes, *kept_lines(results, keep)):
         session.reporter.line(line)
     data = session.train.dataset
-    told = (tuple(results), curves, snapshots, keep, data.depth, data.fit)
+    told = (tuple(results), curves, snapshots, keep, data.depth, data.fit, session.task)
     trained = TrainingResult(model, data.class_names, *told)
     if run is not None:
         run.save_model(model, trained.contract)

@@ -56,7 +56,7 @@ class TailTraining:
         taken = rate.for_phase(steps=steps * self.stage.epochs, start=steps * first)
         parts = self.session.parts
         optimizer = make_optimizer(self.stage, taken, parts, tail.trainable_variables)
-        loss, metrics = self.targets.loss, self.stage.objective.compiled_metrics()
+        loss, metrics = self.targets.loss, self._metrics()
         tail.compile(optimizer, loss, metrics=metrics, steps_per_execution=at_once)
         build_compiled(tail, self._one_target)
 
@@ -76,16 +76,19 @@ class TailTraining:
             return None
         whole = self.session.parts.model
         model: Any = keras.Model(whole.inputs[0], whole.outputs[0], name=whole.name)
-        metrics = self.stage.objective.compiled_metrics()
-        model.compile(tail.optimizer, self.targets.loss, metrics=metrics)
+        model.compile(tail.optimizer, self.targets.loss, metrics=self._metrics())
         build_compiled(model, self._one_target)
         follow_state(model, tail)
         return model
 
     @property
     def _one_target(self) -> np.ndarray:
-        (one,) = self.targets.unweighted(np.zeros(1, "int32"))
+        labels = np.zeros_like(self.session.train.labels[:1], "int32")
+        (one,) = self.targets.unweighted(labels)
         return one
+
+    def _metrics(self) -> list[Any]:
+        return self.stage.objective.compiled_metrics(self.targets.task, self.targets.classes)
 
     def search(
         self, tail: CompiledModel, inputs: Inputs, finder: ExponentialLRFinder, at_once: int

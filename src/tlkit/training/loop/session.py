@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from tlkit._keras.layers import foreign_layers
 from tlkit._keras.types import Model
 from tlkit._progress import Reporter
-from tlkit.data.dataset import ImageDataset
+from tlkit._task import Task
 from tlkit.data.images import Images
+from tlkit.data.labelled_images import LabelledImages
 from tlkit.features.passes import Plan, extracted
 from tlkit.features.settings import FrozenSettings
 from tlkit.features.store.store import FeatureStore
@@ -76,6 +77,11 @@ class Session:
     def seed(self) -> int:
         """What every random choice follows from."""
         return self.settings.seed
+
+    @property
+    def task(self) -> Task:
+        """What the model tells of an image."""
+        return Task.of(self.train.labels, self.parts.model.output_shape[-1])
 
     @property
     def count(self) -> int:
@@ -159,7 +165,7 @@ def new_session(
     head: Head,
     start: Start | None,
     store: FeatureStore,
-    data: tuple[ImageDataset, ImageDataset | None],
+    data: tuple[LabelledImages, LabelledImages | None],
     reporter: Reporter,
     *,
     executor: Executor | None = None,
@@ -180,7 +186,8 @@ def new_session(
         notes: What there is to say on the images, for people.
     """
     train, validation = data
-    parts = settings.assembled(head, len(train.class_names))
+    classes = len(train.class_names)
+    parts = settings.assembled(head, classes, head.task(train.labels, classes))
     if start is not None:
         start.load(parts.model)
         if start.moved:

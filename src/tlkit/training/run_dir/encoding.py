@@ -68,8 +68,8 @@ def encoded(value: object) -> Any:
 
     Example:
         >>> from tlkit import Head
-        >>> encoded(Head(units=(8,)))
-        {'class': 'tlkit.Head', 'units': [8], 'dropout': 0.2, 'activation': 'relu'}
+        >>> list(encoded(Head(units=(8,))).items())[:3]
+        [('class', 'tlkit.Head'), ('units', [8]), ('dropout', 0.2)]
     """
     if isinstance(value, np.generic):
         value = value.item()
@@ -145,9 +145,10 @@ def upgraded(data: Any) -> Any:
         mode = data.pop("keep_best_mode", "auto")
         if mode != "auto" and isinstance(data.get("keep_best"), str):
             data["keep_best"] = [data["keep_best"], mode]
-        for part in fields(Stage):
-            if part.name not in data and part.default is not MISSING:
-                data[part.name] = encoded(part.default)
+    kind: Any = {"tlkit.Stage": Stage, "tlkit.Head": Head}.get(data.get(_CLASS))
+    for part in fields(kind) if kind else ():
+        if part.name not in data and part.default is not MISSING:
+            data[part.name] = encoded(part.default)
     return data
 
 

@@ -120,7 +120,8 @@ class RecordedRun(Printed):
         curves = {stage.name: stage.curve for stage in self.stages if stage.curve is not None}
         last = RunDirectory(self.model.parent).stage(len(stages), stages[-1].name)
         told = (curves, last.snapshots(), self.settings.keep, contract.depth, contract.fit)
-        return TrainingResult(model, contract.class_names, tuple(stages), *told)
+        told_of = (contract.task, contract.thresholds)
+        return TrainingResult(model, contract.class_names, tuple(stages), *told, *told_of)
 
     def __repr__(self) -> str:
         done = sum(stage.result is not None for stage in self.stages)

@@ -14,8 +14,8 @@ from tlkit.backbones.build import Backbone
 from tlkit.backbones.registry import get_backbone
 from tlkit.backbones.spec import BackboneSpec
 from tlkit.backbones.weights import weights_file
-from tlkit.data.dataset import ImageDataset
 from tlkit.data.decoding.fitting import SQUASH
+from tlkit.data.labelled_images import LabelledImages
 from tlkit.errors import BackboneError, RunDirectoryError, TlkitError, WeightsError
 from tlkit.features.settings import FrozenSettings
 from tlkit.freezing.head import Head
@@ -37,8 +37,8 @@ def run_settings(
     stages: Sequence[Stage],
     keep: Keep,
     start_from: Path | None,
-    train: ImageDataset,
-    validation: ImageDataset | None,
+    train: LabelledImages,
+    validation: LabelledImages | None,
 ) -> dict[str, Any]:
     """Return what a run directory keeps about a training, as JSON data.
 
@@ -97,8 +97,8 @@ def held_run(
     stages: Sequence[Stage],
     keep: Keep,
     start_from: Path | None,
-    train: ImageDataset,
-    validation: ImageDataset | None,
+    train: LabelledImages,
+    validation: LabelledImages | None,
     *,
     resume: bool,
 ) -> Iterator[RunDirectory | None]:
@@ -216,7 +216,7 @@ def _weights_file(frozen: FrozenSettings) -> Path | None:
     return weights_file(spec, frozen.weights) if isinstance(spec, BackboneSpec) else None
 
 
-def _data(data: ImageDataset) -> dict[str, Any]:
+def _data(data: LabelledImages) -> dict[str, Any]:
     return {
         "images": data.fingerprint,
         "count": len(data),
