@@ -83,7 +83,7 @@ def test_the_counts_of_a_plan_are_those_of_what_is_run(
 ) -> None:
     settings = {"engine": "keras", "cache": tmp_path / "cache", "run_dir": tmp_path / "run"}
     made = trainer(*CASES[case], **settings)
-    states = random.getstate(), np.random.get_state()
+    states: Any = random.getstate(), np.random.get_state()
     plan = made.plan(*parts, verbose=0)
     assert random.getstate() == states[0]
     assert np.array_equal(np.random.get_state()[1], states[1][1])

@@ -1,7 +1,10 @@
 # The public names of this room.
 
 from . import recipes as recipes
-from .fine_tuning import fine_tune as fine_tune
+from .fine_tuning import (
+    fine_tune as fine_tune,
+    fine_tune_trainer as fine_tune_trainer,
+)
 from .planning.duration import Duration as Duration
 from .planning.plan import (
     DiskNeed as DiskNeed,

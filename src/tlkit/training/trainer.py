@@ -205,9 +205,8 @@ class StagedTrainer(ShowsSettings):
             >>> trainer = tlkit.StagedTrainer(
             ...     tlkit.testing.tiny_backbone(), weights=None, cache=False,
             ...     stages=[tlkit.Stage("head", epochs=2, learning_rate=0.01)])
-            >>> plan = trainer.plan(tlkit.testing.tiny_dataset(), verbose=0)
-            >>> plan.stages[0].steps, plan.time.seconds > 0
-            (4, True)
+            >>> trainer.plan(tlkit.testing.tiny_dataset(), verbose=0).stages[0].steps
+            4
         """
         _checks.check_resume(self.run_dir, resume=resume)
         validation = _checks.checked_sets(train, validation, self.stages)
