@@ -70,6 +70,7 @@ from .learning_rate.selectors.steepest import Steepest as Steepest
 from .learning_rate.selectors.valley import Valley as Valley
 from .reporting.html_report import report as report
 from .training.fine_tuning import fine_tune as fine_tune
+from .training.planning.plan import TrainingPlan as TrainingPlan
 from .training.result import TrainingResult as TrainingResult
 from .training.stage import Stage as Stage
 from .training.trainer import StagedTrainer as StagedTrainer

@@ -45,6 +45,18 @@ def trained(
     return Trained(out, json.loads(printed.getvalue()), said.getvalue())
 
 
+def test_a_plan_is_printed_and_nothing_is_trained(
+    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "run"
+    assert main(["train", str(pictures), *BRIEF, "--out", str(out), "--plan", "--json"]) == 0
+    plan = json.loads(capsys.readouterr().out)
+    assert [stage["name"] for stage in plan["stages"]] == ["head", "fine-tune"]
+    assert plan["stages"][0]["frozen"]["passes"] == plan["train"] + plan["validation"] == 36
+    assert 0 < plan["time"]["low"] < plan["time"]["high"]
+    assert not out.exists()
+
+
 def test_a_folder_becomes_a_model_with_figures_and_a_report(trained: Trained) -> None:
     assert "29 training and 7 validation pictures of class_0, class_1, class_2" in trained.said
     assert trained.answer["images"] == {"train": 29, "validation": 7}

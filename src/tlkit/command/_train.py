@@ -28,6 +28,7 @@ _EXAMPLES = """\
   tlkit train pictures
   tlkit train pictures --backbone mobilenet_v2 --image-size 128 --epochs 5
   tlkit train pictures --validation more_pictures --out second-run --keep last
+  tlkit train pictures --plan           what will run, how long, how much disk
   tlkit train pictures --resume         go on with what was stopped"""
 _STOPPED = "What is finished is kept. This goes on from the last finished epoch:\n  {again}"
 _HINTS = {
@@ -77,6 +78,8 @@ def _add_inputs(parser: argparse.ArgumentParser) -> None:
     told = "where the run is kept (default: tlkit-run)"
     add("--out", metavar="DIR", type=Path, default=Path("tlkit-run"), help=told)
     add("--resume", action="store_true", help="go on with the run in DIR that was stopped")
+    told = "train nothing: print what will run, how long it takes here, the disk it needs"
+    add("--plan", action="store_true", help=told)
     add("--skip-damaged", action="store_true", help="leave out pictures that cannot be read")
     told = "the split and every other random choice follow from it (default: 0)"
     add("--seed", metavar="N", type=int, default=0, help=told)
@@ -96,7 +99,7 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> Answer:
-    """Train, evaluate, write.
+    """Train, evaluate, write; or print the plan of it.
 
     Raises:
         TlkitError: As for `tlkit.fine_tune`; or DIR holds a run already, or cannot be written.
@@ -104,6 +107,19 @@ def run(options: argparse.Namespace) -> Answer:
     _check_out(options.out, resume=options.resume)
     train, validation = _sets(options)
     say(_told(train, validation))
+    settings = _settings(options)
+    if options.plan:
+        return _plan(options, settings, train, validation)
+    result = tlkit.fine_tune(
+        train, validation, options.backbone, resume=options.resume, **settings
+    )
+    found = tlkit.evaluate(result, validation)
+    page = _report(options.out, found, validation)
+    return _answer(options.out, result, found, page, len(train))
+
+
+def _settings(options: argparse.Namespace) -> dict[str, Any]:
+    """Return what `tlkit.fine_tune` is given, once it is known that the network can be built."""
     names = ("keep", *(name for name, *_ in _PASSED_ON))
     settings = {name: getattr(options, name) for name in names if hasattr(options, name)}
     weights = None if options.weights.lower() == "none" else options.weights
@@ -111,20 +127,26 @@ def run(options: argparse.Namespace) -> Answer:
     # Built once before: a download that fails leaves no run behind.
     size = settings.get("image_size")
     tlkit.build_backbone(options.backbone, image_size=size, weights=weights)
-    result = tlkit.fine_tune(
-        train,
-        validation,
-        options.backbone,
-        weights=weights,
-        augmentation=tlkit.Augmentation() if hasattr(options, "augment") else None,
-        seed=options.seed,
-        resume=options.resume,
-        run_dir=options.out,
+    return {
+        "weights": weights,
+        "augmentation": tlkit.Augmentation() if hasattr(options, "augment") else None,
+        "seed": options.seed,
+        "run_dir": options.out,
         **settings,
-    )
-    found = tlkit.evaluate(result, validation)
-    page = _report(options.out, found, validation)
-    return _answer(options.out, result, found, page, len(train))
+    }
+
+
+def _plan(
+    options: argparse.Namespace,
+    settings: dict[str, Any],
+    train: tlkit.ImageDataset,
+    validation: tlkit.ImageDataset,
+) -> Answer:
+    from tlkit.training import fine_tune_trainer
+
+    trainer = fine_tune_trainer(options.backbone, **settings)
+    plan = trainer.plan(train, validation, resume=options.resume)
+    return Answer(str(plan), plan.to_json(), status=0 if plan.enough_disk else 1)
 
 
 def _sets(options: argparse.Namespace) -> tuple[tlkit.ImageDataset, tlkit.ImageDataset]:

@@ -128,6 +128,38 @@ def extracted(
             choice = trunk.instead(choice, fault, plan.engine)  # once: nothing can replace Keras
 
 
+@dataclass(frozen=True)
+class Foreseen:
+    """What `extracted` would do for images.
+
+    Args:
+        engine: Name of the engine that gives their features.
+        missing: How many images it would run; 0 where all are read.
+    """
+
+    engine: str
+    missing: int
+
+
+def foreseen(trunk: Trunk, pixels: Pixels, ids: NDArray[np.uint8], plan: Plan) -> Foreseen:
+    """Return what `extracted` would do, and do none of it but choose the engine.
+
+    Args:
+        trunk: As for `extracted`, and so are the others.
+        pixels: The images.
+        ids: SHA-256 of each image's content.
+        plan: How.
+
+    Raises:
+        EngineError: No engine can run the trunk.
+    """
+    for name in plan.readable:
+        if not len(trunk.table(name).missing(ids)):
+            return Foreseen(name, 0)
+    engine = plan.choice(trunk, pixels).engine.name
+    return Foreseen(engine, len(trunk.table(engine).missing(ids)))
+
+
 def _run(
     trunk: Trunk, choice: Choice, pixels: Pixels, ids: NDArray[np.uint8], plan: Plan
 ) -> Extracted:

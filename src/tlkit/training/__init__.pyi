@@ -1,7 +1,17 @@
 # The public names of this room.
 
 from . import recipes as recipes
-from .fine_tuning import fine_tune as fine_tune
+from .fine_tuning import (
+    fine_tune as fine_tune,
+    fine_tune_trainer as fine_tune_trainer,
+)
+from .planning.duration import Duration as Duration
+from .planning.plan import (
+    DiskNeed as DiskNeed,
+    PlannedWork as PlannedWork,
+    StagePlan as StagePlan,
+    TrainingPlan as TrainingPlan,
+)
 from .result import TrainingResult as TrainingResult
 from .run_dir.recorded_run import RecordedRun as RecordedRun, read_run as read_run
 from .stage import Stage as Stage

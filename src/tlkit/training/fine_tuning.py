@@ -94,11 +94,6 @@ def fine_tune(
         >>> [stage.name for stage in result.stages]
         ['head', 'fine-tune']
     """
-    if "stages" in settings:
-        raise TrainingError(
-            "fine_tune makes its own stages, and was given stages. Use StagedTrainer(..., "
-            "stages=...).fit(...) for others."
-        )
     require_dataset(train, "train")
     if not isinstance(validation, Real | None):
         require_dataset(validation, "validation")
@@ -107,6 +102,66 @@ def fine_tune(
         held_out = validation
     else:
         train, held_out = train.split(validation, seed=seed)
+    trainer = fine_tune_trainer(
+        backbone,
+        head_epochs=head_epochs,
+        epochs=epochs,
+        head_learning_rate=head_learning_rate,
+        learning_rate=learning_rate,
+        fraction=fraction,
+        augmentation=augmentation,
+        batch_size=batch_size,
+        patience=patience if held_out is not None else None,
+        seed=seed,
+        **settings,
+    )
+    return trainer.fit(train, held_out, resume=resume, verbose=verbose)
+
+
+def fine_tune_trainer(
+    backbone: Backbone = "efficientnet_v2_b0",
+    *,
+    head_epochs: int = 20,
+    epochs: int = 10,
+    head_learning_rate: LearningRate = 1e-3,
+    learning_rate: LearningRate = 1e-5,
+    fraction: float = 0.3,
+    augmentation: Augmentation | None = None,
+    batch_size: int = 32,
+    patience: int | None = 5,
+    seed: int = 0,
+    **settings: Unpack[TrainerArguments],
+) -> StagedTrainer:
+    """Return the trainer of `fine_tune`, to see its plan, or to change its stages.
+
+    Args:
+        backbone: As for `fine_tune`, and so are all others; ``patience`` needs validation images.
+        head_epochs: Most epochs of the head alone.
+        epochs: Most epochs of fine-tuning.
+        head_learning_rate: Of the head alone.
+        learning_rate: Of fine-tuning.
+        fraction: Share of the backbone's layers that is fine-tuned.
+        augmentation: Of both stages.
+        batch_size: Of both stages.
+        patience: Epochs without a smaller validation loss, or None.
+        seed: Of every random choice.
+        **settings: As for `StagedTrainer`.
+
+    Raises:
+        TlkitError: As for `StagedTrainer`.
+
+    Example:
+        >>> import tlkit.testing
+        >>> from tlkit.training import fine_tune_trainer
+        >>> trainer = fine_tune_trainer(tlkit.testing.tiny_backbone(), weights=None, epochs=3)
+        >>> [(stage.name, stage.epochs) for stage in trainer.stages]
+        [('head', 20), ('fine-tune', 3)]
+    """
+    if "stages" in settings:
+        raise TrainingError(
+            "fine_tune makes its own stages, and was given stages. Use StagedTrainer(..., "
+            "stages=...).fit(...) for others."
+        )
     stages = linear_probe_then_fine_tune(
         head_epochs=head_epochs,
         epochs=epochs,
@@ -115,11 +170,10 @@ def fine_tune(
         policy=UnfreezeTop(fraction=fraction),
         batch_size=batch_size,
         augmentation=augmentation,
-        callbacks=_early_stopping(patience if held_out is not None else None),
+        callbacks=_early_stopping(patience),
     )
     settings.setdefault("keep", "best")
-    trainer = StagedTrainer(backbone, stages=stages, seed=seed, **settings)
-    return trainer.fit(train, held_out, resume=resume, verbose=verbose)
+    return StagedTrainer(backbone, stages=stages, seed=seed, **settings)
 
 
 def _early_stopping(patience: int | None) -> tuple[Callback, ...]:

@@ -7,7 +7,7 @@ from concurrent.futures import Executor
 from pathlib import Path
 from typing import Unpack
 
-from tlkit._printing import Printed, code_of, one_line
+from tlkit._printing import code_of, one_line
 from tlkit._progress import reporter_for
 from tlkit.backbones.build import Backbone, ImageSize
 from tlkit.backbones.spec import BackboneSpec
@@ -19,16 +19,19 @@ from tlkit.learning_rate.curve import LRCurve
 from tlkit.learning_rate.finder import ExponentialLRFinder
 from tlkit.training import _checks
 from tlkit.training._starting import start_of
+from tlkit.training._trainer_settings import ShowsSettings
 from tlkit.training.arguments import ReplacedArguments
 from tlkit.training.kept import Keep
 from tlkit.training.loop._stages import run_stages, search
 from tlkit.training.loop.session import new_session
+from tlkit.training.planning._planner import Planner
+from tlkit.training.planning.plan import TrainingPlan
 from tlkit.training.result import TrainingResult
 from tlkit.training.run_dir.run_settings import held_run, trainer_arguments
 from tlkit.training.stage import Stage
 
 
-class StagedTrainer(Printed):
+class StagedTrainer(ShowsSettings):
     """Train a head on a backbone, stage by stage; the frozen part runs once per image.
 
     It prints as the code that makes it, without the defaults.
@@ -98,46 +101,6 @@ class StagedTrainer(Printed):
         self.keep: Keep = keep
         self.start_from = Path(start_from) if start_from is not None else None
         self.run_dir = Path(run_dir) if run_dir is not None else None
-
-    @property
-    def backbone(self) -> Backbone:
-        """What is trained on, a `tlkit.BackboneSpec` or a function."""
-        return self.settings.backbone
-
-    @property
-    def image_size(self) -> ImageSize | None:
-        """What was asked for; None for the backbone's default."""
-        return self.settings.image_size
-
-    @property
-    def weights(self) -> str | Path | None:
-        """Of the backbone."""
-        return self.settings.weights
-
-    @property
-    def preprocessing(self) -> str:
-        """Of the images, inside the backbone."""
-        return self.settings.preprocessing
-
-    @property
-    def engine(self) -> str:
-        """What runs the frozen part."""
-        return self.settings.engine
-
-    @property
-    def cache(self) -> bool | str | Path:
-        """Where features are kept."""
-        return self.settings.cache
-
-    @property
-    def feature_dtype(self) -> str:
-        """As what features are kept."""
-        return self.settings.feature_dtype
-
-    @property
-    def seed(self) -> int:
-        """What every random choice follows from."""
-        return self.settings.seed
 
     @classmethod
     def from_run(cls, run: str | Path, /, **replaced: Unpack[ReplacedArguments]) -> StagedTrainer:
@@ -212,6 +175,46 @@ class StagedTrainer(Printed):
                     notes=notes,
                 )
                 return run_stages(session, self.stages, self.keep, run)
+
+    def plan(
+        self,
+        train: ImageDataset,
+        validation: ImageDataset | None = None,
+        *,
+        resume: bool = False,
+        verbose: int = 1,
+    ) -> TrainingPlan:
+        """Say what `fit` will run, how long that takes on this machine, and the disk it needs.
+
+        A few batches are timed; files that the store does not know are read once. Nothing is left
+        behind. Callbacks are not run: where one may end a stage, the plan is an upper bound.
+
+        Args:
+            train: As for `fit`.
+            validation: As for `fit`.
+            resume: Plan what is left of the run in ``run_dir``.
+            verbose: 0 shows nothing, 1 a progress bar.
+
+        Returns:
+            The plan; it prints as a table.
+
+        Raises:
+            TlkitError: What `fit` would raise before it begins, but for most damaged images.
+
+        Example:
+            >>> import tlkit, tlkit.testing
+            >>> trainer = tlkit.StagedTrainer(
+            ...     tlkit.testing.tiny_backbone(), weights=None, cache=False,
+            ...     stages=[tlkit.Stage("head", epochs=2, learning_rate=0.01)])
+            >>> trainer.plan(tlkit.testing.tiny_dataset(), verbose=0).stages[0].steps
+            4
+        """
+        _checks.check_resume(self.run_dir, resume=resume)
+        validation = _checks.checked_sets(train, validation, self.stages)
+        start = start_of(self.start_from, train.class_names)
+        asked = (self.settings, self.head, self.stages, self.keep, self.start_from, self.run_dir)
+        planner = Planner(*asked, start, reporter_for(verbose))
+        return planner.plan(train, validation, resume=resume)
 
     def find_learning_rate(
         self, train: LabelledImages, finder: ExponentialLRFinder, *, verbose: int = 1

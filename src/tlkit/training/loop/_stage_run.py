@@ -72,8 +72,7 @@ class StageRun:
         self._begin()
         begun = self._progress.epoch
         for first, end, chosen in self._phases:
-            # One whose epochs are all done may still lack the end of its training.
-            if first < begun <= end or not self._done(end):
+            if self._runs(first, end, begun):
                 phase = self._run_phase(first, end, chosen)
         self._note_missed_phases()
         if self._watched is None:
@@ -139,6 +138,11 @@ class StageRun:
         phase = prepare(self._session.parts, chosen, self._stage.policy)
         inputs, _ = self._prepare_inputs(phase, first, end)
         return self._search(phase, inputs, finder)
+
+    def _runs(self, first: int, end: int, begun: int) -> bool:
+        """Return whether a phase is run, of a stage that begins after so many epochs."""
+        # One whose epochs are all done may still lack the end of its training.
+        return first < begun <= end or not self._done(end)
 
     def _done(self, end: int) -> bool:
         return self._progress.epoch >= end or self._progress.stopped

@@ -12,7 +12,7 @@ import numpy as np
 from tlkit._keras.built import build_compiled
 from tlkit._keras.fit_types import CompiledModel
 from tlkit._keras.for_fit import for_fit
-from tlkit._keras.optimizers import epochs_per_rate
+from tlkit._keras.optimizers import epochs_per_rate, steps_per_update
 from tlkit._keras.types import Model
 from tlkit.learning_rate.curve import LRCurve
 from tlkit.learning_rate.finder import ExponentialLRFinder
@@ -104,8 +104,7 @@ class TailTraining:
         self.compile(tail, Rate.of(finder.min_lr), at_once=at_once)
         steps = self.feeds.steps
         if finder.unit == "epoch":
-            again = epochs_per_rate(tail.optimizer, steps, fresh=finder.fresh_start)
-            epochs = finder.steps * again
+            epochs = self.search_steps(tail, finder) // steps
         else:
             epochs = -(-finder.steps // steps)
         feed = self.feeds.train(inputs, "search", epochs=epochs)
@@ -118,6 +117,19 @@ class TailTraining:
                 shuffle=False,
                 callbacks=[showing],
             )
+
+    def search_steps(self, tail: CompiledModel, finder: ExponentialLRFinder) -> int:
+        """Return the training steps of a search that does not end early.
+
+        Args:
+            tail: Compiled as for the search.
+            finder: Which rates to try.
+        """
+        if finder.unit == "epoch":
+            steps = self.feeds.steps
+            again = epochs_per_rate(tail.optimizer, steps, fresh=finder.fresh_start)
+            return finder.steps * again * steps
+        return finder.steps * (steps_per_update(tail.optimizer) + finder.fresh_start)
 
     def fit(
         self,

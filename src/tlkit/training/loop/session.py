@@ -5,13 +5,17 @@ from __future__ import annotations
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
+import numpy as np
+from numpy.typing import NDArray
+
 from tlkit._keras.layers import foreign_layers
 from tlkit._keras.types import Model
 from tlkit._progress import Reporter
 from tlkit._task import Task
 from tlkit.data.images import Images
 from tlkit.data.labelled_images import LabelledImages
-from tlkit.features.passes import Plan, extracted
+from tlkit.features.outputs import Pixels
+from tlkit.features.passes import Extracted, Plan, extracted
 from tlkit.features.settings import FrozenSettings
 from tlkit.features.store.store import FeatureStore
 from tlkit.features.trunk import Trunk
@@ -92,7 +96,7 @@ class Session:
         """Return the trunk of a phase; one that was used before keeps its engine."""
         if phase.trunk is None:
             return None
-        fresh = self.settings.trunk(phase.trunk, self.store)
+        fresh = self._made(phase.trunk)
         return self._trunks.setdefault(fresh.fingerprint, fresh)
 
     def inputs(self, work: PhaseWork, images: Images, change: Change) -> Prepared:
@@ -140,13 +144,21 @@ class Session:
         self, trunk: Trunk, stage: str, images: Images, change: Change, plan: Plan
     ) -> Prepared:
         if change.augmentation is None or change.views is None:
-            found = extracted(trunk, images.pixels, images.dataset.image_digests, plan)
+            found = self._extracted(trunk, images.pixels, images.dataset.image_digests, plan)
             inputs: Stored | Views = Stored(found.rows)
         else:
             seen = ViewPixels(images, change.augmentation, change.views, self.seed, stage)
-            found = extracted(trunk, seen, seen.digests, plan)
+            found = self._extracted(trunk, seen, seen.digests, plan)
             inputs = Views(found.rows, len(images), change.views)
         return Prepared(inputs, found.engine, found.passes, ms=found.ms, notes=found.notes)
+
+    def _made(self, frozen: Model) -> Trunk:
+        return self.settings.trunk(frozen, self.store)
+
+    def _extracted(
+        self, trunk: Trunk, pixels: Pixels, ids: NDArray[np.uint8], plan: Plan
+    ) -> Extracted:
+        return extracted(trunk, pixels, ids, plan)
 
     def _too_large(self, trunk: Trunk, images: Images, inputs: int) -> str:
         """Return why features may not be stored; an empty text where they may."""

@@ -80,6 +80,12 @@ class EngineNotes:
                 "by another engine than before, and the weights differ by its rounding."
             ) from error
 
+    def unwritten(self) -> EngineNotes:
+        """Return the same, which is kept nowhere whatever is added."""
+        notes = EngineNotes()
+        notes._ran = list(self._ran)
+        return notes
+
     def get(self, stage: str, role: str, trunk: str) -> str:
         """Return the name of the engine, empty where there is none.
 

@@ -1,0 +1,55 @@
+"""What a trainer was given for its frozen work, as attributes of the trainer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tlkit._printing import Printed
+from tlkit.backbones.build import Backbone, ImageSize
+from tlkit.features.settings import FrozenSettings
+
+
+class ShowsSettings(Printed):
+    """Has ``settings``, and shows each of them under its own name."""
+
+    settings: FrozenSettings
+
+    @property
+    def backbone(self) -> Backbone:
+        """What is trained on, a `tlkit.BackboneSpec` or a function."""
+        return self.settings.backbone
+
+    @property
+    def image_size(self) -> ImageSize | None:
+        """What was asked for; None for the backbone's default."""
+        return self.settings.image_size
+
+    @property
+    def weights(self) -> str | Path | None:
+        """Of the backbone."""
+        return self.settings.weights
+
+    @property
+    def preprocessing(self) -> str:
+        """Of the images, inside the backbone."""
+        return self.settings.preprocessing
+
+    @property
+    def engine(self) -> str:
+        """What runs the frozen part."""
+        return self.settings.engine
+
+    @property
+    def cache(self) -> bool | str | Path:
+        """Where features are kept."""
+        return self.settings.cache
+
+    @property
+    def feature_dtype(self) -> str:
+        """As what features are kept."""
+        return self.settings.feature_dtype
+
+    @property
+    def seed(self) -> int:
+        """What every random choice follows from."""
+        return self.settings.seed

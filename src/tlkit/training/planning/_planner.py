@@ -1,0 +1,194 @@
+"""The plan of a training, made by the code that would run it, which leaves nothing behind."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from tlkit._progress import Reporter, Silent
+from tlkit.backbones.weights import load_file
+from tlkit.data.dataset import ImageDataset
+from tlkit.data.scans import NothingKnown
+from tlkit.features.settings import FrozenSettings
+from tlkit.freezing.head import Head
+from tlkit.training._starting import Start
+from tlkit.training.kept import Keep
+from tlkit.training.loop._conflicts import check_conflicts
+from tlkit.training.loop.session import new_session
+from tlkit.training.planning._disk import disk_needs, warnings_of
+from tlkit.training.planning._session import RehearsedSession
+from tlkit.training.planning._stage import StageRehearsal
+from tlkit.training.planning._store import RehearsalStore, SeenScans, rehearsal_store
+from tlkit.training.planning.duration import Duration, once
+from tlkit.training.planning.plan import PlannedWork, StagePlan, TrainingPlan
+from tlkit.training.run_dir.run_directory import RunDirectory
+from tlkit.training.run_dir.run_settings import run_settings
+from tlkit.training.stage import Stage
+
+_LOOKED_AT = 24  # files
+
+
+@dataclass(frozen=True)
+class Planner:
+    """Make the plan of a training.
+
+    Args:
+        settings: Of frozen work.
+        head: Of the model.
+        stages: In order.
+        keep: Which stage's weights the model ends with.
+        start_from: File of the weights to begin with, or None.
+        run_dir: The run directory, or None.
+        start: What ``start_from`` holds, or None.
+        reporter: Shows how far the plan is.
+    """
+
+    settings: FrozenSettings
+    head: Head
+    stages: Sequence[Stage]
+    keep: Keep
+    start_from: Path | None
+    run_dir: Path | None
+    start: Start | None
+    reporter: Reporter
+
+    def plan(
+        self, train: ImageDataset, validation: ImageDataset | None, *, resume: bool
+    ) -> TrainingPlan:
+        """Return the plan.
+
+        Args:
+            train: Training images.
+            validation: Those for validation, with the same classes, or None.
+            resume: Whether the run in ``run_dir`` goes on.
+
+        Raises:
+            TlkitError: As ``fit`` would raise it before it begins.
+        """
+        with rehearsal_store(self.settings.cache) as store, _random_states_kept():
+            looking = _looking(store, train, validation)
+            run = self._earlier(train, validation, resume=resume)
+            begun = time.perf_counter()
+            session = self._session(store, run, train, validation)
+            building = once(time.perf_counter() - begun)
+            check_conflicts(session, self.stages)
+            with TemporaryDirectory(prefix="tlkit-plan-") as folder:
+                scratch = None if self.run_dir is None else Path(folder)
+                stages = tuple(self._stages(session, run, scratch))
+                end = tuple(self._end(session, stages, scratch))
+            built = PlannedWork("start", "build the network", 1, "", building)
+            return self._told(session, (*looking, built), stages, end)
+
+    def _session(
+        self,
+        store: RehearsalStore,
+        run: RunDirectory | None,
+        train: ImageDataset,
+        validation: ImageDataset | None,
+    ) -> RehearsedSession:
+        engines = run.engines().unwritten() if run else None
+        given = (self.settings, self.head, self.start, store, (train, validation))
+        return RehearsedSession.of(new_session(*given, Silent(), engines=engines))
+
+    def _earlier(
+        self, train: ImageDataset, validation: ImageDataset | None, *, resume: bool
+    ) -> RunDirectory | None:
+        """Return the run that would go on; None where one begins.
+
+        Raises:
+            RunDirectoryError: There is a run that would not, or of other settings.
+        """
+        run = None if self.run_dir is None else RunDirectory(self.run_dir)
+        if run is None or run.settings() is None:
+            return None
+        asked = (self.settings, self.head, self.stages, self.keep, self.start_from)
+        run.open(run_settings(*asked, train, validation), resume=resume)
+        return run
+
+    def _stages(
+        self, session: RehearsedSession, run: RunDirectory | None, scratch: Path | None
+    ) -> Iterator[StagePlan]:
+        for number, stage in enumerate(self.stages, 1):
+            self.reporter.step("planning", number - 1, len(self.stages), stage.name)
+            files = run.stage(number, stage.name) if run else None
+            result = files.finished() if files else None
+            if files is not None and result is not None:
+                load_file(session.parts.model, files.weights)
+                yield StagePlan.finished(stage.name, result)
+            else:
+                yield StageRehearsal(session, stage, files, scratch).plan()
+        self.reporter.step("planning", len(self.stages), len(self.stages))
+
+    def _end(
+        self, session: RehearsedSession, stages: Sequence[StagePlan], scratch: Path | None
+    ) -> Iterator[PlannedWork]:
+        """Yield the writing of weights, which every stage does once it is finished."""
+        writes = sum(stage.epochs > 0 for stage in stages) + 1
+        if scratch is None or writes == 1:
+            return
+        begun = time.perf_counter()
+        session.parts.model.save_weights(scratch / "all.weights.h5")
+        each = once(time.perf_counter() - begun)
+        yield PlannedWork("end", "write weights and the model", writes, "files", each * writes)
+
+    def _told(
+        self,
+        session: RehearsedSession,
+        start: tuple[PlannedWork, ...],
+        stages: tuple[StagePlan, ...],
+        end: tuple[PlannedWork, ...],
+    ) -> TrainingPlan:
+        size = sum(int(np.prod(w.shape)) * 4 for w in session.parts.model.weights)
+        disk = tuple(disk_needs(self.settings.cache, self.run_dir, stages, size))
+        memory = max(stage.memory_bytes for stage in stages) + session.decoded_bytes
+        return TrainingPlan(
+            train=len(session.train),
+            validation=len(session.validation or ()),
+            start=start,
+            stages=stages,
+            end=end,
+            disk=disk,
+            memory=memory,
+            warnings=tuple(warnings_of(disk)),
+        )
+
+
+def _looking(
+    store: RehearsalStore, train: ImageDataset, validation: ImageDataset | None
+) -> list[PlannedWork]:
+    """Return the look at each file that the store does not know.
+
+    Raises:
+        DamagedImageError: One cannot be read at all.
+    """
+    seen = SeenScans(store.scans())
+    for data in (train, validation):
+        if data is not None:
+            data.scan(seen, decoded=False).raise_if_any()
+    if not seen.unread:
+        return []
+    chosen = np.linspace(0, len(train) - 1, min(_LOOKED_AT, len(train))).astype(int)
+    times = []
+    for part in np.array_split(chosen, 2):
+        begun = time.perf_counter()
+        train.subset(part).scan(NothingKnown()).raise_if_any()
+        times.append((time.perf_counter() - begun) / max(1, len(part)))
+    time_of_all = Duration.of(times) * seen.unread
+    return [PlannedWork("start", "look at each file for damage", seen.unread, "files", time_of_all)]
+
+
+@contextmanager
+def _random_states_kept() -> Iterator[None]:
+    python, numpy = random.getstate(), np.random.get_state()
+    try:
+        yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)

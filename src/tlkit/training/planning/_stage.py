@@ -1,0 +1,175 @@
+"""The plan of one stage, made by the code that runs it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from tlkit._keras.types import Layer
+from tlkit.features.store.rows import IN_MEMORY
+from tlkit.freezing.phase import Phase, prepare
+from tlkit.learning_rate.rate import Rate
+from tlkit.training.feeding.feed import Inputs
+from tlkit.training.feeding.inputs import Fresh
+from tlkit.training.loop._stage_run import StageRun
+from tlkit.training.planning._phase_cost import PhaseCost
+from tlkit.training.planning._session import Asked, RehearsedSession
+from tlkit.training.planning._tail_cost import TailTimer
+from tlkit.training.planning._trunk_cost import image_cost
+from tlkit.training.planning._work import Rehearsed, stage_work
+from tlkit.training.planning.duration import Duration, once
+from tlkit.training.planning.plan import StagePlan
+from tlkit.training.run_dir.checkpoint import Progress, values, write_checkpoint
+from tlkit.training.run_dir.run_directory import StageFiles
+from tlkit.training.stage import Stage
+
+# Phases of a stage that are measured: the first, the last, and one between them.
+_MEASURED = 3
+
+
+class StageRehearsal(StageRun):
+    """A stage that is prepared as it would be run, timed for a few steps, and not trained.
+
+    Args:
+        session: Of the plan.
+        stage: The settings.
+        files: Of a run that goes on, which are read; or None.
+        scratch: A folder to write a checkpoint to, to see how long that takes; None where the
+            training keeps none.
+    """
+
+    def __init__(
+        self,
+        session: RehearsedSession,
+        stage: Stage,
+        files: StageFiles | None,
+        scratch: Path | None,
+    ) -> None:
+        super().__init__(session, stage, files)
+        self._rehearsal, self._scratch = session, scratch
+        self._checkpoint_bytes = 0
+        self._engine = "keras"
+
+    def plan(self) -> StagePlan:
+        """Return what the stage will do; the layers that it trains end with other weights."""
+        self._begin()
+        found = self.curve is not None or self._progress.learning_rate is not None
+        self._searches = self._stage.finder is not None and not found
+        begun = self._progress.epoch
+        left = [x for x in self._phases if self._runs(x[0], x[1], begun)]
+        measured = {round(x) for x in np.linspace(0, len(left) - 1, min(_MEASURED, len(left)))}
+        phases = []
+        for number, (first, end, chosen) in enumerate(left):
+            epochs = 0 if self._progress.stopped else end - max(first, begun)
+            phases.append(self._rehearsed(first, end, epochs, chosen, timed=number in measured))
+        return self._told(phases)
+
+    def _rehearsed(
+        self, first: int, end: int, epochs: int, chosen: Collection[Layer], *, timed: bool
+    ) -> Rehearsed:
+        session, asked_before = self._rehearsal, len(self._rehearsal.asked)
+        phase, spent_before = prepare(session.parts, chosen, self._stage.policy), session.spent
+        session.assumed.engine = "" if timed else self._engine
+        inputs, validation = self._prepare_inputs(phase, first, end)
+        asked, choosing = session.asked[asked_before:], session.spent - spent_before
+        trunk = session.trunk(phase)
+        if trunk is not None:
+            what = (self._stage.name, "train", trunk.fingerprint[:32])
+            self._engine = session.engines.get(*what) or self._engine
+        fresh = [x.images for x in (inputs, validation) if isinstance(x, Fresh)]
+        decoded = session.to_decode(asked), sum(session.more(x, len(x)) for x in fresh)
+        searched, cost, weights = 0, None, session.parts.model.get_weights()
+        if timed and epochs:
+            cost = self._measured(phase, (inputs, validation), (first, epochs), asked, choosing)
+            searched = self._searched(phase)
+        session.parts.model.set_weights(weights)
+        _disturb(phase)
+        anew = self._engine if trunk is not None and isinstance(inputs, Fresh) else ""
+        cut = phase.cut.name if phase.cut else ""
+        return Rehearsed(epochs, asked, anew, cut, decoded, searched, cost)
+
+    def _searched(self, phase: Phase) -> int:
+        """Return the steps of the search before the first phase; the tail is compiled."""
+        finder = self._stage.finder
+        if finder is None or not self._searches:
+            return 0
+        self._searches = False
+        return self._training.search_steps(phase.tail, finder)
+
+    def _measured(
+        self,
+        phase: Phase,
+        inputs: tuple[Inputs, Inputs | None],
+        span: tuple[int, int],
+        asked: Sequence[Asked],
+        choosing: float,
+    ) -> PhaseCost:
+        rate, finder = Rate.of(self._stage.learning_rate), self._stage.finder
+        rate = rate if finder is None else rate.with_found(finder.min_lr)
+        first, epochs = span
+        timer = TailTimer(
+            self._rehearsal, self._training, phase.tail, *inputs, rate=rate, first=first
+        )
+        at_once = self._feeds.steps_at_once(inputs[0], self._stage.epochs, self._callbacks)
+        searched = finder.steps if finder is not None and self._searches else 0
+        tail = timer.cost(at_once, epochs + searched)
+        most = max(asked, key=lambda x: x.missing, default=None)
+        image = None
+        if most is not None and most.missing:
+            images = self._rehearsal.images_of(most.pixels)
+            image = image_cost(most.trunk, self._rehearsal.settings.engine, images, most.pixels)
+        return PhaseCost(once(choosing), image, tail, self._keeping(phase))
+
+    def _keeping(self, phase: Phase) -> Duration:
+        """Return how long the end of an epoch takes."""
+        start = time.perf_counter()
+        state = values(self._state)
+        if self._scratch is not None:
+            groups = {
+                "state": state,
+                "optimizer": values(phase.tail.optimizer.variables),
+                "best": values(self._weights),
+            }
+            write_checkpoint(self._scratch / "checkpoint.npz", Progress(), groups)
+            size = sum(array.nbytes for group in groups.values() for array in group)
+            self._checkpoint_bytes = max(self._checkpoint_bytes, size)
+        return once(time.perf_counter() - start)
+
+    def _told(self, phases: Sequence[Rehearsed]) -> StagePlan:
+        stage, session = self._stage, self._rehearsal
+        asked = [one for phase in phases for one in phase.asked]
+        epochs = sum(phase.epochs for phase in phases)
+        searched = sum(phase.searched for phase in phases)
+        trained = self._progress.epoch + epochs
+        kept = [sum(x.count * x.trunk.bytes for x in phase.asked) for phase in phases]
+        snapshots = 1 + len(stage.snapshots)
+        return StagePlan(
+            name=stage.name,
+            epochs=epochs,
+            epochs_done=self._progress.epoch,
+            may_end_early=bool(stage.callbacks),
+            phases=len(phases),
+            steps=epochs * self._feeds.steps,
+            evaluations=epochs if session.validation is not None else 0,
+            search_rates=stage.finder.steps if stage.finder and searched else 0,
+            search_steps=searched,
+            views=stage.views,
+            frozen=session.engines.work(stage.name, session.count, trained),
+            read=sum(x.count - x.missing for x in asked),
+            feature_bytes=sum(x.missing * x.trunk.bytes for x in asked),
+            checkpoint_bytes=self._checkpoint_bytes * snapshots,
+            memory_bytes=max((min(size, IN_MEMORY) for size in kept), default=0),
+            work=tuple(stage_work(stage, phases, self._feeds.steps, session)) if epochs else (),
+        )
+
+
+def _disturb(phase: Phase) -> None:
+    """Change the weights of what is trained: a trunk that holds it later will be another one."""
+    for layer in phase.live:
+        for weight in layer.weights:
+            array = np.asarray(weight)
+            if np.issubdtype(array.dtype, np.floating):
+                weight.assign(array * (1 + 2**-7))

@@ -1,0 +1,110 @@
+"""A store that knows what another one holds, and leaves it as it is."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tlkit.data.scans import Scan, ScanMemory
+from tlkit.features.store._scans import RememberedScans
+from tlkit.features.store.store import FORMAT, FeatureStore, default_root
+from tlkit.features.store.table import FeatureTable
+
+
+class PromisedTable(FeatureTable):
+    """A table that is read, and in which rows count that stages before would have added."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, _refuse)
+        self._promised: set[bytes] = set()
+
+    def promise(self, ids: NDArray[np.uint8]) -> None:
+        """Count the rows of these images as there."""
+        self._promised.update(one.tobytes() for one in ids)
+
+    def missing(self, ids: NDArray[np.uint8]) -> NDArray[np.intp]:
+        """Return the positions of images whose row would have to be computed."""
+        absent = super().missing(ids)
+        left = [place for place in absent if ids[place].tobytes() not in self._promised]
+        return np.array(left, np.intp)
+
+
+class RehearsalStore(FeatureStore):
+    """What a training would find in a store, and a place of its own for what it would write.
+
+    Args:
+        folder: That place.
+        root: The store's root, which need not exist; None where the training has a store of its
+            own that begins empty.
+    """
+
+    def __init__(self, folder: Path, root: Path | None) -> None:
+        super().__init__(folder)
+        self.real = None if root is None else root / f"v{FORMAT}"
+        self._tables: dict[str, PromisedTable] = {}
+
+    def table(self, key: str, about: Mapping[str, Any]) -> PromisedTable:  # noqa: ARG002
+        """Return what the store holds of a table; there is one object for each."""
+        found = (self.root if self.real is None else self.real) / key
+        return self._tables.setdefault(key, PromisedTable(found))
+
+    def scans(self) -> RememberedScans:
+        """Return what the store knows of image files; it is not to be saved."""
+        return RememberedScans((self.root if self.real is None else self.real) / "scans")
+
+    def trunk_stem(self, fingerprint: str) -> Path:
+        """Return where the exports of a trunk are, with copies of those that the store has."""
+        stem = super().trunk_stem(fingerprint)
+        if self.real is not None:
+            for file in self.real.glob(f"{stem.name}.*"):
+                if not (self.root / file.name).exists():
+                    shutil.copy2(file, self.root)
+        return stem
+
+
+class SeenScans:
+    """What a store knows of files, none of which is written; counts the files that it must read.
+
+    Args:
+        known: The store's.
+    """
+
+    def __init__(self, known: ScanMemory) -> None:
+        self._known = known
+        self._fresh: dict[bytes, Scan] = {}
+        self._unread: set[bytes] = set()
+
+    @property
+    def unread(self) -> int:
+        """How many files a training must read before it begins."""
+        return len(self._unread)
+
+    def get(self, key: bytes) -> Scan | None:
+        """Return what is known, also of a file whose damage nobody has looked for."""
+        found = self._fresh.get(key) or self._known.get(key)
+        if found is None or not found.whole:
+            self._unread.add(key)
+        return found
+
+    def add(self, key: bytes, scan: Scan) -> None:
+        """Keep what was found as long as this object."""
+        self._fresh[key] = scan
+
+
+@contextmanager
+def rehearsal_store(cache: bool | str | Path) -> Iterator[RehearsalStore]:
+    """Give a passing store that knows what the store of a ``cache=`` holds."""
+    with tempfile.TemporaryDirectory(prefix="tlkit-plan-", ignore_cleanup_errors=True) as folder:
+        root = default_root() if cache is True else Path(cache) if cache else None
+        yield RehearsalStore(Path(folder), root)
+
+
+def _refuse(_: int) -> None:
+    raise AssertionError("A plan writes no features.")

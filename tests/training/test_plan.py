@@ -1,0 +1,191 @@
+"""A plan says what `fit` then does, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+import tlkit
+from tests.conftest import few
+from tests.training.conftest import head_stage, same_weights, top_stage, trainer
+from tests.training.test_resume import Data, Interrupt
+from tlkit.errors import DataError, RunDirectoryError, TrainingError
+from tlkit.training.planning._disk import disk_needs, warnings_of
+from tlkit.training.planning.duration import Duration
+from tlkit.training.planning.plan import PlannedWork, StagePlan, TrainingPlan
+from tlkit.training.stage_result import FrozenWork, StageResult
+
+TURNED = tlkit.Augmentation()
+TRAIN, VALIDATION = 36, 12  # of the 48 images
+
+
+def chosen(_: Any) -> float:
+    """What is taken whatever a search says."""
+    return 0.01
+
+
+def searched(**settings: Any) -> tlkit.ExponentialLRFinder:
+    """A short search."""
+    return tlkit.ExponentialLRFinder(1e-4, 1e-2, steps=4, selector=chosen, **settings)
+
+
+def then_back(layers: Any, epoch: int) -> Any:
+    """The last three layers, then nothing: a trunk that holds what was trained before."""
+    return layers[-3:] if epoch < 1 else ()
+
+
+CASES: dict[str, list[tlkit.Stage]] = {
+    "searched": [head_stage(augmentation=TURNED, learning_rate=searched(unit="batch"))],
+    "augmented above": [head_stage(), top_stage(augmentation=TURNED, keep_best=None)],
+    "frozen twice": [head_stage(), head_stage(name="again", epochs=3)],
+    "views": [head_stage(augmentation=TURNED, views=2, epochs=3), head_stage(name="plain")],
+    "mixed": [head_stage(mix=lambda: keras.layers.MixUp(seed=1))],
+    "search by epoch": [head_stage(augmentation=TURNED, learning_rate=searched())],
+    "fresh search": [head_stage(learning_rate=searched(fresh_start=True))],
+    "gradual": [head_stage(epochs=5, policy=tlkit.GradualUnfreeze(4))],
+    "top, then the head alone": [top_stage(), head_stage(name="later")],
+    "back and forth": [head_stage(name="own", epochs=3, policy=then_back)],
+    "all": [head_stage(), head_stage(name="all", policy=tlkit.UnfreezeAll(batch_norm="train"))],
+}
+
+
+def counts(work: FrozenWork | None) -> tuple[int, int, str] | None:
+    """What was run of a frozen part, without its speed."""
+    return None if work is None else (work.passes, work.plain_passes, work.engine)
+
+
+def compare(plans: Sequence[StagePlan], results: Sequence[StageResult]) -> None:
+    """Hold the counts of plans against those of what was done."""
+    for plan, result in zip(plans, results, strict=True):
+        assert plan.name == result.name
+        assert plan.epochs_done + plan.epochs == result.epochs
+        assert counts(plan.frozen) == counts(result.frozen)
+        assert all(time.seconds >= 0 for time in plan.timings.values())
+        assert list(plan.timings) == list(result.timings)
+
+
+def listing(folder: Path) -> dict[str, tuple[int, int]]:
+    """All files of a folder with their sizes and times."""
+    files = {str(x): x.stat() for x in folder.rglob("*")}
+    return {name: (stat.st_size, stat.st_mtime_ns) for name, stat in files.items()}
+
+
+@pytest.mark.parametrize("case", few(CASES, 1))
+def test_the_counts_of_a_plan_are_those_of_what_is_run(
+    case: str, parts: Data, tmp_path: Path
+) -> None:
+    settings = {"engine": "keras", "cache": tmp_path / "cache", "run_dir": tmp_path / "run"}
+    made = trainer(*CASES[case], **settings)
+    states: Any = random.getstate(), np.random.get_state()
+    plan = made.plan(*parts, verbose=0)
+    assert random.getstate() == states[0]
+    assert np.array_equal(np.random.get_state()[1], states[1][1])
+    assert not list(tmp_path.iterdir()), "nothing was written"
+    result = made.fit(*parts, verbose=0)
+    compare(plan.stages, result.stages)
+    for one, stage in zip(plan.stages, CASES[case], strict=True):
+        steps = -(-TRAIN // stage.batch_size)
+        assert (one.steps, one.evaluations) == (stage.epochs * steps, stage.epochs)
+        curve = result.curves.get(stage.name)
+        assert one.search_rates == (0 if curve is None else len(curve.losses))
+    unplanned = trainer(*CASES[case], **settings | {"cache": False, "run_dir": None})
+    assert same_weights(unplanned.fit(*parts, verbose=0).model, result.model)
+
+
+@pytest.mark.slow
+def test_what_a_store_holds_is_read_and_stays_as_it_is(parts: Data, tmp_path: Path) -> None:
+    made = trainer(head_stage(), cache=tmp_path)
+    cold = made.plan(*parts, verbose=0).stages[0]
+    made.fit(parts[0], verbose=0)
+    before = listing(tmp_path)
+    warm = made.plan(*parts, verbose=0).stages[0]
+    assert listing(tmp_path) == before
+    assert (cold.frozen, cold.read) != (warm.frozen, warm.read)
+    assert warm.frozen is not None
+    assert (warm.frozen.passes, warm.read) == (VALIDATION, TRAIN)
+    assert warm.feature_bytes < cold.feature_bytes == 48 * 12 * 4
+    result = made.fit(*parts, verbose=0)
+    assert result.stages[0].frozen is not None
+    assert result.stages[0].frozen.passes == VALIDATION
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("place", [("head", "epoch end", 2), ("top", "epoch end", 1)])
+def test_the_plan_of_a_run_that_goes_on_is_what_is_left(
+    place: tuple[str, str, int], parts: Data, tmp_path: Path
+) -> None:
+    stages = [
+        head_stage(epochs=4, callbacks=(Interrupt("head"),), learning_rate=searched()),
+        top_stage(epochs=3, callbacks=(Interrupt("top"),)),
+    ]
+    made = trainer(*stages, engine="keras", cache=tmp_path / "c", run_dir=tmp_path / "run")
+    Interrupt.at = place
+    with pytest.raises(KeyboardInterrupt):
+        made.fit(*parts, verbose=0)
+    Interrupt.at = None
+    before = listing(tmp_path)
+    plan = made.plan(*parts, resume=True, verbose=0)
+    assert listing(tmp_path) == before
+    head, top = plan.stages
+    done = (2, 0) if place[0] == "head" else (4, 1)
+    assert (head.epochs_done, top.epochs_done) == done
+    assert (head.epochs, top.epochs) == (4 - done[0], 3 - done[1])
+    assert head.search_steps == 0, "the search was made"
+    compare(plan.stages, made.fit(*parts, resume=True, verbose=0).stages)
+    with pytest.raises(RunDirectoryError, match="already holds a run"):
+        made.plan(*parts, verbose=0)
+
+
+def planned(*stages: StagePlan, **settings: Any) -> TrainingPlan:
+    """A plan of no work but these stages'."""
+    given = {"start": (), "end": (), "disk": (), "memory": 0, **settings}
+    return TrainingPlan(train=1, validation=0, stages=stages, **given)
+
+
+def test_what_a_fit_would_refuse_is_refused_by_its_plan(parts: Data) -> None:
+    with pytest.raises(TrainingError, match="resume=True"):
+        trainer(head_stage()).plan(*parts, resume=True)
+    with pytest.raises(DataError, match="one class"):
+        train, validation = parts
+        trainer(head_stage()).plan(train.subset(np.flatnonzero(train.labels == 0)), validation)
+    with pytest.raises(TrainingError, match="no_such_optimizer"):
+        trainer(head_stage(optimizer="no_such_optimizer")).plan(*parts)
+
+
+def test_a_full_disk_is_said_before_training(tmp_path: Path) -> None:
+    part = PlannedWork("training", "training, 2 epochs", 6, "steps", Duration.of([1.0, 2.0]))
+    stage = StagePlan("head", 2, 0, True, 1, 6, 2, 0, 0, None, None, 0, 10**18, 0, 0, (part,))
+    disk = tuple(disk_needs(tmp_path / "cache", tmp_path / "run", [stage], model=1000))
+    assert [(need.what, need.bytes) for need in disk] == [
+        ("features", 10**18),
+        ("run directory", 2000),
+    ]
+    plan = planned(stage, disk=disk, warnings=tuple(warnings_of(disk)))
+    assert not plan.enough_disk
+    assert "WARNING: not enough disk: 1,000,000,000.0 GB will be written to " in str(plan)
+    assert "at most: callbacks may end 'head' earlier" in str(plan)
+    assert "<table>" in plan._repr_html_()
+    data = json.loads(json.dumps(plan.to_json()))
+    assert data["stages"][0]["epochs"] == 2
+    assert data["time"]["low"] < data["time"]["seconds"] < data["time"]["high"]
+    assert planned(stage).enough_disk
+
+
+def test_times_add_up_and_say_between_what() -> None:
+    both = Duration.of([1.0, 2.0, 4.0]) + Duration(60, 50, 70) * 2
+    assert both == Duration(122, 100.8, 145)
+    assert str(both) == "2 min 02 s (1 min 41 s to 2 min 25 s)"
+
+
+def test_a_stage_that_is_finished_has_no_work_left() -> None:
+    result = StageResult("head", {"loss": [1.0, 2.0]}, 0, 0.1, (), 0, None, {})
+    plan = planned(StagePlan.finished("head", result))
+    assert (plan.stages[0].epochs_done, plan.time.seconds) == (2, 0)
+    assert "finished already" in str(plan)
