@@ -142,9 +142,16 @@ def typing(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Build the documentation; its snippets run in the tests."""
+    """Build the documentation with its tutorials executed; the other pages' snippets are tests."""
+    session.install(".[onnx,report,table]", LITE, *group("docs"))
+    _docs(session, "-D", "nb_execution_mode=force", "-j", "2")
+
+
+@nox.session
+def links(session: nox.Session) -> None:
+    """Ask the network whether the pages that the documentation links to are there."""
     session.install(".[plots,report,table]", *group("docs"))
-    _docs(session)
+    _docs(session, builder="linkcheck")
 
 
 def _lint(session: nox.Session) -> None:
@@ -160,9 +167,11 @@ def _typing(session: nox.Session) -> None:
         session.run("mypy", f"{plugin}/src", env={"MYPYPATH": "src"})
 
 
-def _docs(session: nox.Session) -> None:
+def _docs(session: nox.Session, *options: str, builder: str = "html") -> None:
+    """Build the documentation; a link inside it that leads nowhere is an error."""
     shutil.rmtree("docs/api/names", ignore_errors=True)
-    session.run("sphinx-build", "-W", "--keep-going", "-b", "html", "docs", "docs/_build/html")
+    out = f"docs/_build/{builder}"
+    session.run("sphinx-build", "-W", "--keep-going", "-b", builder, *options, "docs", out)
 
 
 @nox.session

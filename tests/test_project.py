@@ -81,8 +81,10 @@ def test_continuous_integration_runs_the_test_command_of_the_readme() -> None:
 
 
 def test_every_page_is_in_the_table_of_contents() -> None:
-    pages = {path.stem for path in (ROOT / "docs").glob("*.md")} - {"index"}
-    listed = re.findall(r"```\{toctree\}\n(?::.*\n)*\n((?:[\w-]+\n)+)```", page("docs/index.md"))
+    docs = ROOT / "docs"
+    paths = [*docs.glob("*.md"), *docs.glob("tutorials/[a-z]*.md")]
+    pages = {str(path.relative_to(docs).with_suffix("")) for path in paths} - {"index"}
+    listed = re.findall(r"```\{toctree\}\n(?::.*\n)*\n((?:[\w/-]+\n)+)```", page("docs/index.md"))
     assert pages == {name for each in listed for name in each.split()}
 
 
