@@ -144,7 +144,7 @@ def typing(session: nox.Session) -> None:
 def docs(session: nox.Session) -> None:
     """Build the documentation with its tutorials executed; the other pages' snippets are tests."""
     session.install(".[onnx,report,table]", LITE, *group("docs"))
-    _docs(session, "-D", "nb_execution_mode=force", "-j", "2")
+    _docs(session, "-D", "nb_execution_mode=cache", "-D", f"nb_execution_cache_path={_executed(session)}")
 
 
 @nox.session
@@ -165,6 +165,23 @@ def _typing(session: nox.Session) -> None:
     session.run("mypy", "--explicit-package-bases", "tests", env={"MYPYPATH": "src"})
     for plugin in (LITE, HUB):
         session.run("mypy", f"{plugin}/src", env={"MYPYPATH": "src"})
+
+
+def _executed(session: nox.Session) -> Path:
+    """Execute the tutorials anew, two at a time; the build executes what is not there, and fails."""
+    cache = Path("docs/_build/executed").absolute()
+    shutil.rmtree(cache, ignore_errors=True)
+    cache.mkdir(parents=True)
+    pages = sorted(map(str, Path("docs/tutorials").glob("[a-z]*.md")))
+    one = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", **ONE_THREAD}
+    one["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    one["PYTHONPATH"] = str(Path("docs/tutorials").absolute())
+    jcache = ("jcache", "notebook", "-p", str(cache), "add", "--reader", "myst_nb_md")
+    session.run(*jcache, *pages)
+    how = ("--executor", "temp-parallel", "--timeout", "600")
+    execute = ("jcache", "project", "-p", str(cache), "execute", *how)
+    session.run(*execute, env=one)
+    return cache
 
 
 def _docs(session: nox.Session, *options: str, builder: str = "html") -> None:

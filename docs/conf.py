@@ -42,5 +42,6 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 nb_execution_mode = "off"
 nb_execution_in_temp = True
 nb_execution_raise_on_error = True
+nb_execution_show_tb = True
 nb_execution_timeout = 600
 nb_merge_streams = True

@@ -95,3 +95,13 @@ def test_the_version_is_the_one_of_the_changelog() -> None:
 def test_only_public_keras_is_imported() -> None:
     for path in (ROOT / "src").rglob("*.py"):
         assert "keras.src" not in path.read_text("utf-8"), path
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"])
+def test_links_of_pages_outside_the_documentation_lead_somewhere(name: str) -> None:
+    """Those inside it are checked by its build."""
+    for target in re.findall(r"\]\((?!https?://)([^)]+)\)", page(name)):
+        file, _, anchor = target.partition("#")
+        assert (ROOT / file).exists(), target
+        made = {re.sub(r"[^\w -]", "", each.lower()).replace(" ", "-") for each in headings(file)}
+        assert not anchor or anchor in made, target

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 LAY_OUT = Path(__file__).parents[2] / "examples/rakuten/folders.py"
@@ -17,6 +17,10 @@ def begin(*arguments: str) -> None:
     TensorFlow is loaded here, since it greets on standard error.
     """
     os.environ["TLKIT_CACHE_DIR"] = str(Path("cache").absolute())
-    subprocess.run([sys.executable, str(LAY_OUT), *arguments], check=True)
-    with contextlib.suppress(ImportError):
-        import tensorflow  # noqa: F401
+    subprocess.run([sys.executable, str(LAY_OUT), *arguments], check=True, stdout=subprocess.DEVNULL)
+    # The page says so itself; and a page that is only read has no use for widgets.
+    warnings.filterwarnings("ignore", message="(?s).*tf.lite.Interpreter is deprecated")
+    warnings.filterwarnings("ignore", message="IProgress not found")
+    import tensorflow
+
+    tensorflow.get_logger().setLevel("ERROR")
