@@ -142,9 +142,17 @@ def typing(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Build the documentation; its snippets run in the tests."""
+    """Build the documentation with its tutorials executed; the other pages' snippets are tests."""
+    session.install(".[onnx,report,table]", LITE, *group("docs"))
+    cache = f"nb_execution_cache_path={_executed(session)}"
+    _docs(session, "-D", "nb_execution_mode=cache", "-D", cache)
+
+
+@nox.session
+def links(session: nox.Session) -> None:
+    """Ask the network whether the pages that the documentation links to are there."""
     session.install(".[plots,report,table]", *group("docs"))
-    _docs(session)
+    _docs(session, builder="linkcheck")
 
 
 def _lint(session: nox.Session) -> None:
@@ -160,9 +168,28 @@ def _typing(session: nox.Session) -> None:
         session.run("mypy", f"{plugin}/src", env={"MYPYPATH": "src"})
 
 
-def _docs(session: nox.Session) -> None:
+def _executed(session: nox.Session) -> Path:
+    """Execute the tutorials anew, two at a time; the build executes what is not there."""
+    cache = Path("docs/_build/executed").absolute()
+    shutil.rmtree(cache, ignore_errors=True)
+    cache.mkdir(parents=True)
+    pages = sorted(map(str, Path("docs/tutorials").glob("[a-z]*.md")))
+    one = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", **ONE_THREAD}
+    one["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    one["PYTHONPATH"] = str(Path("docs/tutorials").absolute())
+    jcache = ("jcache", "notebook", "-p", str(cache), "add", "--reader", "myst_nb_md")
+    session.run(*jcache, *pages)
+    how = ("--executor", "temp-parallel", "--timeout", "600")
+    execute = ("jcache", "project", "-p", str(cache), "execute", *how)
+    session.run(*execute, env=one)
+    return cache
+
+
+def _docs(session: nox.Session, *options: str, builder: str = "html") -> None:
+    """Build the documentation; a link inside it that leads nowhere is an error."""
     shutil.rmtree("docs/api/names", ignore_errors=True)
-    session.run("sphinx-build", "-W", "--keep-going", "-b", "html", "docs", "docs/_build/html")
+    out = f"docs/_build/{builder}"
+    session.run("sphinx-build", "-W", "--keep-going", "-b", builder, *options, "docs", out)
 
 
 @nox.session

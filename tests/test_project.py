@@ -81,8 +81,10 @@ def test_continuous_integration_runs_the_test_command_of_the_readme() -> None:
 
 
 def test_every_page_is_in_the_table_of_contents() -> None:
-    pages = {path.stem for path in (ROOT / "docs").glob("*.md")} - {"index"}
-    listed = re.findall(r"```\{toctree\}\n(?::.*\n)*\n((?:[\w-]+\n)+)```", page("docs/index.md"))
+    docs = ROOT / "docs"
+    paths = [*docs.glob("*.md"), *docs.glob("tutorials/[a-z]*.md")]
+    pages = {str(path.relative_to(docs).with_suffix("")) for path in paths} - {"index"}
+    listed = re.findall(r"```\{toctree\}\n(?::.*\n)*\n((?:[\w/-]+\n)+)```", page("docs/index.md"))
     assert pages == {name for each in listed for name in each.split()}
 
 
@@ -93,3 +95,13 @@ def test_the_version_is_the_one_of_the_changelog() -> None:
 def test_only_public_keras_is_imported() -> None:
     for path in (ROOT / "src").rglob("*.py"):
         assert "keras.src" not in path.read_text("utf-8"), path
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"])
+def test_links_of_pages_outside_the_documentation_lead_somewhere(name: str) -> None:
+    """Those inside it are checked by its build."""
+    for target in re.findall(r"\]\((?!https?://)([^)]+)\)", page(name)):
+        file, _, anchor = target.partition("#")
+        assert (ROOT / file).exists(), target
+        made = {re.sub(r"[^\w -]", "", each.lower()).replace(" ", "-") for each in headings(file)}
+        assert not anchor or anchor in made, target

@@ -121,7 +121,7 @@ def test_history_runs_through_all_stages_and_marks_where_they_begin() -> None:
 
 
 def test_history_of_another_metric_without_validation() -> None:
-    axes = plot_history([("only", {"accuracy": [0.1, 0.2]})], metric="accuracy")
+    axes = plot_history({"only": {"accuracy": [0.1, 0.2]}}, metric="accuracy")
     legend = axes.get_legend()
     assert legend is not None
     assert [text.get_text() for text in legend.get_texts()] == ["training"]

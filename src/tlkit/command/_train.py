@@ -110,9 +110,7 @@ def run(options: argparse.Namespace) -> Answer:
     settings = _settings(options)
     if options.plan:
         return _plan(options, settings, train, validation)
-    result = tlkit.fine_tune(
-        train, validation, options.backbone, resume=options.resume, **settings
-    )
+    result = tlkit.fine_tune(train, validation, options.backbone, resume=options.resume, **settings)
     found = tlkit.evaluate(result, validation)
     page = _report(options.out, found, validation)
     return _answer(options.out, result, found, page, len(train))

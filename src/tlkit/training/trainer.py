@@ -178,8 +178,8 @@ class StagedTrainer(ShowsSettings):
 
     def plan(
         self,
-        train: ImageDataset,
-        validation: ImageDataset | None = None,
+        train: LabelledImages,
+        validation: LabelledImages | None = None,
         *,
         resume: bool = False,
         verbose: int = 1,

@@ -19,15 +19,16 @@ Histories: TypeAlias = Sequence[tuple[str, Mapping[str, Sequence[float]]]]
 
 
 def plot_history(
-    histories: Histories,
+    histories: Histories | Mapping[str, Mapping[str, Sequence[float]]],
     ax: Axes | None = None,
     metric: str = "loss",
 ) -> Axes:
     """Draw learning curves over all epochs, with a line and a name where each stage begins.
 
     Args:
-        histories: For each stage its name and what ``fit`` recorded: lists by metric name, with
-            validation as ``"val_"`` and the name, where there is any.
+        histories: For each stage its name and what ``fit`` recorded, as in ``result.history`` or as
+            pairs: lists by metric name, with validation as ``"val_"`` and the name, where there is
+            any.
         ax: Where to draw; None makes a figure of its own.
         metric: Which metric to draw.
 
@@ -37,6 +38,8 @@ def plot_history(
     Raises:
         EvaluationError: If there is no such metric in any stage, or matplotlib is not installed.
     """
+    if isinstance(histories, Mapping):
+        histories = list(histories.items())
     known = sorted({name for _, history in histories for name in history})
     if metric not in known:
         raise EvaluationError(f"metric={metric!r} was not recorded; recorded are {known}.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections import defaultdict
@@ -41,7 +40,7 @@ def warnings_of(disk: Sequence[DiskNeed]) -> Iterator[str]:
     """Yield what does not fit, for each disk on which it does not."""
     by_disk: dict[int, list[DiskNeed]] = defaultdict(list)
     for need in disk:
-        by_disk[os.stat(_existing(need.folder)).st_dev].append(need)
+        by_disk[_existing(need.folder).stat().st_dev].append(need)
     for needs in by_disk.values():
         wanted, free = sum(need.bytes for need in needs), min(need.free for need in needs)
         if wanted > free:

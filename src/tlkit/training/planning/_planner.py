@@ -14,7 +14,7 @@ import numpy as np
 
 from tlkit._progress import Reporter, Silent
 from tlkit.backbones.weights import load_file
-from tlkit.data.dataset import ImageDataset
+from tlkit.data.labelled_images import LabelledImages
 from tlkit.data.scans import NothingKnown
 from tlkit.features.settings import FrozenSettings
 from tlkit.freezing.head import Head
@@ -60,7 +60,7 @@ class Planner:
     reporter: Reporter
 
     def plan(
-        self, train: ImageDataset, validation: ImageDataset | None, *, resume: bool
+        self, train: LabelledImages, validation: LabelledImages | None, *, resume: bool
     ) -> TrainingPlan:
         """Return the plan.
 
@@ -90,15 +90,15 @@ class Planner:
         self,
         store: RehearsalStore,
         run: RunDirectory | None,
-        train: ImageDataset,
-        validation: ImageDataset | None,
+        train: LabelledImages,
+        validation: LabelledImages | None,
     ) -> RehearsedSession:
         engines = run.engines().unwritten() if run else None
         given = (self.settings, self.head, self.start, store, (train, validation))
         return RehearsedSession.of(new_session(*given, Silent(), engines=engines))
 
     def _earlier(
-        self, train: ImageDataset, validation: ImageDataset | None, *, resume: bool
+        self, train: LabelledImages, validation: LabelledImages | None, *, resume: bool
     ) -> RunDirectory | None:
         """Return the run that would go on; None where one begins.
 
@@ -161,7 +161,7 @@ class Planner:
 
 
 def _looking(
-    store: RehearsalStore, train: ImageDataset, validation: ImageDataset | None
+    store: RehearsalStore, train: LabelledImages, validation: LabelledImages | None
 ) -> list[PlannedWork]:
     """Return the look at each file that the store does not know.
 

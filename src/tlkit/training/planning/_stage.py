@@ -23,7 +23,7 @@ from tlkit.training.planning._work import Rehearsed, stage_work
 from tlkit.training.planning.duration import Duration, once
 from tlkit.training.planning.plan import StagePlan
 from tlkit.training.run_dir.checkpoint import Progress, values, write_checkpoint
-from tlkit.training.run_dir.run_directory import StageFiles
+from tlkit.training.run_dir.stage_files import StageFiles
 from tlkit.training.stage import Stage
 
 # Phases of a stage that are measured: the first, the last, and one between them.

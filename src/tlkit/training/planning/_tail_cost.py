@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from statistics import median
 from typing import Any
 
@@ -17,6 +19,7 @@ from tlkit.learning_rate.rate import Rate
 from tlkit.training.feeding.feed import Inputs
 from tlkit.training.feeding.inputs import Fresh
 from tlkit.training.loop._ema import Averaging
+from tlkit.training.loop._seen_model import told
 from tlkit.training.loop._stage_feeds import StageFeeds
 from tlkit.training.loop._tail_training import TailTraining
 from tlkit.training.loop.session import Session
@@ -183,7 +186,7 @@ class TailTimer:
         few = Session(
             session.parts,
             _first(session.train, steps * size),
-            _first(session.validation, held_out * size) if session.validation and held_out else None,
+            _first(session.validation, held_out * size) if session.validation else None,
             session.store,
             session.settings,
             session.reporter,
@@ -195,7 +198,8 @@ class TailTimer:
         start = time.perf_counter()
         training.compile(self._tail, self._rate, first=self._first, at_once=at_once)
         validation = self._validation if few.validation else None
-        short.fit(self._tail, self._inputs, validation, range(epochs), [Averaging(), clock])
+        call = partial(told, [Averaging()], clock, self._tail, None)
+        short.fit(self._tail, self._inputs, validation, range(epochs), call)
         return start, clock.epochs
 
     def _warm(self, few: Session) -> None:
@@ -215,5 +219,5 @@ def _first(images: Images, count: int) -> Images:
 
 def _between(ends: Sequence[float]) -> list[float]:
     """Return the times of the later steps, before which nothing was made ready in time."""
-    steps = [b - a for a, b in zip(ends, ends[1:], strict=False)]
+    steps = [b - a for a, b in itertools.pairwise(ends)]
     return steps[AHEAD:] or steps

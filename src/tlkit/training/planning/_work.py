@@ -63,7 +63,7 @@ def stage_work(
     yield from _decoding(both, session)
     yield from _features(both)
     yield from _search(stage, both, steps)
-    yield _training(stage, both, steps)
+    yield _training(both, steps)
 
 
 def _choosing(both: Both) -> Iterator[PlannedWork]:
@@ -120,7 +120,7 @@ def _search(stage: Stage, both: Both, steps: int) -> Iterator[PlannedWork]:
     yield PlannedWork("search", what, phase.searched, "steps", time)
 
 
-def _training(stage: Stage, both: Both, steps: int) -> PlannedWork:
+def _training(both: Both, steps: int) -> PlannedWork:
     epochs = sum(phase.epochs for phase, _ in both)
     times = [
         once(cost.tail.startup)
