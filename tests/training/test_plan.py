@@ -86,7 +86,8 @@ def test_the_counts_of_a_plan_are_those_of_what_is_run(
     states: Any = random.getstate(), np.random.get_state()
     plan = made.plan(*parts, verbose=0)
     assert random.getstate() == states[0]
-    assert np.array_equal(np.random.get_state()[1], states[1][1])
+    now: Any = np.random.get_state()
+    assert np.array_equal(now[1], states[1][1])
     assert not list(tmp_path.iterdir()), "nothing was written"
     result = made.fit(*parts, verbose=0)
     compare(plan.stages, result.stages)
