@@ -50,7 +50,7 @@ def gradual(epochs: int) -> tuple[tlkit.Stage, ...]:
 
 def middle(curve: tlkit.LRCurve) -> float:
     """The rate in the middle, whatever the losses are."""
-    return float(curve.rates[len(curve.rates) // 2])
+    return float(curve.learning_rates[len(curve.losses) // 2])
 
 
 def searched(epochs: int) -> tuple[tlkit.Stage, ...]:
