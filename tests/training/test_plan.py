@@ -153,9 +153,10 @@ def planned(*stages: StagePlan, **settings: Any) -> TrainingPlan:
 def test_what_a_fit_would_refuse_is_refused_by_its_plan(parts: Data) -> None:
     with pytest.raises(TrainingError, match="resume=True"):
         trainer(head_stage()).plan(*parts, resume=True)
+    train, validation = parts
+    one_class = train.subset(np.flatnonzero(train.labels == 0))
     with pytest.raises(DataError, match="one class"):
-        train, validation = parts
-        trainer(head_stage()).plan(train.subset(np.flatnonzero(train.labels == 0)), validation)
+        trainer(head_stage()).plan(one_class, validation)
     with pytest.raises(TrainingError, match="no_such_optimizer"):
         trainer(head_stage(optimizer="no_such_optimizer")).plan(*parts)
 
