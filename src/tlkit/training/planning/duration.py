@@ -42,7 +42,8 @@ class Duration:
         return Duration(self.seconds * count, self.low * count, self.high * count)
 
     def __str__(self) -> str:
-        return f"{seconds_text(self.seconds)} ({seconds_text(self.low)} to {seconds_text(self.high)})"
+        expected, low, high = map(seconds_text, (self.seconds, self.low, self.high))
+        return f"{expected} ({low} to {high})"
 
 
 def total(durations: Iterable[Duration]) -> Duration:
