@@ -140,7 +140,7 @@ def _plan(
     train: tlkit.ImageDataset,
     validation: tlkit.ImageDataset,
 ) -> Answer:
-    from tlkit.training import fine_tune_trainer
+    from tlkit.training.fine_tuning import fine_tune_trainer
 
     trainer = fine_tune_trainer(options.backbone, **settings)
     plan = trainer.plan(train, validation, resume=options.resume)

@@ -34,14 +34,16 @@ class Duration:
         return cls(median(measured), min(measured) / _SLACK, max(measured) * _SLACK)
 
     def __add__(self, other: Duration) -> Duration:
-        return Duration(self.seconds + other.seconds, self.low + other.low, self.high + other.high)
+        return Duration(
+            self.seconds + other.seconds, self.low + other.low, self.high + other.high
+        )
 
     def __mul__(self, count: float) -> Duration:
         return Duration(self.seconds * count, self.low * count, self.high * count)
 
     def __str__(self) -> str:
-        about = f"{seconds_text(self.low)} to {seconds_text(self.high)}"
-        return f"{seconds_text(self.seconds)} ({about})"
+        expected, low, high = map(seconds_text, (self.seconds, self.low, self.high))
+        return f"{expected} ({low} to {high})"
 
 
 def total(durations: Iterable[Duration]) -> Duration:
