@@ -34,9 +34,7 @@ class Duration:
         return cls(median(measured), min(measured) / _SLACK, max(measured) * _SLACK)
 
     def __add__(self, other: Duration) -> Duration:
-        return Duration(
-            self.seconds + other.seconds, self.low + other.low, self.high + other.high
-        )
+        return Duration(self.seconds + other.seconds, self.low + other.low, self.high + other.high)
 
     def __mul__(self, count: float) -> Duration:
         return Duration(self.seconds * count, self.low * count, self.high * count)
