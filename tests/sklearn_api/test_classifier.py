@@ -244,3 +244,9 @@ def test_pipelines_and_scores_of_scikit_learn_take_it(
     pipeline = make_pipeline(classifier(stages=[SHORT]))
     scores = cross_val_score(pipeline, files, labels, cv=2, scoring="neg_log_loss")
     assert np.isfinite(scores).all()
+
+
+def test_rows_of_labels_are_refused_with_what_learns_them() -> None:
+    images = np.zeros((4, 8, 8, 3), np.uint8)
+    with pytest.raises(ValueError, match=r"one label for each picture.*MultiLabelDataset"):
+        tlkit.sklearn.ImageClassifier().fit(images, np.eye(4, 3, dtype=int))

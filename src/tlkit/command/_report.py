@@ -43,7 +43,9 @@ def run(options: argparse.Namespace) -> Answer:
     require_keras()
     data = None
     if options.data is not None:
-        fit = tlkit.training.read_run(options.folder).settings.train.fit
+        from tlkit.training.run_dir.recorded_run import read_run
+
+        fit = read_run(options.folder).settings.train.fit
         data = tlkit.ImageDataset.from_directory(options.data, fit=fit)
     page = tlkit.report(options.folder, options.out, dataset=data)
     return Answer(f"report  {page} (open it in a browser)", {"report": str(page)})

@@ -90,8 +90,8 @@ class LabelMistake:
 
     Args:
         image: What the model says of it.
-        looked_for: The label for which heat is shown: the one of which the model was most wrongly
-            sure.
+        looked_for: The label for which heat is shown: the wrong one whose probability is furthest
+            off.
         sure: Its probability, 0..1.
         pictures: The image, and the heat where there is a model to ask.
     """
