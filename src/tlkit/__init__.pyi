@@ -55,10 +55,8 @@ from .freezing.policy_preview import (
 from .freezing.previews import (
     preview as preview,
 )
-from .inference.predictions import (
-    Prediction as Prediction,
-    Predictions as Predictions,
-)
+from .inference.prediction import Prediction as Prediction
+from .inference.predictions import Predictions as Predictions
 from .inference.predictor import Predictor as Predictor
 from .learning_rate.curve import LRCurve as LRCurve
 from .learning_rate.finder import ExponentialLRFinder as ExponentialLRFinder

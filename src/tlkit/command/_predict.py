@@ -14,7 +14,7 @@ from tlkit.command.options import Subcommands, add_model, count, subcommand
 from tlkit.errors import PredictionError
 
 if TYPE_CHECKING:
-    from tlkit.inference.predictions import Prediction
+    from tlkit.inference.prediction import Prediction
 
 _EXAMPLES = """\
   tlkit predict tlkit-run new_pictures                    rows on the screen

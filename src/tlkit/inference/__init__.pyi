@@ -7,9 +7,7 @@ from .exporting import (
     ExportTarget as ExportTarget,
     export_model as export_model,
 )
-from .predictions import (
-    Prediction as Prediction,
-    Predictions as Predictions,
-)
+from .prediction import Prediction as Prediction
+from .predictions import Predictions as Predictions
 from .predictor import Predictor as Predictor
 from .saving import save_model as save_model

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from os import PathLike
 from typing import Any, Protocol, TypeAlias
 
@@ -86,6 +87,22 @@ def read(
     height, width = size if isinstance(size, tuple) else (size, size)
     none = np.zeros((0, height, width, 3), np.uint8)
     return np.concatenate([none, *images]), errors
+
+
+def read_ahead(
+    pictures: Pictures, size: tuple[int, int], count: int
+) -> Iterator[tuple[NDArray[np.intp], NDArray[np.uint8], dict[int, str]]]:
+    """Yield batches of ``count``, the next of which is read while the last is in use."""
+    parts = batches(len(pictures), count)
+    with ThreadPoolExecutor(1) as pool:
+        places = next(parts)
+        waiting = pool.submit(read, pictures, places, size)
+        for following in parts:
+            images, errors = waiting.result()
+            waiting = pool.submit(read, pictures, following, size)
+            yield places, images, errors
+            places = following
+        yield (places, *waiting.result())
 
 
 def batches(count: int, size: int) -> Iterator[NDArray[np.intp]]:

@@ -8,16 +8,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any, TextIO
 
 from tlkit._disk.atomic import whole_file
 from tlkit.errors import PredictionError
-
-if TYPE_CHECKING:
-    from tlkit.inference.predictions import Prediction
-
-# Before the name of a label: the column of its probability.
-EACH = "probability_"
+from tlkit.inference.prediction import EACH, Prediction
 
 
 def columns(top: int, labels: Sequence[str] = ()) -> tuple[str, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -29,9 +28,10 @@ from tlkit.inference._export_pictures import (
 )
 from tlkit.inference.exporting import Exported, ExportTarget, Precision, export_model
 from tlkit.inference.opening import opened
-from tlkit.inference.pictures import Given, Pictures, as_pictures, batches, read
+from tlkit.inference.pictures import Given, as_pictures, read_ahead
+from tlkit.inference.prediction import Prediction
 from tlkit.inference.prediction_files import columns
-from tlkit.inference.predictions import Prediction, Predictions
+from tlkit.inference.predictions import Predictions
 
 
 class Predictor:
@@ -187,7 +187,7 @@ class Predictor:
         done, total = 0, len(pictures)
         with open_store(self.cache) as store:
             running = RunningModel(self.model, self.engine, store)
-            for places, images, errors in _ahead(pictures, self.image_size):
+            for places, images, errors in read_ahead(pictures, self.image_size, BATCH):
                 outputs = self._outputs(running, images, total - done)
                 for place in places.tolist():
                     name = pictures.names[place]
@@ -242,19 +242,3 @@ class Predictor:
     def __repr__(self) -> str:
         names = f"{len(self.class_names)} classes: {shown_names(self.class_names)}"
         return one_line(f"Predictor({self.model.name}, {names})")
-
-
-def _ahead(
-    pictures: Pictures, size: tuple[int, int]
-) -> Iterator[tuple[NDArray[np.intp], NDArray[np.uint8], dict[int, str]]]:
-    """Yield batches, the next of which is read while the last is in use."""
-    parts = batches(len(pictures), BATCH)
-    with ThreadPoolExecutor(1) as pool:
-        places = next(parts)
-        waiting = pool.submit(read, pictures, places, size)
-        for following in parts:
-            images, errors = waiting.result()
-            waiting = pool.submit(read, pictures, following, size)
-            yield places, images, errors
-            places = following
-        yield (places, *waiting.result())
