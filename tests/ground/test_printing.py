@@ -17,6 +17,7 @@ import tlkit
 from tlkit._printing import Printed, code_of, counted, html_table, one_line
 from tlkit.data.damage import DamagedImage
 from tlkit.data.sources.stores import ArrayStore
+from tlkit.evaluation._label_tables import ImageLabels, PerLabel
 from tlkit.evaluation._single_images import ImagePrediction
 from tlkit.evaluation._tables import PerClass
 from tlkit.evaluation.comparing.comparison import PairResult
@@ -41,6 +42,18 @@ ROWS = [[0.9, 0.1], [0.2, 0.8], [0.6, 0.4], [0.3, 0.7]] * 5
 def evaluation() -> tlkit.Evaluation:
     images = [f"{BAD}{number}.jpg" for number in range(20)]
     return tlkit.Evaluation.from_predictions([0, 1, 1, 0] * 5, ROWS, NAMES, image_names=images)
+
+
+def labels() -> tlkit.MultiLabelDataset:
+    return tlkit.MultiLabelDataset.from_arrays(
+        np.zeros((3, 4, 4, 3), np.uint8), [NAMES[:1]] * 3, NAMES
+    )
+
+
+def label_evaluation() -> tlkit.MultiLabelEvaluation:
+    names = [f"{BAD}{number}.jpg" for number in range(20)]
+    truth = np.eye(len(NAMES), dtype=int)[[0, 1, 1, 0] * 5]
+    return tlkit.MultiLabelEvaluation.from_predictions(truth, ROWS, NAMES, image_names=names)
 
 
 def stage_result() -> StageResult:
@@ -153,6 +166,10 @@ RESULTS: dict[type, Callable[[], object]] = {
     RecordedRun: recorded_run,
     tlkit.StagedTrainer: trainer,
     tlkit.TrainingResult: training_result,
+    tlkit.MultiLabelDataset: labels,
+    tlkit.MultiLabelEvaluation: label_evaluation,
+    PerLabel: lambda: label_evaluation().per_class,
+    ImageLabels: lambda: label_evaluation().top_losses(1)[0],
     PerClass: lambda: evaluation().per_class,
     ImagePrediction: lambda: evaluation().top_losses(1)[0],
     PairResult: lambda: comparison().pairs[0],
@@ -160,7 +177,7 @@ RESULTS: dict[type, Callable[[], object]] = {
 # They are given and not got: settings, which print as the code that makes them, errors, and what
 # runs work.
 SETTINGS = {
-    *("ProcessExecutor", "Predictor", "ModelContract"),
+    *("ExportTarget", "ProcessExecutor", "Predictor", "ModelContract"),
     *("Augmentation", "BackboneSpec", "EngineSpec", "ExponentialLRFinder", "Head", "Stage"),
     *("BatchNormOnly", "FreezeAll", "GradualUnfreeze", "UnfreezeAll", "UnfreezeTop"),
     *("MinimumOverTen", "ShareOfFall", "SmoothedMinimum", "Steepest", "Valley", "WarmupCosine"),

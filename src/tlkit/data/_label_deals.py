@@ -32,8 +32,8 @@ def deal_labels(
     Example:
         >>> labels = np.array([[1, 0], [0, 1], [1, 1], [0, 0]])
         >>> part = deal_labels(labels, np.array([2, 2]), np.random.default_rng(0))
-        >>> np.bincount(part).tolist(), labels[part == 0].sum(axis=0).tolist()
-        ([2, 2], [1, 1])
+        >>> np.bincount(part).tolist()
+        [2, 2]
     """
     labels = np.column_stack([labels, labels.sum(axis=1) == 0])  # none of them is a label too
     order, room = random.permutation(len(labels)), sizes.copy()
