@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from tlkit.data.class_names import shared_classes
 from tlkit.data.dataset import ImageDataset
@@ -85,16 +86,27 @@ def check_data(train: ImageDataset, validation: ImageDataset | None = None) -> N
     """Raise where there are no labelled images, or labels that cannot be trained on.
 
     Raises:
-        DataError: One of both is no data set, or all training images are of one class.
+        DataError: One of both is no data set, or has several labels for an image, or all training
+            images are of one class.
     """
-    require_dataset(train, "train")
-    if validation is not None:
-        require_dataset(validation, "validation")
+    for name, data in (("train", train), ("validation", validation)):
+        if data is not None or name == "train":
+            require_dataset(data, name)
+            _require_one_class_each(data, name)
     present = [name for name, count in train.class_counts.items() if count]
     if len(present) < 2:
         raise DataError(
             f"The training images are all of one class, {', '.join(present) or 'none'}; expected "
             "at least two classes."
+        )
+
+
+def _require_one_class_each(data: Any, name: str) -> None:
+    if data.labels.ndim > 1:
+        raise DataError(
+            f"{name} is a {type(data).__name__}, whose images have any number of labels; expected "
+            "one class for each image, as in an ImageDataset: tlkit does not train on several "
+            "labels yet. tlkit.extract gives features and labels for a training of your own."
         )
 
 

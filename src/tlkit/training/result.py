@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tlkit._printing import Printed, html_table, one_line
+from tlkit._task import Task
 from tlkit.data.decoding.fitting import SQUASH, Fit
 from tlkit.errors import TrainingError
 from tlkit.evaluation.predict import LabelledImages
@@ -56,6 +57,11 @@ class TrainingResult(Printed):
         """What it takes to use the model: its classes, and how its pictures are read."""
         height, width = self.model.input_shape[1:3]
         return ModelContract(self.class_names, (height, width), self.depth, fit=self.fit)
+
+    @property
+    def task(self) -> Task:
+        """What the model's outputs mean: one class of all."""
+        return Task.MULTICLASS
 
     @property
     def kept(self) -> StageResult:
