@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 import tlkit
 from tlkit import Evaluation, MultiLabelDataset, MultiLabelEvaluation, compare
 from tlkit.errors import EvaluationError
-from tlkit.evaluation.metrics.label_intervals import of_label_counts
+from tlkit.evaluation.metrics._label_intervals import of_label_counts
 from tlkit.evaluation.metrics.label_scores import METRICS, label_counts
 from tlkit.evaluation.metrics.scores import f1
 

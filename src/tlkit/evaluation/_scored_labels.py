@@ -12,8 +12,8 @@ import numpy as np
 from tlkit.evaluation._label_predictions import LabelPredictions
 from tlkit.evaluation.arrays import Floats, Ints
 from tlkit.evaluation.metrics import _one_vs_rest, intervals, label_scores as scores
+from tlkit.evaluation.metrics._label_intervals import of_label_counts
 from tlkit.evaluation.metrics.bootstrap import check_settings
-from tlkit.evaluation.metrics.label_intervals import of_label_counts
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -79,7 +79,7 @@ class ScoredLabels(LabelPredictions):
         exact interval; means over images, which are samples F1 and the losses, a Bayesian bootstrap
         with one image more; so have macro, micro and weighted F1, whose images keep their labels
         together. Formulas and sources stand in ``metrics.intervals`` and
-        ``metrics.label_intervals``.
+        ``metrics._label_intervals``.
 
         Args:
             metric: "weighted_f1", "macro_f1", "micro_f1", "samples_f1", "subset_accuracy",
