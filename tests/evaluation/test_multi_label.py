@@ -283,3 +283,18 @@ def test_a_model_is_evaluated_on_labels_by_name() -> None:
         tlkit.calibrate(model, data)
     with pytest.raises(EvaluationError, match="calibrate fits one temperature to a softmax"):
         tlkit.calibrate(None, named)
+
+
+def test_a_model_of_single_classes_is_not_scored_on_labels() -> None:
+    import keras
+
+    from tlkit._task import Task
+
+    class Known:
+        task, class_names = Task.MULTICLASS, ("a", "b", "c")
+        model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.GlobalAveragePooling2D()])
+
+    several = tlkit.MultiLabelDataset.from_arrays(np.zeros((2, 8, 8, 3), "u1"), [["a"], ["b", "c"]])
+    known: Any = Known()
+    with pytest.raises(EvaluationError, match="tells a single class of each image"):
+        tlkit.evaluate(known, several)

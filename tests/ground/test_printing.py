@@ -25,6 +25,7 @@ from tlkit.features.store._contents import StoreInfo, TableInfo
 from tlkit.freezing.policy_preview import LayerPreview, PhasePreview
 from tlkit.inference import Exported
 from tlkit.testing import CheckReport, CheckResult, tiny_backbone, tiny_dataset
+from tlkit.training import DiskNeed, Duration, PlannedWork, StagePlan
 from tlkit.training.run_dir.recorded_run import (
     RecordedData,
     RecordedRun,
@@ -144,6 +145,25 @@ def predictions() -> tlkit.Predictions:
     return tlkit.Predictions([*rows, tlkit.Prediction(BAD, error=BAD)], NAMES, 2, (BAD,) * 9)
 
 
+def planned_work() -> PlannedWork:
+    return PlannedWork("training", BAD, 300, "steps", Duration.of([1.0, 2.0]))
+
+
+def disk_need() -> DiskNeed:
+    return DiskNeed("features", Path("/", "deep" * 60), 10**7, 10**9)
+
+
+def stage_plan() -> StagePlan:
+    return replace(StagePlan.finished(f"{BAD}a", stage_result()), work=(planned_work(),) * 9)
+
+
+def training_plan() -> tlkit.TrainingPlan:
+    start = (planned_work(),)
+    return tlkit.TrainingPlan(
+        8, 2, start, (stage_plan(),) * 9, start, (disk_need(),), 9, (BAD,), (BAD,)
+    )
+
+
 RESULTS: dict[type, Callable[[], object]] = {
     CheckReport: lambda: CheckReport(BAD, (CheckResult(BAD, "failed", 1.0, BAD * 9),) * 20),
     CheckResult: lambda: CheckResult(BAD, "failed", 1.0, BAD * 9),
@@ -173,11 +193,16 @@ RESULTS: dict[type, Callable[[], object]] = {
     PerClass: lambda: evaluation().per_class,
     ImagePrediction: lambda: evaluation().top_losses(1)[0],
     PairResult: lambda: comparison().pairs[0],
+    tlkit.TrainingPlan: training_plan,
+    StagePlan: stage_plan,
+    PlannedWork: planned_work,
+    DiskNeed: disk_need,
+    Duration: lambda: Duration.of([1.0, 2.0]),
 }
 # They are given and not got: settings, which print as the code that makes them, errors, and what
 # runs work.
 SETTINGS = {
-    *("ProcessExecutor", "Predictor", "ModelContract"),
+    *("ExportTarget", "ProcessExecutor", "Predictor", "ModelContract"),
     *("Augmentation", "BackboneSpec", "EngineSpec", "ExponentialLRFinder", "Head", "Stage"),
     *("BatchNormOnly", "FreezeAll", "GradualUnfreeze", "UnfreezeAll", "UnfreezeTop"),
     *("MinimumOverTen", "ShareOfFall", "SmoothedMinimum", "Steepest", "Valley", "WarmupCosine"),

@@ -30,10 +30,10 @@ def deal_labels(
         The part of each image, (n,), int64.
 
     Example:
-        >>> labels = np.array([[1, 0], [0, 1], [1, 1], [0, 0]])
-        >>> part = deal_labels(labels, np.array([2, 2]), np.random.default_rng(0))
-        >>> np.bincount(part).tolist(), labels[part == 0].sum(axis=0).tolist()
-        ([2, 2], [1, 1])
+        >>> labels = np.tile([[1, 0], [0, 1], [1, 1], [0, 0]], (25, 1))  # 50 of each label
+        >>> part = deal_labels(labels, np.array([75, 25]), np.random.default_rng(0))
+        >>> np.bincount(part).tolist(), labels[part == 1].sum(axis=0).tolist()
+        ([75, 25], [12, 12])
     """
     labels = np.column_stack([labels, labels.sum(axis=1) == 0])  # none of them is a label too
     order, room = random.permutation(len(labels)), sizes.copy()

@@ -111,8 +111,8 @@ class StoredImages:
             >>> from tlkit import ImageDataset
             >>> images = np.full((2, 4, 8, 3), 255, np.uint8)
             >>> padded = ImageDataset.from_arrays(images, [0, 1]).with_fit("pad")
-            >>> padded.load([0], 4)[0, :, 0, 0].tolist()
-            [0, 255, 255, 0]
+            >>> padded.load([0], 8)[0, :, 0, 0].tolist()
+            [0, 0, 255, 255, 255, 255, 0, 0]
         """
         other = copy(self)
         other._fit = checked_fit(fit)

@@ -25,9 +25,9 @@ from tlkit.data.sources.stores import ArrayStore
 class MultiLabelDataset(SplittableLabels, Printed):
     """Images each of which has any number of labels, or none; pixels are read when asked for.
 
-    Make one with `from_files`, `from_dataframe` or `from_arrays`. What takes a
-    `tlkit.ImageDataset` to train, predict and evaluate takes it too: its model gives each label a
-    probability of its own.
+    Make one with `from_files`, `from_dataframe` or `from_arrays`. All that takes an `ImageDataset`
+    takes it: a model that is trained on it ends in a sigmoid for each label, and `tlkit.evaluate`
+    gives a `MultiLabelEvaluation`.
 
     ``data[i]`` is one image at its own size, uint8 (h, w, 3), and its row of ``labels``; a loop
     gives them all. ``a + b`` has the images of both, classes united by name.

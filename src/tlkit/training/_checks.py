@@ -86,7 +86,8 @@ def check_data(train: LabelledImages, validation: LabelledImages | None = None) 
     """Raise where there are no labelled images, or labels that cannot be trained on.
 
     Raises:
-        DataError: One of both is no data set, or all training images are of one class.
+        DataError: One of both is no data set, or they are of two kinds, or no training image has a
+            label, or all have the same one.
     """
     require_dataset(train, "train")
     if validation is not None:

@@ -79,9 +79,10 @@ def resized(image: Image.Image, size: tuple[int, int], fit: Fit = SQUASH) -> Ima
     Example:
         >>> resized(Image.new("RGB", (9, 9)), (4, 6)).size
         (6, 4)
+        >>> import numpy as np
         >>> grey = Image.new("L", (8, 4), 200)
-        >>> list(resized(grey, (4, 4), "pad").getdata())[::4]
-        [0, 200, 200, 0]
+        >>> np.asarray(resized(grey, (8, 8), "pad"))[:, 0].tolist()
+        [0, 0, 200, 200, 200, 200, 0, 0]
     """
     height, width = size
     if fit == "crop":

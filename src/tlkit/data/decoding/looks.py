@@ -68,6 +68,7 @@ def read_once(path: ImageSource, *, decoded: bool = True) -> FileLook:
         decoded: Whether to decode it; else all that can be wrong is that it cannot be read.
 
     Example:
+        >>> from pathlib import Path
         >>> read_once(Path("no such file")).damage
         'cannot be read: No such file or directory'
     """

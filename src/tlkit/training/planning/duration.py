@@ -6,12 +6,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from tlkit._printing import Printed
+
 # The next batches are a little slower or faster than all that were measured.
 _SLACK = 1.25
 
 
-@dataclass(frozen=True)
-class Duration:
+@dataclass(frozen=True, repr=False)
+class Duration(Printed):
     """How long work will take.
 
     Args:
@@ -38,6 +40,9 @@ class Duration:
 
     def __mul__(self, count: float) -> Duration:
         return Duration(self.seconds * count, self.low * count, self.high * count)
+
+    def __repr__(self) -> str:
+        return f"Duration({self})"
 
     def __str__(self) -> str:
         expected, low, high = map(seconds_text, (self.seconds, self.low, self.high))

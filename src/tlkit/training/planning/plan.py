@@ -19,8 +19,8 @@ FEATURES: tuple[WorkKind, ...] = ("engine", "images", "features")
 _HEADER = ("stage", "work", "how often", "time", "between")
 
 
-@dataclass(frozen=True)
-class PlannedWork:
+@dataclass(frozen=True, repr=False)
+class PlannedWork(Printed):
     """A part of a training.
 
     Args:
@@ -43,6 +43,12 @@ class PlannedWork:
         often = counted(self.count, self.unit.removesuffix("s")) if self.unit else "once"
         low, high = map(seconds_text, (self.time.low, self.time.high))
         return self.what, often, seconds_text(self.time.seconds), f"{low} - {high}"
+
+    def __repr__(self) -> str:
+        return one_line(f"PlannedWork({self})")
+
+    def __str__(self) -> str:
+        return "  ".join(self.row)
 
 
 @dataclass(frozen=True, repr=False)
@@ -119,8 +125,8 @@ class StagePlan(Printed):
         return _table([(self.name, *part.row) for part in self.work])
 
 
-@dataclass(frozen=True)
-class DiskNeed:
+@dataclass(frozen=True, repr=False)
+class DiskNeed(Printed):
     """What a training writes into a folder.
 
     Args:
@@ -140,6 +146,12 @@ class DiskNeed:
         """The same in words."""
         sizes = f"{size_text(self.bytes)}; {size_text(self.free)} are free in {self.folder}"
         return f"disk for {'the ' * (self.what != 'features')}{self.what}: {sizes}"
+
+    def __repr__(self) -> str:
+        return one_line(f"DiskNeed({self.what}, {size_text(self.bytes)}, {self.folder})")
+
+    def __str__(self) -> str:
+        return self.line
 
 
 @dataclass(frozen=True, repr=False)

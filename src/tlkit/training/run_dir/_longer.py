@@ -42,9 +42,10 @@ def make_longer(run: RunDirectory, given: Mapping[str, Any], stages: Sequence[St
 
 def _grown(known: Mapping[str, Any] | None, given: Mapping[str, Any]) -> list[int]:
     """Return which stages have more epochs, where nothing else differs."""
-    if known is None or len(known["stages"]) != len(given["stages"]):
+    begun = known.get("stages", []) if known is not None else []
+    if known is None or len(begun) != len(given["stages"]):
         return []
-    pairs = list(zip(known["stages"], given["stages"], strict=True))
+    pairs = list(zip(begun, given["stages"], strict=True))
     if not all("epochs" in one and "epochs" in other for one, other in pairs):
         return []
     as_long = [{**one, "epochs": other["epochs"]} for one, other in pairs]
