@@ -19,7 +19,8 @@ from tests.training.test_resume import Data, Interrupt
 from tlkit.errors import DataError, RunDirectoryError, TrainingError
 from tlkit.training.planning._disk import disk_needs, warnings_of
 from tlkit.training.planning.duration import Duration
-from tlkit.training.planning.plan import PlannedWork, StagePlan, TrainingPlan
+from tlkit.training.planning.plan import TrainingPlan
+from tlkit.training.planning.stage_plan import PlannedWork, StagePlan
 from tlkit.training.stage_result import FrozenWork, StageResult
 
 TURNED = tlkit.Augmentation()

@@ -186,6 +186,7 @@ def test_run_directory_says_what_was_done(run: Path) -> None:
         "units": [],
         "dropout": 0.2,
         "activation": "relu",
+        "output": "auto",
     }
     (stage,) = settings["stages"]
     assert stage.items() >= {"class": "tlkit.Stage", "name": "head", "epochs": 1}.items()

@@ -6,12 +6,8 @@ from .fine_tuning import (
     fine_tune_trainer as fine_tune_trainer,
 )
 from .planning.duration import Duration as Duration
-from .planning.plan import (
-    DiskNeed as DiskNeed,
-    PlannedWork as PlannedWork,
-    StagePlan as StagePlan,
-    TrainingPlan as TrainingPlan,
-)
+from .planning.plan import DiskNeed as DiskNeed, TrainingPlan as TrainingPlan
+from .planning.stage_plan import PlannedWork as PlannedWork, StagePlan as StagePlan
 from .result import TrainingResult as TrainingResult
 from .run_dir.recorded_run import RecordedRun as RecordedRun, read_run as read_run
 from .stage import Stage as Stage

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tlkit.features.store.store import default_root
-from tlkit.training.planning.plan import DiskNeed, StagePlan, size_text
+from tlkit.training.planning.plan import DiskNeed, size_text
+from tlkit.training.planning.stage_plan import StagePlan
 
 # A new checkpoint is written beside the one before, which goes then.
 _CHECKPOINTS = 2

@@ -27,7 +27,8 @@ from tlkit.training.planning._session import RehearsedSession
 from tlkit.training.planning._stage import StageRehearsal
 from tlkit.training.planning._store import RehearsalStore, SeenScans, rehearsal_store
 from tlkit.training.planning.duration import Duration, once
-from tlkit.training.planning.plan import PlannedWork, StagePlan, TrainingPlan
+from tlkit.training.planning.plan import TrainingPlan
+from tlkit.training.planning.stage_plan import PlannedWork, StagePlan
 from tlkit.training.run_dir.run_directory import RunDirectory
 from tlkit.training.run_dir.run_settings import run_settings
 from tlkit.training.stage import Stage

@@ -21,7 +21,7 @@ from tlkit.training.planning._tail_cost import TailTimer
 from tlkit.training.planning._trunk_cost import image_cost
 from tlkit.training.planning._work import Rehearsed, stage_work
 from tlkit.training.planning.duration import Duration, once
-from tlkit.training.planning.plan import StagePlan
+from tlkit.training.planning.stage_plan import StagePlan
 from tlkit.training.run_dir.checkpoint import Progress, values, write_checkpoint
 from tlkit.training.run_dir.stage_files import StageFiles
 from tlkit.training.stage import Stage

@@ -9,7 +9,7 @@ from tlkit._printing import counted
 from tlkit.training.planning._phase_cost import PhaseCost, filled
 from tlkit.training.planning._session import Asked, RehearsedSession
 from tlkit.training.planning.duration import Duration, once, total
-from tlkit.training.planning.plan import PlannedWork
+from tlkit.training.planning.stage_plan import PlannedWork
 from tlkit.training.stage import Stage
 
 
