@@ -41,8 +41,7 @@ class StagedTrainer(ShowsSettings):
         stages: What to do, in order; each goes on from the weights of the one before.
         head: The classification head.
         image_size: Side in pixels, or (height, width); the backbone's default where None.
-        weights: Of the backbone, as for `build_backbone`.
-        preprocessing: As for `build_backbone`.
+        weights, preprocessing: Of the backbone, as for `build_backbone`.
         start_from: A ``.weights.h5`` or ``.keras`` file of an earlier run of the same backbone
             and head, whose weights the first stage starts from. Classes are matched by name if
             the file lies in its run directory; else columns are taken to be classes in order.
@@ -234,16 +233,16 @@ class StagedTrainer(ShowsSettings):
         start = start_of(self.start_from, train.class_names)
         with open_store(self.settings.cache) as store:
             _checks.check_images(store, train)
-            begun = (self.settings, self.head, start, store, (train, None))
-            return search(new_session(*begun, reporter_for(verbose)), self.stages[0], finder)
+            given = (self.settings, self.head, start, store, (train, None), reporter_for(verbose))
+            return search(new_session(*given), self.stages[0], finder)
 
     def __repr__(self) -> str:
         return one_line(f"StagedTrainer({', '.join(self._code().values())})")
 
     def __str__(self) -> str:
         stages = "".join(f"        {stage!r},\n" for stage in self.stages)
-        code = {**self._code(), "stages": f"stages=(\n{stages}    )"}
-        return "\n".join(["StagedTrainer(", *(f"    {line}," for line in code.values()), ")"])
+        lines = {**self._code(), "stages": f"stages=(\n{stages}    )"}.values()
+        return "\n".join(["StagedTrainer(", *(f"    {line}," for line in lines), ")"])
 
     def _code(self) -> dict[str, str]:
         given = self.backbone

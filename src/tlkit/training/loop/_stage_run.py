@@ -234,6 +234,7 @@ class StageRun:
 
     def _result(self, phase: Phase) -> StageResult:
         self._timings["training"] = max(self._timings["training"], self._progress.seconds)
+        asked = self._stage.name, self._session.count, self._progress.epoch
         return StageResult(
             name=self._stage.name,
             history=self._progress.history,
@@ -245,7 +246,5 @@ class StageRun:
             timings={name: round(seconds, 3) for name, seconds in self._timings.items()},
             notes=tuple(self._notes),
             ends=self._progress.ends,
-            frozen=self._session.engines.work(
-                self._stage.name, self._session.count, self._progress.epoch
-            ),
+            frozen=self._session.engines.work(*asked),
         )

@@ -169,7 +169,8 @@ def read_run(root: str | Path) -> RecordedRun:
     known = begun_settings(run.root)
     try:
         settings = _settings(known)
-        asked = [_asked(stage) for stage in known["stages"]]
+        # A stage of a user's own class is kept as text, which tells neither.
+        asked = [(stage.get("name"), stage.get("epochs")) for stage in known["stages"]]
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise RunDirectoryError(
             f"{run.root / 'settings.json'} is damaged or of another version of tlkit: {error!r}. "
@@ -230,11 +231,6 @@ def _backbone(known: Mapping[str, Any]) -> str:
     if "name" not in known:
         return shown(known)
     return repr(":".join(part for part in (known["distribution"], known["name"]) if part))
-
-
-def _asked(stage: Mapping[str, Any]) -> tuple[str | None, int | None]:
-    """Return the name of a stage and its epochs: None of a user's own class, kept as text."""
-    return stage.get("name"), stage.get("epochs")
 
 
 def _stage(run: RunDirectory, number: int, name: str | None, epochs: int | None) -> RecordedStage:
