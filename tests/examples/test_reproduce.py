@@ -385,4 +385,7 @@ def test_the_study_profile_is_the_published_protocol() -> None:
     assert study.epochs == {2: 40, 3: 40, 5: 40}
     rates = study.finder.learning_rates
     np.testing.assert_allclose(rates, 1e-5 * 100 ** (np.arange(100) / 37), rtol=1e-12)
-    assert repr(protocol.HEAD) == "Head(units=(1024, 512), dropout=0.2, activation='relu')"
+    assert (
+        repr(protocol.HEAD)
+        == "Head(units=(1024, 512), dropout=0.2, activation='relu', output='auto')"
+    )
