@@ -54,9 +54,8 @@ class Written:
     images: tlkit.ImageDataset
 
     def file(self, pattern: str) -> Path:
-        """The one file of that name."""
-        (found,) = (f for root in (self.run, self.store) for f in root.rglob(pattern))
-        return found
+        """The file of that name; of those of several stages, the last stage's."""
+        return max(f for root in (self.run, self.store) for f in root.rglob(pattern))
 
 
 @pytest.fixture(scope="module")
