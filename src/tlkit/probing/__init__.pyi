@@ -1,0 +1,4 @@
+from .probe import (
+    Probe as Probe,
+    probe as probe,
+)
