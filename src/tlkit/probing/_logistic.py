@@ -90,6 +90,11 @@ class Problem:
         standardized = Coefficients(self.rows.back @ found.weights, found.bias)
         return standardized.unstandardized(spread)
 
+    def turned(self, known: Coefficients, spread: Spread) -> Coefficients:
+        """Return coefficients in turned features that give about the logits of known ones."""
+        weights = self.rows.back.T @ (known.weights * spread.deviation[:, None])
+        return Coefficients(weights, known.bias + spread.mean @ known.weights)
+
 
 @dataclass(frozen=True, eq=False)
 class _Objective:

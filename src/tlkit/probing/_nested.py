@@ -10,18 +10,28 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from typing import TypeVar
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
+from tlkit._threads import in_threads, usable_cores
 from tlkit.probing._logistic import Coefficients, Ints, Problem
 from tlkit.probing._standardized import Doubles, Floats, Spread, Turned, directions, turned
 
-# From where hardly anything is learned, in steps of half a power of ten. Weaker ones are tried
-# until the held-out loss rises.
-PENALTIES = tuple(float(value) for value in 10.0 ** (1 - np.arange(13) / 2))
+# Penalties are powers of the root of ten. From where hardly anything is learned, whole powers of ten
+# are tried until the held-out loss rises, then what lies beside the best.
+_STRONGEST, _WEAKEST = 2, -12
 # Relative change of the objective in a step at which to stop: to choose a penalty among such that
-# lie far apart, and for what is kept.
-_CHOOSING, _KEPT = 1e-5, 1e-9
+# lie far apart, to predict once, and for what is kept.
+_CHOOSING, _PREDICTING, _KEPT = 1e-4, 1e-7, 1e-9
+# About so many penalties are tried.
+STEPS = 7
+
+Show = Callable[[int, int], None]
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,16 +55,16 @@ class Prepared:
     @classmethod
     def of(cls, features: Floats, labels: Ints, classes: int) -> Prepared:
         """Prepare features, which are changed in place."""
+        with threadpool_limits(1, user_api="blas"):
+            return cls._of(features, labels, classes)
+
+    @classmethod
+    def _of(cls, features: Floats, labels: Ints, classes: int) -> Prepared:
         spread = Spread.of([features])
         features -= spread.mean.astype(np.float32)
         features /= spread.deviation.astype(np.float32)
         few = len(features) <= features.shape[1] // 2
         return cls(features, labels, classes, spread, None if few else directions(features))
-
-    def fitted(self, penalty: float) -> Coefficients:
-        """Return the regression on all pictures, for features as they came."""
-        held = _Held([self.features], self.labels, self)
-        return held.at(penalty, _KEPT).unstandardized(self.spread)
 
 
 @dataclass(eq=False)
@@ -76,6 +86,13 @@ class _Held:
         self._last = self._problem.solved(penalty, self._last, tolerance=tolerance)
         return self._problem.unturned(self._last, self._spread)
 
+    def begin(self, known: Sequence[Coefficients]) -> _Held:
+        """Begin from the mean of such optima of about the same pictures, and return this one."""
+        weights = sum(x.weights for x in known) / len(known)
+        bias = sum(x.bias for x in known) / len(known)
+        self._last = self._problem.turned(Coefficients(weights, bias), self._spread)
+        return self
+
 
 @dataclass(frozen=True, eq=False)
 class CrossValidated:
@@ -84,61 +101,167 @@ class CrossValidated:
     Args:
         probabilities: Of each picture by a regression that has not seen it, float64
             ``(n, classes)``.
+        coefficients: Of the regression on all pictures, for features as they came.
+        penalty: Its penalty, which all folds together chose.
         penalties: What each fold's regression chose.
-        losses: Mean held-out log loss by penalty, over all folds, as far as penalties were tried.
+        losses: Mean held-out log loss by penalty, the strongest penalty first.
     """
 
     probabilities: Doubles
+    coefficients: Coefficients
+    penalty: float
     penalties: tuple[float, ...]
-    losses: Doubles
+    losses: dict[float, float]
 
 
-def cross_validated(
-    pictures: Prepared, folds: Ints, show: Callable[[int, int], None]
-) -> CrossValidated:
+class _Folds:
+    """Pictures parted into folds.
+
+    Args:
+        pictures: All of them.
+        folds: Number of each picture's fold, ``(n,)``, from 0.
+    """
+
+    def __init__(self, pictures: Prepared, folds: Ints) -> None:
+        self.count = int(folds.max()) + 1
+        self.pictures = pictures
+        self.blocks = [pictures.features[folds == fold] for fold in range(self.count)]
+        self.labels = [pictures.labels[folds == fold] for fold in range(self.count)]
+
+    def without(self, left: Sequence[int]) -> _Held:
+        """Return a regression on all folds but some."""
+        kept = [fold for fold in range(self.count) if fold not in left]
+        labels = np.concatenate([self.labels[fold] for fold in kept])
+        return _Held([self.blocks[fold] for fold in kept], labels, self.pictures)
+
+    def loss(self, known: Coefficients, fold: int) -> float:
+        """Return the log loss on a fold, summed over its pictures."""
+        labels = self.labels[fold]
+        right = known.probabilities(self.blocks[fold])[np.arange(len(labels)), labels]
+        return float(-np.log(np.maximum(right, np.finfo(np.float64).tiny)).sum())
+
+
+def cross_validated(pictures: Prepared, folds: Ints, show: Show) -> CrossValidated:
     """Predict each picture by a regression that has not seen it.
 
     Args:
         pictures: What is predicted.
         folds: Number of each picture's fold, ``(n,)``, from 0; at least 3 folds.
-        show: Called with how many penalties were tried, and how many there are.
+        show: Called with how many penalties were tried, and how many there are about.
     """
-    k = int(folds.max()) + 1
-    blocks = [pictures.features[folds == fold] for fold in range(k)]
-    labels = [pictures.labels[folds == fold] for fold in range(k)]
+    parted = _Folds(pictures, folds)
+    k = parted.count
+    search = _Search(parted, list(itertools.combinations(range(k), 2)))
+    search.run(show)
+    chosen, best = search.chosen, search.best
+    near = search.optima()
 
-    def without(*left: int) -> _Held:
-        kept = [fold for fold in range(k) if fold not in left]
-        chosen = np.concatenate([labels[fold] for fold in kept])
-        return _Held([blocks[fold] for fold in kept], chosen, pictures)
+    def held_out(fold: int) -> Doubles:
+        begun = parted.without([fold]).begin([x for left, x in near.items() if fold in left])
+        known = begun.at(penalty_of(chosen[fold]), _PREDICTING)
+        return known.probabilities(parted.blocks[fold])
 
-    outer = [without(fold) for fold in range(k)]
-    inner = {pair: without(*pair) for pair in itertools.combinations(range(k), 2)}
-    held_out = np.zeros((0, k))
-    choosing = np.zeros((0, k))
-    for number, penalty in enumerate(PENALTIES):
-        sums = np.zeros(k)
-        for (one, other), regression in inner.items():
-            known = regression.at(penalty)
-            sums[one] += _loss(known, blocks[other], labels[other])
-            sums[other] += _loss(known, blocks[one], labels[one])
-        choosing = np.vstack([choosing, sums])
-        losses = np.zeros(k)
-        for fold, regression in enumerate(outer):
-            losses[fold] = _loss(regression.at(penalty), blocks[fold], labels[fold])
-        held_out = np.vstack([held_out, losses])
-        show(number + 1, len(PENALTIES))
-        last = max(held_out.sum(axis=1).argmin(), choosing.argmin(axis=0).max())
-        if last < number:
-            break
-    chosen = tuple(PENALTIES[place] for place in choosing.argmin(axis=0))
+    work = [
+        partial(_kept, parted, best, list(near.values())),
+        *(partial(held_out, fold) for fold in range(k)),
+    ]
+    coefficients, *rows = _side_by_side(lambda x: x(), work)
     probabilities = np.empty((len(folds), pictures.classes))
-    for fold, (regression, penalty) in enumerate(zip(outer, chosen, strict=True)):
-        probabilities[folds == fold] = regression.at(penalty, _KEPT).probabilities(blocks[fold])
-    return CrossValidated(probabilities, chosen, held_out.sum(axis=1) / len(folds))
+    for fold in range(k):
+        probabilities[folds == fold] = rows[fold]
+    show(STEPS, STEPS)
+    # Each picture was held out by k - 1 regressions.
+    means = search.losses.items()
+    losses = {penalty_of(half): x.sum() / (k - 1) / len(folds) for half, x in sorted(means)[::-1]}
+    penalties = tuple(map(penalty_of, chosen))
+    return CrossValidated(probabilities, coefficients, penalty_of(best), penalties, losses)
 
 
-def _loss(known: Coefficients, features: Floats, labels: Ints) -> float:
-    """Return the log loss, summed over the pictures."""
-    right = known.probabilities(features)[np.arange(len(labels)), labels]
-    return float(-np.log(np.maximum(right, np.finfo(np.float64).tiny)).sum())
+def fitted(pictures: Prepared, folds: Ints, show: Show) -> tuple[Coefficients, float]:
+    """Return a regression on all pictures, and its penalty, of the least log loss over folds.
+
+    Args:
+        pictures: What is learned.
+        folds: As for `cross_validated`; at least 2.
+        show: As for `cross_validated`.
+    """
+    parted = _Folds(pictures, folds)
+    search = _Search(parted, [(fold,) for fold in range(parted.count)])
+    search.run(show)
+    near = list(search.optima().values())
+    found = _side_by_side(partial(_kept, parted, search.best), [near])[0]
+    show(STEPS, STEPS)
+    return found, penalty_of(search.best)
+
+
+def penalty_of(half: int) -> float:
+    """Return a penalty by its power of the root of ten."""
+    return float(10.0 ** (half / 2))
+
+
+class _Search:
+    """Penalties, tried on regressions that leave out a fold, or two.
+
+    Args:
+        parted: The pictures.
+        left_out: What each regression leaves out.
+    """
+
+    def __init__(self, parted: _Folds, left_out: Sequence[tuple[int, ...]]) -> None:
+        self._parted, self._left_out = parted, left_out
+        held = _side_by_side(parted.without, left_out)
+        self._regressions = dict(zip(left_out, held, strict=True))
+        # By power of the root of ten, the summed log loss that decides for each fold: of two that
+        # are left out, that on the other one.
+        self.losses: dict[int, Doubles] = {}
+
+    @property
+    def best(self) -> int:
+        """The power that is best for all folds together."""
+        return min(self.losses, key=lambda half: float(self.losses[half].sum()))
+
+    @property
+    def chosen(self) -> list[int]:
+        """The power that is best for each fold."""
+        tried = list(self.losses)
+        return [tried[place] for place in np.array(list(self.losses.values())).argmin(axis=0)]
+
+    def run(self, show: Show) -> None:
+        """Try whole powers of ten from the strongest, and what lies beside the best."""
+        for half in range(_STRONGEST, _WEAKEST - 1, -2):
+            self._try(half, show)
+            if half not in {self.best, *self.chosen}:
+                break
+        bests = {self.best, *self.chosen}
+        for half in sorted({best + step for best in bests for step in (-1, 1)}):
+            self._try(half, show)
+
+    def optima(self) -> dict[tuple[int, ...], Coefficients]:
+        """Return each regression of the best penalty, for standardized features."""
+        penalty = penalty_of(self.best)
+        found = _side_by_side(lambda left: self._regressions[left].at(penalty), self._left_out)
+        return dict(zip(self._left_out, found, strict=True))
+
+    def _try(self, half: int, show: Show) -> None:
+        def held_out(left: tuple[int, ...]) -> list[float]:
+            known = self._regressions[left].at(penalty_of(half))
+            return [self._parted.loss(known, fold) for fold in reversed(left)]
+
+        sums = np.zeros(self._parted.count)
+        for left, losses in zip(
+            self._left_out, _side_by_side(held_out, self._left_out), strict=True
+        ):
+            sums[list(left)] += losses
+        self.losses[half] = sums
+        show(min(len(self.losses), STEPS - 1), STEPS)
+
+
+def _kept(parted: _Folds, half: int, near: Sequence[Coefficients]) -> Coefficients:
+    held = parted.without(()).begin(near)
+    return held.at(penalty_of(half), _KEPT).unstandardized(parted.pictures.spread)
+
+
+def _side_by_side(function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
+    """Apply a function to each item in threads, on as many cores as there are."""
+    with threadpool_limits(1, user_api="blas"):
+        return in_threads(function, items, workers=usable_cores())

@@ -89,7 +89,9 @@ def directions(features: Floats) -> tuple[Floats, Doubles]:
     return turned, np.maximum(squares, 0).astype(np.float64)
 
 
-def turned(blocks: Sequence[Floats], spread: Spread, known: tuple[Floats, Doubles] | None) -> Turned:
+def turned(
+    blocks: Sequence[Floats], spread: Spread, known: tuple[Floats, Doubles] | None
+) -> Turned:
     """Standardize rows and turn them.
 
     Args:
