@@ -1,4 +1,7 @@
-from .probe import (
-    Probe as Probe,
-    probe as probe,
-)
+# The public names of this room.
+
+from .coefficients import Coefficients as Coefficients
+from .probe import probe as probe
+from .result import Probe as Probe
+
+__all__: list[str]

@@ -9,11 +9,13 @@ Optimization, 1995), on variables that are scaled by the curvature of each direc
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tlkit.probing._standardized import Doubles, Floats, Spread, Turned
+from tlkit.probing._standardized import Doubles, Spread, Turned
+from tlkit.probing.coefficients import Coefficients
 
 Ints = NDArray[np.int64]
 
@@ -21,31 +23,6 @@ Ints = NDArray[np.int64]
 _LARGEST = 16 * 2**20
 # Of a class without a picture, below the lowest of the others: a probability of about 1e-13.
 UNSEEN = 30.0
-
-
-@dataclass(frozen=True, eq=False)
-class Coefficients:
-    """Weights of features, and a bias.
-
-    Args:
-        weights: float64 ``(d, classes)``.
-        bias: float64 ``(classes,)``.
-    """
-
-    weights: Doubles
-    bias: Doubles
-
-    def unstandardized(self, spread: Spread) -> Coefficients:
-        """Return what gives the same logits for features that are not standardized."""
-        weights = self.weights / spread.deviation[:, None]
-        return Coefficients(weights, self.bias - spread.mean @ weights)
-
-    def probabilities(self, features: Floats) -> Doubles:
-        """Return probabilities, float64 ``(n, classes)``, of features ``(n, d)``."""
-        logits = (features @ self.weights.astype(np.float32)).astype(np.float64) + self.bias
-        logits -= logits.max(axis=1, keepdims=True)
-        np.exp(logits, out=logits)
-        return np.asarray(logits / logits.sum(axis=1, keepdims=True))
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +50,9 @@ class Problem:
             tolerance: Relative change of the objective in one step at which to stop.
         """
         present, labels = np.unique(self.labels, return_inverse=True)
-        step = _Objective(self.rows, labels, len(present), penalty)
+        # scikit-learn gives two classes one row of weights: two halves, whose squares are half.
+        weight = 2 * penalty if len(present) == 2 else penalty
+        step = _Objective(self.rows, labels, len(present), weight)
         if start is None:
             begun = np.zeros((len(self.rows.curvature) + 1, len(present)))
             begun[-1] = np.log(np.bincount(labels) / len(labels))
@@ -113,9 +92,16 @@ class _Objective:
             value, gradient, _ = self.value(scaled.reshape(begun.shape) * scale)
             return value, (gradient * scale).ravel()
 
-        options = {"maxcor": 10, "ftol": tolerance, "gtol": 1e-9, "maxiter": 1000}
         start = (begun / scale).ravel()
-        found = minimize(function, start, jac=True, method="L-BFGS-B", options=options)
+        options = {"maxcor": 10, "ftol": 0.0, "gtol": 1e-12, "maxiter": 2000}
+        found = minimize(
+            function,
+            start,
+            jac=True,
+            method="L-BFGS-B",
+            callback=_Stop(tolerance),
+            options=options,
+        )
         return np.asarray(found.x.reshape(begun.shape) * scale)
 
     def _scale(self, begun: Doubles) -> Doubles:
@@ -160,3 +146,19 @@ class _Objective:
         gradient[-1] = sums / n
         value = total / n + 0.5 * self.penalty * float(np.square(given[:-1]).sum())
         return value, gradient, means / n - squares / n
+
+
+class _Stop:
+    """Ends a minimization once a step changes the objective by less than a share of it.
+
+    SciPy's ``ftol`` is a share of at least 1, and the objective may be far below.
+    """
+
+    def __init__(self, tolerance: float) -> None:
+        self._tolerance, self._last = tolerance, np.inf
+
+    def __call__(self, intermediate_result: Any) -> None:
+        """Raise StopIteration to end."""
+        last, self._last = self._last, intermediate_result.fun
+        if last - self._last <= self._tolerance * self._last:
+            raise StopIteration

@@ -1,4 +1,4 @@
-"""How good a logistic regression is on pictures that it has not seen, its penalty chosen unseen too.
+"""How good a logistic regression is on unseen pictures, its penalty chosen on unseen ones too.
 
 Each fold is predicted by a regression on the others, whose penalty is chosen by a cross-validation
 among these others alone. What validates there and here is the same regression on all but two folds,
@@ -10,18 +10,18 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TypeVar
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from tlkit._threads import in_threads, usable_cores
-from tlkit.probing._logistic import Coefficients, Ints, Problem
+from tlkit.probing._logistic import Ints, Problem
 from tlkit.probing._standardized import Doubles, Floats, Spread, Turned, directions, turned
+from tlkit.probing.coefficients import Coefficients
 
-# Penalties are powers of the root of ten. From where hardly anything is learned, whole powers of ten
-# are tried until the held-out loss rises, then what lies beside the best.
+# Penalties are powers of the root of ten. From where hardly anything is learned, whole powers of
+# ten are tried until the held-out loss rises, then what lies beside the best.
 _STRONGEST, _WEAKEST = 2, -12
 # Relative change of the objective in a step at which to stop: to choose a penalty among such that
 # lie far apart, to predict once, and for what is kept.
@@ -66,6 +66,17 @@ class Prepared:
         few = len(features) <= features.shape[1] // 2
         return cls(features, labels, classes, spread, None if few else directions(features))
 
+    def optimum(self, penalty: float, near: Coefficients) -> Coefficients:
+        """Return the regression on all pictures, for features as they came.
+
+        Args:
+            penalty: Above 0.
+            near: From where to begin, of standardized features.
+        """
+        with threadpool_limits(1, user_api="blas"):
+            held = _Held([self.features], self.labels, self).begin(near)
+            return held.at(penalty, _KEPT).unstandardized(self.spread)
+
 
 @dataclass(eq=False)
 class _Held:
@@ -86,11 +97,9 @@ class _Held:
         self._last = self._problem.solved(penalty, self._last, tolerance=tolerance)
         return self._problem.unturned(self._last, self._spread)
 
-    def begin(self, known: Sequence[Coefficients]) -> _Held:
-        """Begin from the mean of such optima of about the same pictures, and return this one."""
-        weights = sum(x.weights for x in known) / len(known)
-        bias = sum(x.bias for x in known) / len(known)
-        self._last = self._problem.turned(Coefficients(weights, bias), self._spread)
+    def begin(self, near: Coefficients) -> _Held:
+        """Begin from the optimum of about the same pictures, and return this regression."""
+        self._last = self._problem.turned(near, self._spread)
         return self
 
 
@@ -101,17 +110,17 @@ class CrossValidated:
     Args:
         probabilities: Of each picture by a regression that has not seen it, float64
             ``(n, classes)``.
-        coefficients: Of the regression on all pictures, for features as they came.
-        penalty: Its penalty, which all folds together chose.
         penalties: What each fold's regression chose.
+        penalty: What all folds together chose.
         losses: Mean held-out log loss by penalty, the strongest penalty first.
+        near: Near the optimum for this penalty on all pictures, of standardized features.
     """
 
     probabilities: Doubles
-    coefficients: Coefficients
-    penalty: float
     penalties: tuple[float, ...]
+    penalty: float
     losses: dict[float, float]
+    near: Coefficients
 
 
 class _Folds:
@@ -157,24 +166,23 @@ def cross_validated(pictures: Prepared, folds: Ints, show: Show) -> CrossValidat
     near = search.optima()
 
     def held_out(fold: int) -> Doubles:
-        begun = parted.without([fold]).begin([x for left, x in near.items() if fold in left])
-        known = begun.at(penalty_of(chosen[fold]), _PREDICTING)
+        begun = _mean([found for left, found in near.items() if fold in left])
+        held = parted.without([fold]).begin(begun)
+        known = held.at(penalty_of(chosen[fold]), _PREDICTING)
         return known.probabilities(parted.blocks[fold])
 
-    work = [
-        partial(_kept, parted, best, list(near.values())),
-        *(partial(held_out, fold) for fold in range(k)),
-    ]
-    coefficients, *rows = _side_by_side(lambda x: x(), work)
+    rows = _side_by_side(held_out, range(k))
     probabilities = np.empty((len(folds), pictures.classes))
     for fold in range(k):
         probabilities[folds == fold] = rows[fold]
     show(STEPS, STEPS)
-    # Each picture was held out by k - 1 regressions.
-    means = search.losses.items()
-    losses = {penalty_of(half): x.sum() / (k - 1) / len(folds) for half, x in sorted(means)[::-1]}
+    shares = (k - 1) * len(folds)  # each picture was held out by k - 1 regressions
+    means = sorted(search.losses.items(), reverse=True)
+    losses = {penalty_of(half): float(x.sum()) / shares for half, x in means}
     penalties = tuple(map(penalty_of, chosen))
-    return CrossValidated(probabilities, coefficients, penalty_of(best), penalties, losses)
+    return CrossValidated(
+        probabilities, penalties, penalty_of(best), losses, _mean(list(near.values()))
+    )
 
 
 def fitted(pictures: Prepared, folds: Ints, show: Show) -> tuple[Coefficients, float]:
@@ -188,8 +196,8 @@ def fitted(pictures: Prepared, folds: Ints, show: Show) -> tuple[Coefficients, f
     parted = _Folds(pictures, folds)
     search = _Search(parted, [(fold,) for fold in range(parted.count)])
     search.run(show)
-    near = list(search.optima().values())
-    found = _side_by_side(partial(_kept, parted, search.best), [near])[0]
+    near = _mean(list(search.optima().values()))
+    found = pictures.optimum(penalty_of(search.best), near)
     show(STEPS, STEPS)
     return found, penalty_of(search.best)
 
@@ -256,9 +264,9 @@ class _Search:
         show(min(len(self.losses), STEPS - 1), STEPS)
 
 
-def _kept(parted: _Folds, half: int, near: Sequence[Coefficients]) -> Coefficients:
-    held = parted.without(()).begin(near)
-    return held.at(penalty_of(half), _KEPT).unstandardized(parted.pictures.spread)
+def _mean(found: Sequence[Coefficients]) -> Coefficients:
+    weights = np.mean([x.weights for x in found], axis=0)
+    return Coefficients(weights, np.mean([x.bias for x in found], axis=0))
 
 
 def _side_by_side(function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
