@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 
 import tlkit
 from tests.training.conftest import head_stage
-from tlkit.errors import DataError, FeatureError, SplitError
+from tlkit.errors import DataError, EngineError, SplitError
 from tlkit.testing import tiny_backbone, tiny_dataset
 
 
@@ -105,13 +106,9 @@ def test_images_of_a_group_are_in_one_fold() -> None:
     noisy = np.clip(pixels + random.integers(-3, 4, pixels.shape), 0, 255).astype("uint8")
     labels = random.integers(0, 2, 40).repeat(3)
 
-    def pixels_as_features() -> Any:
-        image = keras.Input((16, 16, 3))
-        return keras.Model(image, keras.layers.Flatten()(keras.layers.AveragePooling2D(4)(image)))
-
     data = tlkit.ImageDataset.from_arrays(noisy, labels)
-    together = probe(data, backbone=pixels_as_features, groups=np.arange(40).repeat(3).tolist())
-    apart = probe(data, backbone=pixels_as_features)
+    together = probe(data, backbone=patches, groups=np.arange(40).repeat(3).tolist())
+    apart = probe(data, backbone=patches)
     guessed = together.evaluation.baseline().accuracy
     assert together.evaluation.accuracy < guessed + 0.1 < apart.evaluation.accuracy
 
@@ -199,11 +196,14 @@ def test_what_cannot_be_probed_is_told_before_anything_is_computed(
         probe(data, **settings)
 
 
-def test_features_that_are_not_numbers_are_refused_by_the_image() -> None:
-    def backbone() -> Any:
-        image = keras.Input((16, 16, 3))
-        x = keras.layers.GlobalAveragePooling2D()(image)
-        return keras.Model(image, keras.ops.log(keras.layers.Dense(4)(x) * 0 - 1.0))
+def patches(scale: float = 1.0) -> Any:
+    """A backbone of many features, which knows each image again."""
+    image = keras.Input((16, 16, 3))
+    kernel = keras.initializers.HeNormal(seed=0)
+    x = keras.layers.Conv2D(8, 4, 4, kernel_initializer=kernel)(image)
+    return keras.Model(image, keras.layers.Rescaling(scale)(keras.layers.Flatten()(x)))
 
-    with pytest.raises(FeatureError, match="not finite for image 0"):
-        probe(rare(9, 9), backbone=backbone)
+
+def test_features_that_are_no_numbers_are_refused_by_the_image() -> None:
+    with pytest.raises(EngineError, match="not finite for image 0"):
+        probe(rare(9, 9), backbone=partial(patches, np.nan))

@@ -1,4 +1,4 @@
-"""Pictures that are probed: what cannot be, how they are dealt into folds, and their features."""
+"""Pictures that are probed: what cannot be, how they are dealt into folds, and what to say."""
 
 from __future__ import annotations
 
@@ -14,9 +14,8 @@ from tlkit.data.dataset import ImageDataset
 from tlkit.data.duplicates import find_duplicates
 from tlkit.data.even_folds import even_folds
 from tlkit.data.expected import require_dataset
-from tlkit.errors import DataError, FeatureError, SplitError
-from tlkit.features.extraction import Features
-from tlkit.probing._standardized import CHUNK, Floats
+from tlkit.errors import DataError, SplitError
+from tlkit.probing._standardized import Floats
 
 Ints = NDArray[np.int64]
 
@@ -98,29 +97,6 @@ def fold_notes(data: ImageDataset, folds: Ints) -> Iterator[str]:
             f"{' and others' if len(torn) > 1 else ''}; the figures are too good by that. "
             "groups= keeps such pictures together"
         )
-
-
-def read_features(features: Features, data: ImageDataset) -> Floats:
-    """Return features as an array of one's own, float32 ``(n, d)``.
-
-    Raises:
-        FeatureError: They are not numbers in a row for each picture, or some are not finite.
-    """
-    if len(features.shape) != 2:
-        raise FeatureError(
-            f"The backbone gives {features.shape[1:]} for a picture; expected numbers in a row."
-        )
-    rows = np.array(features, np.float32)
-    for start in range(0, len(rows), CHUNK):
-        wrong = ~np.isfinite(rows[start : start + CHUNK]).all(axis=1)
-        if wrong.any():
-            name = data.names[start + int(wrong.argmax())]
-            raise FeatureError(
-                f"The backbone gives NaN or infinite features for {name!r}, and perhaps for "
-                "others; expected finite numbers. Look at its weights and its preprocessing, or "
-                "give feature_dtype='float32' where it was float16."
-            )
-    return rows
 
 
 def feature_notes(features: Floats) -> Iterator[str]:

@@ -7,6 +7,8 @@ from concurrent.futures import Executor
 from functools import partial
 from typing import Unpack
 
+import numpy as np
+
 from tlkit._progress import Reporter, reporter_for
 from tlkit._seeds import stream_seed
 from tlkit._threads import usable_cores
@@ -23,7 +25,6 @@ from tlkit.probing._pictures import (
     dealt,
     feature_notes,
     fold_notes,
-    read_features,
 )
 from tlkit.probing.result import Probe
 
@@ -76,7 +77,7 @@ def probe(
         DataError: Images of one class, with several labels each, or that cannot be read.
         SplitError: Fewer than 3 folds; fewer images or groups than folds, or no class that has so
             many; groups that leave a single class to learn from.
-        FeatureError: The backbone gives NaN or infinite features.
+        EngineError: The backbone gives NaN or infinite features.
 
     Example:
         >>> import tlkit, tlkit.testing
@@ -99,7 +100,7 @@ def probe(
         verbose=verbose,
         **settings,
     )
-    rows = read_features(features, data)
+    rows = np.array(features, np.float32)
     reporter = reporter_for(verbose)
     notes = (*fold_notes(data, deals[0]), *feature_notes(rows))
     for note in (*notes, *_time_note(rows.shape, len(data.class_names), repeats)):
