@@ -27,7 +27,8 @@ from setting import Setting, add_options
 
 import tlkit
 from tlkit.data.even_folds import even_folds
-from tlkit.probing._nested import Prepared, cross_validated
+from tlkit.probing._nested import cross_validated
+from tlkit.probing._regressions import Prepared
 
 FOLDS = 5
 LARGE = (84_916, 2_048, 27)

@@ -25,6 +25,7 @@ from tlkit.features.settings import FrozenSettings
 from tlkit.features.store._contents import StoreInfo, TableInfo
 from tlkit.freezing.policy_preview import LayerPreview, PhasePreview
 from tlkit.inference import Exported
+from tlkit.probing import Coefficients
 from tlkit.testing import CheckReport, CheckResult, tiny_backbone, tiny_dataset
 from tlkit.training.run_dir.recorded_run import (
     RecordedData,
@@ -148,7 +149,7 @@ def predictions() -> tlkit.Predictions:
 def probe() -> tlkit.Probe:
     found, notes = features(), (BAD,) * 9
     settings = FrozenSettings(tiny_backbone(), weights=None)
-    coefficients = tlkit.probing.Coefficients(np.zeros((12, 2)), np.zeros(2))
+    coefficients = Coefficients(np.zeros((12, 2)), np.zeros(2))
     evaluations = (evaluation(),) * 2
     return tlkit.Probe(settings, found, evaluations, coefficients, 0.1, {}, 5, None, "crop", notes)
 

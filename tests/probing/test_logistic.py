@@ -10,7 +10,8 @@ from sklearn.preprocessing import StandardScaler
 
 from tests.conftest import few
 from tlkit.probing import Coefficients
-from tlkit.probing._nested import Prepared, cross_validated, fitted
+from tlkit.probing._nested import cross_validated, fitted
+from tlkit.probing._regressions import Prepared
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]

@@ -17,7 +17,7 @@ from tlkit.data.dataset import ImageDataset
 from tlkit.evaluation.evaluation import Evaluation
 from tlkit.features.extraction import extract
 from tlkit.features.settings import FrozenArguments, FrozenSettings
-from tlkit.probing._nested import CrossValidated, Prepared, cross_validated
+from tlkit.probing._nested import CrossValidated, cross_validated
 from tlkit.probing._pictures import (
     Ints,
     check_counts,
@@ -26,6 +26,7 @@ from tlkit.probing._pictures import (
     feature_notes,
     fold_notes,
 )
+from tlkit.probing._regressions import Prepared
 from tlkit.probing.result import Probe
 
 # About what one core does in a second, in floating-point operations, and how many steps of the
