@@ -206,7 +206,8 @@ def benchmark(session: nox.Session) -> None:
     session.run("python", "benchmarks/study_table.py", *session.posargs)
     searching = ("sweep", "batch_sweep", "selector_accuracy")
     training = ("extraction", "half_precision", "fine_tuning", "augmentation")
-    for script in (*training, *searching, "predicting", "serving", "imports", "plugins", "build"):
+    before_and_after = ("probing", "predicting", "serving")
+    for script in (*training, *searching, *before_and_after, "imports", "plugins", "build"):
         session.run("python", f"benchmarks/{script}.py")
     picture = Path(session.create_tmp()) / "growth.png"
     session.run("python", "benchmarks/growth.py", "--out", str(picture))

@@ -66,6 +66,8 @@ from .learning_rate.selectors.share_of_fall import ShareOfFall as ShareOfFall
 from .learning_rate.selectors.smoothed_minimum import SmoothedMinimum as SmoothedMinimum
 from .learning_rate.selectors.steepest import Steepest as Steepest
 from .learning_rate.selectors.valley import Valley as Valley
+from .probing.probe import probe as probe
+from .probing.result import Probe as Probe
 from .reporting.html_report import report as report
 from .training.fine_tuning import fine_tune as fine_tune
 from .training.planning.plan import TrainingPlan as TrainingPlan

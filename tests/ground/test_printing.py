@@ -21,9 +21,11 @@ from tlkit.evaluation._label_tables import ImageLabels, PerLabel
 from tlkit.evaluation._single_images import ImagePrediction
 from tlkit.evaluation._tables import PerClass
 from tlkit.evaluation.comparing.comparison import PairResult
+from tlkit.features.settings import FrozenSettings
 from tlkit.features.store._contents import StoreInfo, TableInfo
 from tlkit.freezing.policy_preview import LayerPreview, PhasePreview
 from tlkit.inference import Exported
+from tlkit.probing import Coefficients
 from tlkit.testing import CheckReport, CheckResult, tiny_backbone, tiny_dataset
 from tlkit.training import DiskNeed, Duration, PlannedWork, StagePlan
 from tlkit.training.run_dir.recorded_run import (
@@ -164,6 +166,14 @@ def training_plan() -> tlkit.TrainingPlan:
     )
 
 
+def probe() -> tlkit.Probe:
+    found, notes = features(), (BAD,) * 9
+    settings = FrozenSettings(tiny_backbone(), weights=None)
+    coefficients = Coefficients(np.zeros((12, 2)), np.zeros(2))
+    evaluations = (evaluation(),) * 2
+    return tlkit.Probe(settings, found, evaluations, coefficients, 0.1, {}, 5, None, "crop", notes)
+
+
 RESULTS: dict[type, Callable[[], object]] = {
     CheckReport: lambda: CheckReport(BAD, (CheckResult(BAD, "failed", 1.0, BAD * 9),) * 20),
     CheckResult: lambda: CheckResult(BAD, "failed", 1.0, BAD * 9),
@@ -184,6 +194,7 @@ RESULTS: dict[type, Callable[[], object]] = {
     tlkit.Predictions: predictions,
     Exported: lambda: Exported(Path(BAD), "onnx", (Path(BAD),), 48, 1e-7, 0),
     RecordedRun: recorded_run,
+    tlkit.Probe: probe,
     tlkit.StagedTrainer: trainer,
     tlkit.TrainingResult: training_result,
     tlkit.MultiLabelDataset: labels,
@@ -202,14 +213,14 @@ RESULTS: dict[type, Callable[[], object]] = {
 # They are given and not got: settings, which print as the code that makes them, errors, and what
 # runs work.
 SETTINGS = {
-    *("ExportTarget", "ProcessExecutor", "Predictor", "ModelContract"),
+    *("ExportTarget", "ProcessExecutor", "Predictor", "ModelContract", "Coefficients"),
     *("Augmentation", "BackboneSpec", "EngineSpec", "ExponentialLRFinder", "Head", "Stage"),
     *("BatchNormOnly", "FreezeAll", "GradualUnfreeze", "UnfreezeAll", "UnfreezeTop"),
     *("MinimumOverTen", "ShareOfFall", "SmoothedMinimum", "Steepest", "Valley", "WarmupCosine"),
 }
 ROOMS = (
     *("backbones", "data", "evaluation", "features", "freezing"),
-    *("inference", "learning_rate", "training"),
+    *("inference", "learning_rate", "probing", "training"),
 )
 
 

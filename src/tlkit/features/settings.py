@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict
 
 from tlkit._keras.types import Model
 from tlkit._task import Task
@@ -16,6 +17,16 @@ from tlkit.features.store.store import FeatureStore
 from tlkit.features.trunk import Trunk
 from tlkit.freezing.head import Head
 from tlkit.freezing.whole_model import Parts, assemble
+
+
+class FrozenArguments(TypedDict, total=False):
+    """What is passed on to `FrozenSettings`, besides what a function names itself."""
+
+    weights: str | Path | None
+    preprocessing: str
+    engine: str
+    cache: bool | str | Path
+    feature_dtype: str
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,86 @@
+"""Regressions on some of the pictures, all of whose features are prepared once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from tlkit.probing._logistic import Ints, Problem
+from tlkit.probing._standardized import Doubles, Floats, Spread, Turned, directions, turned
+from tlkit.probing.coefficients import Coefficients
+
+# Relative change of the objective in a step at which to stop: to choose a penalty among such that
+# lie far apart, to predict once, and for what is kept.
+CHOOSING, PREDICTING, KEPT = 1e-4, 1e-7, 1e-9
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """Features of all pictures, standardized, and how to turn them.
+
+    Args:
+        features: float32 ``(n, d)``.
+        labels: Class numbers ``(n,)``.
+        classes: How many classes there are.
+        spread: Of the features as they came.
+        known: Their directions and mean squares; None where there are few rows.
+    """
+
+    features: Floats
+    labels: Ints
+    classes: int
+    spread: Spread
+    known: tuple[Floats, Doubles] | None
+
+    @classmethod
+    def of(cls, features: Floats, labels: Ints, classes: int) -> Prepared:
+        """Prepare features, which are changed in place."""
+        with threadpool_limits(1, user_api="blas"):
+            return cls._of(features, labels, classes)
+
+    @classmethod
+    def _of(cls, features: Floats, labels: Ints, classes: int) -> Prepared:
+        spread = Spread.of([features])
+        features -= spread.mean.astype(np.float32)
+        features /= spread.deviation.astype(np.float32)
+        few = len(features) <= features.shape[1] // 2
+        return cls(features, labels, classes, spread, None if few else directions(features))
+
+    def optimum(self, penalty: float, near: Coefficients) -> Coefficients:
+        """Return the regression on all pictures, for features as they came.
+
+        Args:
+            penalty: Above 0.
+            near: From where to begin, of standardized features.
+        """
+        with threadpool_limits(1, user_api="blas"):
+            held = Held([self.features], self.labels, self).begin(near)
+            return held.at(penalty, KEPT).unstandardized(self.spread)
+
+
+@dataclass(eq=False)
+class Held:
+    """A regression on some pictures, for one penalty after another."""
+
+    blocks: Sequence[Floats]
+    labels: Ints
+    all_pictures: Prepared
+    _last: Coefficients | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        self._spread = Spread.of(self.blocks)
+        rows: Turned = turned(self.blocks, self._spread, self.all_pictures.known)
+        self._problem = Problem(rows, self.labels, self.all_pictures.classes)
+
+    def at(self, penalty: float, tolerance: float = CHOOSING) -> Coefficients:
+        """Return the optimum for a penalty, for standardized features of all pictures."""
+        self._last = self._problem.solved(penalty, self._last, tolerance=tolerance)
+        return self._problem.unturned(self._last, self._spread)
+
+    def begin(self, near: Coefficients) -> Held:
+        """Begin from the optimum of about the same pictures, and return this regression."""
+        self._last = self._problem.turned(near, self._spread)
+        return self

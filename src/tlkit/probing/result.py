@@ -1,0 +1,146 @@
+"""What a probe found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tlkit._printing import Printed, one_line
+from tlkit._task import Task
+from tlkit.backbones.spec import BackboneSpec
+from tlkit.data.decoding.decode import as_size
+from tlkit.data.decoding.fitting import Fit
+from tlkit.evaluation.evaluation import Evaluation
+from tlkit.features.extraction import Features
+from tlkit.features.settings import FrozenSettings
+from tlkit.freezing.head import Head
+from tlkit.inference.contract import ModelContract
+from tlkit.inference.pictures import Given
+from tlkit.inference.predictions import Predictions
+from tlkit.inference.predictor import Predictor
+from tlkit.inference.saving import TakesPictures, save_model
+from tlkit.probing.coefficients import Coefficients
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Probe(Printed):
+    """What `tlkit.probe` found.
+
+    Args:
+        settings: Of the backbone and its features.
+        features: Of all pictures.
+        evaluations: Of the pictures out of their folds, one for each repeat.
+        coefficients: Of the regression on all pictures, for features as they are.
+        penalty: Of that regression: ``penalty / 2`` times the squared weights of standardized
+            features is added to the mean log loss.
+        losses: Mean held-out log loss by the penalties that were tried.
+        folds: How many.
+        depth: At which depth pictures of more than 8 bits were read; None without any.
+        fit: How pictures came to the model's size; see `tlkit.ImageDataset`.
+        notes: What there is to say on pictures and folds, for people.
+    """
+
+    settings: FrozenSettings
+    features: Features
+    evaluations: tuple[Evaluation, ...]
+    coefficients: Coefficients
+    penalty: float
+    losses: Mapping[float, float]
+    folds: int
+    depth: int | None
+    fit: Fit
+    notes: tuple[str, ...] = ()
+
+    @property
+    def evaluation(self) -> Evaluation:
+        """Scores of pictures by regressions that have not seen them, in the first repeat.
+
+        `tlkit.compare` sets it beside other probes, and models, of the same pictures.
+        """
+        return self.evaluations[0]
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """What the probabilities are of, in order."""
+        return self.evaluation.class_names
+
+    @property
+    def task(self) -> Task:
+        """What the model's outputs mean: one class of all."""
+        return Task.MULTICLASS
+
+    @cached_property
+    def model(self) -> Any:
+        """A keras.Model: the backbone, and the regression on all pictures as a Dense softmax.
+
+        It takes raw RGB images ``(n, height, width, 3)``, 0..255, and gives probabilities
+        ``(n, classes)``. Its head is that of `tlkit.Head`.
+        """
+        model = self.settings.assembled(Head(), len(self.class_names)).model
+        found = (self.coefficients.weights, self.coefficients.bias)
+        model.layers[-1].set_weights([part.astype(np.float32) for part in found])
+        return model
+
+    @property
+    def contract(self) -> ModelContract:
+        """What it takes to use the model: its classes, and how its pictures are read."""
+        height, width = self.model.input_shape[1:3]
+        return ModelContract(self.class_names, (height, width), self.depth, fit=self.fit)
+
+    def predict(
+        self, pictures: Given, *, top: int | None = 5, engine: str = "auto", verbose: int = 1
+    ) -> Predictions:
+        """Return named labels for pictures; see `tlkit.Predictor`.
+
+        Args:
+            pictures: A folder, a file, a sequence of files, an array, or a data set.
+            top: How many labels each row has; None for all classes.
+            engine: What runs the model.
+            verbose: 0 shows nothing, 1 a progress bar.
+        """
+        return Predictor(self, engine=engine).predict(pictures, top=top, verbose=verbose)
+
+    def save(self, file: str | Path, *, input: TakesPictures = "model size") -> None:
+        """Save the model with its class names; plain Keras loads the file.
+
+        ``StagedTrainer(..., start_from=file)`` starts from it, with classes matched by name.
+
+        Args:
+            file: Where, ending in ``.keras``.
+            input: ``"any size"`` lets the model resize its pictures itself; see
+                `tlkit.inference.save_model`.
+
+        Raises:
+            PredictionError: Another ending or ``input``, or it cannot be written.
+        """
+        save_model(self.model, file, self.contract, input=input)
+
+    def __repr__(self) -> str:
+        found = self.evaluation
+        told = f"{len(found)} images, {len(self.class_names)} classes"
+        return one_line(f"Probe({self._backbone}, {told}, weighted_f1={found.weighted_f1:.4f})")
+
+    def __str__(self) -> str:
+        count, alpha = self.features.shape[1], self.penalty * len(self.features)
+        lines = [
+            f"{self._backbone}, not trained: logistic regression on {count:,} features",
+            self.evaluation.summary(),
+            f"{self.folds} folds; penalty {self.penalty:.3g}, in scikit-learn C={1 / alpha:.3g}",
+        ]
+        if len(self.evaluations) > 1:
+            figures = ", ".join(f"{each.weighted_f1:.4f}" for each in self.evaluations)
+            lines.append(f"weighted F1 in {len(self.evaluations)} repeats: {figures}")
+        return "\n".join([*lines, *self.notes])
+
+    @property
+    def _backbone(self) -> str:
+        given, size = self.settings.backbone, self.settings.image_size
+        if not isinstance(given, BackboneSpec):
+            return getattr(given, "__name__", type(given).__name__)
+        height, width = as_size(size or given.default_size)
+        return f"{given.name} at {height} x {width}"

@@ -1,0 +1,94 @@
+"""The regressions of a probe are those of scikit-learn at their optimum."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
+
+from tests.conftest import few
+from tlkit.probing import Coefficients
+from tlkit.probing._nested import cross_validated, fitted
+from tlkit.probing._regressions import Prepared
+
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int64]
+
+
+def features(n: int, d: int, classes: int, seed: int = 0) -> tuple[Floats, Ints]:
+    """Features of very different scales, some constant, some the same; classes of all sizes."""
+    random = np.random.default_rng(seed)
+    labels = np.minimum(random.geometric(1.6 / classes, n) - 1, classes - 1)
+    centres = random.normal(size=(classes, d))
+    x = centres[labels] + d**0.5 * random.normal(size=(n, d))
+    x = x * np.exp(random.normal(0, 2, d)) + 10 * random.normal(size=d)
+    x[:, 0], x[:, -1] = 3, x[:, 1]
+    return x.astype("float32"), labels
+
+
+def folds_of(n: int, k: int = 4) -> Ints:
+    return np.random.default_rng(1).permutation(np.arange(n) % k)
+
+
+def silent(done: int, total: int) -> None:
+    """Show nothing."""
+
+
+def objective(found: Coefficients, x: Floats, y: Ints, penalty: float) -> float:
+    scaler = StandardScaler().fit(x.astype("float64"))
+    right = np.log(found.probabilities(x)[np.arange(len(y)), y])
+    weights = found.weights * scaler.scale_[:, None]
+    if weights.shape[1] == 2:  # one row of weights in scikit-learn
+        weights = weights[:, 1] - weights[:, 0]
+    return float(-right.mean() + penalty / 2 * np.square(weights).sum())
+
+
+SHAPES = ((200, 20, 4), (60, 90, 3), (300, 150, 12), (150, 12, 2), (40, 400, 5))
+
+
+@pytest.mark.parametrize(("n", "d", "classes"), few(SHAPES, 2))
+def test_the_optimum_is_that_of_scikit_learn(n: int, d: int, classes: int) -> None:
+    x, y = features(n, d, classes)
+    found, penalty = fitted(Prepared.of(x.copy(), y, classes), folds_of(n), silent)
+    scaled = StandardScaler().fit_transform(x.astype("float64"))
+    theirs = LogisticRegression(C=1 / (penalty * n), tol=1e-8, max_iter=9999).fit(scaled, y)
+    shown = found.probabilities(x).argmax(axis=1)
+    assert np.mean(shown == theirs.predict(scaled)) > 0.995
+    right = theirs.predict_log_proba(scaled)[np.arange(n), np.searchsorted(theirs.classes_, y)]
+    least = -right.mean() + penalty / 2 * np.square(theirs.coef_).sum()
+    assert objective(found, x, y, penalty) == pytest.approx(least, rel=1e-6)
+
+
+@pytest.mark.parametrize(("n", "d", "classes"), few(SHAPES))
+def test_a_fold_is_predicted_with_a_penalty_that_the_others_chose(
+    n: int, d: int, classes: int
+) -> None:
+    """The pairs of folds give what a cross-validation within each fold gives."""
+    x, y = features(n, d, classes)
+    folds = folds_of(n)
+    found = cross_validated(Prepared.of(x.copy(), y, classes), folds, silent)
+    for fold, chosen in enumerate(found.penalties):
+        outer = folds != fold
+        losses = dict.fromkeys(found.losses, 0.0)
+        for inner in set(range(4)) - {fold}:
+            learned, held_out = outer & (folds != inner), folds == inner
+            scaler = StandardScaler().fit(x[learned])
+            for p in losses:
+                model = LogisticRegression(C=1 / (p * learned.sum()), tol=1e-6, max_iter=9999)
+                model.fit(scaler.transform(x[learned]), y[learned])
+                rows = np.full((held_out.sum(), classes), 1e-14)
+                rows[:, model.classes_] = model.predict_proba(scaler.transform(x[held_out]))
+                losses[p] -= np.log(rows[np.arange(len(rows)), y[held_out]]).sum()
+        assert losses[chosen] == pytest.approx(min(losses.values()), rel=0.01)
+
+
+def test_labels_by_chance_are_predicted_by_chance() -> None:
+    """As many features as one likes, and no figure above what guessing gives."""
+    random = np.random.default_rng(0)
+    x, y = random.normal(size=(120, 300)).astype("float32"), random.integers(0, 4, 120)
+    found = cross_validated(Prepared.of(x, y, 4), folds_of(120), silent)
+    assert np.mean(found.probabilities.argmax(axis=1) == y) < 0.4
+    loss = -np.log(found.probabilities[np.arange(120), y]).mean()
+    assert loss == pytest.approx(np.log(4), abs=0.1)
