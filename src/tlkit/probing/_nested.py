@@ -8,14 +8,13 @@ so that k folds take k (k - 1) / 2 of them and not k (k - 1).
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from tlkit.probing._logistic import Ints
 from tlkit.probing._regressions import PREDICTING, Prepared
-from tlkit.probing._search import STEPS, Folds, Search, Show, penalty_of, side_by_side
+from tlkit.probing._search import STEPS, Folds, Search, Show, side_by_side
 from tlkit.probing._standardized import Doubles
 from tlkit.probing.coefficients import Coefficients
 
@@ -29,7 +28,7 @@ class CrossValidated:
             ``(n, classes)``.
         penalties: What each fold's regression chose.
         penalty: What all folds together chose.
-        losses: Mean held-out log loss by penalty, the strongest penalty first.
+        losses: Mean held-out log loss by the penalties that were tried, the strongest first.
         near: Near the optimum for this penalty on all pictures, of standardized features.
     """
 
@@ -52,14 +51,11 @@ def cross_validated(pictures: Prepared, folds: Ints, show: Show) -> CrossValidat
     k = parted.count
     search = Search(parted, list(itertools.combinations(range(k), 2)))
     search.run(show)
-    chosen, best = search.chosen, search.best
-    near = search.optima()
+    penalties = search.penalties
 
     def held_out(fold: int) -> Doubles:
-        begun = _mean([found for left, found in near.items() if fold in left])
-        held = parted.without([fold]).begin(begun)
-        known = held.at(penalty_of(chosen[fold]), PREDICTING)
-        return known.probabilities(parted.blocks[fold])
+        held = parted.without([fold]).begin(search.near(fold))
+        return held.at(penalties[fold], PREDICTING).probabilities(parted.blocks[fold])
 
     rows = side_by_side(held_out, range(k))
     probabilities = np.empty((len(folds), pictures.classes))
@@ -67,12 +63,8 @@ def cross_validated(pictures: Prepared, folds: Ints, show: Show) -> CrossValidat
         probabilities[folds == fold] = rows[fold]
     show(STEPS, STEPS)
     shares = (k - 1) * len(folds)  # each picture was held out by k - 1 regressions
-    means = sorted(search.losses.items(), reverse=True)
-    losses = {penalty_of(half): float(x.sum()) / shares for half, x in means}
-    penalties = tuple(map(penalty_of, chosen))
-    return CrossValidated(
-        probabilities, penalties, penalty_of(best), losses, _mean(list(near.values()))
-    )
+    losses = {10.0**power: float(x.sum()) / shares for power, x in search.losses.items()}
+    return CrossValidated(probabilities, tuple(penalties), search.penalty, losses, search.near())
 
 
 def fitted(pictures: Prepared, folds: Ints, show: Show) -> tuple[Coefficients, float]:
@@ -86,12 +78,6 @@ def fitted(pictures: Prepared, folds: Ints, show: Show) -> tuple[Coefficients, f
     parted = Folds(pictures, folds)
     search = Search(parted, [(fold,) for fold in range(parted.count)])
     search.run(show)
-    near = _mean(list(search.optima().values()))
-    found = pictures.optimum(penalty_of(search.best), near)
+    found = pictures.optimum(search.penalty, search.near())
     show(STEPS, STEPS)
-    return found, penalty_of(search.best)
-
-
-def _mean(found: Sequence[Coefficients]) -> Coefficients:
-    weights = np.mean([x.weights for x in found], axis=0)
-    return Coefficients(weights, np.mean([x.bias for x in found], axis=0))
+    return found, search.penalty

@@ -14,7 +14,7 @@ from tlkit.probing.coefficients import Coefficients
 
 # Relative change of the objective in a step at which to stop: to choose a penalty among such that
 # lie far apart, to predict once, and for what is kept.
-CHOOSING, PREDICTING, KEPT = 1e-4, 1e-7, 1e-9
+CHOOSING, PREDICTING, KEPT = 1e-4, 1e-6, 1e-9
 
 
 @dataclass(frozen=True, eq=False)

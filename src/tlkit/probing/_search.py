@@ -14,20 +14,15 @@ from tlkit.probing._regressions import Held, Prepared
 from tlkit.probing._standardized import Doubles
 from tlkit.probing.coefficients import Coefficients
 
-# Penalties are powers of the root of ten. From where hardly anything is learned, whole powers of
-# ten are tried until the held-out loss rises, then what lies beside the best.
-_STRONGEST, _WEAKEST = 2, -12
-# About so many penalties are tried.
-STEPS = 7
+# Penalties are powers of ten, from where hardly anything is learned to where hardly anything is
+# held back; weaker ones are tried until the held-out loss rises.
+_STRONGEST, _WEAKEST = 1, -6
+# About so many steps show how far it is.
+STEPS = 5
 
 Show = Callable[[int, int], None]
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-
-
-def penalty_of(half: int) -> float:
-    """Return a penalty by its power of the root of ten."""
-    return float(10.0 ** (half / 2))
 
 
 class Folds:
@@ -69,49 +64,68 @@ class Search:
         self._parted, self._left_out = parted, left_out
         held = side_by_side(parted.without, left_out)
         self._regressions = dict(zip(left_out, held, strict=True))
-        # By power of the root of ten, the summed log loss that decides for each fold: of two that
-        # are left out, that on the other one.
+        # By power of ten, what the regressions were, as far as they may be near the best.
+        self._found: dict[int, list[Coefficients]] = {}
+        # By power of ten, the summed log loss that decides for each fold: of two that are left
+        # out, that on the other one.
         self.losses: dict[int, Doubles] = {}
 
     @property
-    def best(self) -> int:
-        """The power that is best for all folds together."""
-        return min(self.losses, key=lambda half: float(self.losses[half].sum()))
+    def penalty(self) -> float:
+        """What is best for all folds together."""
+        return self._least(np.array([float(sums.sum()) for sums in self.losses.values()]))
 
     @property
-    def chosen(self) -> list[int]:
-        """The power that is best for each fold."""
-        tried = list(self.losses)
-        return [tried[place] for place in np.array(list(self.losses.values())).argmin(axis=0)]
+    def penalties(self) -> list[float]:
+        """What is best for each fold."""
+        return [self._least(column) for column in np.array(list(self.losses.values())).T]
 
     def run(self, show: Show) -> None:
-        """Try whole powers of ten from the strongest, and what lies beside the best."""
-        for half in range(_STRONGEST, _WEAKEST - 1, -2):
-            self._try(half, show)
-            if half not in {self.best, *self.chosen}:
+        """Try powers of ten from the strongest until they are too weak for each fold."""
+        for power in range(_STRONGEST, _WEAKEST - 1, -1):
+            self._try(power)
+            show(min(len(self.losses), STEPS - 1), STEPS)
+            tried = np.array(list(self.losses.values()))
+            if max(*tried.argmin(axis=0), tried.sum(axis=1).argmin()) < len(tried) - 1:
                 break
-        bests = {self.best, *self.chosen}
-        for half in sorted({best + step for best in bests for step in (-1, 1)}):
-            self._try(half, show)
 
-    def optima(self) -> dict[tuple[int, ...], Coefficients]:
-        """Return each regression of the best penalty, for standardized features."""
-        penalty = penalty_of(self.best)
-        found = side_by_side(lambda left: self._regressions[left].at(penalty), self._left_out)
-        return dict(zip(self._left_out, found, strict=True))
+    def near(self, fold: int | None = None) -> Coefficients:
+        """Return about the optimum for the best penalty, for standardized features.
 
-    def _try(self, half: int, show: Show) -> None:
-        def held_out(left: tuple[int, ...]) -> list[float]:
-            known = self._regressions[left].at(penalty_of(half))
-            return [self._parted.loss(known, fold) for fold in reversed(left)]
+        Args:
+            fold: What it has not seen; None for that on all pictures.
+        """
+        power = min(self._found, key=lambda x: abs(x - np.log10(self.penalty)))
+        pairs = zip(self._left_out, self._found[power], strict=True)
+        some = [found for left, found in pairs if fold is None or fold in left]
+        weights = np.mean([x.weights for x in some], axis=0)
+        return Coefficients(weights, np.mean([x.bias for x in some], axis=0))
 
+    def _try(self, power: int) -> None:
+        def held_out(left: tuple[int, ...]) -> tuple[Coefficients, list[float]]:
+            known = self._regressions[left].at(10.0**power)
+            return known, [self._parted.loss(known, fold) for fold in reversed(left)]
+
+        tried = side_by_side(held_out, self._left_out)
         sums = np.zeros(self._parted.count)
-        for left, losses in zip(
-            self._left_out, side_by_side(held_out, self._left_out), strict=True
-        ):
+        for left, (_, losses) in zip(self._left_out, tried, strict=True):
             sums[list(left)] += losses
-        self.losses[half] = sums
-        show(min(len(self.losses), STEPS - 1), STEPS)
+        self.losses[power] = sums
+        self._found[power] = [known for known, _ in tried]
+        self._found.pop(power + 2, None)
+
+    def _least(self, losses: Doubles) -> float:
+        """Return the penalty at the lowest point of a parabola through the best and its neighbours.
+
+        Args:
+            losses: Of the powers of ten that were tried.
+        """
+        place = int(losses.argmin())
+        power = float(list(self.losses)[place])
+        if 0 < place < len(losses) - 1:
+            stronger, least, weaker = losses[place - 1 : place + 2]
+            power -= (stronger - weaker) / (stronger - 2 * least + weaker) / 2
+        return float(10.0**power)
 
 
 def side_by_side(function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
