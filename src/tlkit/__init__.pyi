@@ -71,6 +71,7 @@ from .probing.result import Probe as Probe
 from .reporting.html_report import report as report
 from .training.fine_tuning import fine_tune as fine_tune
 from .training.planning.plan import TrainingPlan as TrainingPlan
+from .training.probe_stage import ProbeStage as ProbeStage
 from .training.result import TrainingResult as TrainingResult
 from .training.stage import Stage as Stage
 from .training.trainer import StagedTrainer as StagedTrainer

@@ -8,6 +8,7 @@ from .fine_tuning import (
 from .planning.duration import Duration as Duration
 from .planning.plan import DiskNeed as DiskNeed, TrainingPlan as TrainingPlan
 from .planning.stage_plan import PlannedWork as PlannedWork, StagePlan as StagePlan
+from .probe_stage import ProbeStage as ProbeStage
 from .result import TrainingResult as TrainingResult
 from .run_dir.recorded_run import RecordedRun as RecordedRun, read_run as read_run
 from .stage import Stage as Stage

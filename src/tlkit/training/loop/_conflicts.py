@@ -20,8 +20,10 @@ from tlkit.learning_rate.schedules import is_schedule
 from tlkit.training._figures import figure_of
 from tlkit.training._own_metrics import own_metrics
 from tlkit.training.loop._objectives import check_objective
+from tlkit.training.loop._probe_run import check_probe
 from tlkit.training.loop.optimizers import new_optimizer
 from tlkit.training.loop.session import Session
+from tlkit.training.probe_stage import ProbeStage
 from tlkit.training.stage import Stage
 
 _LOOKED_AT = 8  # images
@@ -69,6 +71,8 @@ def check_conflicts(session: Session, stages: Sequence[Stage]) -> None:
         _check_callbacks(stage)
         _check_figure(stage, session)
         check_objective(stage, session.train.dataset, session.task)
+        if isinstance(stage, ProbeStage):
+            check_probe(stage, session)
         if len(phases) > 1:
             _check_phases(stage, len(phases))
 

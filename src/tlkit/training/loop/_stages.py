@@ -11,10 +11,13 @@ from tlkit.learning_rate.curve import LRCurve
 from tlkit.learning_rate.finder import ExponentialLRFinder
 from tlkit.training.kept import Keep, kept_lines, kept_stage
 from tlkit.training.loop._conflicts import check_conflicts
+from tlkit.training.loop._probe_run import ProbeRun
 from tlkit.training.loop._stage_run import StageRun
 from tlkit.training.loop.session import Session
+from tlkit.training.probe_stage import ProbeStage
 from tlkit.training.result import Snapshot, TrainingResult
 from tlkit.training.run_dir.run_directory import RunDirectory
+from tlkit.training.run_dir.stage_files import StageFiles
 from tlkit.training.stage import Stage
 from tlkit.training.stage_result import StageResult
 
@@ -49,7 +52,7 @@ def run_stages(
         else:
             if run is not None and number > 1:
                 run.stage(number - 1, stages[number - 2].name).close()
-            running = StageRun(session, stage, files)
+            running = _run_of(session, stage, files)
             result, curve = running.run(), running.curve
             snapshots = running.snapshots_by_place()
             if files is not None:
@@ -70,6 +73,12 @@ def run_stages(
     if run is not None:
         run.save_model(model, trained.contract)
     return trained
+
+
+def _run_of(session: Session, stage: Stage, files: StageFiles | None) -> StageRun | ProbeRun:
+    if isinstance(stage, ProbeStage):
+        return ProbeRun(session, stage)
+    return StageRun(session, stage, files)
 
 
 def search(session: Session, stage: Stage, finder: ExponentialLRFinder) -> LRCurve:

@@ -46,12 +46,11 @@ def _grown(known: Mapping[str, Any] | None, given: Mapping[str, Any]) -> list[in
     if known is None or len(begun) != len(given["stages"]):
         return []
     pairs = list(zip(begun, given["stages"], strict=True))
-    if not all("epochs" in one and "epochs" in other for one, other in pairs):
-        return []
-    as_long = [{**one, "epochs": other["epochs"]} for one, other in pairs]
+    # A stage of a user's own class, or one without training steps, tells none.
+    as_long = [one | {k: v for k, v in other.items() if k == "epochs"} for one, other in pairs]
     if compared({**known, "stages": as_long}) != compared(given):
         return []
-    grown = [other["epochs"] - one["epochs"] for one, other in pairs]
+    grown = [other.get("epochs", 0) - one.get("epochs", 0) for one, other in pairs]
     return [n for n, more in enumerate(grown) if more] if min(grown) >= 0 else []
 
 

@@ -30,6 +30,7 @@ from tlkit.freezing.policies import (
 from tlkit.learning_rate.finder import ExponentialLRFinder
 from tlkit.learning_rate.schedules import WarmupCosine
 from tlkit.learning_rate.selectors.builtin import BUILT_IN
+from tlkit.training.probe_stage import ProbeStage
 from tlkit.training.run_dir._keras_objects import keras_object, keras_settings
 from tlkit.training.stage import Stage
 
@@ -44,6 +45,7 @@ _OWN: dict[str, Callable[..., Any]] = {
         FreezeAll,
         GradualUnfreeze,
         Head,
+        ProbeStage,
         Stage,
         UnfreezeAll,
         UnfreezeTop,
@@ -83,7 +85,8 @@ def encoded(value: object) -> Any:
         return {_CLASS: "dict", "items": [[key, encoded(item)] for key, item in value.items()]}
     name = f"tlkit.{type(value).__name__}"
     if _OWN.get(name) is type(value):
-        return {_CLASS: name, **{f.name: encoded(getattr(value, f.name)) for f in fields(value)}}
+        given = {part.name: getattr(value, part.name) for part in fields(value) if part.init}
+        return {_CLASS: name, **{part: encoded(item) for part, item in given.items()}}
     layers = getattr(value, "layers", ())
     if name == _LAYERS and all(keras_settings(layer) for layer in layers):
         return {_CLASS: name, "layers": encoded(layers)}
@@ -145,9 +148,10 @@ def upgraded(data: Any) -> Any:
         mode = data.pop("keep_best_mode", "auto")
         if mode != "auto" and isinstance(data.get("keep_best"), str):
             data["keep_best"] = [data["keep_best"], mode]
-    kind: Any = {"tlkit.Stage": Stage, "tlkit.Head": Head}.get(data.get(_CLASS))
+    kinds = {"tlkit.Stage": Stage, "tlkit.ProbeStage": ProbeStage, "tlkit.Head": Head}
+    kind: Any = kinds.get(str(data.get(_CLASS)))
     for part in fields(kind) if kind else ():
-        if part.name not in data and part.default is not MISSING:
+        if part.init and part.name not in data and part.default is not MISSING:
             data[part.name] = encoded(part.default)
     return data
 

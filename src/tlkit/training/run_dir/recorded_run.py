@@ -224,7 +224,7 @@ def _stage_code(known: Mapping[str, Any]) -> list[str]:
     if "text" in known:
         return [f"{shown(known)},"]
     settings = [f"    {name}={shown(item)}," for name, item in known.items() if name != "class"]
-    return ["Stage(", *settings, "),"]
+    return [f"{known['class'].removeprefix('tlkit.')}(", *settings, "),"]
 
 
 def _backbone(known: Mapping[str, Any]) -> str:

@@ -1,0 +1,150 @@
+"""Running a `ProbeStage`: the head's weights are solved for, and the figures counted."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import Any
+
+import keras
+import numpy as np
+
+from tlkit._keras.built import build_compiled
+from tlkit._keras.for_fit import for_fit
+from tlkit._keras.types import Layer
+from tlkit._task import Task
+from tlkit.data.even_folds import even_folds
+from tlkit.errors import TrainingError
+from tlkit.freezing.phase import Phase, prepare, selections
+from tlkit.learning_rate.curve import LRCurve
+from tlkit.probing._nested import fitted
+from tlkit.probing._regressions import Prepared
+from tlkit.training.feeding.feed import Feed, Inputs, own_errors
+from tlkit.training.feeding.inputs import Change
+from tlkit.training.feeding.targets import Targets
+from tlkit.training.loop.session import PhaseWork, Session
+from tlkit.training.probe_stage import ProbeStage
+from tlkit.training.stage_result import StageResult
+
+
+def check_probe(stage: ProbeStage, session: Session) -> None:
+    """Raise where the head is not one that a regression has the weights of.
+
+    Raises:
+        TrainingError: It has hidden layers, or no softmax.
+    """
+    head = [layer for layer in session.parts.head if layer.weights]
+    task = session.task
+    if task is not Task.MULTICLASS or len(head) != 1:
+        what = f"this one has {len(head)} layers with weights"
+        raise TrainingError(
+            f"Stage {stage.name!r} gives the head the weights of a multinomial logistic regression;"
+            " expected a Head without hidden layers and with a softmax over classes, and "
+            f"{what if task is Task.MULTICLASS else f'this one is {task.value}'}. Train the head "
+            "with a Stage in its place: Stage('head', epochs=20, learning_rate=0.001)."
+        )
+
+
+class ProbeRun:
+    """One probe of one training; it is done at once, so that nothing is kept on the way.
+
+    Args:
+        session: What the stages share.
+        stage: The settings.
+    """
+
+    # As other stages have them.
+    curve: LRCurve | None = None
+
+    def __init__(self, session: Session, stage: ProbeStage) -> None:
+        self._session, self._stage = session, stage
+        self._targets = Targets.of(stage, session.train.dataset, session.task)
+
+    def snapshots_by_place(self) -> dict[int, dict[int, np.ndarray]]:
+        """Return no snapshots."""
+        return {}
+
+    def run(self) -> StageResult:
+        """Solve for the head and return what it is worth; the model ends with it."""
+        session, stage = self._session, self._stage
+        ((first, end, chosen),) = selections(stage.policy, session.parts, 1)
+        phase = prepare(session.parts, chosen, stage.policy)
+        start = time.perf_counter()
+        ahead = session.count
+        work = PhaseWork(stage.name, first, end, session.trunk(phase), ahead)
+        train = session.inputs(work, session.train, Change())
+        images = session.validation
+        held_out = None if images is None else session.inputs(work, images, Change())
+        features = time.perf_counter() - start
+        note = self._solve(phase, train.inputs)
+        history = self._figures(phase.tail, train.inputs, held_out.inputs if held_out else None)
+        notes = [*session.notes, note, phase.note, *train.notes]
+        notes += held_out.notes if held_out else ()
+        return StageResult(
+            name=stage.name,
+            history=history,
+            best_epoch=0,
+            learning_rate="none",
+            trained_layers=tuple(x.name for x in phase.live if x.trainable_weights),
+            trained_parameters=sum(int(np.prod(v.shape)) for v in phase.tail.trainable_variables),
+            cut=phase.cut.name if phase.cut else None,
+            timings={
+                "features": round(features, 3),
+                "search": 0.0,
+                "training": round(time.perf_counter() - start - features, 3),
+            },
+            notes=tuple(x for x in dict.fromkeys(notes) if x),
+            frozen=session.engines.work(stage.name, session.count, 1),
+        )
+
+    def _solve(self, phase: Phase, inputs: Inputs) -> str:
+        """Give the head its weights and return what there is to say of them."""
+        session, labels = self._session, np.asarray(self._session.train.labels, np.int64)
+        (head,) = (layer for layer in phase.live if layer.trainable_weights)
+        rows = self._features(head, inputs, whole=phase.trunk is None)
+        k = max(2, min(self._stage.folds, int(np.bincount(labels).max())))
+        folds = even_folds(labels, k, seed=session.seed)
+        show = partial(session.reporter.step, self._stage.name)
+        classes = len(session.train.dataset.class_names)
+        found, penalty = fitted(Prepared.of(rows, labels, classes), folds, show)
+        head.set_weights([found.weights.astype("float32"), found.bias.astype("float32")])
+        scale = 1 / (penalty * len(labels))
+        return f"logistic regression: C={scale:.3g} of scikit-learn by {k} folds"
+
+    def _features(self, head: Layer, inputs: Inputs, *, whole: bool) -> np.ndarray:
+        """Return what the head is given for each training image, float32 ``(n, d)``.
+
+        Args:
+            head: The layer.
+            inputs: Gives the tail's input, which is just that behind a trunk.
+            whole: Whether the tail is the whole model.
+        """
+        places, size = np.arange(len(self._session.train)), self._stage.batch_size
+        below: Any = keras.Model(self._session.parts.model.inputs[0], head.input) if whole else None
+        parts = []
+        for start in range(0, len(places), size):
+            part = inputs(places[start : start + size], 0)
+            parts.append(np.asarray(below.predict_on_batch(part) if whole else part, np.float32))
+        return np.concatenate(parts)
+
+    def _figures(
+        self, tail: Any, inputs: Inputs, validation: Inputs | None
+    ) -> dict[str, list[float]]:
+        stage, targets = self._stage, self._targets
+        metrics = stage.objective.compiled_metrics(targets.task, targets.classes)
+        tail.compile("sgd", targets.loss, metrics=metrics)
+        (one,) = targets.unweighted(np.zeros_like(self._session.train.labels[:1], "int32"))
+        build_compiled(tail, one)
+        found = self._evaluated(tail, inputs, self._session.train.labels, "")
+        if validation is not None and self._session.validation is not None:
+            found |= self._evaluated(tail, validation, self._session.validation.labels, "val_")
+        return {name: [float(value)] for name, value in found.items()}
+
+    def _evaluated(
+        self, tail: Any, inputs: Inputs, labels: np.ndarray, prefix: str
+    ) -> dict[str, float]:
+        size = self._stage.batch_size
+        feed = Feed(inputs, labels, targets=self._targets.unweighted, batch_size=size)
+        with own_errors(feed):
+            told = tail.evaluate(for_fit(feed), verbose=0, return_dict=True)
+        return {f"{prefix}{name}": value for name, value in told.items()}
