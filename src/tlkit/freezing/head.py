@@ -27,20 +27,24 @@ class Head:
         output: ``"auto"`` is a softmax over the classes, or for a `tlkit.MultiLabelDataset` a
             sigmoid for each label. ``"sigmoid"`` is for two classes a single sigmoid, the
             probability of the second class, trained by binary cross-entropy.
+        start: From which weights it starts: ``"random"`` ones, or those of a ``"probe"``, the
+            logistic regression of `tlkit.probe` on the features of the training images alone.
 
     Raises:
-        TrainingError: A width below 1, a rate outside [0, 1), or another ``output``.
+        TrainingError: A width below 1, a rate outside [0, 1), another ``output`` or ``start``, or
+            a probe for a head with hidden layers.
 
     Example:
         >>> import tlkit
         >>> tlkit.Head(units=(1024, 512))
-        Head(units=(1024, 512), dropout=0.2, activation='relu', output='auto')
+        Head(units=(1024, 512), dropout=0.2, activation='relu', output='auto', start='random')
     """
 
     units: Sequence[int] = ()
     dropout: float = 0.2
     activation: str = "relu"
     output: Literal["auto", "sigmoid"] = "auto"
+    start: Literal["random", "probe"] = "random"
 
     def __post_init__(self) -> None:
         given = self.units
@@ -53,6 +57,12 @@ class Head:
             raise TrainingError(f"{self!r}: dropout must be at least 0 and below 1.")
         if self.output not in ("auto", "sigmoid"):
             raise TrainingError(f"{self!r}: output must be 'auto' or 'sigmoid'.")
+        if self.start not in ("random", "probe"):
+            raise TrainingError(f"{self!r}: start must be 'random' or 'probe'.")
+        if self.start == "probe" and self.units:
+            raise TrainingError(
+                f"{self!r}: a probe has no hidden layers. Leave units out, or start at random."
+            )
 
     def task(self, labels: NDArray[np.int64], classes: int) -> Task:
         """Return what the head tells of images with such labels.

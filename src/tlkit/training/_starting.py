@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +11,9 @@ from numpy.typing import NDArray
 from tlkit._keras.types import Model
 from tlkit.backbones.weights import load_file
 from tlkit.data.class_names import positions
+from tlkit.data.labelled_images import LabelledImages
 from tlkit.errors import TrainingError, WeightsError
+from tlkit.freezing.head import Head
 from tlkit.training.run_dir.saved_names import names_of_file
 
 
@@ -54,17 +55,20 @@ class Start:
                 weight.assign(-values if values.shape[-1] == 1 else values[..., self.columns])
 
 
-def start_of(file: Path | None, class_names: Sequence[str]) -> Start | None:
+def start_of(file: Path | None, head: Head, train: LabelledImages) -> Start | None:
     """Look at a file's classes before anything is begun; None where there is no file.
 
     Args:
         file: ``start_from`` of a trainer.
-        class_names: Classes of the training images.
+        head: Of its model.
+        train: Training images.
 
     Raises:
-        TrainingError: The run that wrote the file was of other classes.
+        TrainingError: The run that wrote the file was of other classes; or the head is to start
+            from a probe too, or from one of images with several labels.
         RunDirectoryError: The settings of that run are damaged.
     """
+    _check_probe(file, head, train)
     if file is None:
         return None
     known = names_of_file(file) if file.is_file() else None
@@ -76,5 +80,20 @@ def start_of(file: Path | None, class_names: Sequence[str]) -> Start | None:
     )
     words = ("the training images", "the run of start_from")
     return Start(
-        file, positions(class_names, known, words=words, way_out=way_out, error=TrainingError)
+        file, positions(train.class_names, known, words=words, way_out=way_out, error=TrainingError)
     )
+
+
+def _check_probe(file: Path | None, head: Head, train: LabelledImages) -> None:
+    if head.start != "probe":
+        return
+    if file is not None:
+        raise TrainingError(
+            f"{head!r} and start_from={str(file)!r} both say what the head starts from. "
+            "Give one of them."
+        )
+    if train.labels.ndim > 1:
+        raise TrainingError(
+            f"{head!r}: a probe tells one class for each image, and train is a "
+            f"{type(train).__name__}. Leave start out."
+        )

@@ -161,7 +161,7 @@ class StagedTrainer(ShowsSettings):
         """
         _checks.check_resume(self.run_dir, resume=resume)
         validation = _checks.checked_sets(train, validation, self.stages)
-        start = start_of(self.start_from, train.class_names)
+        start = start_of(self.start_from, self.head, train)
         with open_store(self.settings.cache) as store:
             notes = _checks.check_images(store, train, validation)
             asked = (self.settings, self.head, self.stages, self.keep, self.start_from)
@@ -210,7 +210,7 @@ class StagedTrainer(ShowsSettings):
         """
         _checks.check_resume(self.run_dir, resume=resume)
         validation = _checks.checked_sets(train, validation, self.stages)
-        start = start_of(self.start_from, train.class_names)
+        start = start_of(self.start_from, self.head, train)
         asked = (self.settings, self.head, self.stages, self.keep, self.start_from, self.run_dir)
         planner = Planner(*asked, start, reporter_for(verbose))
         return planner.plan(train, validation, resume=resume)
@@ -230,7 +230,7 @@ class StagedTrainer(ShowsSettings):
         """
         _checks.check_finder(finder)
         _checks.check_data(train)
-        start = start_of(self.start_from, train.class_names)
+        start = start_of(self.start_from, self.head, train)
         with open_store(self.settings.cache) as store:
             _checks.check_images(store, train)
             given = (self.settings, self.head, start, store, (train, None), reporter_for(verbose))

@@ -11,6 +11,7 @@ from tlkit.learning_rate.curve import LRCurve
 from tlkit.learning_rate.finder import ExponentialLRFinder
 from tlkit.training.kept import Keep, kept_lines, kept_stage
 from tlkit.training.loop._conflicts import check_conflicts
+from tlkit.training.loop._probed_head import start_head
 from tlkit.training.loop._stage_run import StageRun
 from tlkit.training.loop.session import Session
 from tlkit.training.result import Snapshot, TrainingResult
@@ -49,6 +50,8 @@ def run_stages(
         else:
             if run is not None and number > 1:
                 run.stage(number - 1, stages[number - 2].name).close()
+            if number == 1:
+                start_head(session, stage)
             running = StageRun(session, stage, files)
             result, curve = running.run(), running.curve
             snapshots = running.snapshots_by_place()
@@ -84,4 +87,5 @@ def search(session: Session, stage: Stage, finder: ExponentialLRFinder) -> LRCur
         PolicyError, TrainingError: The stage cannot be run.
     """
     check_conflicts(session, (stage,))
+    start_head(session, stage)
     return StageRun(session, stage).search(finder)

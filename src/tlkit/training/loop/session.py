@@ -64,6 +64,7 @@ class Session:
         executor: Whose workers compute features; None for this process alone.
         engines: Which engine ran what, in this training so far.
         notes: What there is to say on the images, for people.
+        head: Of the model.
     """
 
     parts: Parts
@@ -75,6 +76,7 @@ class Session:
     executor: Executor | None = None
     engines: EngineNotes = field(default_factory=EngineNotes)
     notes: tuple[str, ...] = ()
+    head: Head = field(default_factory=Head)
     _trunks: dict[str, Trunk] = field(default_factory=dict, init=False, repr=False)
 
     @property
@@ -215,6 +217,7 @@ def new_session(
         executor=executor,
         engines=engines or EngineNotes(),
         notes=(*notes, *_needed_to_load(parts.model)),
+        head=head,
     )
 
 

@@ -157,8 +157,12 @@ class Planner:
             end=end,
             disk=disk,
             memory=memory,
-            warnings=tuple(warnings_of(disk)),
+            warnings=(*warnings_of(disk), *self._unplanned()),
         )
+
+    def _unplanned(self) -> Iterator[str]:
+        if self.head.start == "probe":
+            yield "the probe from which the head starts, and its features, are not in this plan"
 
 
 def _looking(
