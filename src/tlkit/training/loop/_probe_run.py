@@ -13,12 +13,10 @@ from tlkit._keras.built import build_compiled
 from tlkit._keras.for_fit import for_fit
 from tlkit._keras.types import Layer
 from tlkit._task import Task
-from tlkit.data.even_folds import even_folds
 from tlkit.errors import TrainingError
 from tlkit.freezing.phase import Phase, prepare, selections
 from tlkit.learning_rate.curve import LRCurve
-from tlkit.probing._nested import fitted
-from tlkit.probing._regressions import Prepared
+from tlkit.probing.start import fitted_regression
 from tlkit.training.feeding.feed import Feed, Inputs, own_errors
 from tlkit.training.feeding.inputs import Change
 from tlkit.training.feeding.targets import Targets
@@ -31,17 +29,16 @@ def check_probe(stage: ProbeStage, session: Session) -> None:
     """Raise where the head is not one that a regression has the weights of.
 
     Raises:
-        TrainingError: It has hidden layers, or no softmax.
+        TrainingError: It has hidden layers, or images have several labels.
     """
-    head = [layer for layer in session.parts.head if layer.weights]
-    task = session.task
-    if task is not Task.MULTICLASS or len(head) != 1:
-        what = f"this one has {len(head)} layers with weights"
+    weighted = sum(bool(layer.weights) for layer in session.parts.head)
+    if session.task is Task.MULTILABEL or weighted != 1:
+        found = f"a head with {weighted} layers of weights"
         raise TrainingError(
-            f"Stage {stage.name!r} gives the head the weights of a multinomial logistic regression;"
-            " expected a Head without hidden layers and with a softmax over classes, and "
-            f"{what if task is Task.MULTICLASS else f'this one is {task.value}'}. Train the head "
-            "with a Stage in its place: Stage('head', epochs=20, learning_rate=0.001)."
+            f"Stage {stage.name!r} gives the head the weights of a multinomial logistic "
+            "regression; expected one class for each image and a Head without hidden layers, and "
+            f"got {found if weighted != 1 else 'images with several labels'}. Train the head with "
+            "a Stage in its place: Stage('head', epochs=20, learning_rate=0.001)."
         )
 
 
@@ -99,17 +96,22 @@ class ProbeRun:
 
     def _solve(self, phase: Phase, inputs: Inputs) -> str:
         """Give the head its weights and return what there is to say of them."""
-        session, labels = self._session, np.asarray(self._session.train.labels, np.int64)
+        session = self._session
         (head,) = (layer for layer in phase.live if layer.trainable_weights)
-        rows = self._features(head, inputs, whole=phase.trunk is None)
-        k = max(2, min(self._stage.folds, int(np.bincount(labels).max())))
-        folds = even_folds(labels, k, seed=session.seed)
-        show = partial(session.reporter.step, self._stage.name)
-        classes = len(session.train.dataset.class_names)
-        found, penalty = fitted(Prepared.of(rows, labels, classes), folds, show)
-        head.set_weights([found.weights.astype("float32"), found.bias.astype("float32")])
-        scale = 1 / (penalty * len(labels))
-        return f"logistic regression: C={scale:.3g} of scikit-learn by {k} folds"
+        labels = session.train.labels
+        found, penalty = fitted_regression(
+            self._features(head, inputs, whole=phase.trunk is None),
+            labels,
+            len(session.train.dataset.class_names),
+            folds=self._stage.folds,
+            seed=session.seed,
+            show=partial(session.reporter.step, self._stage.name),
+        )
+        weights, bias = found.weights, found.bias
+        if session.task is Task.BINARY:
+            weights, bias = weights[:, 1:] - weights[:, :1], bias[1:] - bias[:1]
+        head.set_weights([weights.astype("float32"), bias.astype("float32")])
+        return f"logistic regression, in scikit-learn C={1 / (penalty * len(labels)):.3g}"
 
     def _features(self, head: Layer, inputs: Inputs, *, whole: bool) -> np.ndarray:
         """Return what the head is given for each training image, float32 ``(n, d)``.
