@@ -13,7 +13,7 @@ from tlkit._plugins.discovery import Discovery
 from tlkit.backbones import registry
 
 # Seconds of training: the tiny backbone knows no weights.
-BRIEF = ("--backbone", "tiny", "--weights", "none", "--head-epochs", "2", "--epochs", "1")
+BRIEF = ("--backbone", "tiny", "--weights", "none", "--epochs", "1")
 
 
 def save_pictures(root: Path, images: int = 36, seed: int = 0) -> Path:

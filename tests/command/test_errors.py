@@ -58,7 +58,6 @@ def whole(root: Path) -> None:
         (whole, ["--weights", "no/file.weights.h5"], ["no/file.weights.h5", "--weights FILE"]),
         (whole, ["--image-size", "4"], ["8 pixels", "--image-size N"]),
         (whole, ["--engine", "warp"], ["'warp'"]),
-        (whole, ["--fraction", "2"], ["fraction"]),
         (whole, ["--learning-rate", "nan"], ["learning_rate"]),
         (whole, ["--validation", "no folder"], ["'no folder'"]),
         (whole, ["--out", "/dev/null/run"], ["--out", "/dev/null"]),

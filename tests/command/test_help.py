@@ -102,7 +102,8 @@ def test_the_defaults_that_the_help_names_are_those_of_fine_tune(
     }
     known = inspect.signature(tlkit.fine_tune).parameters
     of_fine_tune = {name: text for name, text in named.items() if name in known}
-    assert set(of_fine_tune) >= {"head_epochs", "epochs", "learning_rate", "fraction", "patience"}
+    assert of_fine_tune.pop("epochs").startswith("by the number of pictures, 4 to 30")
+    assert set(of_fine_tune) >= {"learning_rate", "batch_size", "validation"}
     for name, text in of_fine_tune.items():
         default = known[name].default
         assert text.startswith(f"{default:.0%}" if name == "validation" else str(default)), name

@@ -51,7 +51,7 @@ def test_a_plan_is_printed_and_nothing_is_trained(
     out = tmp_path / "run"
     assert main(["train", str(pictures), *BRIEF, "--out", str(out), "--plan", "--json"]) == 0
     plan = json.loads(capsys.readouterr().out)
-    assert [stage["name"] for stage in plan["stages"]] == ["head", "fine-tune"]
+    assert [stage["name"] for stage in plan["stages"]] == ["probe", "fine-tune"]
     assert plan["stages"][0]["frozen"]["passes"] == plan["train"] + plan["validation"] == 36
     assert 0 < plan["time"]["low"] < plan["time"]["high"]
     assert not out.exists()
@@ -63,7 +63,7 @@ def test_a_folder_becomes_a_model_with_figures_and_a_report(trained: Trained) ->
     assert Path(trained.answer["model"]) == trained.out / "model.keras"
     assert (trained.out / "model.keras").is_file()
     assert "<html" in Path(trained.answer["report"]).read_text("utf-8")
-    assert [stage["name"] for stage in trained.answer["stages"]] == ["head", "fine-tune"]
+    assert [stage["name"] for stage in trained.answer["stages"]] == ["probe", "fine-tune"]
     found = trained.answer["evaluation"]
     low, high = found["intervals"]["accuracy"]
     assert low <= found["accuracy"] <= high
@@ -243,17 +243,17 @@ def test_every_setting_arrives(
     monkeypatch.setattr(tlkit, "fine_tune", noted)
     others = save_pictures(tmp_path / "others", images=9)
     words = [
-        "--image-size=24", "--head-learning-rate=0.1", "--learning-rate=0.01", "--fraction=0.5",
-        "--batch-size=8", "--patience=3", "--engine=keras", "--keep=last", "--seed=7", "--augment",
+        "--image-size=24", "--learning-rate=0.01", "--batch-size=8", "--engine=keras",
+        "--keep=last", "--seed=7", "--augment",
     ]  # fmt: skip
     words = [*words, "--validation", str(others), "--out", str(tmp_path / "run")]
     assert main(["train", str(pictures), *BRIEF, *words]) == 1
     sets = [given.pop(name) for name in ("train", "validation")]
     assert [len(each) for each in sets if isinstance(each, tlkit.ImageDataset)] == [36, 9]
     assert given == {
-        "backbone": "tiny", "weights": None, "image_size": 24, "head_epochs": 2, "epochs": 1,
-        "head_learning_rate": 0.1, "learning_rate": 0.01, "fraction": 0.5, "batch_size": 8,
-        "patience": 3, "engine": "keras", "keep": "last", "seed": 7, "resume": False,
+        "backbone": "tiny", "weights": None, "image_size": 24, "epochs": 1,
+        "learning_rate": 0.01, "batch_size": 8, "engine": "keras", "keep": "last",
+        "seed": 7, "resume": False,
         "augmentation": tlkit.Augmentation(), "run_dir": tmp_path / "run",
     }  # fmt: skip
 

@@ -214,7 +214,15 @@ RESULTS: dict[type, Callable[[], object]] = {
 # runs work.
 SETTINGS = {
     *("ExportTarget", "ProcessExecutor", "Predictor", "ModelContract", "Coefficients"),
-    *("Augmentation", "BackboneSpec", "EngineSpec", "ExponentialLRFinder", "Head", "Stage"),
+    *(
+        "Augmentation",
+        "BackboneSpec",
+        "EngineSpec",
+        "ExponentialLRFinder",
+        "Head",
+        "ProbeStage",
+        "Stage",
+    ),
     *("BatchNormOnly", "FreezeAll", "GradualUnfreeze", "UnfreezeAll", "UnfreezeTop"),
     *("MinimumOverTen", "ShareOfFall", "SmoothedMinimum", "Steepest", "Valley", "WarmupCosine"),
 }

@@ -101,7 +101,7 @@ def test_fitting_twice_gives_the_same_and_changes_no_argument(
 
 @pytest.mark.slow
 def test_it_does_what_fine_tune_does(pixels: Pixels, labels: NDArray[np.str_]) -> None:
-    few: dict[str, Any] = {"head_epochs": 3, "epochs": 1, "head_learning_rate": 0.05}
+    few: dict[str, Any] = {"epochs": 2, "learning_rate": 1e-3}
     told = classifier(stages=None, validation=0.25, random_state=3, **few).fit(pixels, labels)
     same = tlkit.fine_tune(
         *(tlkit.ImageDataset.from_arrays(pixels, labels), 0.25, tiny_backbone()),

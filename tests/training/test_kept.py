@@ -118,14 +118,10 @@ def test_fine_tune_keeps_the_better_stage(parts: Data) -> None:
         "weights": None,
         "cache": False,
     }
-    rates: dict[str, Any] = {
-        "head_epochs": 3,
-        "epochs": 1,
-        "head_learning_rate": 0.01,
-        "learning_rate": 1e3,
-    }
+    rates: dict[str, Any] = {"epochs": 1, "learning_rate": 1e3}
     result = tlkit.fine_tune(parts[0], parts[1], **made, **rates, verbose=0)
     assert result.keep == "best"
+    assert result.kept.name == "probe"
     assert result.kept.best("val_accuracy") == max(x.best("val_accuracy") for x in result.stages)
     scores = result.model.predict(parts[1].load(range(len(parts[1])), 16), verbose=0)
     found = float(np.mean(scores.argmax(axis=1) == parts[1].labels))

@@ -202,7 +202,6 @@ def test_fine_tuning_splits_labels_by_itself() -> None:
         small_network,
         weights=None,
         cache=False,
-        head_epochs=1,
         epochs=1,
         verbose=0,
     )

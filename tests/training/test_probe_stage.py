@@ -61,8 +61,8 @@ def test_the_head_is_the_regression_and_the_next_stage_goes_on_from_it(
     longer = tlkit.StagedTrainer.from_run(
         tmp_path, backbone=tiny_backbone(), stages=(PROBE, top_stage(epochs=2, learning_rate=1e-12))
     )
-    plan = longer.plan(train, validation, resume=True, verbose=0)
-    assert [stage.name for stage in plan.stages] == ["probe", "top"]
+    plan = made.plan(train, validation, resume=True, verbose=0)
+    assert [(stage.name, stage.epochs) for stage in plan.stages] == [("probe", 0), ("top", 0)]
     assert longer.fit(train, validation, resume=True, verbose=0).stages[1].epochs == 2
 
 

@@ -7,7 +7,6 @@ import inspect
 from collections.abc import Callable
 from typing import Any, get_type_hints
 
-import keras
 import numpy as np
 import pytest
 
@@ -77,21 +76,42 @@ def test_recipe_trains(stages: tuple[tlkit.Stage, ...], parts: Data) -> None:
     assert [stage.name for stage in result.stages] == [stage.name for stage in stages]
 
 
-TINY: dict[str, Any] = {"weights": None, "cache": False, "head_epochs": 2, "epochs": 1}
+TINY: dict[str, Any] = {"weights": None, "cache": False, "epochs": 1}
 
 
 def tuned(*data: Any, **settings: Any) -> TrainingResult:
-    """fine_tune of the tiny backbone for three epochs."""
+    """fine_tune of the tiny backbone for an epoch."""
     given = {"backbone": tiny_backbone(), "verbose": 0, **TINY, **settings}
     return tlkit.fine_tune(*data, **given)
 
 
+@pytest.mark.parametrize(
+    ("images", "epochs", "ema"), [(6, 30, 0.9), (933, 10, 0.99), (20_000, 4, 0.9988)]
+)
+def test_the_default_fits_the_number_of_images(images: int, epochs: int, ema: float) -> None:
+    probe, fine = tlkit.recipes.default(tiny_dataset(images, size=2))
+    assert probe == tlkit.ProbeStage("probe")
+    assert (fine.epochs, fine.policy) == (epochs, tlkit.UnfreezeAll())
+    assert fine.ema == pytest.approx(ema, abs=1e-3)
+    assert fine.learning_rate == tlkit.WarmupCosine(5e-4)
+    given = tlkit.recipes.default(tiny_dataset(images, size=2), learning_rate=FINDER, epochs=3)[1]
+    assert (given.learning_rate, given.epochs) == (tlkit.WarmupCosine(FINDER), 3)
+
+
+def test_the_default_trains_a_head_that_a_probe_cannot_give() -> None:
+    one, several = tiny_dataset(8), np.eye(8, 3, dtype=int)
+    images = one.load(range(8), 16)
+    labels = tlkit.MultiLabelDataset.from_arrays(images, several, list("abc"))
+    hidden = tlkit.recipes.default(one, head=tlkit.Head(units=(4,)))
+    of_labels = tlkit.recipes.default(labels)
+    for head, _ in (hidden, of_labels):
+        assert (head.name, type(head), head.policy) == ("head", tlkit.Stage, tlkit.FreezeAll())
+    assert (hidden[1].label_smoothing, of_labels[1].label_smoothing) == (0.1, 0)
+
+
 @pytest.mark.slow
 def test_fine_tune_is_the_trainer_with_a_recipe(parts: Data) -> None:
-    patient = keras.callbacks.EarlyStopping("val_loss", patience=5)
-    stages = tlkit.recipes.linear_probe_then_fine_tune(
-        head_epochs=2, epochs=1, policy=tlkit.UnfreezeTop(fraction=0.3), callbacks=(patient,)
-    )
+    stages = tlkit.recipes.default(parts[0], epochs=1)
     by_hand = trainer(*stages, keep="best").fit(*parts, verbose=0)
     result = tuned(*parts)
     assert isinstance(result, TrainingResult)
@@ -101,26 +121,25 @@ def test_fine_tune_is_the_trainer_with_a_recipe(parts: Data) -> None:
 
 @pytest.mark.slow
 def test_fine_tune_holds_out_a_fifth_of_the_images(data: tlkit.ImageDataset) -> None:
-    held_out = tuned(*data.split(0.2, seed=3), seed=3, head_epochs=1)
-    assert tuned(data, seed=3, head_epochs=1).history == held_out.history
+    held_out = tuned(*data.split(0.2, seed=3), seed=3)
+    assert tuned(data, seed=3).history == held_out.history
 
 
 @pytest.mark.slow
-def test_fine_tune_without_validation_trains_all_epochs(data: tlkit.ImageDataset) -> None:
-    result = tuned(data, None, patience=1, head_epochs=4, head_learning_rate=1e-9)
-    assert [stage.epochs for stage in result.stages] == [4, 1]
-    assert "val_loss" not in result.history["head"]
+def test_fine_tune_without_validation_keeps_the_last_epoch(data: tlkit.ImageDataset) -> None:
+    result = tuned(data, None, epochs=2)
+    assert [stage.epochs for stage in result.stages] == [1, 2]
+    assert "val_loss" not in result.history["fine-tune"]
+    assert (result.kept.name, result.kept.best_epoch) == ("fine-tune", 1)
 
 
 @pytest.mark.slow
-def test_fine_tune_stops_early_where_nothing_is_gained(data: tlkit.ImageDataset) -> None:
-    never = tuned(data, patience=1, head_epochs=6, head_learning_rate=50.0)
-    assert never.stages[0].epochs < 6
-
-
-@pytest.mark.slow
-def test_fine_tune_goes_on_with_a_run(data: tlkit.ImageDataset, tmp_path: Any) -> None:
+def test_fine_tune_from_given_weights_needs_no_probe(
+    data: tlkit.ImageDataset, tmp_path: Any
+) -> None:
     first = tuned(data, run_dir=tmp_path)
+    again = tuned(data, start_from=tmp_path / "model.keras")
+    assert [stage.name for stage in again.stages] == ["fine-tune"]
     assert tuned(data, run_dir=tmp_path, resume=True).history == first.history
 
 

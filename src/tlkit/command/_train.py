@@ -41,13 +41,9 @@ _HINTS = {
 # Options that go to fine_tune as they are, which has the defaults of those that are not given.
 _PASSED_ON = (
     ("image_size", "N", count, "side of the pictures in pixels (default: the network's own)"),
-    ("head_epochs", "N", count, "at most, of the head alone (default: 20)"),
-    ("epochs", "N", count, "at most, of fine-tuning (default: 10)"),
-    ("head_learning_rate", "RATE", float, "of the head alone (default: 0.001)"),
-    ("learning_rate", "RATE", float, "of fine-tuning (default: 1e-05)"),
-    ("fraction", "SHARE", float, "of the network's layers, fine-tuned (default: 0.3)"),
+    ("epochs", "N", count, "of fine-tuning (default: by the number of pictures, 4 to 30)"),
+    ("learning_rate", "RATE", float, "highest of fine-tuning (default: 0.0005)"),
     ("batch_size", "N", count, "pictures in a step (default: 32)"),
-    ("patience", "N", count, "epochs without a smaller validation loss end a stage (default: 5)"),
     ("engine", "NAME", str, "one of `tlkit engines`, to run frozen layers (default: auto)"),
 )
 
@@ -56,9 +52,9 @@ def add_to(commands: Subcommands) -> None:
     """Add the subcommand."""
     summary = (
         "Fine-tune a network on a folder of class folders. A fifth of the pictures is\n"
-        "held out, and the model is evaluated on them. First a new head is trained on\n"
-        "the frozen network, then the network's top layers with it. The run, model.keras\n"
-        "and report.html are written into one folder."
+        "held out, and the model is evaluated on them. First a linear probe is put on the\n"
+        "frozen network, then all of it is fine-tuned; the better of both is kept. The\n"
+        "run, model.keras and report.html are written into one folder."
     )
     parser = subcommand(commands, "train", summary, _EXAMPLES, run, hints=_HINTS, stopped=_STOPPED)
     _add_inputs(parser)
@@ -142,7 +138,7 @@ def _plan(
 ) -> Answer:
     from tlkit.training.fine_tuning import fine_tune_trainer
 
-    trainer = fine_tune_trainer(options.backbone, **settings)
+    trainer = fine_tune_trainer(train, options.backbone, **settings)
     plan = trainer.plan(train, validation, resume=options.resume)
     return Answer(str(plan), plan.to_json(), status=0 if plan.enough_disk else 1)
 

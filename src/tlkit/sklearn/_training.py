@@ -23,13 +23,10 @@ from tlkit.training.trainer import StagedTrainer
 
 # What makes stages, and means nothing where these are given.
 _OF_FINE_TUNE = (
-    "head_epochs",
     "epochs",
-    "head_learning_rate",
     "learning_rate",
-    "fraction",
+    "augmentation",
     "batch_size",
-    "patience",
 )
 
 

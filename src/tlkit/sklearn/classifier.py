@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from tlkit.backbones.build import Backbone, ImageSize
+from tlkit.data.augmentation.transforms import AugmentationLike
 from tlkit.freezing.head import Head
 from tlkit.learning_rate.rate import LearningRate
 from tlkit.sklearn._labels import Labels, encoded
@@ -38,13 +39,10 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         stages: What to do, as for `tlkit.StagedTrainer`; what `tlkit.fine_tune` does where None.
         validation: Share of the pictures that ``fit`` holds out to choose the best epoch, or None
             to train on all of them.
-        head_epochs: Without ``stages``, as for `tlkit.fine_tune`, and so are the next six.
-        epochs: Most epochs of fine-tuning.
-        head_learning_rate: Of the head alone.
+        epochs: Without ``stages``, as for `tlkit.fine_tune`, and so are the next three.
         learning_rate: Of fine-tuning.
-        fraction: Share of the backbone's layers that is fine-tuned.
+        augmentation: Of fine-tuning.
         batch_size: Of both stages.
-        patience: Epochs without a smaller validation loss after which a stage ends.
         head: The classification head.
         image_size: Side in pixels, or (height, width); the backbone's default where None.
         weights: Of the backbone, as for `tlkit.build_backbone`.
@@ -74,13 +72,10 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         *,
         stages: Sequence[Stage] | None = None,
         validation: float | None = 0.2,
-        head_epochs: int = 20,
-        epochs: int = 10,
-        head_learning_rate: LearningRate = 1e-3,
-        learning_rate: LearningRate = 1e-5,
-        fraction: float = 0.3,
+        epochs: int | None = None,
+        learning_rate: LearningRate = 5e-4,
+        augmentation: AugmentationLike = None,
         batch_size: int = 32,
-        patience: int | None = 5,
         head: Head | None = None,
         image_size: ImageSize | None = None,
         weights: str | Path | None = "imagenet",
@@ -92,13 +87,10 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.backbone = backbone
         self.stages = stages
         self.validation = validation
-        self.head_epochs = head_epochs
         self.epochs = epochs
-        self.head_learning_rate = head_learning_rate
         self.learning_rate = learning_rate
-        self.fraction = fraction
+        self.augmentation = augmentation
         self.batch_size = batch_size
-        self.patience = patience
         self.head = head
         self.image_size = image_size
         self.weights = weights
