@@ -11,7 +11,7 @@ from typing import Any
 import tlkit
 from tlkit.command._machine import require_keras
 from tlkit.command.answer import Answer, say
-from tlkit.command.options import Subcommands, count, subcommand
+from tlkit.command.options import Subcommands, count, pictures, subcommand
 from tlkit.command.pictures import HELD_OUT, read_pictures
 from tlkit.command.scores import scores_of
 from tlkit.errors import (
@@ -68,9 +68,9 @@ def add_to(commands: Subcommands) -> None:
 def _add_inputs(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     share = f"{HELD_OUT:.0%}%"  # a percent sign is written twice in a help
-    add("pictures", metavar="PICTURES", type=Path, help="a folder with a folder for each class")
+    add("pictures", metavar="PICTURES", type=pictures, help="a folder with a folder for each class")
     told = f"validation pictures, in class folders too (default: {share} of PICTURES)"
-    add("--validation", metavar="FOLDER", type=Path, help=told)
+    add("--validation", metavar="FOLDER", type=pictures, help=told)
     told = "one of `tlkit backbones` (default: efficientnet_v2_b0)"
     add("--backbone", metavar="NAME", default="efficientnet_v2_b0", help=told)
     told = "imagenet, none for random ones, or a .weights.h5, .h5 or .keras file"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import tlkit
+from tlkit._urls import without_secrets
 from tlkit.command.answer import say
 from tlkit.errors import SplitError
 
@@ -21,7 +22,7 @@ HELD_OUT = 0.2
 
 
 def read_pictures(
-    folder: Path,
+    folder: Path | str,
     *,
     skip_damaged: bool = False,
     class_names: Sequence[str] | None = None,
@@ -46,7 +47,7 @@ def read_pictures(
     elif found.ignored:
         from tlkit.data.ignored import told_ignored
 
-        say(f"{folder}{told_ignored(found.ignored).replace(';', ':')}")
+        say(f"{without_secrets(str(folder))}{told_ignored(found.ignored).replace(';', ':')}")
     return found
 
 
