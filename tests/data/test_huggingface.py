@@ -86,7 +86,8 @@ def test_what_is_no_such_data_set_says_what_to_give(rows: Any) -> None:
         ([1, 2], {}, "Received a list; expected a datasets.Dataset"),
         (rows, {"image": "imag"}, "No column 'imag'.*Did you mean 'image'"),
         (rows, {"image": "text"}, r"Column 'text' holds .*cast_column\('text'"),
-        (rows, {"label": "lable"}, "No column 'lable'"),
+        (rows, {"label": "lable"}, "No column 'lable'.*datasets.ClassLabel is in 'label'"),
+        (rows.rename_column("image", "a"), {}, r"No column 'image'.*datasets\.Image is in 'a'"),
         (rows, {"class_names": ["cat", "cow"]}, "is 'dog'; expected one of"),
         (unlabelled, {}, r"Row 0 .* has no label \(-1\).*label=None"),
     ]

@@ -56,7 +56,8 @@ class LabelColumn:
             raise DataError(
                 f"{where} has labels of shape {rows.shape} that are not one-hot (each row 0 but "
                 "for one 1); expected one class for each image. Labels that were mixed or smoothed "
-                "belong to training: Stage(mix=..., label_smoothing=...)."
+                "belong to training: Stage(mix=..., label_smoothing=...). Images with any number "
+                "of labels are a data set by tlkit.MultiLabelDataset.from_arrays."
             )
         return [int(column) for column in rows.argmax(axis=1)]
 

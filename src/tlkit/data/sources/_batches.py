@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tlkit._printing import counted
 from tlkit._progress import Reporter
 from tlkit.data.decoding.decode import Pixels
 from tlkit.data.sources._arrays import shape_hint
@@ -16,7 +17,8 @@ from tlkit.data.sources._spool import Spool
 from tlkit.data.sources.stores import ArrayStore
 from tlkit.errors import DataError
 
-# After so many pictures of which none is lighter than 1, all are taken to be scaled.
+# After so many pictures of which none is lighter than 1, all are taken to be scaled: that is told
+# then, not at the end of a long pass.
 _TELLING = 64
 
 
@@ -61,7 +63,7 @@ def read_batches(
 
 def _elements(batches: Any) -> tuple[int, Iterator[Any]]:
     """Return how many elements there are, 0 where nobody knows, and them."""
-    if isinstance(batches, (str, bytes, Mapping)) or hasattr(batches, "predict_on_batch"):
+    if isinstance(batches, (str, bytes, Mapping, np.ndarray)) or _are_arrays(batches):
         raise _no_batches(batches)
     if hasattr(batches, "num_batches"):  # of a keras.utils.PyDataset, whose iter() has no end
         if batches.num_batches is None:
@@ -75,6 +77,12 @@ def _elements(batches: Any) -> tuple[int, Iterator[Any]]:
         return count, iter(batches)
     except TypeError:
         raise _no_batches(batches) from None
+
+
+def _are_arrays(batches: Any) -> bool:
+    """Return whether it is (images, labels): all of them, and no batches."""
+    given = batches if isinstance(batches, tuple) else ()
+    return len(given) == 2 and all(hasattr(part, "shape") for part in given)
 
 
 def _length(batches: Any) -> int:
@@ -98,7 +106,7 @@ def _pair(element: Any, where: str) -> tuple[Any, Any]:
         )
     if isinstance(element, (tuple, list)) and len(element) == 2:
         return element[0], element[1]
-    many = f"{len(element)} parts" if isinstance(element, (tuple, list)) else "no label"
+    many = counted(len(element), "part") if isinstance(element, (tuple, list)) else "no label"
     more = " Sample weights are not used; Stage(class_weight=...) weighs classes." * ("3" in many)
     raise DataError(
         f"{where} has {many}; expected a pair (image, label) or (images, labels).{more} Images "
@@ -111,6 +119,11 @@ def _arrays(images: Any, where: str) -> tuple[Sequence[NDArray[Any]], bool]:
     if hasattr(images, "to_tensor") and hasattr(images, "row_splits"):  # ragged: of many sizes
         every = [image.to_tensor() if hasattr(image, "to_tensor") else image for image in images]
         return [_one(np.asarray(image), where) for image in every], True
+    if isinstance(images, (Mapping, tuple)):
+        raise DataError(
+            f"{where} has a {type(images).__name__} of {len(images)} as image; expected one array, "
+            "as tlkit's models take one image. Take out the one to learn from: batches.map(...)."
+        )
     try:
         array = np.asarray(images)
     except ValueError as error:  # arrays of several shapes in one list
@@ -143,7 +156,7 @@ class _Scale:
     """What range the pixels are in, as far as they were seen."""
 
     def __init__(self) -> None:
-        self._seen, self._highest, self._fractions = 0, 0.0, False
+        self._seen, self._highest = 0, 0.0
 
     def checked(self, image: NDArray[Any], where: str) -> Pixels:
         """Return an image as uint8.
@@ -163,25 +176,23 @@ class _Scale:
                 f"{where} has pixels of type {image.dtype} from {low:g} to {high:g}; {_EXPECTED}. "
                 "Leave preprocessing out: it is a part of the model."
             )
-        whole = np.rint(image)
         self._seen += 1
-        self._highest = max(self._highest, high)
-        self._fractions = self._fractions or bool((whole != image).any())
+        self._highest = max(self._highest, high if image.dtype.kind == "f" else 255.0)
         if self._seen == _TELLING:
             self.require_whole_range()
-        kept: Pixels = whole.astype(np.uint8)
+        kept: Pixels = np.rint(image).astype(np.uint8)
         return kept
 
     def require_whole_range(self) -> None:
-        """Raise where all pixels are fractions between 0 and 1.
+        """Raise where all pixels are floats from 0 to 1, and not all of them are black.
 
         Raises:
             DataError: They are.
         """
-        if self._fractions and self._highest <= 1:
+        if 0 < self._highest <= 1:
             raise DataError(
-                f"All pixels of {self._seen} images are from 0 to {self._highest:g}, with "
-                f"fractions: they look scaled; {_EXPECTED}. Take the scaling out, or undo it: "
+                f"All pixels of {self._seen} images are floats from 0 to {self._highest:g}: they "
+                f"look scaled; {_EXPECTED}. Take the scaling out, or undo it: "
                 "batches.map(lambda x, y: (x * 255, y))."
             )
 

@@ -84,7 +84,7 @@ def read_huggingface(
         DataError: It is no such data set, has no such columns, or a row has no label.
     """
     store = read_images(dataset, image=image, depth=depth)
-    feature = _feature(dataset, label)
+    feature = _feature(dataset, label, "ClassLabel")
     values = dataset.with_format(None).select_columns([label])[:][label]
     names = getattr(feature, "names", None)
     if names is None:
@@ -113,7 +113,7 @@ def _numbered(
 def read_images(dataset: Any, *, image: str, depth: int | None) -> FileStore:
     """Take the images of a data set, without labels; see `read_huggingface`."""
     _require_rows(dataset)
-    feature = _feature(dataset, image)
+    feature = _feature(dataset, image, "Image")
     if type(feature).__name__ != "Image":
         raise DataError(
             f"Column {image!r} holds {feature}; expected a datasets.Image. Cast it first: "
@@ -146,7 +146,11 @@ def _require_rows(dataset: Any) -> None:
     )
 
 
-def _feature(dataset: Any, column: str) -> Any:
-    if column not in dataset.features:
-        raise DataError(missing_column(column, list(dataset.features)))
-    return dataset.features[column]
+def _feature(dataset: Any, column: str, kind: str) -> Any:
+    """Return what a column holds; an error tells which columns hold what is looked for."""
+    features = dataset.features
+    if column not in features:
+        those = [name for name in features if type(features[name]).__name__ == kind]
+        hint = f" A datasets.{kind} is in {' and '.join(map(repr, those))}." if those else ""
+        raise DataError(missing_column(column, list(features)) + hint)
+    return features[column]
