@@ -12,7 +12,7 @@ import tlkit
 from tlkit.command._machine import require_keras
 from tlkit.command.answer import Answer, say
 from tlkit.command.options import Subcommands, count, pictures, subcommand
-from tlkit.command.pictures import HELD_OUT, read_pictures
+from tlkit.command.pictures import HELD_OUT, read_pictures, table_of_classes
 from tlkit.command.scores import scores_of
 from tlkit.errors import (
     DamagedImageError,
@@ -106,7 +106,7 @@ def run(options: argparse.Namespace) -> Answer:
     """
     _check_out(options.out, resume=options.resume)
     train, validation = _sets(options)
-    say(_told(train, validation))
+    say(table_of_classes({"training": train, "validation": validation}))
     settings = _settings(options)
     if options.plan:
         return _plan(options, settings, train, validation)
@@ -153,13 +153,6 @@ def _sets(options: argparse.Namespace) -> tuple[tlkit.ImageDataset, tlkit.ImageD
     if options.validation is None:
         return data.split(HELD_OUT, seed=options.seed)
     return data, read_pictures(options.validation, skip_damaged=skip, fit=options.fit)
-
-
-def _told(train: tlkit.ImageDataset, validation: tlkit.ImageDataset) -> str:
-    names = train.class_names
-    more = f", ... ({len(names)} classes)" if len(names) > 8 else ""
-    shown = ", ".join(names[:8]) + more
-    return f"{len(train):,} training and {len(validation):,} validation pictures of {shown}"
 
 
 def _check_out(out: Path, *, resume: bool) -> None:
