@@ -83,7 +83,9 @@ def tests(session: nox.Session) -> None:
     The tests of a plugin, the docs' snippets and the docstrings' examples are among them; those of
     the plugin for KerasHub are run by `nox -s slow`.
     """
-    install_wheel(session, "[int8,jpeg,onnx,plots,report,table]", LITE, "jax", *group("test"))
+    install_wheel(
+        session, "[fsspec,heic,int8,jpeg,onnx,plots,report,table]", LITE, "jax", *group("test")
+    )
     package = session.run(
         "python", "-c", "import tlkit; print(tlkit.__path__[0])", silent=True, log=False
     )
@@ -216,7 +218,7 @@ def benchmark(session: nox.Session) -> None:
 @nox.session
 def slow(session: nox.Session) -> None:
     """Run the proofs that take minutes or need PyTorch or Dask, and all tests for KerasHub."""
-    install_wheel(session, "[dask,int8,jpeg,onnx,plots,report,table]")
+    install_wheel(session, "[dask,fsspec,heic,int8,jpeg,onnx,plots,report,table]")
     session.install(LITE, *group("test"), TORCH, "efficientnet-lite-pytorch==0.1.0")
     install_hub(session)
     proofs = ("tests", *HELPERS, f"{LITE}/tests", *session.posargs)

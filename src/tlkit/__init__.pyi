@@ -68,6 +68,10 @@ from .learning_rate.selectors.steepest import Steepest as Steepest
 from .learning_rate.selectors.valley import Valley as Valley
 from .probing.probe import probe as probe
 from .probing.result import Probe as Probe
+from .probing.suspects import (
+    Suspects as Suspects,
+    suspects as suspects,
+)
 from .reporting.html_report import report as report
 from .training.fine_tuning import fine_tune as fine_tune
 from .training.planning.plan import TrainingPlan as TrainingPlan

@@ -58,7 +58,11 @@ def test_a_plan_is_printed_and_nothing_is_trained(
 
 
 def test_a_folder_becomes_a_model_with_figures_and_a_report(trained: Trained) -> None:
-    assert "29 training and 7 validation pictures of class_0, class_1, class_2" in trained.said
+    lines = [line.split() for line in trained.said.splitlines()]
+    assert ["class", "training", "validation"] in lines
+    counts = [[int(x) for x in line[1:]] for line in lines if line and line[0].startswith("class_")]
+    assert [sum(column) for column in zip(*counts, strict=True)] == [29, 7]
+    assert ["together", "29", "7"] in lines
     assert trained.answer["images"] == {"train": 29, "validation": 7}
     assert Path(trained.answer["model"]) == trained.out / "model.keras"
     assert (trained.out / "model.keras").is_file()

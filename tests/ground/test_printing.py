@@ -25,7 +25,7 @@ from tlkit.features.settings import FrozenSettings
 from tlkit.features.store._contents import StoreInfo, TableInfo
 from tlkit.freezing.policy_preview import LayerPreview, PhasePreview
 from tlkit.inference import Exported
-from tlkit.probing import Coefficients
+from tlkit.probing import Coefficients, NearDuplicate, Outlier, SuspectLabel
 from tlkit.testing import CheckReport, CheckResult, tiny_backbone, tiny_dataset
 from tlkit.training import DiskNeed, Duration, PlannedWork, StagePlan
 from tlkit.training.run_dir.recorded_run import (
@@ -174,6 +174,13 @@ def probe() -> tlkit.Probe:
     return tlkit.Probe(settings, found, evaluations, coefficients, 0.1, {}, 5, None, "crop", notes)
 
 
+def suspects() -> tlkit.Suspects:
+    labels = (SuspectLabel(0, BAD, *NAMES, 0.1, 0.9, True),) * 20
+    pairs = (NearDuplicate((0, 1), (BAD, BAD), NAMES, 0.1),) * 20
+    outliers = (Outlier(0, BAD, NAMES[0], 0.5),) * 20
+    return tlkit.Suspects(40, labels, pairs, outliers, np.zeros(40, np.int64))
+
+
 RESULTS: dict[type, Callable[[], object]] = {
     CheckReport: lambda: CheckReport(BAD, (CheckResult(BAD, "failed", 1.0, BAD * 9),) * 20),
     CheckResult: lambda: CheckResult(BAD, "failed", 1.0, BAD * 9),
@@ -195,6 +202,10 @@ RESULTS: dict[type, Callable[[], object]] = {
     Exported: lambda: Exported(Path(BAD), "onnx", (Path(BAD),), 48, 1e-7, 0),
     RecordedRun: recorded_run,
     tlkit.Probe: probe,
+    tlkit.Suspects: suspects,
+    SuspectLabel: lambda: suspects().labels[0],
+    NearDuplicate: lambda: suspects().duplicates[0],
+    Outlier: lambda: suspects().outliers[0],
     tlkit.StagedTrainer: trainer,
     tlkit.TrainingResult: training_result,
     tlkit.MultiLabelDataset: labels,

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import tlkit
+from tests.conftest import few
 from tests.training.conftest import head_stage
 from tlkit.errors import DataError, EngineError, SplitError
 from tlkit.testing import tiny_backbone, tiny_dataset
@@ -151,7 +152,7 @@ NOTED: dict[str, tuple[tlkit.ImageDataset, dict[str, Any], str]] = {
 }
 
 
-@pytest.mark.parametrize("case", NOTED)
+@pytest.mark.parametrize("case", few(NOTED, 3))
 def test_what_weakens_the_figures_is_said(case: str) -> None:
     data, settings, note = NOTED[case]
     found = probe(data, **settings)

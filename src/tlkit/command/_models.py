@@ -105,22 +105,7 @@ def _agreed(
 
 def _loaded(file: Path) -> Model:
     require_keras()
-    import keras
+    from tlkit._keras.model_files import read_model
 
-    from tlkit._disk.seals import check_seal
-
-    try:
-        check_seal(file, needed=False)
-        model: Model = keras.models.load_model(file, compile=False)
-    except Exception as error:
-        raise EvaluationError(
-            f"The model in {file} cannot be read: {_first_line(error)} Give a .keras file that "
-            "keras.models.load_model reads, or a run directory."
-        ) from error
-    return model
-
-
-def _first_line(error: Exception) -> str:
-    """Return what an error says; Keras goes on for pages."""
-    line = str(error).strip().partition("\n")[0] or type(error).__name__
-    return line if line.endswith(".") else f"{line}."
+    way_out = "Give a .keras file that keras.saving.load_model reads, or a run directory."
+    return read_model(file, EvaluationError, way_out)

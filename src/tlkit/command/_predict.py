@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import tlkit
 from tlkit.command._machine import require_keras
 from tlkit.command.answer import Answer, say
-from tlkit.command.options import Subcommands, add_model, count, subcommand
+from tlkit.command.options import Subcommands, add_model, count, pictures, subcommand
 from tlkit.errors import PredictionError
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def add_to(commands: Subcommands) -> None:
     parser = subcommand(commands, "predict", summary, _EXAMPLES, run)
     add_model(parser)
     parser.add_argument(
-        "pictures", metavar="PICTURES", type=Path, nargs="+", help="a folder, or files"
+        "pictures", metavar="PICTURES", type=pictures, nargs="+", help="a folder, or files"
     )
     parser.add_argument(
         "--top",
@@ -82,20 +82,20 @@ def run(options: argparse.Namespace) -> Answer:
     return Answer(f"{len(rows):,} rows written: {options.out}", data)
 
 
-def _given(pictures: list[Path]) -> Path | list[Path]:
-    if len(pictures) == 1:
-        return pictures[0]
-    folders = [path for path in pictures if path.is_dir()]
+def _given(places: list[Path | str]) -> Path | str | list[Path | str]:
+    if len(places) == 1:
+        return places[0]
+    folders = [path for path in places if isinstance(path, Path) and path.is_dir()]
     if folders:
         raise PredictionError(
-            f"{folders[0]} is a folder, and {len(pictures)} places were given. Give one folder, or "
+            f"{folders[0]} is a folder, and {len(places)} places were given. Give one folder, or "
             "files."
         )
-    return pictures
+    return places
 
 
 def _streamed(
-    predictor: tlkit.Predictor, given: Path | list[Path], options: argparse.Namespace
+    predictor: tlkit.Predictor, given: Path | str | list[Path | str], options: argparse.Namespace
 ) -> Answer:
     """Write each row as soon as it is there."""
     from tlkit.inference.prediction_files import write_csv

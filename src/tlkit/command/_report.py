@@ -8,7 +8,7 @@ from pathlib import Path
 import tlkit
 from tlkit.command._machine import require_keras
 from tlkit.command.answer import Answer
-from tlkit.command.options import Subcommands, subcommand
+from tlkit.command.options import Subcommands, pictures, subcommand
 
 _EXAMPLES = """\
   tlkit report tlkit-run                              how it was trained, so far
@@ -24,7 +24,7 @@ def add_to(commands: Subcommands) -> None:
         "folder", metavar="RUN", type=Path, help="a run directory, as `tlkit train` writes it"
     )
     parser.add_argument(
-        "--data", metavar="FOLDER", type=Path,
+        "--data", metavar="FOLDER", type=pictures,
         help="a folder of class folders to evaluate the run's model on; give pictures that it was "
         "not trained on",
     )  # fmt: skip

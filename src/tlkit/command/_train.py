@@ -11,8 +11,8 @@ from typing import Any
 import tlkit
 from tlkit.command._machine import require_keras
 from tlkit.command.answer import Answer, say
-from tlkit.command.options import Subcommands, count, subcommand
-from tlkit.command.pictures import HELD_OUT, read_pictures
+from tlkit.command.options import Subcommands, count, pictures, subcommand
+from tlkit.command.pictures import HELD_OUT, read_pictures, table_of_classes
 from tlkit.command.scores import scores_of
 from tlkit.errors import (
     DamagedImageError,
@@ -64,9 +64,9 @@ def add_to(commands: Subcommands) -> None:
 def _add_inputs(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     share = f"{HELD_OUT:.0%}%"  # a percent sign is written twice in a help
-    add("pictures", metavar="PICTURES", type=Path, help="a folder with a folder for each class")
+    add("pictures", metavar="PICTURES", type=pictures, help="a folder with a folder for each class")
     told = f"validation pictures, in class folders too (default: {share} of PICTURES)"
-    add("--validation", metavar="FOLDER", type=Path, help=told)
+    add("--validation", metavar="FOLDER", type=pictures, help=told)
     told = "one of `tlkit backbones` (default: efficientnet_v2_b0)"
     add("--backbone", metavar="NAME", default="efficientnet_v2_b0", help=told)
     told = "imagenet, none for random ones, or a .weights.h5, .h5 or .keras file"
@@ -102,7 +102,7 @@ def run(options: argparse.Namespace) -> Answer:
     """
     _check_out(options.out, resume=options.resume)
     train, validation = _sets(options)
-    say(_told(train, validation))
+    say(table_of_classes({"training": train, "validation": validation}))
     settings = _settings(options)
     if options.plan:
         return _plan(options, settings, train, validation)
@@ -149,13 +149,6 @@ def _sets(options: argparse.Namespace) -> tuple[tlkit.ImageDataset, tlkit.ImageD
     if options.validation is None:
         return data.split(HELD_OUT, seed=options.seed)
     return data, read_pictures(options.validation, skip_damaged=skip, fit=options.fit)
-
-
-def _told(train: tlkit.ImageDataset, validation: tlkit.ImageDataset) -> str:
-    names = train.class_names
-    more = f", ... ({len(names)} classes)" if len(names) > 8 else ""
-    shown = ", ".join(names[:8]) + more
-    return f"{len(train):,} training and {len(validation):,} validation pictures of {shown}"
 
 
 def _check_out(out: Path, *, resume: bool) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+from tlkit._urls import is_url
 from tlkit.command.answer import Answer
 from tlkit.errors import TlkitError
 
@@ -88,6 +89,11 @@ def names(text: str) -> list[str]:
         ['cats', 'dogs']
     """
     return [name.strip() for name in text.split(",")]
+
+
+def pictures(text: str) -> Path | str:
+    """Read where pictures are: a path, or an address that fsspec opens."""
+    return text if is_url(text) else Path(text)
 
 
 def count(text: str) -> int:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import tlkit
+from tlkit._urls import without_secrets
 from tlkit.command.answer import say
 from tlkit.errors import SplitError
 
@@ -18,10 +19,12 @@ if TYPE_CHECKING:
 
 # The share of the pictures that `tlkit train` holds out where it is given no others.
 HELD_OUT = 0.2
+# Of more classes the table is cut: what matters is seen by then.
+_CLASSES = 40
 
 
 def read_pictures(
-    folder: Path,
+    folder: Path | str,
     *,
     skip_damaged: bool = False,
     class_names: Sequence[str] | None = None,
@@ -46,8 +49,40 @@ def read_pictures(
     elif found.ignored:
         from tlkit.data.ignored import told_ignored
 
-        say(f"{folder}{told_ignored(found.ignored).replace(';', ':')}")
+        say(f"{without_secrets(str(folder))}{told_ignored(found.ignored).replace(';', ':')}")
     return found
+
+
+def table_of_classes(parts: Mapping[str, tlkit.ImageDataset]) -> str:
+    """Return how many pictures each class has, as a table with a column for each part.
+
+    Args:
+        parts: Data sets by the heads of their columns. Classes are in the order of the first.
+
+    Example:
+        >>> import numpy as np
+        >>> images = np.zeros((3, 8, 8, 3), np.uint8)
+        >>> data = tlkit.ImageDataset.from_arrays(images, ["cat", "dog", "cat"])
+        >>> print(table_of_classes({"training": data}))
+        class     training
+        cat              2
+        dog              1
+        together         3
+    """
+    counts = [data.class_counts for data in parts.values()]
+    names = list(dict.fromkeys(name for each in counts for name in each))
+    left = len(names) - _CLASSES
+    cut = [[f"... and {left:,} more", *["" for _ in counts]]] if left > 0 else []
+    rows = [
+        ["class", *parts],
+        *([name, *(f"{each.get(name, 0):,}" for each in counts)] for name in names[:_CLASSES]),
+        *cut,
+        ["together", *(f"{len(data):,}" for data in parts.values())],
+    ]
+    first, *others = (max(map(len, column)) for column in zip(*rows, strict=True))
+    return "\n".join(
+        "  ".join([row[0].ljust(first), *map(str.rjust, row[1:], others)]).rstrip() for row in rows
+    )
 
 
 def was_trained_on(data: tlkit.ImageDataset, run: RecordedSettings) -> bool:

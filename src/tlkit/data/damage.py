@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tlkit._printing import Printed, counted
+from tlkit.data.decoding.formats import NotInstalled
 from tlkit.data.duplicates import Duplicate, told
 from tlkit.data.ignored import kinds
 from tlkit.errors import DamagedImageError, DataError
@@ -89,7 +90,8 @@ class DamageReport(Printed):
         rest = len(self.damaged) - _SHOWN
         raise DamagedImageError(
             f"{self._headline()} {named}{f'; and {rest} more' if rest > 0 else ''}. "
-            "Replace the files, or go on without them: dataset.without_damaged(report)."
+            f"{'Install what is named, convert' if self._not_installed else 'Replace'} "
+            "the files, or go on without them: dataset.without_damaged(report)."
         )
 
     def whole(self, names: Sequence[str]) -> NDArray[np.bool_]:
@@ -124,7 +126,13 @@ class DamageReport(Printed):
         if self.ok:
             return f"{self.checked} images checked, none is damaged."
         verb = "is" if len(self.damaged) == 1 else "are"
-        return f"{len(self.damaged)} of {self.checked} images {verb} damaged:"
+        told = "cannot be read" if self._not_installed else f"{verb} damaged"
+        return f"{len(self.damaged)} of {self.checked} images {told}:"
+
+    @property
+    def _not_installed(self) -> bool:
+        """Whether some are whole, and what reads them is missing here."""
+        return any(isinstance(reason, NotInstalled) for _, _, reason in self.damaged)
 
 
 def _ignored(names: Sequence[str]) -> Iterator[str]:

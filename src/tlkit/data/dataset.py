@@ -24,9 +24,9 @@ from tlkit.data.unlabelled import UnlabelledImages
 class ImageDataset(GivenImages, Printed):
     """Images with labels, in a fixed order; pixels are read when asked for.
 
-    Make one with `from_directory`, `from_dataframe` or `from_arrays`; `from_files` gives
-    images without labels. The images must not change while the dataset is in use: their digests
-    are computed once.
+    Make one with `from_directory`, `from_dataframe`, `from_arrays`, `from_batches` (such as a
+    ``tf.data.Dataset``) or `from_huggingface`; `from_files` gives images without labels. The
+    images must not change while the dataset is in use: their digests are computed once.
 
     ``data[i]`` is one image at its own size, uint8 (h, w, 3), and its class number; a loop gives
     them all. ``a + b`` has the images of both, classes united by name: those of ``a`` in their

@@ -49,6 +49,10 @@ def _described(given: object) -> tuple[str, str]:
             "Read a folder that has a folder for each class with "
             f"tlkit.ImageDataset.from_directory({str(given)!r})."
         )
+    if hasattr(given, "features") and hasattr(given, "cast_column"):
+        return f"a data set of Hugging Face ({known})", (
+            "Take it with tlkit.ImageDataset.from_huggingface(dataset, image=..., label=...)."
+        )
     if hasattr(given, "columns") or isinstance(given, dict):
         return f"a table ({known})", (
             "Name its columns: tlkit.ImageDataset.from_dataframe(table, image=..., label=..., "
@@ -64,8 +68,8 @@ def _described(given: object) -> tuple[str, str]:
     if hasattr(given, "__iter__") or hasattr(given, "__getitem__"):
         return f"a stream of batches ({known})", (
             "tlkit computes what is frozen once for each image, so it must know the images one by "
-            "one. Give the files with tlkit.ImageDataset.from_directory or .from_dataframe, or, "
-            "where they fit into memory, .from_arrays(images, labels)."
+            "one. Take them once with tlkit.ImageDataset.from_batches(...); where they lie in "
+            "files, .from_directory and .from_dataframe take less room."
         )
     return f"{given!r}" if given is None else f"a {known}", (
         "Make one with tlkit.ImageDataset.from_directory, .from_dataframe or .from_arrays."

@@ -8,6 +8,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from tlkit._keras.model_files import read_model
 from tlkit._keras.types import Model, ModelOrResult
 from tlkit._task import Task
 from tlkit._thresholds import Thresholds, checked_thresholds
@@ -92,18 +93,9 @@ def _from_file(path: Path) -> tuple[Model, ModelContract | None]:
         raise PredictionError(
             f"{str(path)!r} {what}; expected a .keras file, or the directory of a finished run."
         )
-    import keras
-
     contract = read_contract(file)
-    try:
-        model: Model = keras.saving.load_model(file, compile=False)
-    except Exception as error:
-        raise PredictionError(
-            f"Keras cannot load {file}: {type(error).__name__}: {error}. A model with layers of "
-            "your own needs their classes: import them, register them with "
-            "keras.saving.register_keras_serializable, or give the loaded model itself."
-        ) from error
-    return model, contract
+    way_out = "Give a .keras file that keras.saving.load_model reads, or the loaded model itself."
+    return read_model(file, PredictionError, way_out), contract
 
 
 def _agreed(

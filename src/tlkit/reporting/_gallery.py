@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from os import PathLike
-from pathlib import Path
 from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tlkit._disk.seals import check_seal
+from tlkit._keras.model_files import read_model
 from tlkit._keras.types import Model, ModelOrResult
 from tlkit.data.class_names import is_numbering, numbered_as
 from tlkit.data.labelled_images import LabelledImages
@@ -112,17 +111,8 @@ def loaded(model: ModelLike) -> Model:
     """Return a model, read from its file where it is one."""
     if not isinstance(model, (str, PathLike)):
         return cast(Model, getattr(model, "model", model))
-    import keras
-
-    try:
-        check_seal(Path(model), needed=False)
-        network: Model = keras.models.load_model(model, compile=False)
-    except Exception as error:
-        raise EvaluationError(
-            f"the model in {model} cannot be read: {error}. Give model=None for a report without "
-            "Grad-CAM, or a .keras file that can."
-        ) from error
-    return network
+    way_out = "Give a .keras file that can, or model=None for a report without Grad-CAM."
+    return read_model(model, EvaluationError, way_out)
 
 
 def check_same(found: AnyEvaluation, dataset: LabelledImages) -> None:

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from tlkit._urls import is_url
 from tlkit.data.dataset import ImageDataset
 from tlkit.data.sources.files import FileStore
 from tlkit.data.sources.stores import ArrayStore, ImageStore
@@ -69,7 +70,9 @@ def _store(given: Any, depth: int | None) -> ImageStore:
         ImageDataset.from_arrays(given, [0] * len(given), _NO_CLASSES)  # says what is wrong
         return ArrayStore(np.asarray(given))
     ImageDataset.from_files(paths, depth=depth)  # says which are not there
-    return FileStore([Path(path).resolve() for path in paths], list(map(str, paths)), depth)
+    # Which may be pickled, and used elsewhere.
+    places = [path if is_url(path) else Path(path).resolve() for path in paths]
+    return FileStore(places, list(map(str, paths)), depth)
 
 
 def _require_sequence(given: Any) -> None:

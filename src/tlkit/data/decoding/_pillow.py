@@ -15,6 +15,7 @@ from PIL import Image, UnidentifiedImageError
 from tlkit.data.decoding.contents import ImageSource, read_content
 from tlkit.data.decoding.depth import Unusable, eight_bit, need_of, refusal
 from tlkit.data.decoding.fitting import SQUASH, Fit, draft_size, resized
+from tlkit.data.decoding.formats import readers_for
 
 Pixels: TypeAlias = NDArray[np.uint8]
 
@@ -24,8 +25,6 @@ MAX_PIXELS = 64_000_000
 Depth: TypeAlias = Callable[[int], int]
 """Gives the depth at which an image of more than 8 bits is read, from what that image needs."""
 
-# A closed list: Pillow's other readers are rarely exercised, and one of them starts Ghostscript.
-_FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "PPM")
 _PILLOW_ERRORS = (
     OSError,
     SyntaxError,
@@ -76,14 +75,15 @@ def read_pixels(
     content = read_content(source)
     if not content:
         raise Unusable("is empty (0 bytes)")
+    readers = readers_for(content)
     try:
-        with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
+        with Image.open(io.BytesIO(content), formats=readers) as image:
             _refuse_bomb(image)
             upright = _upright(image, size, depth, fit)
             sized = upright if size is None else resized(upright, size, fit)
             return np.asarray(sized.convert("RGB"))
     except UnidentifiedImageError as error:
-        raise Unusable(f"is not an image in a known format ({', '.join(_FORMATS)})") from error
+        raise Unusable(f"is not an image in a known format ({', '.join(readers)})") from error
     except Image.DecompressionBombError as error:
         raise Unusable(f"declares too many pixels: {error}") from error
     except MemoryError as error:

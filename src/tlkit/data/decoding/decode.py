@@ -43,7 +43,7 @@ RESIZE = "pillow-bilinear-antialias"
 
 EXTENSIONS = frozenset(
     {".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".pgm", ".png", ".pnm", ".ppm"}
-    | {".tif", ".tiff", ".webp"}
+    | {".tif", ".tiff", ".webp", ".avif", ".heic", ".heif", ".hif"}
 )
 """File name endings, in lower case, that count as images."""
 

@@ -11,6 +11,7 @@ from tlkit.data.decoding._pillow import read_pixels
 from tlkit.data.decoding._pillow_warnings import expected_pillow_warnings
 from tlkit.data.decoding.contents import ImageSource, read_content
 from tlkit.data.decoding.depth import Unusable, may_be_deep, own_depth
+from tlkit.data.decoding.formats import NeedsReader, NotInstalled
 from tlkit.errors import DamagedImageError
 
 _PROBE_SIZE = (16, 16)
@@ -105,6 +106,8 @@ def _probe(source: ImageSource) -> tuple[str | None, int]:
     try:
         with expected_pillow_warnings():
             read_pixels(source, _PROBE_SIZE, note)
+    except NeedsReader as reason:
+        return NotInstalled(reason), needs[-1]
     except Unusable as reason:
         return str(reason), needs[-1]
     return None, needs[-1]
@@ -123,7 +126,10 @@ def unreadable(source: ImageSource, name: str | None, reason: Unusable) -> Damag
             name = f"image of {len(source)} bytes"
         else:
             name = printable(str(source))
+    way_out = "Expected a whole image file. Replace the file"
+    if isinstance(reason, NeedsReader):
+        way_out = "Install it, or convert the file to JPEG or PNG"
     return DamagedImageError(
-        f"{name} {reason}. Expected a whole image file. Replace the file, or list every damaged "
-        "image with dataset.check() and go on with dataset.without_damaged(report)."
+        f"{name} {reason}. {way_out}, or list every such image with dataset.check() and go on with "
+        "dataset.without_damaged(report)."
     )

@@ -65,7 +65,7 @@ def checked_images(images: ArrayLike) -> NDArray[np.uint8]:
     if array.ndim != 4 or array.shape[-1] != 3 or 0 in array.shape:
         raise DataError(
             f"Received images of shape {array.shape}; expected (n, h, w, 3) with at least one "
-            f"image. {_shape_hint(array.shape)}"
+            f"image. {shape_hint(array.shape)}"
         )
     return array.view(np.uint8)
 
@@ -83,7 +83,8 @@ def _wrong_dtype(array: NDArray[np.generic]) -> str:
     return f"{received}; expected raw pixels, uint8 in 0..255, not preprocessed. {hint}"
 
 
-def _shape_hint(shape: tuple[int, ...]) -> str:
+def shape_hint(shape: tuple[int, ...]) -> str:
+    """Return what to do with an array (n, h, w, 3) that is of another shape."""
     if len(shape) == 3:
         return "One image needs images[None]; grey images need np.stack([images] * 3, axis=-1)."
     if len(shape) == 4 and shape[-1] == 1:

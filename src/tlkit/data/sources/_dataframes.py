@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import difflib
-import os
-import stat
 from collections.abc import Iterable, Iterator, Sequence
 from os import PathLike
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tlkit.data.given_classes import GivenClasses
-from tlkit.data.labels import encode_labels, is_missing
+from tlkit.data.labels import encode_labels
+from tlkit.data.sources._table_files import row_name, table_files
 from tlkit.data.sources.files import FileStore
 from tlkit.errors import TableError
 
@@ -74,7 +72,7 @@ def read_table(
         given = GivenClasses(class_names, TableError)
         labels = given.number_labels(values, where=_label_of_row, by_name=True)
         names = given.names
-    return table_files(paths, Path(root), depth), labels, names
+    return table_files(paths, root, depth), labels, names
 
 
 def read_unlabelled(
@@ -91,7 +89,7 @@ def read_unlabelled(
             "Received class_names with label=None; expected class names only where there are "
             "labels. Name the column of labels, or leave class_names out."
         )
-    return table_files(table_paths(table, image), Path(root), depth)
+    return table_files(table_paths(table, image), root, depth)
 
 
 def table_paths(table: Table, image: str) -> list[object]:
@@ -171,75 +169,5 @@ def _column_names(table: Table) -> list[object]:
         ) from None
 
 
-def row_name(index: int) -> str:
-    """Return what to call a row in a message."""
-    return f"Row {index} (counted from 0)"
-
-
 def _label_of_row(index: int) -> str:
     return f"The label of row {index} (counted from 0)"
-
-
-def table_files(values: list[object], root: Path, depth: int | None) -> FileStore:
-    """Return the files that rows name, each of them checked.
-
-    Raises:
-        TableError: A row has no path, or one that leaves ``root`` or leads to no file.
-    """
-    if not root.is_dir():
-        raise TableError(f"root={str(root)!r} is not a folder; expected the one with the images.")
-    inside = _Inside(root)
-    names = [_relative(value, row) for row, value in enumerate(values)]
-    found = [inside.find(name, row) for row, name in enumerate(names)]
-    missing = [row for row, path in enumerate(found) if path is None]
-    if missing:
-        shown = "; ".join(f"row {row}: {names[row]}" for row in missing[:_SHOWN])
-        more = f"; and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
-        raise TableError(
-            f"{len(missing)} of {len(names)} rows (counted from 0) name an image that is not in "
-            f"{root}: {shown}{more}. Put the files there, correct root, or drop the rows."
-        )
-    return FileStore([path for path in found if path is not None], names, depth)
-
-
-def _relative(value: object, row: int) -> str:
-    if is_missing(value) or value == "":
-        raise TableError(f"{row_name(row)} has no image path; expected one relative to root.")
-    if isinstance(value, (str, PathLike)):
-        return os.fsdecode(value)
-    raise TableError(
-        f"{row_name(row)} has {value!r} ({type(value).__name__}) as image path; expected text."
-    )
-
-
-class _Inside:
-    """Find files below a root; resolve each folder once, as tables name thousands of files."""
-
-    def __init__(self, root: Path) -> None:
-        self._given = root
-        self._root = os.path.realpath(root)
-        self._folders: dict[str, str] = {}
-
-    def find(self, name: str, row: int) -> Path | None:
-        """Return the file's resolved path, or None when there is none."""
-        if "\0" in name:
-            raise TableError(f"{row_name(row)}: image path {name!r} holds a null character.")
-        path = self._resolve(name)
-        if os.path.commonpath([self._root, path]) != self._root:
-            raise TableError(
-                f"{row_name(row)}: image path {name!r} points to {path}, outside of root "
-                f"{self._given}. Expected a path below root; correct the table, or pass a root "
-                "that holds all images."
-            )
-        return Path(path) if Path(path).is_file() else None
-
-    def _resolve(self, name: str) -> str:
-        folder, last = os.path.split(os.path.join(self._root, name))  # noqa: PTH118 - many rows
-        if folder not in self._folders:
-            self._folders[folder] = os.path.realpath(folder)
-        path = os.path.join(self._folders[folder], last)  # noqa: PTH118 - many rows
-        try:
-            plain = not stat.S_ISLNK(os.lstat(path).st_mode) and last not in ("", ".", "..")
-        except OSError:
-            plain = last not in ("", ".", "..")
-        return path if plain else os.path.realpath(path)

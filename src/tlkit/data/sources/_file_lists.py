@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from os import PathLike
-from pathlib import Path
 from typing import TypeAlias
 
 from tlkit._printing import counted, one_line
+from tlkit._urls import without_secrets
 from tlkit.data._text import printable
 from tlkit.data.ignored import warn_of_pictures
+from tlkit.data.sources._file_systems import FileSystems
+from tlkit.data.sources._places import Place, below, place_of
 from tlkit.data.sources._walks import ENDINGS, sorted_out
 from tlkit.data.sources.files import FileStore
 from tlkit.errors import DataError
@@ -41,7 +43,7 @@ def read_files(files: Files, depth: int | None = None) -> tuple[FileStore, tuple
         tlkit.errors.DataError: Received no files; expected at least one, or a folder with images.
     """
     if isinstance(files, (str, PathLike)):
-        given = Path(files)
+        given = place_of(files)
         return _folder(given, depth) if given.is_dir() else (_listed([files], depth), ())
     if isinstance(files, Mapping) or hasattr(files, "columns"):
         raise DataError(
@@ -58,7 +60,7 @@ def read_files(files: Files, depth: int | None = None) -> tuple[FileStore, tuple
     return _listed(every, depth), ()
 
 
-def _folder(top: Path, depth: int | None) -> tuple[FileStore, tuple[str, ...]]:
+def _folder(top: Place, depth: int | None) -> tuple[FileStore, tuple[str, ...]]:
     images, others = sorted_out(top, top)
     if not images:
         found = f" Found {counted(len(others), 'other file')} or link." if others else ""
@@ -67,7 +69,7 @@ def _folder(top: Path, depth: int | None) -> tuple[FileStore, tuple[str, ...]]:
             f"({ENDINGS}), and no link that leads out of it.{found} Look whether it is the right "
             "folder."
         )
-    names = [path.relative_to(top).as_posix() for path in images]
+    names = [below(path, top) for path in images]
     store = FileStore([path.resolve() for path in images], names, depth)
     warn_of_pictures(others)
     return store, tuple(map(printable, others))
@@ -84,24 +86,26 @@ def _listed(files: list[str | PathLike[str]], depth: int | None) -> FileStore:
                 "path of an image, as text or a Path. Pixels in memory become a data set with "
                 "ImageDataset.from_arrays."
             )
-    names = [os.fsdecode(file) for file in files]
-    _require_files(names)
-    return FileStore([Path(name).resolve() for name in names], names, depth)
+    systems, names = FileSystems(), [os.fsdecode(file) for file in files]
+    places = [place_of(name, systems) for name in names]
+    _require_files(names, places)
+    return FileStore([place.resolve() for place in places], names, depth)
 
 
-def _require_files(names: list[str]) -> None:
-    missing = [name for name in names if "\0" in name or not Path(name).is_file()]
+def _require_files(names: list[str], places: list[Place]) -> None:
+    pairs = zip(names, places, strict=True)
+    missing = [name for name, place in pairs if "\0" in name or not place.is_file()]
     if not missing:
         return
     more = f", and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
-    folders = [name for name in missing if "\0" not in name and Path(name).is_dir()]
+    folders = [name for name in missing if "\0" not in name and place_of(name).is_dir()]
     hint = "Correct the paths, which are relative to the folder that Python runs in."
     if folders:
         hint = f"{folders[0]!r} is a folder: read each folder by itself, as from_files(folder)."
     elif any(letter in missing[0] for letter in "*?"):
         hint = "Patterns are not expanded here: give sorted(pathlib.Path(folder).glob('*.jpg'))."
+    shown = ", ".join(repr(without_secrets(name)) for name in missing[:_SHOWN])
     raise DataError(
-        f"{len(missing)} of {len(names)} paths lead to no file: "
-        f"{', '.join(map(repr, missing[:_SHOWN]))}{more}. Expected image files that are there, or "
-        f"one folder. {hint}"
+        f"{len(missing)} of {len(names)} paths lead to no file: {shown}{more}. "
+        f"Expected image files that are there, or one folder. {hint}"
     )

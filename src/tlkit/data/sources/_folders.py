@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from os import PathLike
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +15,7 @@ from tlkit.data.given_classes import GivenClasses
 from tlkit.data.ignored import warn_of_pictures
 from tlkit.data.labels import FOR_A_TEST_SET, check_class_names
 from tlkit.data.sources._parts_of_a_set import refuse_parts
+from tlkit.data.sources._places import Place, below, place_of
 from tlkit.data.sources._walks import ENDINGS, NOT_FOR_PEOPLE, sorted_out, visible
 from tlkit.data.sources.files import FileStore
 from tlkit.errors import DataError
@@ -59,14 +59,14 @@ def read_folders(
             ...
         tlkit.errors.DataError: 'no such folder' is not a folder; expected one folder per class ...
     """
-    top = Path(root)
+    top = place_of(root)
     given = None if class_names is None else GivenClasses(class_names)
     folders = _class_folders(top)
     refuse_parts(top, folders, given.names if given else ())
     numbers, names = _numbered(top, folders, given)
     kept = set(folders)
-    ignored = [path.relative_to(top).as_posix() for path in visible(top) if path not in kept]
-    paths: list[Path] = []
+    ignored = [below(path, top) for path in visible(top) if path not in kept]
+    paths: list[Place] = []
     counts: list[int] = []
     for folder in folders:
         images, others = sorted_out(folder, top)
@@ -74,20 +74,20 @@ def read_folders(
         counts.append(len(images))
         ignored += others
     _require_images(top, folders, counts, given)
-    shown = [path.relative_to(top).as_posix() for path in paths]
+    shown = [below(path, top) for path in paths]
     store = FileStore([path.resolve() for path in paths], shown, depth)
     warn_of_pictures(ignored)
     return Folders(store, np.repeat(numbers, counts), names, tuple(map(printable, ignored)))
 
 
-def _class_folders(top: Path) -> list[Path]:
+def _class_folders(top: Place) -> list[Place]:
     if not top.is_dir():
         raise DataError(f"{str(top)!r} is not a folder; expected one folder per class inside it.")
     return [path for path in visible(top) if path.is_dir() and path.name not in NOT_FOR_PEOPLE]
 
 
 def _numbered(
-    top: Path, folders: list[Path], given: GivenClasses | None
+    top: Place, folders: list[Place], given: GivenClasses | None
 ) -> tuple[NDArray[np.int64], tuple[str, ...]]:
     """Return the class number of each folder, and the names of the classes."""
     found = [folder.name for folder in folders]
@@ -105,7 +105,7 @@ def _numbered(
 
 
 def _require_images(
-    top: Path, folders: list[Path], counts: list[int], given: GivenClasses | None
+    top: Place, folders: list[Place], counts: list[int], given: GivenClasses | None
 ) -> None:
     empty = [folder.name for folder, count in zip(folders, counts, strict=True) if not count]
     if given is not None and len(empty) == len(folders):

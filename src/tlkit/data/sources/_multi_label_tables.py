@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from os import PathLike
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tlkit.data.sources._dataframes import Table, column, row_name, table_files, table_paths
+from tlkit.data.sources._dataframes import Table, column, table_paths
 from tlkit.data.sources._label_lists import indicator_columns, matrix_of, names_in
+from tlkit.data.sources._table_files import row_name, table_files
 from tlkit.data.sources.files import FileStore
 from tlkit.errors import TableError
 
@@ -57,4 +57,4 @@ def read_multi_label_table(
                 "separator."
             )
         matrix, names = indicator_columns(each, len(paths), class_names)
-    return table_files(paths, Path(root), depth), matrix, names
+    return table_files(paths, root, depth), matrix, names

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from tlkit.data._text import printable
 from tlkit.data.class_names import shown_names
+from tlkit.data.sources._places import Place
 from tlkit.data.sources._walks import NOT_FOR_PEOPLE, sorted_out, visible
 from tlkit.errors import DataError
 
@@ -15,7 +15,7 @@ _PARTS = frozenset(
 )
 
 
-def refuse_parts(top: Path, folders: Sequence[Path], class_names: Sequence[str]) -> None:
+def refuse_parts(top: Place, folders: Sequence[Place], class_names: Sequence[str]) -> None:
     """Raise where the folders of a root are the parts of a data set, each with class folders.
 
     Args:
@@ -48,7 +48,7 @@ def refuse_parts(top: Path, folders: Sequence[Path], class_names: Sequence[str])
     )
 
 
-def _classes(part: Path) -> list[str]:
+def _classes(part: Place) -> list[str]:
     """Return the folders in a part that hold an image."""
     inside = [path for path in visible(part) if path.is_dir() and path.name not in NOT_FOR_PEOPLE]
     return [printable(path.name) for path in inside if sorted_out(path, part)[0]]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 from tlkit.data.decoding.decode import EXTENSIONS
+from tlkit.data.sources._places import Place, RemotePath, below
 
 # What systems and devices leave among pictures: small copies of them, and halves of Mac files.
 NOT_FOR_PEOPLE = frozenset({"@eaDir", "#recycle", "__MACOSX", "$RECYCLE.BIN", "lost+found"})
@@ -14,7 +14,7 @@ NOT_FOR_PEOPLE = frozenset({"@eaDir", "#recycle", "__MACOSX", "$RECYCLE.BIN", "l
 ENDINGS = ", ".join(sorted(EXTENSIONS))
 
 
-def sorted_out(folder: Path, top: Path) -> tuple[list[Path], list[str]]:
+def sorted_out(folder: Place, top: Place) -> tuple[list[Place], list[str]]:
     """Return the images in a folder and below it, and what else there is.
 
     Hidden files and folders (their name starts with a dot) are passed over.
@@ -34,15 +34,17 @@ def sorted_out(folder: Path, top: Path) -> tuple[list[Path], list[str]]:
         if path.suffix.lower() in EXTENSIONS and path.is_file() and _stays(path, inside):
             images.append(path)
         else:
-            others.append(path.relative_to(top).as_posix())
+            others.append(below(path, top))
     return images, others
 
 
-def _stays(path: Path, inside: Path) -> bool:
+def _stays(path: Place, inside: Place) -> bool:
+    if isinstance(path, RemotePath) or isinstance(inside, RemotePath):
+        return True
     return not path.is_symlink() or path.resolve().is_relative_to(inside)
 
 
-def _walk(folder: Path) -> Iterator[Path]:
+def _walk(folder: Place) -> Iterator[Place]:
     for path in visible(folder):
         # A link to a folder may lead in a circle: it is not followed, and is listed as ignored.
         left_out = path.is_symlink() or path.name in NOT_FOR_PEOPLE
@@ -52,7 +54,10 @@ def _walk(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def visible(folder: Path) -> list[Path]:
+def visible(folder: Place) -> list[Place]:
     """Return what a folder holds and does not hide, sorted by name."""
+    if isinstance(folder, RemotePath):
+        return [place for place in folder.children() if not place.name.startswith(".")]
     with os.scandir(folder) as entries:
-        return sorted(Path(entry.path) for entry in entries if not entry.name.startswith("."))
+        names = sorted(entry.name for entry in entries if not entry.name.startswith("."))
+    return [folder / name for name in names]

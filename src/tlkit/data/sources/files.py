@@ -19,9 +19,13 @@ from tlkit.data.decoding.depth import FULL, Unusable, bits, checked_depth, may_b
 from tlkit.data.decoding.fitting import SQUASH, Fit
 from tlkit.data.decoding.looks import look_at, read_file, read_once
 from tlkit.data.scans import NothingKnown, Scan, ScanMemory, content_key
+from tlkit.data.sources._file_systems import FileSystems
+from tlkit.data.sources._places import RemotePath, place_of
 from tlkit.data.sources.stores import CHANGED, ImageStore
 from tlkit.errors import DataError
 
+# Of files elsewhere so many are asked for at once: most of the time is waiting.
+_REQUESTS = 16
 # One for all stores, as these go to other processes: a data set's depth is found once.
 _finding_depth = threading.Lock()
 
@@ -43,7 +47,12 @@ class FileStore(ImageStore):
         self, paths: Sequence[ImageSource], names: Sequence[str], depth: int | None = None
     ) -> None:
         super().__init__(names)
-        self.paths = tuple(Path(x) if isinstance(x, (str, PathLike)) else x for x in paths)
+        systems = FileSystems()
+        self.paths = tuple(
+            place_of(x, systems) if isinstance(x, (str, PathLike)) else x for x in paths
+        )
+        far = any(isinstance(path, RemotePath) for path in self.paths)
+        self._at_once = _REQUESTS if far else None
         self._given = checked_depth(depth)
         self._found: int | None = None
         self._needs = np.zeros(len(self.names), np.uint8)
@@ -65,7 +74,7 @@ class FileStore(ImageStore):
         return decode_many(
             paths,
             size,
-            workers=workers,
+            workers=workers or self._at_once,
             depth=lambda _: self._depth(),
             seen=check,
             fit=fit,
@@ -105,7 +114,7 @@ class FileStore(ImageStore):
         def look(index: int) -> str | None:
             return self._look(index, memory, decoded=decoded)
 
-        reasons = in_threads(look, indices.tolist(), workers)
+        reasons = in_threads(look, indices.tolist(), workers or self._at_once)
         if decoded and self._needs[indices].any():
             depth = self._depth(memory)
             needs = self._needs[indices].tolist()
@@ -135,7 +144,11 @@ class FileStore(ImageStore):
         with _finding_depth:
             if self._found is None:
                 others = np.flatnonzero(~self._known).tolist()
-                in_threads(lambda index: self._look(index, known, decoded=False), others)
+
+                def look(index: int) -> str | None:
+                    return self._look(index, known, decoded=False)
+
+                in_threads(look, others, self._at_once)
                 self._found = max(bits(need) for need in set(self._needs.tolist())) or FULL
         return self._found
 
@@ -204,7 +217,8 @@ class FileStore(ImageStore):
     def part(self, indices: NDArray[np.int64]) -> FileStore:
         """Return some of the images, by absolute paths, with the depth of all."""
         unknown = indices[~self._known[indices]].tolist()
-        if any(in_threads(lambda index: may_be_deep(_head(self.paths[index])), unknown)):
+        heads = in_threads(lambda index: _head(self.paths[index]), unknown, self._at_once)
+        if any(map(may_be_deep, heads)):
             super().digests(indices)
         # One part may not be read at another depth than the others.
         depth = self._depth() if self._needs[indices].any() else self._given

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tlkit._threads import in_threads
+from tlkit._urls import without_secrets
 from tlkit.data._text import printable
 from tlkit.data.decoding.decode import Pixels, Size, as_size, resize_array
 from tlkit.data.decoding.fitting import SQUASH, Fit
@@ -34,7 +35,7 @@ class ImageStore(ABC):
     """
 
     def __init__(self, names: Sequence[str]) -> None:
-        self.names = tuple(map(printable, names))
+        self.names = tuple(printable(without_secrets(name)) for name in names)
         self._digests = np.zeros((len(self.names), _DIGEST_BYTES), np.uint8)
         self._known = np.zeros(len(self.names), bool)
 
