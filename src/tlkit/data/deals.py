@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from tlkit._printing import counted
 from tlkit._seeds import stream_seed
+from tlkit.data._even_folds import even_folds
 from tlkit.data._groups import group_numbers
 from tlkit.data._label_splits import label_folds
 from tlkit.data.class_names import shown_names
 from tlkit.data.duplicates import find_duplicates
-from tlkit.data.even_folds import even_folds
 from tlkit.data.labelled_images import LabelledImages
 from tlkit.errors import SplitError
 

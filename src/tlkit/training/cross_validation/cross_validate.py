@@ -61,8 +61,8 @@ def cross_validate(
 
     Args:
         trainer: The recipe. With its ``run_dir`` each training has a folder ``repeat-1/fold-1``
-            there, for `tlkit.training.read_run` and `StagedTrainer.from_run`. With ``start_from``, the file
-            must come from other images, or scores are too good.
+            there, for `tlkit.training.read_run`. With ``start_from``, the file must come from other
+            images, or scores are too good.
         data: All images: a `tlkit.ImageDataset`, or a `tlkit.MultiLabelDataset`.
         folds: How many, at least 2, with the classes in proportion.
         repeats: How often images are dealt anew. The first trains with the trainer's seed.
