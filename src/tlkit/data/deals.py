@@ -5,18 +5,18 @@ A probe and a cross-validation of the same images, folds, groups and seed have t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tlkit._printing import counted
 from tlkit._seeds import stream_seed
-from tlkit.data._even_folds import even_folds
 from tlkit.data._groups import group_numbers
 from tlkit.data._label_splits import label_folds
 from tlkit.data.class_names import shown_names
 from tlkit.data.duplicates import find_duplicates
+from tlkit.data.even_folds import even_folds
 from tlkit.data.labelled_images import LabelledImages
 from tlkit.errors import SplitError
 
@@ -24,7 +24,7 @@ Ints = NDArray[np.int64]
 
 
 def deals(
-    data: LabelledImages, k: int, repeats: int, groups: Sequence[object] | None, seed: int
+    data: LabelledImages, k: int, repeats: int, groups: Iterable[object] | None, seed: int
 ) -> tuple[Ints, ...]:
     """Return the number of each image's fold for each repeat, int64 ``(n,)``, from 0.
 
@@ -39,14 +39,14 @@ def deals(
         SplitError: They cannot be dealt so; or without one fold a single class is left.
     """
     seeds = [stream_seed(seed, "probe", sample=r) if r else seed for r in range(repeats)]
-    return tuple(_dealt(data, k, groups, each) for each in seeds)
+    known = None if groups is None else group_numbers(groups, len(data))
+    return tuple(_dealt(data, k, known, each) for each in seeds)
 
 
-def _dealt(data: LabelledImages, k: int, groups: Sequence[object] | None, seed: int) -> Ints:
+def _dealt(data: LabelledImages, k: int, groups: Ints | None, seed: int) -> Ints:
     if data.labels.ndim == 2:
-        known = None if groups is None else group_numbers(groups, len(data))
         folds = np.zeros(len(data), np.int64)
-        parts = label_folds(data.labels, k, known, seed=seed, stratify=groups is None)
+        parts = label_folds(data.labels, k, groups, seed=seed, stratify=groups is None)
         for number, (_, held_out) in enumerate(parts):
             folds[held_out] = number
         return folds

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ def cross_validate(
     folds: int = 5,
     repeats: int = 1,
     validation: float | None = 0.1,
-    groups: Sequence[object] | None = None,
+    groups: Iterable[object] | None = None,
     seed: int = 0,
     resume: bool = False,
     executor: Executor | None = None,
@@ -99,7 +99,7 @@ def cross_validate(
     _check(trainer, data, folds, repeats, validation)
     _checks.check_resume(trainer.run_dir, resume=resume)
     known = None if groups is None else group_numbers(groups, len(data))
-    trainings = list(_trainings(trainer, data, folds, repeats, (validation, known, groups, seed)))
+    trainings = list(_trainings(trainer, data, folds, repeats, (validation, known, seed)))
     for each in trainings:  # before any of them takes its time
         _checks.checked_sets(each.train(data), each.validation(data), trainer.stages)
     reporter = reporter_for(verbose)
@@ -166,10 +166,10 @@ def _trainings(
     data: LabelledImages,
     folds: int,
     repeats: int,
-    dealing: tuple[float | None, Ints | None, Sequence[object] | None, int],
+    dealing: tuple[float | None, Ints | None, int],
 ) -> Iterator[_Training]:
-    share, known, groups, seed = dealing
-    for repeat, deal in enumerate(deals(data, folds, repeats, groups, seed)):
+    share, known, seed = dealing
+    for repeat, deal in enumerate(deals(data, folds, repeats, known, seed)):
         start = trainer.seed
         if repeat:
             start = stream_seed(start, "cross-validation", sample=repeat) % 2**31
