@@ -27,6 +27,8 @@ from .evaluation.calibration.temperature_scaling import (
 )
 from .evaluation.comparing.compare import compare as compare
 from .evaluation.comparing.comparison import Comparison as Comparison
+from .evaluation.comparing.recipe_comparison import RecipeComparison as RecipeComparison
+from .evaluation.cross_validation import CrossValidation as CrossValidation
 from .evaluation.evaluating import evaluate as evaluate
 from .evaluation.evaluation import Evaluation as Evaluation
 from .evaluation.gradcam.explanation import (
@@ -73,6 +75,7 @@ from .probing.suspects import (
     suspects as suspects,
 )
 from .reporting.html_report import report as report
+from .training.cross_validation.cross_validate import cross_validate as cross_validate
 from .training.fine_tuning import fine_tune as fine_tune
 from .training.planning.plan import TrainingPlan as TrainingPlan
 from .training.probe_stage import ProbeStage as ProbeStage

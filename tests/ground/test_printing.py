@@ -21,6 +21,7 @@ from tlkit.evaluation._label_tables import ImageLabels, PerLabel
 from tlkit.evaluation._single_images import ImagePrediction
 from tlkit.evaluation._tables import PerClass
 from tlkit.evaluation.comparing.comparison import PairResult
+from tlkit.evaluation.comparing.recipe_comparison import RecipePair
 from tlkit.features.settings import FrozenSettings
 from tlkit.features.store._contents import StoreInfo, TableInfo
 from tlkit.freezing.policy_preview import LayerPreview, PhasePreview
@@ -114,6 +115,15 @@ def comparison() -> tlkit.Comparison:
     return tlkit.compare({f"{BAD}a": found, f"{BAD}b": other}, resamples=200)
 
 
+def cross_validation() -> tlkit.CrossValidation:
+    folds = np.arange(20) // 4
+    return tlkit.CrossValidation((evaluation(),) * 3, (folds,) * 3, (BAD,) * 9)
+
+
+def recipes() -> tlkit.RecipeComparison:
+    return tlkit.compare({f"{BAD}{name}": cross_validation() for name in "ab"})
+
+
 def explanation() -> tlkit.Explanation:
     pixels = np.zeros((2, 8, 8, 3), np.uint8)
     heat = np.zeros((2, 8, 8), np.float32)
@@ -189,6 +199,9 @@ RESULTS: dict[type, Callable[[], object]] = {
     TableInfo: lambda: store_info().tables[0],
     tlkit.Calibration: lambda: tlkit.Calibration(1.5, evaluation(), evaluation(), object()),
     tlkit.Comparison: comparison,
+    tlkit.CrossValidation: cross_validation,
+    tlkit.RecipeComparison: recipes,
+    RecipePair: lambda: recipes().pairs[0],
     tlkit.DamageReport: damage,
     tlkit.Evaluation: evaluation,
     tlkit.Explanation: explanation,

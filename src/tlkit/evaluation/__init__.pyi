@@ -6,6 +6,8 @@ from .calibration.temperature_scaling import (
 )
 from .comparing.compare import compare as compare
 from .comparing.comparison import Comparison as Comparison
+from .comparing.recipe_comparison import RecipeComparison as RecipeComparison
+from .cross_validation import CrossValidation as CrossValidation
 from .evaluating import evaluate as evaluate
 from .evaluation import Evaluation as Evaluation
 from .gradcam.explanation import (

@@ -148,8 +148,9 @@ class ScoredPredictions(Predictions):
         What ``level=0.95`` means: of all the test sets that could have been drawn, 95 % give an
         interval that holds the score that endless images of the same kind would give this very
         model; for macro F1 and balanced accuracy, over the classes that occur in the test set.
-        Training the model again is not in it. Simulated coverage, from 30 images and 2 to 27
-        classes on, is at least 0.93; ``nox -s slow`` prints the table.
+        Training the model again is not in it; a `CrossValidation` has intervals with it. Simulated
+        coverage, from 30 images and 2 to 27 classes on, is at least 0.93; ``nox -s slow`` prints
+        the table.
 
         * accuracy and top-k: Clopper and Pearson's exact interval of a share;
         * F1, balanced accuracy, kappa: the delta method on counts to which a few right and wrong

@@ -10,21 +10,18 @@ from typing import Unpack
 import numpy as np
 
 from tlkit._progress import Reporter, reporter_for
-from tlkit._seeds import stream_seed
 from tlkit._threads import usable_cores
 from tlkit.backbones.build import Backbone, ImageSize
 from tlkit.data.dataset import ImageDataset
+from tlkit.data.deals import Ints, deal_notes, deals
 from tlkit.evaluation.evaluation import Evaluation
 from tlkit.features.extraction import extract
 from tlkit.features.settings import FrozenArguments, FrozenSettings
 from tlkit.probing._nested import CrossValidated, cross_validated
 from tlkit.probing._pictures import (
-    Ints,
     check_counts,
     check_pictures,
-    dealt,
     feature_notes,
-    fold_notes,
 )
 from tlkit.probing._regressions import Prepared
 from tlkit.probing.result import Probe
@@ -91,7 +88,7 @@ def probe(
     check_pictures(data)
     check_counts(folds, repeats)
     frozen = FrozenSettings(backbone, image_size, seed=seed, **settings)
-    deals = [dealt(data, folds, groups, _deal_seed(seed, number)) for number in range(repeats)]
+    dealt = deals(data, folds, repeats, groups, seed)
     features = extract(
         backbone,
         data,
@@ -103,11 +100,11 @@ def probe(
     )
     rows = np.array(features, np.float32)
     reporter = reporter_for(verbose)
-    notes = (*fold_notes(data, deals[0]), *feature_notes(rows))
+    notes = (*deal_notes(data, dealt[0]), *feature_notes(rows))
     for note in (*notes, *_time_note(rows.shape, len(data.class_names), repeats)):
         reporter.line(f"probe: {note}")
     pictures = Prepared.of(rows, data.labels, len(data.class_names))
-    found = [_crossed(pictures, deal, reporter, number) for number, deal in enumerate(deals)]
+    found = [_crossed(pictures, deal, reporter, number) for number, deal in enumerate(dealt)]
     coefficients = pictures.optimum(found[0].penalty, found[0].near)
     return Probe(
         frozen,
@@ -121,11 +118,6 @@ def probe(
         data.fit,
         notes,
     )
-
-
-def _deal_seed(seed: int, number: int) -> int:
-    """Return the seed of the folds of a repeat, that of the first being the one given."""
-    return stream_seed(seed, "probe", sample=number) if number else seed
 
 
 def _crossed(pictures: Prepared, folds: Ints, reporter: Reporter, number: int) -> CrossValidated:

@@ -1,6 +1,7 @@
 # The public names of this room.
 
 from . import recipes as recipes
+from .cross_validation.cross_validate import cross_validate as cross_validate
 from .fine_tuning import (
     fine_tune as fine_tune,
     fine_tune_trainer as fine_tune_trainer,

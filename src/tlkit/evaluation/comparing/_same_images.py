@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -24,18 +25,21 @@ def same_images(
     Raises:
         EvaluationError: There are fewer, or their classes or images differ; says how.
     """
-    named = _in_one_order(_named(evaluations))
+    named = _in_one_order(by_name(evaluations))
     _check_same_images(named)
     return named
 
 
-def _named(
-    evaluations: Mapping[str, AnyEvaluation] | Sequence[AnyEvaluation],
-) -> dict[str, AnyEvaluation]:
-    if isinstance(evaluations, Mapping):
-        named = dict(evaluations)
+def by_name(given: Mapping[str, Any] | Sequence[Any]) -> dict[str, Any]:
+    """Return what is compared by name; those of a sequence are "model 1", "model 2", ...
+
+    Raises:
+        EvaluationError: There are fewer than two.
+    """
+    if isinstance(given, Mapping):
+        named = dict(given)
     else:
-        named = {f"model {number}": found for number, found in enumerate(evaluations, 1)}
+        named = {f"model {number}": found for number, found in enumerate(given, 1)}
     if len(named) < 2:
         raise EvaluationError(f"got {len(named)} evaluations; expected two or more to compare.")
     return named

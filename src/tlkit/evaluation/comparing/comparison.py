@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tlkit._printing import Printed, html_table, one_line, paragraph
+from tlkit._printing import html_table, one_line, paragraph
+from tlkit.evaluation.comparing._verdicts import Pair, Ranked, headline, rounded
 from tlkit.evaluation.comparing.significance import further_images
 
 
 @dataclass(frozen=True, repr=False)
-class PairResult(Printed):
+class PairResult(Pair):
     """Two models on the same images; the one with the better score comes first.
 
     Args:
@@ -44,11 +45,6 @@ class PairResult(Printed):
     pairs: int
 
     @property
-    def claimed(self) -> bool:
-        """Whether the data bear out that ``better`` is better."""
-        return self.p_adjusted < 1 - self.level
-
-    @property
     def further_images(self) -> int | None:
         """About how many more images would show this difference in 80 of 100 such comparisons.
 
@@ -74,7 +70,7 @@ class PairResult(Printed):
         why = " after correction for all pairs" if self.p_value < 1 - self.level else ""
         return (
             f"{which} at this size{why} (difference {self._size}); "
-            f"about {_rounded(more)} more images would be needed"
+            f"about {rounded(more)} more images would be needed"
         )
 
     def __repr__(self) -> str:
@@ -85,18 +81,9 @@ class PairResult(Printed):
     def __str__(self) -> str:
         return f"{self.sentence}; p {self.p_adjusted:.2g}, McNemar p {self.mcnemar_adjusted:.2g}"
 
-    @property
-    def _size(self) -> str:
-        """The difference with its interval."""
-        low, high = self.interval
-        if self.metric in ("log_loss", "brier_score", "hamming_loss"):
-            words = self.metric.replace("_", " ")
-            return f"{self.difference:.4f} of {words} [{low:.4f}, {high:.4f}]"
-        return f"{100 * self.difference:.1f} points [{100 * low:.1f}, {100 * high:.1f}]"
-
 
 @dataclass(frozen=True, repr=False)
-class Comparison(Printed):
+class Comparison(Ranked):
     """All models compared with each other on the same images.
 
     Args:
@@ -113,47 +100,6 @@ class Comparison(Printed):
     pairs: tuple[PairResult, ...]
     images: int
     average_ranks: tuple[tuple[str, float], ...]
-
-    @property
-    def ranking(self) -> tuple[str, ...]:
-        """Names of the models, best score first."""
-        return tuple(name for name, _ in self.scores)
-
-    @property
-    def best_group(self) -> tuple[str, ...]:
-        """The best model and those that cannot be told from it, in the order of the ranking."""
-        best = self.ranking[0]
-        beaten = {pair.worse for pair in self.pairs if pair.better == best and pair.claimed}
-        return tuple(name for name in self.ranking if name not in beaten)
-
-    @property
-    def groups(self) -> tuple[tuple[str, ...], ...]:
-        """Neighbours in the ranking with no claimed difference among them; groups may overlap.
-
-        The bars of a critical-difference diagram. Source: J. Demsar, "Statistical Comparisons of
-        Classifiers over Multiple Data Sets", JMLR 7, 2006. There the ranks come from many data
-        sets, and Nemenyi's test on them gives one critical difference. Here is one data set: the
-        ranks come from its resamples, whose number is arbitrary and gives no such test, so a
-        difference is claimed by the p of swapped answers after Holm's correction.
-        """
-        apart = {(pair.better, pair.worse) for pair in self.pairs if pair.claimed}
-        groups: list[tuple[str, ...]] = []
-        reached = 0
-        for start in range(len(self.ranking)):
-            end = start + 1
-            while end < len(self.ranking) and not any(
-                (name, self.ranking[end]) in apart for name in self.ranking[start:end]
-            ):
-                end += 1
-            if end > reached:  # else it is part of the group before
-                groups.append(self.ranking[start:end])
-                reached = end
-        return tuple(groups)
-
-    @property
-    def sentences(self) -> tuple[str, ...]:
-        """One verdict per pair of models."""
-        return tuple(pair.sentence for pair in self.pairs)
 
     def __repr__(self) -> str:
         scores = ", ".join(f"{name!r} {score:.4f}" for name, score in self.scores)
@@ -176,17 +122,4 @@ class Comparison(Printed):
 
     @property
     def _headline(self) -> str:
-        return f"{self.metric.replace('_', ' ').replace('f1', 'F1')} on {self.images} images"
-
-    def _verdicts(self) -> list[str]:
-        alike = "; ".join(", ".join(group) for group in self.groups if len(group) > 1)
-        return [
-            f"no difference claimed among: {alike or 'none'}",
-            *map(str, self.pairs),
-            f"(p values after Holm's correction for {len(self.pairs)} comparisons)",
-        ]
-
-
-def _rounded(number: int) -> str:
-    """Round to two digits, as more would promise what a guess cannot keep."""
-    return f"{int(float(f'{number:.1e}')):,}"
+        return f"{headline(self.metric)} on {self.images} images"

@@ -80,9 +80,16 @@ def further_images(difference: float, error: float, images: int, alpha: float) -
     """
     if difference < _ROUNDING:
         return None
+    return max(1, math.ceil(images * ((error / error_to_show(difference, alpha)) ** 2 - 1)))
+
+
+def error_to_show(difference: float, alpha: float) -> float:
+    """Return the standard error at which a difference is shown with 80 % power.
+
+    ``difference / (z(1 - alpha / 2) + z(power))``; see `further_images`.
+    """
     normal = NormalDist()
-    wanted = (normal.inv_cdf(1 - alpha / 2) + normal.inv_cdf(_POWER)) * error
-    return max(1, math.ceil(images * ((wanted / difference) ** 2 - 1)))
+    return difference / (normal.inv_cdf(1 - alpha / 2) + normal.inv_cdf(_POWER))
 
 
 def average_ranks(scores: Floats) -> list[float]:
