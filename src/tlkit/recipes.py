@@ -1,4 +1,4 @@
-"""Published ways to fine-tune, each as a tuple of stages.
+"""Ways to fine-tune, published ones and tlkit's default, each as a tuple of stages.
 
 A recipe is data like any other stages: print it, edit it with ``dataclasses.replace``, give it to a
 `tlkit.StagedTrainer`. What a recipe does not name can be set for all of its stages at once, for
@@ -10,10 +10,17 @@ example ``batch_size=64`` or ``augmentation=tlkit.Augmentation()``.
 """
 
 from tlkit.training.recipes import (
+    default,
     discriminative,
     gradual_unfreezing,
     linear_probe_then_fine_tune,
     study,
 )
 
-__all__ = ["discriminative", "gradual_unfreezing", "linear_probe_then_fine_tune", "study"]
+__all__ = [
+    "default",
+    "discriminative",
+    "gradual_unfreezing",
+    "linear_probe_then_fine_tune",
+    "study",
+]

@@ -69,7 +69,7 @@ def _column(labels: Labels) -> NDArray[Any]:
     if _several(labels):
         raise ValueError(
             f"ImageClassifier takes one label for each picture, y of shape (n,), and received "
-            f"shape {np.shape(labels)}. Any number of labels are learned by tlkit.fine_tune of a "
+            f"shape {np.asarray(labels).shape}. Any number of labels are learned by tlkit.fine_tune of a "
             "tlkit.MultiLabelDataset."
         )
     column: NDArray[Any] = column_or_1d(labels, warn=True)
@@ -84,5 +84,5 @@ def _column(labels: Labels) -> NDArray[Any]:
 
 def _several(labels: Labels) -> bool:
     """Return whether each picture has a row of labels, and not just one in a column."""
-    shape = np.shape(labels)
+    shape = np.asarray(labels).shape
     return len(shape) == 2 and shape[1] > 1
