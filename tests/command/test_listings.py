@@ -12,7 +12,7 @@ import pytest
 import tlkit
 from tlkit._plugins.discovery import Discovery, PluginFailure
 from tlkit.backbones import registry
-from tlkit.command._weights_here import weights_in
+from tlkit.backbones.weights_here import weights_in
 from tlkit.command.main import main
 
 

@@ -26,7 +26,16 @@ from tlkit.features.settings import FrozenSettings
 from tlkit.features.store._contents import StoreInfo, TableInfo
 from tlkit.freezing.policy_preview import LayerPreview, PhasePreview
 from tlkit.inference import Exported
-from tlkit.probing import Coefficients, NearDuplicate, Outlier, SuspectLabel
+from tlkit.probing import (
+    Candidate,
+    Coefficients,
+    Cost,
+    NearDuplicate,
+    Outlier,
+    RankedBackbone,
+    SuspectLabel,
+    Unranked,
+)
 from tlkit.testing import CheckReport, CheckResult, tiny_backbone, tiny_dataset
 from tlkit.training import DiskNeed, Duration, PlannedWork, StagePlan
 from tlkit.training.run_dir.recorded_run import (
@@ -191,6 +200,15 @@ def suspects() -> tlkit.Suspects:
     return tlkit.Suspects(40, labels, pairs, outliers, np.zeros(40, np.int64))
 
 
+def ranked() -> RankedBackbone:
+    return RankedBackbone(BAD, Candidate(tiny_backbone()), evaluation(), Cost(9.0, 12, 48), 0.5)
+
+
+def ranking() -> tlkit.Ranking:
+    rows = (ranked(), replace(ranked(), name=NAMES[0], cost=Cost(1.0, 12, 48)))
+    return tlkit.Ranking(rows, (Unranked(NAMES[0], BAD * 9),) * 3, 20, (BAD,) * 3)
+
+
 RESULTS: dict[type, Callable[[], object]] = {
     CheckReport: lambda: CheckReport(BAD, (CheckResult(BAD, "failed", 1.0, BAD * 9),) * 20),
     CheckResult: lambda: CheckResult(BAD, "failed", 1.0, BAD * 9),
@@ -219,6 +237,9 @@ RESULTS: dict[type, Callable[[], object]] = {
     SuspectLabel: lambda: suspects().labels[0],
     NearDuplicate: lambda: suspects().duplicates[0],
     Outlier: lambda: suspects().outliers[0],
+    tlkit.Ranking: ranking,
+    RankedBackbone: ranked,
+    Unranked: lambda: Unranked(NAMES[0], BAD * 9),
     tlkit.StagedTrainer: trainer,
     tlkit.TrainingResult: training_result,
     tlkit.MultiLabelDataset: labels,
@@ -238,6 +259,7 @@ RESULTS: dict[type, Callable[[], object]] = {
 # runs work.
 SETTINGS = {
     *("ExportTarget", "ProcessExecutor", "Predictor", "ModelContract", "Coefficients"),
+    *("Candidate", "Cost"),
     *("Augmentation", "BackboneSpec", "EngineSpec", "ExponentialLRFinder", "Head", "Stage"),
     *("BatchNormOnly", "FreezeAll", "GradualUnfreeze", "UnfreezeAll", "UnfreezeTop"),
     *("MinimumOverTen", "ShareOfFall", "SmoothedMinimum", "Steepest", "Valley", "WarmupCosine"),

@@ -14,13 +14,13 @@ from tlkit._threads import usable_cores
 from tlkit.backbones.build import Backbone, ImageSize
 from tlkit.data.dataset import ImageDataset
 from tlkit.data.deals import Ints, deal_notes, deals
-from tlkit.evaluation.evaluation import Evaluation
 from tlkit.features.extraction import extract
 from tlkit.features.settings import FrozenArguments, FrozenSettings
 from tlkit.probing._nested import CrossValidated, cross_validated
 from tlkit.probing._pictures import (
     check_counts,
     check_pictures,
+    evaluation_of,
     feature_notes,
 )
 from tlkit.probing._regressions import Prepared
@@ -109,7 +109,7 @@ def probe(
     return Probe(
         frozen,
         features,
-        tuple(_evaluation(data, each) for each in found),
+        tuple(evaluation_of(data, each.probabilities) for each in found),
         coefficients,
         found[0].penalty,
         found[0].losses,
@@ -123,16 +123,6 @@ def probe(
 def _crossed(pictures: Prepared, folds: Ints, reporter: Reporter, number: int) -> CrossValidated:
     what = f"probe, deal {number + 1}" if number else "probe"
     return cross_validated(pictures, folds, partial(reporter.step, what))
-
-
-def _evaluation(data: ImageDataset, found: CrossValidated) -> Evaluation:
-    return Evaluation.from_predictions(
-        data.labels,
-        found.probabilities,
-        data.class_names,
-        image_names=data.names,
-        image_digests=data.image_digests,
-    )
 
 
 def _time_note(shape: tuple[int, ...], classes: int, repeats: int) -> Iterator[str]:
