@@ -145,7 +145,7 @@ def test_ctrl_c_shows_what_is_known_and_keeps_the_features(
     with pytest.raises(KeyboardInterrupt):
         rank([small, stopped], data, cache=tmp_path, verbose=1)
     told = capsys.readouterr().err
-    assert "Stopped. So far:" in told
+    assert "So far:" in told
     assert "best: tiny 8 px, random weights" in told
     features = tlkit.extract(
         **small.arguments, dataset=data, engine="keras", cache=tmp_path, verbose=0

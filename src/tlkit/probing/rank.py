@@ -108,7 +108,7 @@ def rank_backbones(
         try:
             race.run(entered.candidates)
         except KeyboardInterrupt:
-            reporter.line(f"Stopped. So far:\n{race.ranking(notes) or 'nothing'}")
+            reporter.line(f"So far:\n{race.ranking(notes) or 'nothing'}")
             raise
         found = race.ranking(notes)
     if found is None:
