@@ -124,7 +124,8 @@ class Race:
         for number, part in enumerate(self.rounds[1:], 1):
             runner.evaluations.append(contestant.probed(part))
             self._tell(runner)
-            self._compare(runner, number)
+            if part is not self.rounds[-1]:
+                self._compare(runner, number)
             if runner.behind is not None:
                 return
         best = self._best

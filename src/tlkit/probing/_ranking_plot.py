@@ -11,8 +11,8 @@ from tlkit.probing.ranked import RankedBackbone
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Of more backbones, only those on the front have a name beside their mark.
-_NAMED = 16
+# So many names have room beside the drawing.
+_NAMED = 45
 
 
 def plot_ranking(
@@ -29,26 +29,34 @@ def plot_ranking(
         best: Those that are not claimed to be worse than the best: full marks.
         ax: Where to draw; None makes a figure of its own.
     """
-    axes = axes_or_new(ax, (8, 5.5))
+    axes = axes_or_new(ax, (9, 5.5))
     ms, f1 = ([row.cost.ms for row in front], [row.estimate for row in front])
     axes.step(ms, f1, where="pre", color=FIRST, lw=1.2, alpha=0.5, zorder=1, label="Pareto front")
     known = set(map(id, best))
     for row in rows:
         _draw(axes, row, full=id(row) in known)
-    for row in rows if len(rows) <= _NAMED else front:
-        axes.annotate(
-            short(row.name, 40), (row.cost.ms, row.estimate), (6, 4), fontsize=7,
-            textcoords="offset points",
-        )  # fmt: skip
+    for number, row in enumerate(rows, 1):
+        place = (row.cost.ms, row.estimate)
+        axes.annotate(str(number), place, (5, 3), fontsize=8, textcoords="offset points")
+    axes.text(1.02, 1, _key(rows), transform=axes.transAxes, va="top", fontsize=7, linespacing=1.4)
     axes.set_xscale("log")
+    for axis_format in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
+        axis_format("{x:g}")
     axes.set_xlabel("milliseconds for a picture, by Keras on this machine")
     axes.set_ylabel("weighted F1 of a probe, and its 95 % interval")
     axes.set_title("full mark: no claimed difference to the best", fontsize=10)
     axes.grid(color="#dddddd", lw=0.8)
     axes.set_axisbelow(True)
-    axes.margins(x=0.25)
+    axes.margins(x=0.1)
     axes.legend(fontsize=8, loc="lower right")
     return axes
+
+
+def _key(rows: Sequence[RankedBackbone]) -> str:
+    """Return what the numbers are."""
+    lines = [f"{number}  {short(row.name, 44)}" for number, row in enumerate(rows[:_NAMED], 1)]
+    left = len(rows) - len(lines)
+    return "\n".join([*lines, *([f"and {left} more"] if left else [])])
 
 
 def _draw(axes: Axes, row: RankedBackbone, *, full: bool) -> None:
