@@ -28,14 +28,17 @@ from tlkit.freezing.policy_preview import LayerPreview, PhasePreview
 from tlkit.inference import Exported
 from tlkit.probing import (
     Candidate,
+    ClassOutlook,
     Coefficients,
     Cost,
+    Foretold,
     NearDuplicate,
     Outlier,
     RankedBackbone,
     SuspectLabel,
     Unranked,
 )
+from tlkit.probing._power_law import PowerLaws
 from tlkit.testing import CheckReport, CheckResult, tiny_backbone, tiny_dataset
 from tlkit.training import DiskNeed, Duration, PlannedWork, StagePlan
 from tlkit.training.run_dir.recorded_run import (
@@ -209,6 +212,12 @@ def ranking() -> tlkit.Ranking:
     return tlkit.Ranking(rows, (Unranked(NAMES[0], BAD * 9),) * 3, 20, (BAD,) * 3)
 
 
+def learning_curve() -> tlkit.LearningCurve:
+    law = PowerLaws(np.array([0.9]), np.array([1.0]), np.array([0.5]))
+    classes = (ClassOutlook(BAD, 9, 0.5, 0.1),) * 9
+    return tlkit.LearningCurve(90, (20, 40, 80), np.ones((3, 2)) / 2, law, law, classes)
+
+
 RESULTS: dict[type, Callable[[], object]] = {
     CheckReport: lambda: CheckReport(BAD, (CheckResult(BAD, "failed", 1.0, BAD * 9),) * 20),
     CheckResult: lambda: CheckResult(BAD, "failed", 1.0, BAD * 9),
@@ -233,6 +242,9 @@ RESULTS: dict[type, Callable[[], object]] = {
     Exported: lambda: Exported(Path(BAD), "onnx", (Path(BAD),), 48, 1e-7, 0),
     RecordedRun: recorded_run,
     tlkit.Probe: probe,
+    tlkit.LearningCurve: learning_curve,
+    ClassOutlook: lambda: learning_curve().classes[0],
+    Foretold: lambda: learning_curve().at(90),
     tlkit.Suspects: suspects,
     SuspectLabel: lambda: suspects().labels[0],
     NearDuplicate: lambda: suspects().duplicates[0],

@@ -2,6 +2,12 @@
 
 from .candidate import Candidate as Candidate
 from .coefficients import Coefficients as Coefficients
+from .curve import (
+    ClassOutlook as ClassOutlook,
+    Foretold as Foretold,
+    LearningCurve as LearningCurve,
+)
+from .learning_curve import learning_curve as learning_curve
 from .probe import probe as probe
 from .rank import rank_backbones as rank_backbones
 from .ranked import (
