@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from tlkit.backbones.build import Backbone, ImageSize
-from tlkit.freezing.head import Head
+from tlkit.freezing.own_head import GivenHead
 from tlkit.learning_rate.rate import LearningRate
 from tlkit.sklearn._labels import Labels, encoded
 from tlkit.sklearn._pictures import Pictures, as_dataset
@@ -81,7 +81,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         fraction: float = 0.3,
         batch_size: int = 32,
         patience: int | None = 5,
-        head: Head | None = None,
+        head: GivenHead | None = None,
         image_size: ImageSize | None = None,
         weights: str | Path | None = "imagenet",
         engine: str = "auto",

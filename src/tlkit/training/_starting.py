@@ -13,7 +13,7 @@ from tlkit.backbones.weights import load_file
 from tlkit.data.class_names import positions
 from tlkit.data.labelled_images import LabelledImages
 from tlkit.errors import TrainingError, WeightsError
-from tlkit.freezing.head import Head
+from tlkit.freezing.own_head import AnyHead
 from tlkit.training.run_dir.saved_names import names_of_file
 
 
@@ -55,7 +55,7 @@ class Start:
                 weight.assign(-values if values.shape[-1] == 1 else values[..., self.columns])
 
 
-def start_of(file: Path | None, head: Head, train: LabelledImages) -> Start | None:
+def start_of(file: Path | None, head: AnyHead, train: LabelledImages) -> Start | None:
     """Look at a file's classes before anything is begun; None where there is no file.
 
     Args:
@@ -84,7 +84,7 @@ def start_of(file: Path | None, head: Head, train: LabelledImages) -> Start | No
     )
 
 
-def _check_probe(file: Path | None, head: Head, train: LabelledImages) -> None:
+def _check_probe(file: Path | None, head: AnyHead, train: LabelledImages) -> None:
     if head.start != "probe":
         return
     if file is not None:

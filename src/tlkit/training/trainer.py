@@ -15,6 +15,7 @@ from tlkit.data.labelled_images import LabelledImages
 from tlkit.features.settings import FrozenSettings
 from tlkit.features.store.store import open_store
 from tlkit.freezing.head import Head
+from tlkit.freezing.own_head import GivenHead, head_of
 from tlkit.learning_rate.curve import LRCurve
 from tlkit.learning_rate.finder import ExponentialLRFinder
 from tlkit.training import _checks
@@ -39,7 +40,10 @@ class StagedTrainer(ShowsSettings):
     Args:
         backbone: A name, a `BackboneSpec`, or a function that returns a keras.Model of raw images.
         stages: What to do, in order; each goes on from the weights of the one before.
-        head: The classification head.
+        head: The classification head: a `Head`; a function ``head(features)`` or
+            ``head(features, classes)`` from a symbolic tensor (None, h, w, channels) or
+            (None, channels) to float32 probabilities (None, classes); or a Keras layer that does
+            this, of which a copy with new weights is taken.
         image_size: Side in pixels, or (height, width); the backbone's default where None.
         weights, preprocessing: Of the backbone, as for `build_backbone`.
         start_from: A ``.weights.h5`` or ``.keras`` file of an earlier run of the same backbone
@@ -72,7 +76,7 @@ class StagedTrainer(ShowsSettings):
         backbone: Backbone,
         *,
         stages: Sequence[Stage],
-        head: Head | None = None,
+        head: GivenHead | None = None,
         image_size: ImageSize | None = None,
         weights: str | Path | None = "imagenet",
         preprocessing: str = "auto",
@@ -94,9 +98,9 @@ class StagedTrainer(ShowsSettings):
             feature_dtype=feature_dtype,
             seed=seed,
         )
-        _checks.check_parts(stages, head, keep)
+        _checks.check_parts(stages, keep)
         self.stages = tuple(stages)
-        self.head = head or Head()
+        self.head = head_of(head)
         self.keep: Keep = keep
         self.start_from = Path(start_from) if start_from is not None else None
         self.run_dir = Path(run_dir) if run_dir is not None else None

@@ -20,6 +20,7 @@ from tlkit.features.settings import FrozenSettings
 from tlkit.features.store.store import FeatureStore
 from tlkit.features.trunk import Trunk
 from tlkit.freezing.head import Head
+from tlkit.freezing.own_head import AnyHead
 from tlkit.freezing.phase import Phase
 from tlkit.freezing.whole_model import Parts
 from tlkit.training._starting import Start
@@ -76,7 +77,7 @@ class Session:
     executor: Executor | None = None
     engines: EngineNotes = field(default_factory=EngineNotes)
     notes: tuple[str, ...] = ()
-    head: Head = field(default_factory=Head)
+    head: AnyHead = field(default_factory=Head)
     _trunks: dict[str, Trunk] = field(default_factory=dict, init=False, repr=False)
 
     @property
@@ -176,7 +177,7 @@ class Session:
 
 def new_session(
     settings: FrozenSettings,
-    head: Head,
+    head: AnyHead,
     start: Start | None,
     store: FeatureStore,
     data: tuple[LabelledImages, LabelledImages | None],
