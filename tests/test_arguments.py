@@ -92,9 +92,9 @@ OTHERS: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: trainer(head_stage()).find_learning_rate(DATA, untyped.testing.tiny_dataset()),
         r"finder=ImageDataset\(.*expected an ExponentialLRFinder",
     ),
-    "a layer as head": (
-        lambda: trainer(head_stage(), head=keras.layers.Dense(3)),
-        r"head=<Dense.*expected a tlkit\.Head",
+    "a name as head": (
+        lambda: trainer(head_stage(), head="softmax"),
+        r"head='softmax'; expected a tlkit\.Head",
     ),
     "one stage": (lambda: untyped.StagedTrainer("xception", stages=head_stage()), "stages=Stage"),
     "one callback": (

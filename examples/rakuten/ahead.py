@@ -41,7 +41,7 @@ class Ahead:
         open_ones = [stage for stage, folder in folders.items() if not _done(folder)]
         if self._executor is None or not open_ones:
             return
-        sent = replace(self._study, say=_silent, executor=None, verbose=0, outcomes=[])
+        sent = replace(self._study, say=_silent, executor=None, verbose=0, outcomes=[], ranked=None)
         future = self._executor.submit(work, sent, trial, tuple(open_ones), preprocessing)
         self._running.update({folders[stage]: future for stage in open_ones})
 

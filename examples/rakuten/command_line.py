@@ -10,7 +10,7 @@ from protocol import PROFILES
 import tlkit
 
 SAMPLE = Path(__file__).parent / "sample"
-NEEDS = {1: (), 2: (1,), 3: (1, 2), 4: (1,), 5: (1, 2, 4)}
+NEEDS = {0: (1,), 1: (), 2: (1,), 3: (1, 2), 4: (1,), 5: (1, 2, 4)}
 
 
 def parser(about: str) -> argparse.ArgumentParser:
@@ -43,7 +43,8 @@ def parser(about: str) -> argparse.ArgumentParser:
         type=_stages,
         default=(1, 2, 3, 4, 5),
         metavar="1,2,...",
-        help="which stages to run; those that they need are run too (default: all)",
+        help="which stages to run; those that they need are run too (default: 1 to 5); 0 ranks the "
+        "candidates before stage 1 trains them, and says how the two orders agree",
     )
     add(
         "--preprocessing",
@@ -113,7 +114,7 @@ def _stages(text: str) -> tuple[int, ...]:
     except ValueError:
         stages = ()
     if not stages or not set(stages) <= set(NEEDS):
-        raise argparse.ArgumentTypeError(f"{text!r}, expected numbers from 1 to 5, such as 1,2")
+        raise argparse.ArgumentTypeError(f"{text!r}, expected numbers from 0 to 5, such as 1,2")
     return stages
 
 

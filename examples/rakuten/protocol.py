@@ -25,6 +25,7 @@ AUGMENTATION = tlkit.Augmentation(
 )
 FINE_TUNED_LAYERS = 8
 STAGE_TITLES = {
+    0: "the candidates in order, from their features alone",
     1: "frozen backbone",
     2: "frozen backbone, augmentation",
     3: "top layers unfrozen, augmentation, learning rate 1e-5",

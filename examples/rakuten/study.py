@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from ahead import Ahead
+from foretold import agreement, rank
 from out_folder import seconds_of
 from outcome import Outcome, told
 from protocol import HEAD, STAGE_TITLES, Profile, later_stage, stage_one
@@ -33,7 +34,7 @@ class Study:
         weights: Weights by backbone where they are not "imagenet".
         engine: What runs the frozen part.
         say: Shows a line.
-        stages: Which stages to run.
+        stages: Which stages to run; 0 ranks the candidates before they are trained.
         executor: Whose workers run independent trainings; None for one after the other here.
         verbose: 1 shows a bar and a line for each training, 0 nothing.
     """
@@ -50,15 +51,22 @@ class Study:
     executor: Executor | None = None
     verbose: int = 1
     outcomes: list[Outcome] = field(default_factory=list)
+    ranked: tlkit.Ranking | None = None
 
     def run(self) -> None:
         """Run the stages in order; stage 1 decides who takes part in the others."""
+        if 0 in self.stages:
+            self._announce(0)
+            self.ranked = rank(self)
+            self.say(str(self.ranked))
         ahead, later = Ahead(self, self.executor), [n for n in (2, 3, 4, 5) if n in self.stages]
         self._announce(1)
         for trial in self.profile.trials:
             ahead.start(trial, [1])
         for trial in self.profile.trials:
             self._follow(ahead, 1, trial)
+        if self.ranked is not None:
+            self.say(agreement(self))
         kept, other = self.best_trials(), self._other_preprocessing
         self.say(f"kept for stages 2 to 5: {', '.join(trial.backbone for trial in kept)}")
         ahead.start(kept[0], [1], other)

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from foretold import agreement
 from outcome import Outcome
 from published import BENCHMARK, CLASS_SIZES, LEARNING_RATES, SOURCE, STAGES
 from study import Study
@@ -107,6 +108,8 @@ def summary(study: Study, data: str) -> str:
         f"  always the most frequent class            {baseline(study).weighted_f1:.4f}",
         *(f"  {_label(o):<42}{_f1(o):.4f}  {_interval(o)}" for o in _scored(study)),
     ]
+    if study.ranked is not None:
+        lines += ["", agreement(study)]
     lines += ["", *_questions(study), "", "Time by stage:"]
     seconds: dict[int, float] = defaultdict(float)
     for outcome in study.outcomes:
@@ -148,13 +151,23 @@ def document(study: Study, data: str, command: str) -> str:
     return (
         f"# The five-stage study\n\nMeasured on {data}, profile `{study.profile.name}`, with "
         f"`{command}`. Published figures: {SOURCE}.\n\n{warning}"
-        f"## Stage 1: candidates\n\nWeighted F1, frozen backbone, no augmentation.\n\n"
+        f"{_stage_zero(study)}## Stage 1: candidates\n\n"
+        f"Weighted F1, frozen backbone, no augmentation.\n\n"
         f"{stage_one_table(study)}\n\n"
         f"## Stages 1, 2, 3 and 5\n\nWeighted F1; - where nothing was published or run.\n\n"
         f"{stages_table(study)}\n\n## Stage 4: learning rates\n\n{learning_rate_table(study)}\n\n"
         f"## What it showed\n\n```text\n{summary(study, data)}\n```\n\n"
         f"## Where the best model fails\n\n{_label(best)}: {classes_below_benchmark(study, best)}."
         f"\n\n```text\n{best.evaluation.per_class}\n```\n"  # type: ignore[union-attr]
+    )
+
+
+def _stage_zero(study: Study) -> str:
+    if study.ranked is None:
+        return ""
+    return (
+        "## Stage 0: the candidates before training\n\nOn the training images alone.\n\n"
+        f"```text\n{study.ranked}\n```\n\n"
     )
 
 

@@ -20,7 +20,10 @@ from tlkit.command.answer import Answer
 from tlkit.command.main import main, parser
 
 ROOT = Path(__file__).parents[2]
-COMMANDS = ("train", "predict", "evaluate", "report", "backbones", "engines", "cache", "doctor")
+COMMANDS = (
+    *("train", "predict", "evaluate", "rank", "report"),
+    *("backbones", "engines", "cache", "doctor"),
+)
 HEAVY = {"keras", "tensorflow", "jax", "torch", "numpy", "scipy", "sklearn", "PIL"}
 
 

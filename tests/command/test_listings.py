@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 import tlkit
 from tlkit._plugins.discovery import Discovery, PluginFailure
 from tlkit.backbones import registry
-from tlkit.command._weights_here import weights_in
+from tlkit.backbones.weights_here import weights_in
 from tlkit.command.main import main
 
 
@@ -165,3 +166,18 @@ def test_weights_on_this_machine_are_known_by_their_files(tmp_path: Path) -> Non
     own = [spec for spec in tlkit.list_backbones() if spec.distribution == "tlkit"]
     assert weights_in(tmp_path, own) == NAMES_OF_KERAS
     assert weights_in(tmp_path / "missing", own) == {}
+
+
+def test_backbones_are_ranked_for_pictures(
+    capsys: pytest.CaptureFixture[str], pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = replace(tlkit.testing.tiny_backbone(), weights=("imagenet",), distribution="plugin")
+    known = registry.Registry(Discovery([spec]))
+    monkeypatch.setattr(registry, "installed_registry", lambda: known)
+    found = answered(capsys, "rank", str(pictures), "--image-size", "8")
+    (row,) = found["backbones"]
+    assert row["name"] == "tiny 8 px"
+    assert row["pictures"] == found["pictures"] == 36
+    assert row["interval"][0] <= row["weighted_f1"] <= row["interval"][1]
+    assert main(["rank", str(pictures), "--backbones", "nonesuch"]) == 1
+    assert "nonesuch: No backbone is called" in capsys.readouterr().err

@@ -109,7 +109,8 @@ def unbroken(tmp_path_factory: pytest.TempPathFactory) -> Study:
     printed = io.StringIO()
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(printed):
         example = brief_example(patch)
-        assert run(example, make_challenge(folder / "data"), folder / "out") == 0
+        data, stages = make_challenge(folder / "data"), ("--stages", "0,1,2,3,4,5")
+        assert run(example, data, folder / "out", *stages) == 0
     return Study(folder / "out", printed.getvalue())
 
 
@@ -255,6 +256,13 @@ def test_a_worker_goes_on_where_a_study_was_stopped(
     assert run(example, challenge_folder, tmp_path / "out", "--resume", "--workers", "2") == 0
     assert executor.tasks == 1
     assert scores(tmp_path / "out") == unbroken.scores
+
+
+def test_stage_0_ranks_what_stage_1_trains_and_says_how_they_agree(unbroken: Study) -> None:
+    assert "stages 0 and 1: weighted Kendall tau " in unbroken.printed
+    tables = (unbroken.out / "tables.md").read_text("utf-8")
+    assert "## Stage 0" in tables
+    assert "tiny_a 32 px, random weights" in tables
 
 
 def press_ctrl_c(patch: pytest.MonkeyPatch, stage: int) -> None:

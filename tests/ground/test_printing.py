@@ -26,7 +26,19 @@ from tlkit.features.settings import FrozenSettings
 from tlkit.features.store._contents import StoreInfo, TableInfo
 from tlkit.freezing.policy_preview import LayerPreview, PhasePreview
 from tlkit.inference import Exported
-from tlkit.probing import Coefficients, NearDuplicate, Outlier, SuspectLabel
+from tlkit.probing import (
+    Candidate,
+    ClassOutlook,
+    Coefficients,
+    Cost,
+    Foretold,
+    NearDuplicate,
+    Outlier,
+    RankedBackbone,
+    SuspectLabel,
+    Unranked,
+)
+from tlkit.probing._power_law import PowerLaws
 from tlkit.testing import CheckReport, CheckResult, tiny_backbone, tiny_dataset
 from tlkit.training import DiskNeed, Duration, PlannedWork, StagePlan
 from tlkit.training.run_dir.recorded_run import (
@@ -191,6 +203,21 @@ def suspects() -> tlkit.Suspects:
     return tlkit.Suspects(40, labels, pairs, outliers, np.zeros(40, np.int64))
 
 
+def ranked() -> RankedBackbone:
+    return RankedBackbone(BAD, Candidate(tiny_backbone()), evaluation(), Cost(9.0, 12, 48), 0.5)
+
+
+def ranking() -> tlkit.Ranking:
+    rows = (ranked(), replace(ranked(), name=NAMES[0], cost=Cost(1.0, 12, 48)))
+    return tlkit.Ranking(rows, (Unranked(NAMES[0], BAD * 9),) * 3, 20, (BAD,) * 3)
+
+
+def learning_curve() -> tlkit.LearningCurve:
+    law = PowerLaws(np.array([0.9]), np.array([1.0]), np.array([0.5]))
+    classes = (ClassOutlook(BAD, 9, 0.5, 0.1),) * 9
+    return tlkit.LearningCurve(90, (20, 40, 80), np.ones((3, 2)) / 2, law, law, classes)
+
+
 RESULTS: dict[type, Callable[[], object]] = {
     CheckReport: lambda: CheckReport(BAD, (CheckResult(BAD, "failed", 1.0, BAD * 9),) * 20),
     CheckResult: lambda: CheckResult(BAD, "failed", 1.0, BAD * 9),
@@ -215,10 +242,16 @@ RESULTS: dict[type, Callable[[], object]] = {
     Exported: lambda: Exported(Path(BAD), "onnx", (Path(BAD),), 48, 1e-7, 0),
     RecordedRun: recorded_run,
     tlkit.Probe: probe,
+    tlkit.LearningCurve: learning_curve,
+    ClassOutlook: lambda: learning_curve().classes[0],
+    Foretold: lambda: learning_curve().at(90),
     tlkit.Suspects: suspects,
     SuspectLabel: lambda: suspects().labels[0],
     NearDuplicate: lambda: suspects().duplicates[0],
     Outlier: lambda: suspects().outliers[0],
+    tlkit.Ranking: ranking,
+    RankedBackbone: ranked,
+    Unranked: lambda: Unranked(NAMES[0], BAD * 9),
     tlkit.StagedTrainer: trainer,
     tlkit.TrainingResult: training_result,
     tlkit.MultiLabelDataset: labels,
@@ -247,6 +280,7 @@ SETTINGS = {
         "ProbeStage",
         "Stage",
     ),
+    *("Candidate", "Cost"),
     *("BatchNormOnly", "FreezeAll", "GradualUnfreeze", "UnfreezeAll", "UnfreezeTop"),
     *("MinimumOverTen", "ShareOfFall", "SmoothedMinimum", "Steepest", "Valley", "WarmupCosine"),
 }

@@ -12,8 +12,9 @@ import pytest
 import tlkit
 from tests.inference.conftest import NAMES, Trained
 from tlkit.errors import EvaluationError, PredictionError
-from tlkit.inference._export_pictures import calibration_pictures
+from tlkit.inference._export_pictures import calibration_pictures, compared_pictures
 from tlkit.inference._formats import FORMATS, Format
+from tlkit.inference.contract import ModelContract
 
 FILES = {"onnx": "m.onnx", "openvino": "m.xml", "litert": "m.tflite", "saved_model": "m"}
 
@@ -223,3 +224,13 @@ def test_what_is_not_installed_is_named(
     monkeypatch.setitem(FORMATS, "onnx", how)
     with pytest.raises(PredictionError, match=r"needs nonesuch\. Install it with: pip install it"):
         trained.result.export(tmp_path / "m.onnx", format="onnx")
+
+
+def test_pictures_that_are_compared_are_spread_over_all_classes() -> None:
+    sorted_by_class = np.repeat(np.arange(200, dtype=np.uint8), 3)
+    images = np.broadcast_to(sorted_by_class[:, None, None, None], (600, 4, 4, 3)).copy()
+    found = compared_pictures(images, ModelContract(("a", "b"), (4, 4)))[:, 0, 0, 0]
+    assert (len(found), found[0], found[-1]) == (64, 0, 199)
+    assert np.diff(found.astype(int)).max() <= 4
+    few = compared_pictures(images[:5], ModelContract(("a", "b"), (4, 4)))
+    np.testing.assert_array_equal(few, images[:5])

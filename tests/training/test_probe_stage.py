@@ -15,7 +15,7 @@ import tlkit
 from tests.training.conftest import head_stage, same_weights, top_stage, trainer
 from tlkit import Head, ProbeStage
 from tlkit.errors import TrainingError
-from tlkit.probing.start import fitted_regression
+from tlkit.probing.probe import fitted_regression
 from tlkit.testing import tiny_backbone, tiny_dataset
 
 PROBE = ProbeStage("probe")
@@ -99,8 +99,11 @@ def test_few_images_are_enough(counts: tuple[int, ...]) -> None:
 
 
 def test_what_cannot_be_probed_is_refused_before_training() -> None:
-    with pytest.raises(TrainingError, match="a head with 2 layers of weights"):
+    with pytest.raises(TrainingError, match="a head with Dense and Dense"):
         trainer(PROBE, head=Head(units=(8,))).fit(tiny_dataset(), verbose=0)
+    own = trainer(PROBE, head=lambda x: keras.layers.Dense(3, "softmax")(keras.ops.mean(x, (1, 2))))
+    with pytest.raises(TrainingError, match="got a head with Functional"):
+        own.fit(tiny_dataset(), verbose=0)
     images = np.zeros((4, 16, 16, 3), "uint8")
     several = tlkit.MultiLabelDataset.from_arrays(images, [["a"], ["b"]] * 2)
     with pytest.raises(TrainingError, match="images with several labels"):

@@ -104,7 +104,8 @@ def test_the_default_trains_a_head_that_a_probe_cannot_give() -> None:
     labels = tlkit.MultiLabelDataset.from_arrays(images, several, list("abc"))
     hidden = tlkit.recipes.default(one, head=tlkit.Head(units=(4,)))
     of_labels = tlkit.recipes.default(labels)
-    for head, _ in (hidden, of_labels):
+    own = tlkit.recipes.default(one, head=lambda features: features)
+    for head, _ in (hidden, of_labels, own):
         assert (head.name, type(head), head.policy) == ("head", tlkit.Stage, tlkit.FreezeAll())
     assert (hidden[1].label_smoothing, of_labels[1].label_smoothing) == (0.1, 0)
 

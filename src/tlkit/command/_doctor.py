@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> Answer:  # noqa: ARG001 - it has no opti
 
 def _weights() -> dict[str, Any]:
     from tlkit.backbones.weights import keras_home
-    from tlkit.command._weights_here import weights_in
+    from tlkit.backbones.weights_here import weights_in
 
     folder = keras_home() / "models"
     own = [spec for spec in tlkit.list_backbones() if spec.distribution == "tlkit"]

@@ -22,6 +22,7 @@ from tlkit.command import (
     _engines,
     _evaluate,
     _predict,
+    _rank,
     _report,
     _train,
 )
@@ -30,7 +31,10 @@ from tlkit.command.options import layout
 from tlkit.errors import TlkitError
 
 # As they stand in the help: what one does first comes first.
-_SUBCOMMANDS = (_train, _predict, _evaluate, _report, _backbones, _engines, _cache, _doctor)
+_SUBCOMMANDS = (
+    *(_train, _predict, _evaluate, _rank),
+    *(_report, _backbones, _engines, _cache, _doctor),
+)
 _DESCRIPTION = """\
 Transfer learning for Keras 3: the frozen part of a network runs once per picture.
 Put your pictures into a folder for each class: pictures/cats, pictures/dogs."""

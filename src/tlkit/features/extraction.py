@@ -143,7 +143,7 @@ def extract(
         feature_dtype=feature_dtype,
         seed=seed,
     )
-    phase = _first_phase(frozen, policy or FreezeAll())
+    phase = first_phase(frozen, policy or FreezeAll())
     assert phase.trunk is not None
     assert phase.cut is not None
     reporter = reporter_for(verbose)
@@ -151,7 +151,7 @@ def extract(
     with ExitStack() as stack:
         store = stack.enter_context(open_store(cache))
         trunk = frozen.trunk(phase.trunk, store)
-        _take_digests(dataset, store)
+        take_digests(dataset, store)
         pixels = PixelCache(dataset, trunk.size)
         found = extracted(trunk, pixels, dataset.image_digests, plan)
         weakref.finalize(found.rows, stack.pop_all().close)
@@ -160,7 +160,7 @@ def extract(
     return Features(found.rows, dataset.labels, dataset.class_names, phase.cut.name, found.notes)
 
 
-def _take_digests(dataset: ImageDataset | UnlabelledImages, store: FeatureStore) -> None:
+def take_digests(dataset: ImageDataset | UnlabelledImages, store: FeatureStore) -> None:
     """Find what identifies each image; whether it is whole will be seen where it is decoded."""
     scans = store.scans()
     try:
@@ -169,7 +169,7 @@ def _take_digests(dataset: ImageDataset | UnlabelledImages, store: FeatureStore)
         scans.save()
 
 
-def _first_phase(frozen: FrozenSettings, policy: Policy) -> Phase:
+def first_phase(frozen: FrozenSettings, policy: Policy) -> Phase:
     """Return the first phase of a stage of that policy, which has a trunk."""
     parts = frozen.assembled(Head(), 2)  # the trunk ends below the first layer to which it matters
     (_, _, chosen), *_ = selections(policy, parts, 1)

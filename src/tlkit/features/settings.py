@@ -15,7 +15,7 @@ from tlkit.errors import TrainingError
 from tlkit.features.passes import Plan, Progress
 from tlkit.features.store.store import FeatureStore
 from tlkit.features.trunk import Trunk
-from tlkit.freezing.head import Head
+from tlkit.freezing.own_head import AnyHead
 from tlkit.freezing.whole_model import Parts, assemble
 
 
@@ -69,7 +69,7 @@ class FrozenSettings:
             )
         self.plan()
 
-    def assembled(self, head: Head, classes: int, task: Task = Task.MULTICLASS) -> Parts:
+    def assembled(self, head: AnyHead, classes: int, task: Task = Task.MULTICLASS) -> Parts:
         """Return the backbone with a head for so many classes, and what is told of them."""
         return assemble(
             self.backbone,

@@ -14,7 +14,7 @@ from tlkit._keras.describe import described
 from tlkit._keras.layers import inner_layers, is_batch_norm, leaf_layers
 from tlkit.backbones.build import Backbone, ImageSize
 from tlkit.errors import PolicyError
-from tlkit.freezing.head import Head
+from tlkit.freezing.own_head import GivenHead, head_of
 from tlkit.freezing.phase import Phase, prepare, selections
 from tlkit.freezing.policy import Policy
 from tlkit.freezing.policy_preview import LayerPreview, PhasePreview, PolicyPreview
@@ -29,7 +29,7 @@ def preview(
     backbone: Any,
     *,
     epochs: int | None = None,
-    head: Head | None = None,
+    head: GivenHead | None = None,
     image_size: ImageSize | None = None,
 ) -> PolicyPreview:
     """Show what a policy would train of a backbone, without training anything.
@@ -63,7 +63,7 @@ def preview(
     build, originals = _source(backbone)
     parts = assemble(
         build,
-        head or Head(),
+        head_of(head),
         classes=2,
         image_size=image_size,
         weights=None,

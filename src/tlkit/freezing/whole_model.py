@@ -19,7 +19,7 @@ from tlkit._seeds import stream_seed
 from tlkit._task import Task
 from tlkit.backbones.build import Backbone, ImageSize, build_backbone
 from tlkit.errors import BackboneError, ImageSizeError
-from tlkit.freezing.head import Head
+from tlkit.freezing.own_head import AnyHead
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Parts:
 
 def assemble(
     backbone: Backbone,
-    head: Head,
+    head: AnyHead,
     classes: int,
     *,
     image_size: ImageSize | None,
@@ -78,7 +78,8 @@ def assemble(
     _require_features(trunk)
     below = tuple(leaf_layers(trunk))
     taken = {layer.name for layer in (*below, *trunk.layers)}
-    probabilities = head.build(trunk.outputs[0], classes, seed=seed, taken=taken, task=task)
+    with _seeded(stream_seed(seed, "head")):  # what tlkit.Head draws follows from seeds of its own
+        probabilities = head.build(trunk.outputs[0], classes, seed=seed, taken=taken, task=task)
     model = keras.Model(trunk.inputs[0], probabilities, name=trunk.name)
     known = {id(layer) for layer in below}
     above = tuple(layer for layer in leaf_layers(model) if id(layer) not in known)

@@ -65,8 +65,7 @@ def calibration_pictures(
         )
     if hasattr(given, "class_names"):
         _check_classes(given, contract.class_names, "calibration=", PredictionError)
-    places = np.linspace(0, len(pictures) - 1, min(COUNT, len(pictures))).round().astype(np.intp)
-    images, errors = read(pictures, places, contract.image_size)
+    images, errors = read(pictures, _spread(len(pictures), COUNT), contract.image_size)
     if errors:
         first = next(iter(errors.values()))
         raise PredictionError(
@@ -76,7 +75,10 @@ def calibration_pictures(
 
 
 def compared_pictures(given: Given | None, contract: ModelContract) -> NDArray[np.uint8]:
-    """Return the first pictures that are given, or some of noise, (n, height, width, 3).
+    """Return pictures to compare on, (n, height, width, 3), uint8.
+
+    That is up to ``COMPARED`` of those that are given, evenly spread over all: of every class,
+    where they are sorted by class. Where none are given it is noise.
 
     Raises:
         PredictionError: None of them can be read.
@@ -86,10 +88,15 @@ def compared_pictures(given: Given | None, contract: ModelContract) -> NDArray[n
         shape = (32, *contract.image_size, 3)
         return np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     found = as_pictures(given, contract)
-    images, errors = read(found, np.arange(min(len(found), COMPARED)), contract.image_size)
+    images, errors = read(found, _spread(len(found), COMPARED), contract.image_size)
     if not len(images):
         raise PredictionError(f"no picture can be read: {errors[0]}")
     return images
+
+
+def _spread(count: int, most: int) -> NDArray[np.intp]:
+    """Return the places of ``most`` of so many pictures, at equal distances, first and last too."""
+    return np.linspace(0, count - 1, min(most, count)).round().astype(np.intp)
 
 
 def check_test(test: Any, contract: ModelContract) -> None:

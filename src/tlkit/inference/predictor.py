@@ -154,8 +154,8 @@ class Predictor:
         Args:
             file: Where; it ends in ``.onnx``, ``.xml`` or ``.tflite``, a SavedModel is a folder.
             format: ``"onnx"``, ``"openvino"``, ``"litert"`` or ``"saved_model"``.
-            pictures: Of these the first 64 are run by both; None for 32 of noise, or for those of
-                the calibration.
+            pictures: Of these 64, spread over all, are run by both; None for 32 of noise, or for
+                those of the calibration.
             precision: ``"float32"``; for OpenVINO and LiteRT also ``"int8"``.
             calibration: For int8: pictures like those that it will see, given as for `predict`. Up
                 to 300 of them, evenly spread over all, tell how large activations get.

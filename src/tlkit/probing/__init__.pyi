@@ -1,7 +1,21 @@
 # The public names of this room.
 
+from .candidate import Candidate as Candidate
 from .coefficients import Coefficients as Coefficients
+from .curve import (
+    ClassOutlook as ClassOutlook,
+    Foretold as Foretold,
+    LearningCurve as LearningCurve,
+)
+from .learning_curve import learning_curve as learning_curve
 from .probe import probe as probe
+from .rank import rank_backbones as rank_backbones
+from .ranked import (
+    Cost as Cost,
+    RankedBackbone as RankedBackbone,
+    Unranked as Unranked,
+)
+from .ranking import Ranking as Ranking
 from .result import Probe as Probe
 from .suspects import (
     NearDuplicate as NearDuplicate,

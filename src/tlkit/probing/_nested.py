@@ -28,7 +28,8 @@ class CrossValidated:
             ``(n, classes)``.
         penalties: What each fold's regression chose.
         penalty: What all folds together chose.
-        losses: Mean held-out log loss by the penalties that were tried, the strongest first.
+        losses: Mean held-out log loss by the penalties that were tried, the strongest first, of
+            regressions without two folds.
         near: Near the optimum for this penalty on all pictures, of standardized features.
     """
 

@@ -10,7 +10,8 @@ from tlkit._numbers import is_whole
 from tlkit.data.dataset import ImageDataset
 from tlkit.data.expected import require_dataset
 from tlkit.errors import DataError, SplitError
-from tlkit.probing._standardized import Floats
+from tlkit.evaluation.evaluation import Evaluation
+from tlkit.probing._standardized import Doubles, Floats
 
 
 def check_pictures(data: ImageDataset) -> None:
@@ -53,3 +54,14 @@ def feature_notes(features: Floats) -> Iterator[str]:
     """Yield what there is to say on features that tell nothing."""
     if not np.ptp(features, axis=0).any():
         yield "all pictures have the same features, so that nothing can be learned from them"
+
+
+def evaluation_of(data: ImageDataset, probabilities: Doubles) -> Evaluation:
+    """Return scores of pictures that have these probabilities ``(n, classes)``."""
+    return Evaluation.from_predictions(
+        data.labels,
+        probabilities,
+        data.class_names,
+        image_names=data.names,
+        image_digests=data.image_digests,
+    )

@@ -72,13 +72,25 @@ class Search:
 
     @property
     def penalty(self) -> float:
-        """What is best for all folds together."""
-        return self._least(np.array([float(sums.sum()) for sums in self.losses.values()]))
+        """What is best for a regression on all pictures, by all folds together.
+
+        As much of it weighs on each picture the less, the more there are: scikit-learn's C stays.
+        """
+        everything = np.array([float(sums.sum()) for sums in self.losses.values()])
+        return self._best(everything) * self._learned / sum(map(len, self._parted.labels))
 
     @property
     def penalties(self) -> list[float]:
-        """What is best for each fold."""
-        return [self._least(column) for column in np.array(list(self.losses.values())).T]
+        """What is best for a regression on all pictures but those of a fold, for each fold."""
+        sizes = np.array([len(labels) for labels in self._parted.labels])
+        found = [self._best(column) for column in np.array(list(self.losses.values())).T]
+        rows = (sizes.sum() - sizes).tolist()
+        return [each * self._learned / n for each, n in zip(found, rows, strict=True)]
+
+    @property
+    def _learned(self) -> float:
+        """Of how many pictures a regression has learned, on average."""
+        return float(np.mean([len(x.labels) for x in self._regressions.values()]))
 
     def run(self, show: Show) -> None:
         """Try powers of ten from the strongest until they are too weak for each fold."""
@@ -114,7 +126,7 @@ class Search:
         self._found[power] = [known for known, _ in tried]
         self._found.pop(power + 2, None)
 
-    def _least(self, losses: Doubles) -> float:
+    def _best(self, losses: Doubles) -> float:
         """Return the penalty at the lowest point of a parabola through the best and its neighbours.
 
         Args:

@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from functools import partial
 from typing import Unpack
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tlkit._progress import Reporter, reporter_for
 from tlkit._threads import usable_cores
 from tlkit.backbones.build import Backbone, ImageSize
 from tlkit.data.dataset import ImageDataset
 from tlkit.data.deals import Ints, deal_notes, deals
-from tlkit.evaluation.evaluation import Evaluation
+from tlkit.data.even_folds import even_folds
 from tlkit.features.extraction import extract
 from tlkit.features.settings import FrozenArguments, FrozenSettings
-from tlkit.probing._nested import CrossValidated, cross_validated
+from tlkit.probing._nested import CrossValidated, cross_validated, fitted
 from tlkit.probing._pictures import (
     check_counts,
     check_pictures,
+    evaluation_of,
     feature_notes,
 )
 from tlkit.probing._regressions import Prepared
+from tlkit.probing.coefficients import Coefficients
 from tlkit.probing.result import Probe
 
 # About what one core does in a second, in floating-point operations, and how many steps of the
@@ -105,34 +108,43 @@ def probe(
         reporter.line(f"probe: {note}")
     pictures = Prepared.of(rows, data.labels, len(data.class_names))
     found = [_crossed(pictures, deal, reporter, number) for number, deal in enumerate(dealt)]
-    coefficients = pictures.optimum(found[0].penalty, found[0].near)
-    return Probe(
-        frozen,
-        features,
-        tuple(_evaluation(data, each) for each in found),
-        coefficients,
-        found[0].penalty,
-        found[0].losses,
-        folds,
-        data.depth,
-        data.fit,
-        notes,
-    )
+    first, scored = found[0], tuple(evaluation_of(data, each.probabilities) for each in found)
+    learned = (pictures.optimum(first.penalty, first.near), first.penalty, first.losses)
+    return Probe(frozen, features, scored, *learned, folds, data.depth, data.fit, notes)
+
+
+def fitted_regression(
+    features: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    classes: int,
+    *,
+    folds: int,
+    seed: int,
+    show: Callable[[int, int], None],
+) -> tuple[Coefficients, float]:
+    """Return the regression of a probe, its penalty chosen by a cross-validation, and the penalty.
+
+    Args:
+        features: ``(n, d)``, changed in place.
+        labels: Class numbers ``(n,)``.
+        classes: How many there are; those without an image are never predicted.
+        folds: Of the cross-validation, at least 2; fewer where no class has so many images. With
+            one image of each class there is nothing to choose by, and the penalty is that of
+            scikit-learn's ``C=1``.
+        seed: The folds follow from it.
+        show: Called with how much is done, and of how much.
+    """
+    pictures, k = Prepared.of(features, labels, classes), min(folds, int(np.bincount(labels).max()))
+    if k < 2:
+        penalty = 1 / len(labels)
+        nothing = Coefficients(np.zeros((features.shape[1], classes)), np.zeros(classes))
+        return pictures.optimum(penalty, nothing), penalty
+    return fitted(pictures, even_folds(labels, k, seed=seed), show)
 
 
 def _crossed(pictures: Prepared, folds: Ints, reporter: Reporter, number: int) -> CrossValidated:
     what = f"probe, deal {number + 1}" if number else "probe"
     return cross_validated(pictures, folds, partial(reporter.step, what))
-
-
-def _evaluation(data: ImageDataset, found: CrossValidated) -> Evaluation:
-    return Evaluation.from_predictions(
-        data.labels,
-        found.probabilities,
-        data.class_names,
-        image_names=data.names,
-        image_digests=data.image_digests,
-    )
 
 
 def _time_note(shape: tuple[int, ...], classes: int, repeats: int) -> Iterator[str]:

@@ -38,7 +38,8 @@ class Probe(Printed):
         coefficients: Of the regression on all pictures, for features as they are.
         penalty: Of that regression: ``penalty / 2`` times the squared weights of standardized
             features is added to the mean log loss.
-        losses: Mean held-out log loss by the penalties that were tried.
+        losses: Mean held-out log loss by the penalties that were tried, of regressions without two
+            folds; with more pictures a penalty is less, so that scikit-learn's C is the same.
         folds: How many.
         depth: At which depth pictures of more than 8 bits were read; None without any.
         fit: How pictures came to the model's size; see `tlkit.ImageDataset`.

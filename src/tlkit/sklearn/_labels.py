@@ -68,9 +68,9 @@ def _column(labels: Labels) -> NDArray[Any]:
         )
     if _several(labels):
         raise ValueError(
-            f"ImageClassifier takes one label for each picture, y of shape (n,), and received "
-            f"shape {np.asarray(labels).shape}. Any number of labels are learned by tlkit.fine_tune of a "
-            "tlkit.MultiLabelDataset."
+            "ImageClassifier takes one label for each picture, y of shape (n,), and received "
+            f"shape {np.asarray(labels).shape}. Any number of labels are learned by "
+            "tlkit.fine_tune of a tlkit.MultiLabelDataset."
         )
     column: NDArray[Any] = column_or_1d(labels, warn=True)
     for place, label in enumerate(column.tolist()):

@@ -14,7 +14,7 @@ from sklearn.utils import check_random_state
 from tlkit.backbones.build import Backbone, ImageSize
 from tlkit.data.dataset import ImageDataset
 from tlkit.errors import SplitError, TrainingError
-from tlkit.freezing.head import Head
+from tlkit.freezing.own_head import GivenHead
 from tlkit.training.arguments import TrainerArguments
 from tlkit.training.fine_tuning import fine_tune
 from tlkit.training.result import TrainingResult
@@ -36,7 +36,7 @@ class Asked(Protocol):
     backbone: Backbone
     stages: Sequence[Stage] | None
     validation: float | None
-    head: Head | None
+    head: GivenHead | None
     image_size: ImageSize | None
     weights: str | Path | None
     engine: str

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from tlkit.backbones.build import Backbone, ImageSize
 from tlkit.data.augmentation.transforms import AugmentationLike
-from tlkit.freezing.head import Head
+from tlkit.freezing.own_head import GivenHead
 from tlkit.learning_rate.rate import LearningRate
 from tlkit.sklearn._labels import Labels, encoded
 from tlkit.sklearn._pictures import Pictures, as_dataset
@@ -76,7 +76,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         learning_rate: LearningRate = 5e-4,
         augmentation: AugmentationLike = None,
         batch_size: int = 32,
-        head: Head | None = None,
+        head: GivenHead | None = None,
         image_size: ImageSize | None = None,
         weights: str | Path | None = "imagenet",
         engine: str = "auto",

@@ -13,25 +13,19 @@ from tlkit.data.expected import require_dataset
 from tlkit.data.labelled_images import LabelledImages
 from tlkit.errors import DataError, TrainingError
 from tlkit.features.store.store import FeatureStore
-from tlkit.freezing.head import Head
 from tlkit.learning_rate.finder import ExponentialLRFinder
 from tlkit.training.feeding.class_weights import class_weights
 from tlkit.training.kept import Keep, check_keep
 from tlkit.training.stage import Stage
 
 
-def check_parts(stages: Sequence[Stage], head: Head | None, keep: Keep) -> None:
-    """Raise where stages cannot follow one another, or a head is something else.
+def check_parts(stages: Sequence[Stage], keep: Keep) -> None:
+    """Raise where stages cannot follow one another.
 
     Raises:
-        TrainingError: No stage, something that is none, or two of one name; a Keras layer as head;
-            a ``keep`` that is none.
+        TrainingError: No stage, something that is none, or two of one name; a ``keep`` that is
+            none.
     """
-    if head is not None and not isinstance(head, Head):
-        raise TrainingError(
-            f"head={head!r}, expected a tlkit.Head, such as Head(units=(256,), dropout=0.2); the "
-            "layer with a softmax over the classes is added to it."
-        )
     if not isinstance(stages, (list, tuple)):
         raise TrainingError(f"stages={stages!r}, expected a list: stages=[Stage(...), ...].")
     for stage in stages:

@@ -12,7 +12,7 @@ from typing import Any, TypedDict
 from tlkit._keras.types import Callback, Layer, Optimizer
 from tlkit.backbones.build import Backbone, ImageSize
 from tlkit.data.augmentation.transforms import AugmentationLike
-from tlkit.freezing.head import Head
+from tlkit.freezing.own_head import GivenHead
 from tlkit.training._figures import KeepBest
 from tlkit.training._losses_and_metrics import Loss, Metric
 from tlkit.training.feeding.class_weights import ClassWeight
@@ -53,7 +53,7 @@ class StageArguments(UndecayedStageArguments, AugmentedStageArguments, total=Fal
 class TrainerArguments(TypedDict, total=False):
     """What `fine_tune` passes on; see `StagedTrainer`."""
 
-    head: Head | None
+    head: GivenHead | None
     image_size: ImageSize | None
     weights: str | Path | None
     preprocessing: str

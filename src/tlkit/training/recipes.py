@@ -8,6 +8,7 @@ from tlkit.data.augmentation.geometric import Augmentation
 from tlkit.data.augmentation.transforms import AugmentationLike
 from tlkit.data.labelled_images import LabelledImages
 from tlkit.freezing.head import Head
+from tlkit.freezing.own_head import GivenHead
 from tlkit.freezing.policies import GradualUnfreeze, UnfreezeAll, UnfreezeTop
 from tlkit.freezing.policy import Policy
 from tlkit.learning_rate.finder import ExponentialLRFinder
@@ -29,7 +30,7 @@ _STEPS, _FEWEST, _MOST = 300, 4, 30
 def default(
     train: LabelledImages,
     *,
-    head: Head | None = None,
+    head: GivenHead | None = None,
     epochs: int | None = None,
     learning_rate: LearningRate = 5e-4,
     policy: Policy | None = None,
@@ -41,7 +42,8 @@ def default(
 
     1 gives the head the weights of a linear probe (`tlkit.ProbeStage`), so that its gradients do
     not distort the pretrained features (Kumar et al., 2022, https://arxiv.org/abs/2202.10054);
-    where a probe cannot, with hidden layers or several labels, the head is trained alone. 2 trains
+    where a probe cannot, with hidden layers, a head of one's own or several labels, the head is
+    trained alone. 2 trains
     all layers with AdamW at a rate that warms up and falls on a cosine, with smoothed labels
     (Szegedy et al., 2016, https://arxiv.org/abs/1512.00567), and ends with averaged weights
     (Polyak and Juditsky, 1992; over about the last third of the steps), BatchNormalization
@@ -79,18 +81,14 @@ def default(
         else rate,
         "augmentation": augmentation,
         "label_smoothing": 0.0 if several else label_smoothing,
-        "ema": _momentum(steps * epochs),
+        "ema": round(max(1 - 3 / (steps * epochs), 0.5), 5),
     }
     first: Stage = ProbeStage("probe")
-    if several or (head is not None and head.units):
+    plain = head is None or (isinstance(head, Head) and not head.units)
+    if several or not plain:
         first = Stage("head", epochs=20, learning_rate=1e-3, batch_size=batch_size)
     last = Stage("fine-tune", epochs=epochs, batch_size=batch_size, optimizer="adamw", **fine_tune)
     return first, last
-
-
-def _momentum(steps: int) -> float:
-    """Return the momentum of an average over about the last third of so many steps."""
-    return round(min(max(1 - 3 / steps, 0.5), 0.9999), 4)
 
 
 def linear_probe_then_fine_tune(

@@ -14,7 +14,7 @@ from tlkit.backbones.spec import BackboneSpec
 from tlkit.data.labelled_images import LabelledImages
 from tlkit.features.settings import FrozenSettings
 from tlkit.features.store.store import open_store
-from tlkit.freezing.head import Head
+from tlkit.freezing.own_head import GivenHead, head_of
 from tlkit.learning_rate.curve import LRCurve
 from tlkit.learning_rate.finder import ExponentialLRFinder
 from tlkit.training import _checks
@@ -34,12 +34,11 @@ from tlkit.training.stage import Stage
 class StagedTrainer(ShowsSettings):
     """Train a head on a backbone, stage by stage; the frozen part runs once per image.
 
-    It prints as the code that makes it, without the defaults.
-
     Args:
         backbone: A name, a `BackboneSpec`, or a function that returns a keras.Model of raw images.
         stages: What to do, in order; each goes on from the weights of the one before.
-        head: The classification head.
+        head: A `Head`; a function ``head(features)`` or ``head(features, classes)`` that gives
+            float32 probabilities (None, classes); or a Keras layer, copied with new weights.
         image_size: Side in pixels, or (height, width); the backbone's default where None.
         weights, preprocessing: Of the backbone, as for `build_backbone`.
         start_from: A ``.weights.h5`` or ``.keras`` file of an earlier run of the same backbone
@@ -72,7 +71,7 @@ class StagedTrainer(ShowsSettings):
         backbone: Backbone,
         *,
         stages: Sequence[Stage],
-        head: Head | None = None,
+        head: GivenHead | None = None,
         image_size: ImageSize | None = None,
         weights: str | Path | None = "imagenet",
         preprocessing: str = "auto",
@@ -94,9 +93,9 @@ class StagedTrainer(ShowsSettings):
             feature_dtype=feature_dtype,
             seed=seed,
         )
-        _checks.check_parts(stages, head, keep)
+        _checks.check_parts(stages, keep)
         self.stages = tuple(stages)
-        self.head = head or Head()
+        self.head = head_of(head)
         self.keep: Keep = keep
         self.start_from = Path(start_from) if start_from is not None else None
         self.run_dir = Path(run_dir) if run_dir is not None else None
@@ -247,4 +246,4 @@ class StagedTrainer(ShowsSettings):
     def _code(self) -> dict[str, str]:
         given = self.backbone
         name = {"backbone": repr(given.name)} if isinstance(given, BackboneSpec) else {}
-        return code_of(self, defaults={"head": Head()}, written=name)
+        return code_of(self, defaults={"head": head_of(None)}, written=name)

@@ -100,7 +100,7 @@ def fastest(
     if not waiting:
         return Choice(keras_engine, f"keras{_hint(rivals)}", images_ahead)
     expected = keras_engine.run(sample)
-    found = _Weighing(keras_engine, _timed([keras_engine], sample), images_ahead)
+    found = _Weighing(keras_engine, timed([keras_engine], sample), images_ahead)
     while waiting:
         # Anew each time: an engine may read what another has exported.
         waiting.sort(key=lambda spec: 0 if spec.files(stem) else spec.export_s)
@@ -111,7 +111,7 @@ def fastest(
             continue
         try:
             engine = agreeing(spec, trunk, stem, sample, expected)
-            found.add(engine, _timed([found.fastest, engine], sample))
+            found.add(engine, timed([found.fastest, engine], sample))
         except Exception as error:  # noqa: BLE001 - said in the notice; another engine runs it
             found.failures.append(one_line(spec.name, error))
     return found.choice()
@@ -174,7 +174,7 @@ def _compared(
     return engine
 
 
-def _timed(engines: Sequence[Engine], sample: np.ndarray) -> dict[str, float]:
+def timed(engines: Sequence[Engine], sample: np.ndarray) -> dict[str, float]:
     """Return the milliseconds that engines take for an image, each at its best of a few runs.
 
     They run in turn, since other programs make a run longer, never shorter, and not always for the

@@ -20,7 +20,7 @@ from tlkit.features.settings import FrozenSettings
 from tlkit.features.store.rows import FeatureRows
 from tlkit.features.store.store import FeatureStore
 from tlkit.features.trunk import Trunk
-from tlkit.freezing.head import Head
+from tlkit.freezing.own_head import AnyHead
 from tlkit.freezing.phase import Phase, prepare, selections
 from tlkit.freezing.policies import FreezeAll
 from tlkit.freezing.whole_model import Parts
@@ -46,7 +46,7 @@ class HeldOut:
     """
 
     settings: FrozenSettings
-    head: Head
+    head: AnyHead
     stages: Sequence[Stage]
     data: LabelledImages
     store: FeatureStore

@@ -16,7 +16,7 @@ from tlkit._task import Task
 from tlkit.errors import TrainingError
 from tlkit.freezing.phase import Phase, prepare, selections
 from tlkit.learning_rate.curve import LRCurve
-from tlkit.probing.start import fitted_regression
+from tlkit.probing.probe import fitted_regression
 from tlkit.training.feeding.feed import Feed, Inputs, own_errors
 from tlkit.training.feeding.inputs import Change
 from tlkit.training.feeding.targets import Targets
@@ -31,13 +31,14 @@ def check_probe(stage: ProbeStage, session: Session) -> None:
     Raises:
         TrainingError: It has hidden layers, or images have several labels.
     """
-    weighted = sum(bool(layer.weights) for layer in session.parts.head)
-    if session.task is Task.MULTILABEL or weighted != 1:
-        found = f"a head with {weighted} layers of weights"
+    weighted = [layer for layer in session.parts.head if layer.weights]
+    plain = len(weighted) == 1 and isinstance(weighted[0], keras.layers.Dense)
+    if session.task is Task.MULTILABEL or not plain:
+        found = "a head with " + " and ".join(type(layer).__name__ for layer in weighted)
         raise TrainingError(
             f"Stage {stage.name!r} gives the head the weights of a multinomial logistic "
             "regression; expected one class for each image and a Head without hidden layers, and "
-            f"got {found if weighted != 1 else 'images with several labels'}. Train the head with "
+            f"got {'images with several labels' if plain else found}. Train the head with "
             "a Stage in its place: Stage('head', epochs=20, learning_rate=0.001)."
         )
 

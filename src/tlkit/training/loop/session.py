@@ -19,7 +19,7 @@ from tlkit.features.passes import Extracted, Plan, extracted
 from tlkit.features.settings import FrozenSettings
 from tlkit.features.store.store import FeatureStore
 from tlkit.features.trunk import Trunk
-from tlkit.freezing.head import Head
+from tlkit.freezing.own_head import AnyHead
 from tlkit.freezing.phase import Phase
 from tlkit.freezing.whole_model import Parts
 from tlkit.training._starting import Start
@@ -174,7 +174,7 @@ class Session:
 
 def new_session(
     settings: FrozenSettings,
-    head: Head,
+    head: AnyHead,
     start: Start | None,
     store: FeatureStore,
     data: tuple[LabelledImages, LabelledImages | None],

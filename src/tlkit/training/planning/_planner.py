@@ -17,7 +17,7 @@ from tlkit.backbones.weights import load_file
 from tlkit.data.labelled_images import LabelledImages
 from tlkit.data.scans import NothingKnown
 from tlkit.features.settings import FrozenSettings
-from tlkit.freezing.head import Head
+from tlkit.freezing.own_head import AnyHead
 from tlkit.training._starting import Start
 from tlkit.training.kept import Keep
 from tlkit.training.loop._conflicts import check_conflicts
@@ -52,7 +52,7 @@ class Planner:
     """
 
     settings: FrozenSettings
-    head: Head
+    head: AnyHead
     stages: Sequence[Stage]
     keep: Keep
     start_from: Path | None

@@ -20,6 +20,7 @@ from tlkit._keras.scoring import described_part
 from tlkit._keras.types import Layer
 from tlkit.data.augmentation.geometric import Augmentation
 from tlkit.freezing.head import Head
+from tlkit.freezing.own_head import OwnHead
 from tlkit.freezing.policies import (
     BatchNormOnly,
     FreezeAll,
@@ -83,6 +84,8 @@ def encoded(value: object) -> Any:
         return [encoded(item) for item in value]
     if isinstance(value, Mapping):
         return {_CLASS: "dict", "items": [[key, encoded(item)] for key, item in value.items()]}
+    if isinstance(value, OwnHead):
+        return {"text": value.text()}
     name = f"tlkit.{type(value).__name__}"
     if _OWN.get(name) is type(value):
         given = {part.name: getattr(value, part.name) for part in fields(value) if part.init}

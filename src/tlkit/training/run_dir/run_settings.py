@@ -18,7 +18,7 @@ from tlkit.data.decoding.fitting import SQUASH
 from tlkit.data.labelled_images import LabelledImages
 from tlkit.errors import BackboneError, RunDirectoryError, TlkitError, WeightsError
 from tlkit.features.settings import FrozenSettings
-from tlkit.freezing.head import Head
+from tlkit.freezing.own_head import AnyHead
 from tlkit.training.kept import Keep
 from tlkit.training.run_dir._longer import make_longer
 from tlkit.training.run_dir.encoding import decoded, encoded, only_text
@@ -33,7 +33,7 @@ _ARGUMENTS = ("stages", "head", "keep", *_FROZEN)
 
 def run_settings(
     frozen: FrozenSettings,
-    head: Head,
+    head: AnyHead,
     stages: Sequence[Stage],
     keep: Keep,
     start_from: Path | None,
@@ -93,7 +93,7 @@ def keras_settings() -> dict[str, Any]:
 def held_run(
     root: Path | None,
     frozen: FrozenSettings,
-    head: Head,
+    head: AnyHead,
     stages: Sequence[Stage],
     keep: Keep,
     start_from: Path | None,

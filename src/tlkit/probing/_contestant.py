@@ -1,0 +1,89 @@
+"""A candidate's frozen network: how good its features are on some pictures, and what it costs."""
+
+from __future__ import annotations
+
+from concurrent.futures import Executor
+from dataclasses import dataclass
+
+import numpy as np
+
+from tlkit._progress import Reporter
+from tlkit.data.batches import PixelCache
+from tlkit.data.dataset import ImageDataset
+from tlkit.evaluation.evaluation import Evaluation
+from tlkit.features.engines.comparison import timed
+from tlkit.features.engines.keras_engine import BATCH, KerasEngine
+from tlkit.features.extraction import first_phase
+from tlkit.features.passes import extracted
+from tlkit.features.settings import FrozenSettings
+from tlkit.features.store.store import FeatureStore
+from tlkit.features.trunk import Trunk
+from tlkit.freezing.policies import FreezeAll
+from tlkit.probing._nested import cross_validated
+from tlkit.probing._pictures import evaluation_of
+from tlkit.probing._regressions import Prepared
+from tlkit.probing._rounds import Round
+from tlkit.probing.ranked import Cost
+
+
+@dataclass(frozen=True, eq=False)
+class Contestant:
+    """A candidate's network.
+
+    Args:
+        name: What the candidate is called.
+        trunk: The network.
+        settings: Of the network and its features.
+        executor: Whose workers share the work.
+        reporter: Shows how far it is.
+    """
+
+    name: str
+    trunk: Trunk
+    settings: FrozenSettings
+    executor: Executor | None
+    reporter: Reporter
+
+    @classmethod
+    def built(
+        cls,
+        name: str,
+        settings: FrozenSettings,
+        store: FeatureStore,
+        executor: Executor | None,
+        reporter: Reporter,
+    ) -> Contestant:
+        """Build a candidate's network."""
+        phase = first_phase(settings, FreezeAll())
+        assert phase.trunk is not None
+        return cls(name, settings.trunk(phase.trunk, store), settings, executor, reporter)
+
+    def probed(self, part: Round) -> Evaluation:
+        """Return the scores of a probe of a round's pictures, out of their folds.
+
+        Raises:
+            EngineError: Features are not finite, or no engine runs the network.
+            DamagedImageError: A picture cannot be read.
+        """
+        data = part.data
+        plan = self.settings.plan(self._show, images_ahead=len(data), executor=self.executor)
+        pixels = PixelCache(data, self.trunk.size)
+        found = extracted(self.trunk, pixels, data.image_digests, plan)
+        rows = np.array(found.rows, np.float32)
+        pictures = Prepared.of(rows, data.labels, len(data.class_names))
+        crossed = cross_validated(pictures, part.folds, lambda *at: self._show("probe", *at))
+        return evaluation_of(data, crossed.probabilities)
+
+    def cost(self, data: ImageDataset) -> Cost:
+        """Return what it costs; the time is measured on the first pictures, unless it is known."""
+        ms = self.trunk.measured_ms.get(KerasEngine.name)
+        if ms is None:
+            pixels = PixelCache(data, self.trunk.size)
+            few = pixels[np.arange(min(len(data), BATCH))]
+            engine = self.trunk.choice(pixels, KerasEngine.name).engine
+            engine.run(few)  # which compiles it
+            ms = timed([engine], few)[engine.name]
+        return Cost(ms, int(self.trunk.model.count_params()), self.trunk.bytes)
+
+    def _show(self, what: str, done: int, total: int) -> None:
+        self.reporter.step(f"{self.name}, {what}", done, total)
