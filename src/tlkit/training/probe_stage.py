@@ -24,9 +24,9 @@ class ProbeStage(Stage):
     Features and Underperform Out-of-Distribution, ICLR 2022, https://arxiv.org/abs/2202.10054.
     With ``StagedTrainer(keep="best")`` the model stays the probe where training does not help.
 
-    It needs a `tlkit.Head` without hidden layers, and images of one class each. Its history has one
-    epoch, whose figures are those of the finished head; its other settings are those of a `Stage`
-    that says nothing of them.
+    It needs a head that is one softmax layer, as `tlkit.Head` is without ``units``, and images of
+    one class each. Its history has one epoch, whose figures are those of the finished head; its
+    other settings are those of a `Stage` that says nothing of them.
 
     Args:
         name: Unique among the stages of a trainer.

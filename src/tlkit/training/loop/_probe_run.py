@@ -11,6 +11,7 @@ import numpy as np
 
 from tlkit._keras.built import build_compiled
 from tlkit._keras.for_fit import for_fit
+from tlkit._keras.layers import leaf_layers
 from tlkit._keras.types import Layer
 from tlkit._task import Task
 from tlkit.errors import TrainingError
@@ -32,12 +33,13 @@ def check_probe(stage: ProbeStage, session: Session) -> None:
         TrainingError: It has hidden layers, or images have several labels.
     """
     weighted = [layer for layer in session.parts.head if layer.weights]
-    plain = len(weighted) == 1 and isinstance(weighted[0], keras.layers.Dense)
+    last = [*leaf_layers(session.parts.model)][-1]
+    plain = len(weighted) == 1 and weighted[0] is last and isinstance(last, keras.layers.Dense)
     if session.task is Task.MULTILABEL or not plain:
         found = "a head with " + " and ".join(type(layer).__name__ for layer in weighted)
         raise TrainingError(
             f"Stage {stage.name!r} gives the head the weights of a multinomial logistic "
-            "regression; expected one class for each image and a Head without hidden layers, and "
+            "regression; expected one class for each image and a head of one softmax layer, and "
             f"got {'images with several labels' if plain else found}. Train the head with "
             "a Stage in its place: Stage('head', epochs=20, learning_rate=0.001)."
         )
