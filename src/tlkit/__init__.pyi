@@ -68,6 +68,7 @@ from .learning_rate.selectors.share_of_fall import ShareOfFall as ShareOfFall
 from .learning_rate.selectors.smoothed_minimum import SmoothedMinimum as SmoothedMinimum
 from .learning_rate.selectors.steepest import Steepest as Steepest
 from .learning_rate.selectors.valley import Valley as Valley
+from .probing.augmenting import suggest_augmentation as suggest_augmentation
 from .probing.candidate import Candidate as Candidate
 from .probing.curve import LearningCurve as LearningCurve
 from .probing.learning_curve import learning_curve as learning_curve
@@ -75,6 +76,7 @@ from .probing.probe import probe as probe
 from .probing.rank import rank_backbones as rank_backbones
 from .probing.ranking import Ranking as Ranking
 from .probing.result import Probe as Probe
+from .probing.suggested_augmentation import SuggestedAugmentation as SuggestedAugmentation
 from .probing.suspects import (
     Suspects as Suspects,
     suspects as suspects,

@@ -28,6 +28,7 @@ from tlkit.freezing.policy_preview import LayerPreview, PhasePreview
 from tlkit.inference import Exported
 from tlkit.probing import (
     Candidate,
+    Change,
     ClassOutlook,
     Coefficients,
     Cost,
@@ -36,6 +37,7 @@ from tlkit.probing import (
     Outlier,
     RankedBackbone,
     SuspectLabel,
+    TransformTrial,
     Unranked,
 )
 from tlkit.probing._power_law import PowerLaws
@@ -218,6 +220,16 @@ def learning_curve() -> tlkit.LearningCurve:
     return tlkit.LearningCurve(90, (20, 40, 80), np.ones((3, 2)) / 2, law, law, classes)
 
 
+def transform_trial() -> TransformTrial:
+    return TransformTrial(BAD, tlkit.Augmentation(), Change(0.1, 0.0, 0.2), Change(0.1, 0.0, 0.2))
+
+
+def suggested_augmentation() -> tlkit.SuggestedAugmentation:
+    trials, change = (transform_trial(),) * 9, Change(0.1, 0.0, 0.2)
+    chosen = tlkit.Augmentation()
+    return tlkit.SuggestedAugmentation(chosen, trials, change, (BAD,) * 9, 0.5, 1000, 4)
+
+
 RESULTS: dict[type, Callable[[], object]] = {
     CheckReport: lambda: CheckReport(BAD, (CheckResult(BAD, "failed", 1.0, BAD * 9),) * 20),
     CheckResult: lambda: CheckResult(BAD, "failed", 1.0, BAD * 9),
@@ -252,6 +264,9 @@ RESULTS: dict[type, Callable[[], object]] = {
     tlkit.Ranking: ranking,
     RankedBackbone: ranked,
     Unranked: lambda: Unranked(NAMES[0], BAD * 9),
+    tlkit.SuggestedAugmentation: suggested_augmentation,
+    TransformTrial: transform_trial,
+    Change: lambda: Change(0.1, 0.0, 0.2),
     tlkit.StagedTrainer: trainer,
     tlkit.TrainingResult: training_result,
     tlkit.MultiLabelDataset: labels,

@@ -11,10 +11,10 @@ import pytest
 import tlkit
 from tests.training.conftest import head_stage, largest_difference, same_weights, trainer
 from tests.training.test_resume import Data
+from tlkit.data.augmentation.views import ViewPixels
 from tlkit.data.images import Images
 from tlkit.errors import TrainingError
 from tlkit.features.engines.keras_engine import KerasEngine
-from tlkit.training.feeding.inputs import ViewPixels
 
 TURNED = tlkit.Augmentation()
 # Views go through the trunk in batches of another size than fresh images do.

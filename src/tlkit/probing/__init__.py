@@ -2,7 +2,8 @@
 
 In come a backbone and labelled pictures; out goes a `Probe`: a logistic regression at its optimum
 on features that are computed once, how good it is on pictures that it has not seen, and a model
-that predicts. Nothing here knows of stages.
+that predicts; or a `SuggestedAugmentation`: which changes of pictures fit them. Nothing here knows
+of stages.
 """
 
 from lazy_loader import attach_stub

@@ -1,5 +1,6 @@
 # The public names of this room.
 
+from .augmenting import suggest_augmentation as suggest_augmentation
 from .candidate import Candidate as Candidate
 from .coefficients import Coefficients as Coefficients
 from .curve import (
@@ -17,6 +18,11 @@ from .ranked import (
 )
 from .ranking import Ranking as Ranking
 from .result import Probe as Probe
+from .suggested_augmentation import (
+    Change as Change,
+    SuggestedAugmentation as SuggestedAugmentation,
+    TransformTrial as TransformTrial,
+)
 from .suspects import (
     NearDuplicate as NearDuplicate,
     Outlier as Outlier,

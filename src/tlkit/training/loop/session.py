@@ -12,6 +12,7 @@ from tlkit._keras.layers import foreign_layers
 from tlkit._keras.types import Model
 from tlkit._progress import Reporter
 from tlkit._task import Task
+from tlkit.data.augmentation.views import ViewPixels
 from tlkit.data.images import Images
 from tlkit.data.labelled_images import LabelledImages
 from tlkit.features.outputs import Pixels
@@ -23,7 +24,7 @@ from tlkit.freezing.own_head import AnyHead
 from tlkit.freezing.phase import Phase
 from tlkit.freezing.whole_model import Parts
 from tlkit.training._starting import Start
-from tlkit.training.feeding.inputs import Change, Fresh, Prepared, Stored, ViewPixels, Views
+from tlkit.training.feeding.inputs import Change, Fresh, Prepared, Stored, Views
 from tlkit.training.run_dir.engines_used import EngineNotes, Ran
 
 # Features of a trunk above this many bytes are computed anew in every epoch instead of stored.

@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tlkit._keras.types import Model
+from tlkit.data.augmentation.views import ViewPixels
 from tlkit.data.images import Images
 from tlkit.features.engines.comparison import Choice
 from tlkit.features.outputs import Pixels
 from tlkit.features.passes import Extracted, Plan, foreseen
 from tlkit.features.store.rows import FeatureRows
 from tlkit.features.trunk import Trunk
-from tlkit.training.feeding.inputs import ViewPixels
 from tlkit.training.loop.session import Session
 from tlkit.training.planning._store import PromisedTable
 from tlkit.training.planning._trunk_cost import decoding_cost

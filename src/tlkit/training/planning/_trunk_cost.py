@@ -9,12 +9,12 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from tlkit.data.augmentation.views import ViewPixels
 from tlkit.data.images import Images
 from tlkit.features.engines.checked import CheckedEngine
 from tlkit.features.outputs import EXTRACT_BATCH, Pixels
 from tlkit.features.store.store import FeatureStore
 from tlkit.features.trunk import Trunk
-from tlkit.training.feeding.inputs import ViewPixels
 from tlkit.training.planning.duration import Duration
 
 # Some batches, so that decoding ahead of the engine is seen; fewer where they take long.
