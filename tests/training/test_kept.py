@@ -65,6 +65,21 @@ def test_of_several_stages_a_line_says_whose_weights_the_model_has(
         assert ("keep='best'" in line) == (keep == "last" and values[-1] < max(values))
 
 
+@given(accuracies, st.integers(1, 1000))
+def test_a_later_stage_is_given_up_where_an_earlier_one_is_clearly_better(
+    values: list[float], images: int
+) -> None:
+    stages = [did(str(n), value, validation_images=images) for n, value in enumerate(values)]
+    largest, kept = max(values), kept_stage(stages, "best")
+    error = np.sqrt(largest * (1 - largest) / images)
+    within = [n for n, value in enumerate(values) if value >= largest - error]
+    assert kept.name == str(within[-1])
+    chance = kept.best("val_accuracy") < largest
+    assert [("may be chance" in line) for line in kept_lines(stages, "best")] == [chance] * (
+        len(values) > 1
+    )
+
+
 def test_without_validation_images_the_last_is_kept_and_nothing_is_said() -> None:
     stages = [did("a", 0.9), did("b", None)]
     assert kept_stage(stages, "best").name == "b"

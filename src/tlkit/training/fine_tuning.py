@@ -39,9 +39,9 @@ def fine_tune(
     """Put a linear probe on a pretrained backbone, then fine-tune all of it.
 
     The same as a `StagedTrainer` with `tlkit.recipes.default`, which says what its stages are and
-    why; use these where this is not enough. The model ends with the weights of the better stage on
-    the validation images, so that fine-tuning never makes it worse there than the probe, and it
-    says which; ``keep="last"`` takes those of fine-tuning anyway.
+    why; use these where this is not enough. The model ends with the weights of fine-tuning, unless
+    the probe is better on the validation images by more than one standard error, and says which;
+    ``keep="last"`` takes those of fine-tuning anyway.
 
     The default backbone is EfficientNetV2B0: 0.787 top-1 on ImageNet for 5.9 million weights, which
     `tlkit.list_backbones` sets beside all others; `tlkit.probe` tells in seconds how good one is

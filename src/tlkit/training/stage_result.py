@@ -61,6 +61,8 @@ class StageResult(Printed):
         notes: What the stage has to say: engine, store, fallbacks.
         ends: For each snapshot, by its epochs, the epoch whose weights it holds, from 0.
         frozen: What was run of the frozen part; None where all of the model was trained.
+        validation_images: How many the validation figures are of; 0 where there are none, or where
+            an earlier version of tlkit did not note them.
     """
 
     name: str
@@ -74,6 +76,7 @@ class StageResult(Printed):
     notes: tuple[str, ...] = ()
     ends: dict[int, int] = field(default_factory=dict)
     frozen: FrozenWork | None = None
+    validation_images: int = 0
 
     @property
     def epochs(self) -> int:

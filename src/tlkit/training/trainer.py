@@ -48,7 +48,8 @@ class StagedTrainer(ShowsSettings):
         cache: True keeps features in the user's cache folder, a path keeps them there, False
             keeps them for this training only.
         feature_dtype: Features are kept as ``"float32"``, or ``"float16"``: 11 bits, half the disk.
-        keep: The model ends with the ``"last"`` stage's weights, or the ``"best"``'s by validation.
+        keep: The model ends with the ``"last"`` stage's weights, or the ``"best"``'s by validation;
+            of stages within one standard error of the best, the last is taken.
         run_dir: A folder for settings, checkpoints and results, or None to keep nothing.
         seed: Every random choice follows from it and the stage, epoch and sample.
 

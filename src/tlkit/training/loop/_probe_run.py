@@ -95,6 +95,7 @@ class ProbeRun:
             },
             notes=tuple(x for x in dict.fromkeys(notes) if x),
             frozen=session.engines.work(stage.name, session.count, 1),
+            validation_images=len(session.validation or ()),
         )
 
     def _solve(self, phase: Phase, inputs: Inputs) -> str:

@@ -127,8 +127,7 @@ class StageRun:
         assign([v for layer in known for v in layer.variables], self._saved["state"])
         whole = partial(completed, self._weights, [w for layer in known for w in layer.weights])
         self._best = whole(self._saved["best"])
-        groups = {n: self._saved[snapshot_group(n)] for n in self._progress.ends}
-        self.snapshots |= {n: whole(group) for n, group in groups.items()}
+        self.snapshots |= {n: whole(self._saved[snapshot_group(n)]) for n in self._progress.ends}
         self._notes.append(f"resumed after epoch {self._progress.epoch}")
 
     def search(self, finder: ExponentialLRFinder) -> LRCurve:
@@ -229,8 +228,8 @@ class StageRun:
         )
 
     def _show(self, done: int, figures: dict[str, float]) -> None:
-        text = "  ".join(f"{name} {value:.4f}" for name, value in figures.items())
-        self._session.reporter.step(self._stage.name, done, self._stage.epochs, text)
+        told = "  ".join(f"{name} {value:.4f}" for name, value in figures.items())
+        self._session.reporter.step(self._stage.name, done, self._stage.epochs, told)
 
     def _result(self, phase: Phase) -> StageResult:
         self._timings["training"] = max(self._timings["training"], self._progress.seconds)
@@ -247,4 +246,5 @@ class StageRun:
             notes=tuple(self._notes),
             ends=self._progress.ends,
             frozen=self._session.engines.work(*asked),
+            validation_images=len(self._session.validation or ()),
         )
