@@ -105,6 +105,7 @@ def test_dropout_that_is_frozen_does_not_act(data: tlkit.ImageDataset) -> None:
     assert isinstance(result.model.get_layer("block_drop"), keras.layers.SpatialDropout2D)
 
 
+@pytest.mark.slow
 def test_dropout_that_is_unfrozen_acts(data: tlkit.ImageDataset) -> None:
     noise, _ = noise_of(tiny_model, only("block_conv", "block_drop"), data)
     assert noise > 0
@@ -201,6 +202,7 @@ def attentive_network() -> Any:
     return keras.Model(image, keras.layers.Reshape((4, 4, 4))(x), name="attentive")
 
 
+@pytest.mark.slow
 def test_dropout_inside_a_frozen_layer_does_not_act(data: tlkit.ImageDataset) -> None:
     noise, result = noise_of(attentive_network, only("first"), data)
     assert noise == 0

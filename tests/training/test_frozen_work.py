@@ -104,8 +104,8 @@ EARLY, LATE = ("head", "batch end", 0), ("head", "epoch end", 2)
 @pytest.mark.parametrize(
     ("how", "place"),
     [
-        ("two views", LATE),
-        *thorough(("stored", EARLY), ("augmented", LATE), ("stored", LATE)),
+        ("stored", LATE),
+        *thorough(("stored", EARLY), ("augmented", LATE), ("two views", LATE)),
         *thorough(("augmented", EARLY), ("two views", EARLY)),
     ],
 )
