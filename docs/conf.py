@@ -45,3 +45,6 @@ nb_execution_raise_on_error = True
 nb_execution_show_tb = True
 nb_execution_timeout = 600
 nb_merge_streams = True
+
+# A tutorial's commands for a shell, which begin with "!", are no Python to the highlighter.
+suppress_warnings = ["misc.highlighting_failure"]

@@ -27,7 +27,7 @@ class Cost:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class RankedBackbone(Printed):
-    """A candidate in a `Ranking`.
+    """A candidate in a `tlkit.Ranking`.
 
     Args:
         name: What it is called there.

@@ -64,7 +64,7 @@ class Ranking(Printed):
 
     @property
     def front(self) -> tuple[RankedBackbone, ...]:
-        """The Pareto front, slowest first: no other is as good and as fast, by `estimate`."""
+        """The Pareto front, slowest first: no other is as good and as fast, by ``estimate``."""
         by_time = sorted(self.rows, key=lambda row: (row.cost.ms, -row.estimate))
         front: list[RankedBackbone] = []
         for row in by_time:

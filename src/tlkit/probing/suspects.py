@@ -52,7 +52,7 @@ class NearDuplicate(Printed):
         positions: Of both in the data set.
         names: Of both.
         labels: Their classes.
-        distance: Cosine distance of their features, from 0; see `suspects`.
+        distance: Cosine distance of their features, from 0; see `tlkit.suspects`.
     """
 
     positions: tuple[int, int]

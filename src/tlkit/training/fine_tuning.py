@@ -117,11 +117,11 @@ def fine_tune_trainer(
     seed: int = 0,
     **settings: Unpack[TrainerArguments],
 ) -> StagedTrainer:
-    """Return the trainer of `fine_tune`, to see its plan, or to change its stages.
+    """Return the trainer of `tlkit.fine_tune`, to see its plan, or to change its stages.
 
     Args:
         train: Training images: their number decides, nothing is read.
-        backbone: As for `fine_tune`, and so are all others.
+        backbone: As for `tlkit.fine_tune`, and so are all others.
         epochs: Of fine-tuning.
         learning_rate: Of fine-tuning.
         policy: What is fine-tuned.
@@ -129,10 +129,10 @@ def fine_tune_trainer(
         label_smoothing: Of fine-tuning.
         batch_size: Of both stages.
         seed: Of every random choice.
-        **settings: As for `StagedTrainer`.
+        **settings: As for `tlkit.StagedTrainer`.
 
     Raises:
-        TlkitError: As for `StagedTrainer`.
+        tlkit.TlkitError: As for `tlkit.StagedTrainer`.
 
     Example:
         >>> import tlkit.testing

@@ -57,7 +57,7 @@ class RecipePair(Pair):
         """About how many repeats, in all, would show this difference in 80 of 100 comparisons.
 
         As many as there were if it is claimed already; None if no number would, since what remains
-        is chance in the choice of images. A rough size, as `PairResult.further_images` is.
+        is chance in the choice of images. A rough size, as ``PairResult.further_images`` is.
         """
         if self.claimed:
             return self.repeats
@@ -73,7 +73,7 @@ class RecipePair(Pair):
     def further_images(self) -> int | None:
         """About how many more images would show this difference, with as many trainings.
 
-        0 if it is claimed already; None if the scores are equal. As `PairResult.further_images`.
+        0 if it is claimed already; None if the scores are equal. As ``PairResult.further_images``.
         """
         if self.claimed:
             return 0

@@ -50,7 +50,7 @@ class PlannedWork(Printed):
 
 @dataclass(frozen=True, repr=False)
 class StagePlan(Printed):
-    """What one stage will do; the counts are those that its `StageResult` will tell.
+    """What one stage will do; the counts are those that its ``StageResult`` will tell.
 
     Args:
         name: The stage's name.
