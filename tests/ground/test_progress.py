@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import io
+import json
+import os
 import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
+from typing import Any
 
+import pytest
+
+from tests.conftest import few
 from tlkit._progress import Bars, Lines, Silent, console, reporter_for
 
 
@@ -149,3 +156,94 @@ def test_standard_error_is_where_progress_goes_and_results_can_be_piped() -> Non
     code = "from tlkit._progress import console; console().line('done')"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert (ran.stdout, ran.stderr) == ("", "done\n")
+
+
+# What a program does: work that is shown, its end written to a file, and an answer.
+WORK = """
+import pathlib, sys, time
+from tlkit._progress import console
+shown = console()
+for done in range(1, 41):
+    shown.step("head", done / 4, 10, "loss 0.5")
+    shown.line(f"note {done}")
+    time.sleep(0.01)
+pathlib.Path(sys.argv[1]).write_text("whole")
+print("answer")
+"""
+
+
+def in_a_shell(words: str, done: Path) -> subprocess.CompletedProcess[str]:
+    """Run the work with its output sent as ``words`` say, and give its own exit status."""
+    script = f'"$0" -c "$1" "$2" {words}; exit ${{PIPESTATUS[0]}}'
+    command = ["bash", "-c", script, sys.executable, WORK, str(done)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    "words", few(["2>&1 | head -n 1", "2>&-", "2>/dev/full", "2>&1 >/dev/null | true"])
+)
+def test_work_goes_on_where_nobody_looks_at_it_any_more(words: str, tmp_path: Path) -> None:
+    ran = in_a_shell(words, tmp_path / "done")
+    assert (tmp_path / "done").read_text() == "whole"
+    assert "Traceback" not in ran.stdout + ran.stderr
+    assert "ignored" not in ran.stderr
+
+
+def test_a_file_gets_plain_lines_and_no_carriage_return(tmp_path: Path) -> None:
+    in_a_shell(f"2> {tmp_path / 'log'}", tmp_path / "done")
+    log = (tmp_path / "log").read_bytes().decode()
+    assert log.splitlines() == [f"note {done}" for done in range(1, 41)]
+    assert "\r" not in log
+
+
+def test_a_terminal_gets_a_live_line_with_a_share_of_an_epoch(tmp_path: Path) -> None:
+    pty = pytest.importorskip("pty", reason="there are no such terminals here")
+    import fcntl
+    import struct
+    import termios
+
+    ours, its = pty.openpty()
+    fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
+    command = [sys.executable, "-c", WORK, str(tmp_path / "done")]
+    ran = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=its)
+    os.close(its)
+    drawn = b""
+    while True:
+        try:
+            more = os.read(ours, 4096)
+        except OSError:  # the other end is closed
+            break
+        if not more:
+            break
+        drawn += more
+    os.close(ours)
+    assert ran.wait() == 0
+    shown = drawn.decode().split("\r")
+    assert any("head:" in line and "/10 [" in line and "loss 0.5" in line for line in shown)
+    assert any(f" {share}/10 [" in drawn.decode() for share in ("2.75", "5.25", "7.75", "1.25"))
+
+
+CELL = """
+import tlkit, tlkit.testing
+from tlkit._progress import Bars, console
+assert isinstance(console(), Bars)
+trainer = tlkit.StagedTrainer(
+    tlkit.testing.tiny_backbone(), weights=None, cache=False, engine="keras",
+    stages=[tlkit.Stage("head", epochs=3, learning_rate=0.01)])
+result = trainer.fit(*tlkit.testing.tiny_dataset().split(0.25))
+"""
+
+
+@pytest.mark.slow
+def test_a_notebook_shows_a_bar_and_keeps_the_lines_that_stay() -> None:
+    for package in ("ipykernel", "ipywidgets"):
+        pytest.importorskip(package, reason="it is part of what runs notebooks")
+    nbclient = pytest.importorskip("nbclient", reason="it runs notebooks")
+    nbformat = pytest.importorskip("nbformat", reason="it reads notebooks")
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(CELL)])
+    nbclient.NotebookClient(book, timeout=300, kernel_name="python3").execute()
+    outputs: list[Any] = book.cells[0].outputs
+    kept = json.dumps(book.metadata["widgets"])
+    assert "FloatProgressModel" in kept, "the bar is one of the notebook's own"
+    text = "".join(output.get("text", "") for output in outputs)
+    assert "head: 3 epochs in " in text

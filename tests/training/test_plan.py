@@ -43,6 +43,7 @@ def then_back(layers: Any, epoch: int) -> Any:
 
 
 CASES: dict[str, list[tlkit.Stage]] = {
+    "augmented": [head_stage(augmentation=TURNED)],
     "searched": [head_stage(augmentation=TURNED, learning_rate=searched(unit="batch"))],
     "augmented above": [head_stage(), top_stage(augmentation=TURNED, keep_best=None)],
     "frozen twice": [head_stage(), head_stage(name="again", epochs=3)],

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tlkit._progress import let_go_of
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -30,10 +32,17 @@ class Answer:
 
 
 def say(text: str) -> None:
-    """Write a line on standard error, where everything goes that is not the answer."""
-    if sys.stderr is not None:
+    """Write a line on standard error, where everything goes that is not the answer.
+
+    Where that is closed, as after ``2>&1 | head``, the work goes on all the same.
+    """
+    if sys.stderr is None:
+        return
+    try:
         sys.stderr.write(f"{text}\n")
         sys.stderr.flush()
+    except (OSError, ValueError):
+        let_go_of(sys.stderr)
 
 
 def _defined(value: object) -> object:

@@ -15,6 +15,7 @@ from contextlib import contextmanager, redirect_stdout
 from typing import TextIO
 
 import tlkit
+from tlkit._progress import let_go_of
 from tlkit.command import (
     _backbones,
     _cache,
@@ -66,10 +67,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if sys.stdout is not None:
             sys.stdout.flush()
     except BrokenPipeError:  # whoever reads, such as `head`, has had enough
-        _let_go_of_stdout()
+        let_go_of(sys.stdout)
         return 0
     except OSError as error:
-        _let_go_of_stdout()
+        let_go_of(sys.stdout)
         say(f"error: the answer cannot be written: {error}. Send standard output elsewhere.")
         return 1
     return status
@@ -146,14 +147,3 @@ def _plain_warnings() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.showwarning = lambda message, *_, **__: say(f"warning: {message}")
         yield
-
-
-def _let_go_of_stdout() -> None:
-    """Send what is left to nowhere: Python would complain of it when it ends."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, sys.stdout.fileno())
-    except (OSError, ValueError, AttributeError):  # a stream of a test, or none
-        return
-    finally:
-        os.close(nowhere)

@@ -9,6 +9,7 @@ import keras
 
 from tlkit._keras.fit_types import CompiledModel
 from tlkit._keras.types import Callback, Logs
+from tlkit.training.loop._reports import StepReport
 from tlkit.training.loop.callbacks import watches_batches
 
 # Of the model, these use the optimizer, the weights that are trained and stop_training alone.
@@ -21,6 +22,7 @@ _WEIGHTS_ONLY = (
     keras.callbacks.ReduceLROnPlateau,
     keras.callbacks.RemoteMonitor,
     keras.callbacks.TerminateOnNaN,
+    StepReport,
 )
 
 

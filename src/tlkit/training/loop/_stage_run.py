@@ -21,6 +21,7 @@ from tlkit.training.feeding.mixing import Mixing
 from tlkit.training.feeding.targets import Targets
 from tlkit.training.loop._ema import Averaging
 from tlkit.training.loop._live import completed, known_layers, live_layers
+from tlkit.training.loop._reports import show_epoch, step_reports
 from tlkit.training.loop._seen_model import end_training, told
 from tlkit.training.loop._stage_feeds import StageFeeds
 from tlkit.training.loop._tail_training import TailTraining
@@ -156,8 +157,10 @@ class StageRun:
         saved = self._saved if self._progress.epoch > first else {}
         if saved:
             assign(phase.tail.optimizer.variables, saved["optimizer"])
-        seen = self._training.seen(phase.tail)
-        call = partial(told, self._callbacks, self._keeper(saved), phase.tail, seen)
+        seen, steps = self._training.seen(phase.tail), self._feeds.steps
+        shown = step_reports(self._session.reporter, self._stage, steps=steps, at_once=at_once)
+        told_too = [*self._callbacks, *shown]
+        call = partial(told, told_too, self._keeper(saved), phase.tail, seen)
         start = time.perf_counter()
         with appended_logs(self._callbacks, begun=self._progress.epoch > 0):
             if self._done(end):
@@ -224,12 +227,8 @@ class StageRun:
             snapshots=self.snapshots,
             wanted=self._stage.snapshots,
             file=self._files.checkpoint if self._files else None,
-            show=self._show,
+            show=partial(show_epoch, self._session.reporter, self._stage),
         )
-
-    def _show(self, done: int, figures: dict[str, float]) -> None:
-        told = "  ".join(f"{name} {value:.4f}" for name, value in figures.items())
-        self._session.reporter.step(self._stage.name, done, self._stage.epochs, told)
 
     def _result(self, phase: Phase) -> StageResult:
         self._timings["training"] = max(self._timings["training"], self._progress.seconds)

@@ -19,9 +19,9 @@ from tlkit.learning_rate.finder import ExponentialLRFinder
 from tlkit.learning_rate.rate import Rate
 from tlkit.training.feeding.feed import Inputs, own_errors
 from tlkit.training.feeding.targets import Targets
+from tlkit.training.loop._reports import BatchSearchReport, SearchReport
 from tlkit.training.loop._seen_model import follow_state, sees_images
 from tlkit.training.loop._stage_feeds import StageFeeds
-from tlkit.training.loop.callbacks import SearchReport
 from tlkit.training.loop.optimizers import make_optimizer
 from tlkit.training.loop.session import Session
 from tlkit.training.stage import Stage
@@ -103,12 +103,14 @@ class TailTraining:
         """
         self.compile(tail, Rate.of(finder.min_lr), at_once=at_once)
         steps = self.feeds.steps
+        reporter, rates = self.session.reporter, finder.steps
         if finder.unit == "epoch":
             epochs = self.search_steps(tail, finder) // steps
+            showing = SearchReport(reporter, rates, epochs // rates)
         else:
-            epochs = -(-finder.steps // steps)
+            epochs = -(-rates // steps)
+            showing = BatchSearchReport(reporter, rates)
         feed = self.feeds.train(inputs, "search", epochs=epochs)
-        showing = SearchReport(self.session.reporter, finder.steps)
         with own_errors(feed):
             return finder.find(
                 tail,

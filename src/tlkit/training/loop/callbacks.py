@@ -12,7 +12,6 @@ import keras
 import numpy as np
 
 from tlkit._keras.types import Callback, Logs, Variable
-from tlkit._progress import Reporter
 from tlkit.errors import LossNotFiniteError, TrainingError
 from tlkit.training.loop._callback_state import (
     callback_arrays,
@@ -145,24 +144,6 @@ class EpochKeeper(keras.callbacks.Callback):  # type: ignore[misc]
                 **callback_arrays(self._others),
             }
             write_checkpoint(self._file, self._progress, groups)
-
-
-class SearchReport(keras.callbacks.Callback):  # type: ignore[misc]
-    """Show each rate that a search has tried.
-
-    Args:
-        reporter: Where to show them.
-        rates: How many there are.
-    """
-
-    def __init__(self, reporter: Reporter, rates: int) -> None:
-        super().__init__()
-        self._reporter, self._rates = reporter, rates
-
-    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        """Show the loss of one rate."""
-        figures = f"loss {(logs or {}).get('loss', float('nan')):.4f}"
-        self._reporter.step("rates", epoch + 1, self._rates, figures)
 
 
 @contextmanager
