@@ -26,6 +26,11 @@ class PhaseCost:
     tail: TailCost
     keeping: Duration
 
+    @property
+    def epoch(self) -> Duration:
+        """An epoch, with validation and what is kept at its end."""
+        return self.tail.training + self.tail.validation + self.keeping
+
 
 def filled(costs: Sequence[PhaseCost | None]) -> list[PhaseCost]:
     """Return the cost of every phase, of which the first and the last were measured."""

@@ -23,8 +23,8 @@ from tlkit.training.kept import Keep
 from tlkit.training.loop._conflicts import check_conflicts
 from tlkit.training.loop.session import new_session
 from tlkit.training.planning._disk import disk_needs, warnings_of
+from tlkit.training.planning._probe import rehearsal_of
 from tlkit.training.planning._session import RehearsedSession
-from tlkit.training.planning._stage import StageRehearsal
 from tlkit.training.planning._store import RehearsalStore, SeenScans, rehearsal_store
 from tlkit.training.planning.duration import Duration, once
 from tlkit.training.planning.plan import TrainingPlan
@@ -124,7 +124,7 @@ class Planner:
                 load_file(session.parts.model, files.weights)
                 yield StagePlan.finished(stage.name, result)
             else:
-                yield StageRehearsal(session, stage, files, scratch).plan()
+                yield rehearsal_of(session, stage, files, scratch).plan()
         self.reporter.step("planning", len(self.stages), len(self.stages))
 
     def _end(

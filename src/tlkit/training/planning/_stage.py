@@ -18,8 +18,8 @@ from tlkit.training.loop._stage_run import StageRun
 from tlkit.training.planning._phase_cost import PhaseCost
 from tlkit.training.planning._session import Asked, RehearsedSession
 from tlkit.training.planning._tail_cost import TailTimer
-from tlkit.training.planning._trunk_cost import image_cost
-from tlkit.training.planning._work import Rehearsed, stage_work
+from tlkit.training.planning._trunk_cost import ImageCost, image_cost
+from tlkit.training.planning._work import Rehearsed, epoch_time, stage_work
 from tlkit.training.planning.duration import Duration, once
 from tlkit.training.planning.stage_plan import StagePlan
 from tlkit.training.run_dir.checkpoint import Progress, values, write_checkpoint
@@ -52,6 +52,11 @@ class StageRehearsal(StageRun):
         self._rehearsal, self._scratch = session, scratch
         self._checkpoint_bytes = 0
         self._engine = "keras"
+
+    @property
+    def _steps(self) -> int:
+        """Training steps of an epoch."""
+        return self._feeds.steps
 
     def plan(self) -> StagePlan:
         """Return what the stage will do; the layers that it trains end with other weights."""
@@ -116,12 +121,15 @@ class StageRehearsal(StageRun):
         at_once = self._feeds.steps_at_once(inputs[0], self._stage.epochs, self._callbacks)
         searched = finder.steps if finder is not None and self._searches else 0
         tail = timer.cost(at_once, epochs + searched)
+        return PhaseCost(once(choosing), self._image(asked), tail, self._keeping(phase))
+
+    def _image(self, asked: Sequence[Asked]) -> ImageCost | None:
+        """Return what an image through the trunk takes; None where none goes through it."""
         most = max(asked, key=lambda x: x.missing, default=None)
-        image = None
-        if most is not None and most.missing:
-            images = self._rehearsal.images_of(most.pixels)
-            image = image_cost(most.trunk, self._rehearsal.settings.engine, images, most.pixels)
-        return PhaseCost(once(choosing), image, tail, self._keeping(phase))
+        if most is None or not most.missing:
+            return None
+        images = self._rehearsal.images_of(most.pixels)
+        return image_cost(most.trunk, self._rehearsal.settings.engine, images, most.pixels)
 
     def _keeping(self, phase: Phase) -> Duration:
         """Return how long the end of an epoch takes."""
@@ -152,7 +160,7 @@ class StageRehearsal(StageRun):
             epochs_done=self._progress.epoch,
             may_end_early=bool(stage.callbacks),
             phases=len(phases),
-            steps=epochs * self._feeds.steps,
+            steps=epochs * self._steps,
             evaluations=epochs if session.validation is not None else 0,
             search_rates=stage.finder.steps if stage.finder and searched else 0,
             search_steps=searched,
@@ -163,6 +171,7 @@ class StageRehearsal(StageRun):
             checkpoint_bytes=self._checkpoint_bytes * snapshots,
             memory_bytes=max((min(size, IN_MEMORY) for size in kept), default=0),
             work=tuple(stage_work(stage, phases, self._feeds.steps, session)) if epochs else (),
+            epoch=epoch_time(phases) if epochs else Duration(),
         )
 
 

@@ -10,6 +10,7 @@ from tlkit.training.planning._phase_cost import PhaseCost, filled
 from tlkit.training.planning._session import Asked, RehearsedSession
 from tlkit.training.planning.duration import Duration, once, total
 from tlkit.training.planning.stage_plan import PlannedWork
+from tlkit.training.probe_stage import ProbeStage
 from tlkit.training.stage import Stage
 
 
@@ -63,7 +64,16 @@ def stage_work(
     yield from _decoding(both, session)
     yield from _features(both)
     yield from _search(stage, both, steps)
-    yield _training(both, steps)
+    yield _solving(both) if isinstance(stage, ProbeStage) else _training(both, steps)
+
+
+def epoch_time(phases: Sequence[Rehearsed]) -> Duration:
+    """Return how long an epoch takes, on average over the phases that are run."""
+    costs = filled([phase.cost for phase in phases])
+    epochs = sum(phase.epochs for phase in phases)
+    return total(
+        cost.epoch * (phase.epochs / epochs) for phase, cost in zip(phases, costs, strict=True)
+    )
 
 
 def _choosing(both: Both) -> Iterator[PlannedWork]:
@@ -120,13 +130,14 @@ def _search(stage: Stage, both: Both, steps: int) -> Iterator[PlannedWork]:
     yield PlannedWork("search", what, phase.searched, "steps", time)
 
 
+def _solving(both: Both) -> PlannedWork:
+    times = [once(cost.tail.startup) + cost.epoch * phase.epochs for phase, cost in both]
+    return PlannedWork("training", "logistic regression of the head", 1, "", total(times))
+
+
 def _training(both: Both, steps: int) -> PlannedWork:
     epochs = sum(phase.epochs for phase, _ in both)
-    times = [
-        once(cost.tail.startup)
-        + (cost.tail.training + cost.tail.validation + cost.keeping) * phase.epochs
-        for phase, cost in both
-    ]
+    times = [once(cost.tail.startup) + cost.epoch * phase.epochs for phase, cost in both]
     what = f"training, {counted(epochs, 'epoch')}"
     if len(both) > 1:
         what += f" in {len(both)} phases"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from tlkit._printing import Printed, counted, one_line
@@ -69,6 +69,7 @@ class StagePlan(Printed):
         checkpoint_bytes: Of its largest checkpoint.
         memory_bytes: Of the features that are held in memory at one time.
         work: Its parts, in order.
+        epoch: Of it, an epoch on average, with validation and checkpoint.
     """
 
     name: str
@@ -87,6 +88,7 @@ class StagePlan(Printed):
     checkpoint_bytes: int
     memory_bytes: int
     work: tuple[PlannedWork, ...]
+    epoch: Duration = field(default_factory=Duration)
 
     @classmethod
     def finished(cls, name: str, result: StageResult) -> StagePlan:
