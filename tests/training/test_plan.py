@@ -149,6 +149,25 @@ def test_the_plan_of_a_run_that_goes_on_is_what_is_left(
         made.plan(*parts, verbose=0)
 
 
+def test_the_plan_of_a_run_that_is_made_longer_is_what_is_left(parts: Data, tmp_path: Path) -> None:
+    def lasting(epochs: int) -> tlkit.StagedTrainer:
+        stages = tlkit.ProbeStage("probe", folds=2), head_stage(epochs=epochs)
+        return trainer(*stages, engine="keras", cache=tmp_path / "c", run_dir=tmp_path / "run")
+
+    whole = lasting(1).plan(*parts, verbose=0)
+    probe = whole.stages[0]
+    assert (probe.steps, probe.frozen and probe.frozen.passes) == (0, TRAIN + VALIDATION)
+    assert "regression" in str(whole)
+    compare(whole.stages, lasting(1).fit(*parts, verbose=0).stages)
+    before = listing(tmp_path)
+    plan = lasting(3).plan(*parts, resume=True, verbose=0)
+    assert listing(tmp_path) == before
+    assert [(x.epochs_done, x.epochs) for x in plan.stages] == [(1, 0), (1, 2)]
+    compare(plan.stages, lasting(3).fit(*parts, resume=True, verbose=0).stages)
+    with pytest.raises(RunDirectoryError, match="epochs: 3 in the run, 2 given"):
+        lasting(2).plan(*parts, resume=True, verbose=0)
+
+
 def planned(*stages: StagePlan, **settings: Any) -> TrainingPlan:
     """A plan of no work but these stages'."""
     given = {"start": (), "end": (), "disk": (), "memory": 0, **settings}

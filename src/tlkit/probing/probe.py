@@ -147,15 +147,10 @@ def _crossed(pictures: Prepared, folds: Ints, reporter: Reporter, number: int) -
     return cross_validated(pictures, folds, partial(reporter.step, what))
 
 
-def regression_seconds(pictures: int, features: int, classes: int) -> float:
-    """Return about how long the regressions of a probe take on this machine, in seconds."""
-    work = 4.0 * pictures * features * classes * _STEPS
-    return work / (_SPEED * usable_cores())
-
-
 def _time_note(shape: tuple[int, ...], classes: int, repeats: int) -> Iterator[str]:
     """Yield how long it will take, where that is long."""
-    hours = regression_seconds(shape[0], shape[1], classes) * repeats / 3600
+    work = 4.0 * shape[0] * shape[1] * classes * _STEPS * repeats
+    hours = work / (_SPEED * usable_cores()) / 3600
     if hours > _LONG_H:
         yield (
             f"{shape[0]:,} pictures, {shape[1]:,} features and {classes:,} classes will take about "

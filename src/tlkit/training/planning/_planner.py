@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +29,7 @@ from tlkit.training.planning._store import RehearsalStore, SeenScans, rehearsal_
 from tlkit.training.planning.duration import Duration, once
 from tlkit.training.planning.plan import TrainingPlan
 from tlkit.training.planning.stage_plan import PlannedWork, StagePlan
+from tlkit.training.run_dir.longer import longer_stages
 from tlkit.training.run_dir.run_directory import RunDirectory
 from tlkit.training.run_dir.run_settings import run_settings
 from tlkit.training.stage import Stage
@@ -75,14 +76,14 @@ class Planner:
         """
         with rehearsal_store(self.settings.cache) as store, _random_states_kept():
             looking = _looking(store, train, validation)
-            run = self._earlier(train, validation, resume=resume)
+            run, longer = self._earlier(train, validation, resume=resume)
             begun = time.perf_counter()
             session = self._session(store, run, train, validation)
             building = once(time.perf_counter() - begun)
             check_conflicts(session, self.stages)
             with TemporaryDirectory(prefix="tlkit-plan-") as folder:
                 scratch = None if self.run_dir is None else Path(folder)
-                stages = tuple(self._stages(session, run, scratch))
+                stages = tuple(self._stages(session, run, longer, scratch))
                 end = tuple(self._end(session, stages, scratch))
             built = PlannedWork("start", "build the network", 1, "", building)
             return self._told(session, (*looking, built), stages, end)
@@ -100,26 +101,33 @@ class Planner:
 
     def _earlier(
         self, train: LabelledImages, validation: LabelledImages | None, *, resume: bool
-    ) -> RunDirectory | None:
-        """Return the run that would go on; None where one begins.
+    ) -> tuple[RunDirectory | None, tuple[int, ...]]:
+        """Return the run that would go on, None where one begins, and which stages grow longer.
 
         Raises:
             RunDirectoryError: There is a run that would not, or of other settings.
         """
         run = None if self.run_dir is None else RunDirectory(self.run_dir)
         if run is None or run.settings() is None:
-            return None
+            return None, ()
         asked = (self.settings, self.head, self.stages, self.keep, self.start_from)
-        run.open(run_settings(*asked, train, validation), resume=resume)
-        return run
+        settings = run_settings(*asked, train, validation)
+        longer = longer_stages(run, settings, self.stages) if resume else ()
+        if not longer:
+            run.open(settings, resume=resume)
+        return run, longer
 
     def _stages(
-        self, session: RehearsedSession, run: RunDirectory | None, scratch: Path | None
+        self,
+        session: RehearsedSession,
+        run: RunDirectory | None,
+        longer: Collection[int],
+        scratch: Path | None,
     ) -> Iterator[StagePlan]:
         for number, stage in enumerate(self.stages, 1):
             self.reporter.step("planning", number - 1, len(self.stages), stage.name)
             files = run.stage(number, stage.name) if run else None
-            result = files.finished() if files else None
+            result = files.finished() if files and number not in longer else None
             if files is not None and result is not None:
                 load_file(session.parts.model, files.weights)
                 yield StagePlan.finished(stage.name, result)

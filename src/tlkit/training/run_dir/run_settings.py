@@ -20,8 +20,8 @@ from tlkit.errors import BackboneError, RunDirectoryError, TlkitError, WeightsEr
 from tlkit.features.settings import FrozenSettings
 from tlkit.freezing.own_head import AnyHead
 from tlkit.training.kept import Keep
-from tlkit.training.run_dir._longer import make_longer
 from tlkit.training.run_dir.encoding import decoded, encoded, only_text
+from tlkit.training.run_dir.longer import make_longer
 from tlkit.training.run_dir.run_directory import PLACES, RunDirectory
 from tlkit.training.stage import Stage
 

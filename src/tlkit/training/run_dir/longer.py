@@ -26,24 +26,42 @@ def make_longer(run: RunDirectory, given: Mapping[str, Any], stages: Sequence[St
     Raises:
         RunDirectoryError: The stage cannot go on; says why.
     """
-    settings = json.loads(json.dumps(given))
-    known = run.settings()
-    grown = _grown(known, settings)
-    if known is None or not grown:
+    grown = longer_stages(run, given, stages)
+    if not grown:
         return
-    for number in grown:
-        _check(run, number, stages, known["stages"][number]["epochs"])
     # What is finished goes first: cut off here, the run is one of before that goes on.
     run.model.unlink(missing_ok=True)
     for number in grown:
-        run.stage(number + 1, stages[number].name).reopen()
-    run.rewrite({**known, "stages": settings["stages"]})
+        run.stage(number, stages[number - 1].name).reopen()
+    run.rewrite({**(run.settings() or {}), "stages": given["stages"]})
 
 
-def _grown(known: Mapping[str, Any] | None, given: Mapping[str, Any]) -> list[int]:
+def longer_stages(
+    run: RunDirectory, given: Mapping[str, Any], stages: Sequence[Stage]
+) -> tuple[int, ...]:
+    """Return the numbers, from 1, of the stages that would be made longer.
+
+    Args:
+        run: As for `make_longer`, and so are the others.
+        given: Settings of the trainer at hand.
+        stages: Its stages.
+
+    Raises:
+        RunDirectoryError: A stage cannot go on; says why.
+    """
+    known, settings = run.settings(), json.loads(json.dumps(given))
+    if known is None:
+        return ()
+    grown = _grown(known, settings)
+    for number in grown:
+        _check(run, number, stages, known["stages"][number]["epochs"])
+    return tuple(number + 1 for number in grown)
+
+
+def _grown(known: Mapping[str, Any], given: Mapping[str, Any]) -> list[int]:
     """Return which stages have more epochs, where nothing else differs."""
-    begun = known.get("stages", []) if known is not None else []
-    if known is None or len(begun) != len(given["stages"]):
+    begun = known.get("stages", [])
+    if len(begun) != len(given["stages"]):
         return []
     pairs = list(zip(begun, given["stages"], strict=True))
     # A stage of a user's own class, or one without training steps, tells none.
