@@ -14,7 +14,10 @@ from .backbones.registry import (
     list_backbones as list_backbones,
 )
 from .backbones.spec import BackboneSpec as BackboneSpec
+from .data.augmentation.color import ColorJitter as ColorJitter
+from .data.augmentation.erasing import RandomErasing as RandomErasing
 from .data.augmentation.geometric import Augmentation as Augmentation
+from .data.augmentation.rand_augment import RandAugment as RandAugment
 from .data.augmentation.show_augmented import show_augmented as show_augmented
 from .data.damage import DamageReport as DamageReport
 from .data.dataset import ImageDataset as ImageDataset

@@ -289,10 +289,13 @@ SETTINGS = {
     *(
         "Augmentation",
         "BackboneSpec",
+        "ColorJitter",
         "EngineSpec",
         "ExponentialLRFinder",
         "Head",
         "ProbeStage",
+        "RandAugment",
+        "RandomErasing",
         "Stage",
     ),
     *("Candidate", "Cost"),

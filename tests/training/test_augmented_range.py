@@ -55,14 +55,16 @@ def halved(images: Any, indices: Any, **draw: Any) -> Any:  # noqa: ARG001
         LAYERS.Rescaling(1 / 127.5, -1.0),
         keras.Sequential([LAYERS.RandomFlip(), LAYERS.Normalization(mean=120.0, variance=4000.0)]),
         halved,
+        [tlkit.Augmentation(), LAYERS.Rescaling(1 / 255), tlkit.ColorJitter()],
     ],
-    ids=["to one", "around zero", "normalized", "own function"],
+    ids=["to one", "around zero", "normalized", "own function", "among others"],
 )
 def test_the_second_stage_is_refused_before_the_first_is_trained(
     augmentation: Any, parts: Data
 ) -> None:
     stages = (head_stage(callbacks=(Trained(),)), head_stage(name="b", augmentation=augmentation))
-    with pytest.raises(DataError, match=r"Stage 'b': .*expected 0 to 255.*the model does that"):
+    words = r"Stage 'b': augmentation=(Layer|<function).*expected 0 to 255.*the model does that"
+    with pytest.raises(DataError, match=words):
         trainer(*stages).fit(*parts, verbose=0)
     with pytest.raises(DataError, match="expected 0 to 255"):
         trainer(stages[1]).find_learning_rate(parts[0], tlkit.ExponentialLRFinder(), verbose=0)

@@ -16,7 +16,14 @@ from tests.training.conftest import head_stage, same_weights, small_network, top
 from tlkit._keras.describe import described
 from tlkit.errors import RunDirectoryError, WeightsError
 from tlkit.testing import tiny_backbone
-from tlkit.training.run_dir.encoding import decoded, differences, encoded, only_text, shown
+from tlkit.training.run_dir.encoding import (
+    decoded,
+    differences,
+    encoded,
+    only_text,
+    shown,
+    upgraded,
+)
 from tlkit.training.run_dir.run_directory import SETTINGS, RunDirectory
 from tlkit.training.run_dir.run_settings import run_settings
 
@@ -62,6 +69,8 @@ def halved(steps: int) -> Any:
         (1024, 512),
         tlkit.Head(units=(8, 4)),
         tlkit.Augmentation(rotation=10),
+        tlkit.Augmentation(crop=(0.5, 1)),
+        head_stage(augmentation=[tlkit.ColorJitter(), tlkit.RandAugment(), tlkit.RandomErasing()]),
         tlkit.FreezeAll(),
         tlkit.UnfreezeAll(batch_norm="train"),
         tlkit.UnfreezeTop(from_layer="conv"),
@@ -197,6 +206,14 @@ def test_keras_layers_as_augmentation_are_made_again() -> None:
     images = tlkit.testing.tiny_dataset(6).load(range(6), (16, 16))
     draw = {"seed": 3, "stage": "a", "epoch": 1}
     assert (augmentation(images, range(6), **draw) == again(images, range(6), **draw)).all()
+
+
+def test_a_run_from_before_there_were_crops_has_none() -> None:
+    stage = head_stage(augmentation=tlkit.Augmentation())
+    older = stored(stage)
+    del older["augmentation"]["crop"], older["augmentation"]["crop_aspect"]
+    assert upgraded(older) == stored(stage)
+    assert decoded(older) == stage
 
 
 def test_own_layer_as_augmentation_is_kept_as_text() -> None:

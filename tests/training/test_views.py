@@ -11,6 +11,7 @@ import pytest
 import tlkit
 from tests.training.conftest import head_stage, largest_difference, same_weights, trainer
 from tests.training.test_resume import Data
+from tlkit.data.augmentation.transforms import as_transform
 from tlkit.data.augmentation.views import ViewPixels
 from tlkit.data.images import Images
 from tlkit.errors import TrainingError
@@ -22,8 +23,9 @@ ROUNDING = 2e-6
 
 
 @pytest.mark.slow
-def test_as_many_views_as_epochs_are_fresh_augmentation(parts: Data) -> None:
-    stages = [head_stage(epochs=3, augmentation=TURNED, views=views) for views in (None, 3)]
+@pytest.mark.parametrize("how", [TURNED, [TURNED, tlkit.ColorJitter()]], ids=["one", "several"])
+def test_as_many_views_as_epochs_are_fresh_augmentation(parts: Data, how: Any) -> None:
+    stages = [head_stage(epochs=3, augmentation=how, views=views) for views in (None, 3)]
     fresh, kept = (trainer(stage).fit(*parts, verbose=0) for stage in stages)
     assert largest_difference(fresh.model, kept.model) < ROUNDING
 
@@ -87,6 +89,24 @@ def test_an_augmentation_that_was_edited_gives_other_views(parts: Data) -> None:
 
     assert np.array_equal(digests(1.0), digests(1.0))
     assert (digests(1.0) != digests(2.0)).any(axis=1).all()
+
+
+def test_views_of_several_augmentations_in_a_row_have_names_by_each_of_them() -> None:
+    data = tlkit.testing.tiny_dataset(4)
+
+    def digests(*steps: Any) -> bytes:
+        transform: Any = as_transform(list(steps))
+        seen = ViewPixels(Images(data, (16, 16)), transform, 1, seed=0, stage="head")
+        return bytes(seen.digests.tobytes())
+
+    space: dict[str, Any] = {"__name__": "own"}
+    exec(BRIGHTER.format(by=1), space)
+    first = space["Brighter"]()
+    exec(BRIGHTER.format(by=2), space)
+    second = space["Brighter"]()
+    made = [(TURNED,), (TURNED, first), (TURNED, second), (first, TURNED), (TURNED, TURNED)]
+    assert len({digests(*steps) for steps in made}) == len(made)
+    assert digests(TURNED, first) == digests(TURNED, first)
 
 
 @pytest.mark.slow

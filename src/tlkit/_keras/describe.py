@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import Field, fields, is_dataclass
 from functools import partial
 from types import FunctionType
 from typing import Any
@@ -50,12 +50,23 @@ def _code_hash(function: FunctionType) -> str:
 
 def _attributes(value: object) -> Mapping[str, Any]:
     if is_dataclass(value):
-        return {field.name: getattr(value, field.name) for field in fields(value)}
+        return {
+            part.name: getattr(value, part.name) for part in fields(value) if _is_told(value, part)
+        }
     if hasattr(value, "get_config"):
         config: Mapping[str, Any] = value.get_config()
         return config
     own = sorted(getattr(value, "__dict__", {}).items())
     return {name: item for name, item in own if isinstance(item, PLAIN) or callable(item)}
+
+
+def _is_told(value: object, part: Field[Any]) -> bool:
+    """Return whether a field is part of a setting's text.
+
+    One that has come since texts were kept is marked "unsaid" and left out while it has its
+    default, so that the text of older settings stays what it was.
+    """
+    return not part.metadata.get("unsaid") or getattr(value, part.name) != part.default
 
 
 def _call(name: str, settings: Mapping[str, Any], *positional: object) -> str:

@@ -43,9 +43,10 @@ class Stage:
             has them.
         policy: Which layers of the backbone are trained, such as `tlkit.UnfreezeTop`.
         batch_size: Images for each step.
-        augmentation: Fresh random changes of every image in every epoch: an `Augmentation`, a Keras
-            preprocessing layer or a ``keras.Sequential`` of them, a function called like an
-            Augmentation, or None. Layers are kept as a ``LayerAugmentation``.
+        augmentation: Fresh random changes of every image in every epoch: an `Augmentation`,
+            `ColorJitter`, `RandAugment`, `RandomErasing`, a Keras preprocessing layer or a
+            ``keras.Sequential`` of them, a function called like an Augmentation; several in a list,
+            made one after the other; or None. Layers are kept as a ``LayerAugmentation``.
         views: None changes every image anew in every epoch, so a frozen trunk runs in each of
             them. A number K makes K changes of each image, drawn as those of the first K epochs
             are, and goes through them in turn: epoch e sees view e mod K, and a frozen trunk runs

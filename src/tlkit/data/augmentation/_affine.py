@@ -8,10 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tlkit._threads import in_threads
-
-# Below this many pixels in a batch, threads cost more than they save.
-_WORTH_THREADS = 2**17
+from tlkit.data.augmentation._one_by_one import for_each
 
 Ints = NDArray[np.int32]
 Floats = NDArray[np.float32]
@@ -49,8 +46,7 @@ def affine(images: Numbers, rows: NDArray[np.float32], fill_mode: str) -> Floats
     def move(number: int) -> None:
         _move(images[number], rows[number].tolist(), fill_mode, moved[number])
 
-    small = images.shape[0] * images.shape[1] * images.shape[2] < _WORTH_THREADS
-    in_threads(move, range(len(images)), workers=1 if small else None)
+    for_each(images, move)
     return moved
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeGuard
 
 import keras
@@ -31,6 +31,27 @@ _BUSY = threading.Lock()
 def is_layer(value: object) -> TypeGuard[Layer]:
     """Return whether a value is a Keras layer or model."""
     return isinstance(value, keras.Layer)
+
+
+def with_layers_joined(steps: Iterable[Any]) -> list[Any]:
+    """Return transforms in which Keras layers that follow each other are one function to compile.
+
+    Args:
+        steps: Transforms, to be made one after the other.
+
+    Example:
+        >>> layers = [LayerAugmentation(keras.layers.RandomFlip()) for _ in range(2)]
+        >>> [len(step.layers) for step in with_layers_joined(layers)]
+        [2]
+    """
+    joined: list[Any] = []
+    for step in steps:
+        last = joined[-1] if joined else None
+        if isinstance(last, LayerAugmentation) and isinstance(step, LayerAugmentation):
+            joined[-1] = LayerAugmentation([*last.layers, *step.layers])
+        else:
+            joined.append(step)
+    return joined
 
 
 class LayerAugmentation:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Protocol, cast
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypedDict, Unpack, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tlkit._keras.types import Layer
+from tlkit._seeds import stream_seed
+from tlkit.data.augmentation.color import ColorJitter
+from tlkit.data.augmentation.erasing import RandomErasing
 from tlkit.data.augmentation.geometric import Augmentation
+from tlkit.data.augmentation.rand_augment import RandAugment
 from tlkit.errors import DataError
 
 _SHADES = 20  # images of fewer show no scale
@@ -16,8 +22,16 @@ _SCALE = 20  # how many times narrower values are of another scale: 255 for 0..1
 _FAR = 510  # how far outside of 0..255 values may be: brightness and noise go far
 
 
+class Draw(TypedDict):
+    """What random numbers follow from, with the index of an image."""
+
+    seed: int
+    stage: str
+    epoch: int
+
+
 class Transform(Protocol):
-    """Random changes of images: an `Augmentation`, or any function called like one.
+    """Random changes of images: an `Augmentation`, or anything that is called like one.
 
     To be the same however a run is split or batched, what it draws for an image must follow from
     (seed, stage, epoch, index of the image) alone.
@@ -36,16 +50,50 @@ class Transform(Protocol):
         ...
 
 
+_OWN = (Augmentation, ColorJitter, RandAugment, RandomErasing)
 # What a person may give as an augmentation; a ``keras.Sequential`` is a layer too.
-AugmentationLike = Transform | Layer | None
+AugmentationLike = Transform | Layer | Sequence[Transform | Layer] | None
+_EXPECTED = (
+    "tlkit.Augmentation(...), tlkit.ColorJitter(...), a Keras preprocessing layer, a function "
+    "called like an Augmentation, a list of these, or None"
+)
+
+
+@dataclass(frozen=True, repr=False)
+class InOrder:
+    """Several transforms, each of what the one before it gave.
+
+    The first draws what it would draw alone; each that follows has a seed of its own, so that two
+    of a kind draw different changes.
+
+    Args:
+        steps: At least two.
+    """
+
+    steps: tuple[Transform, ...]
+
+    def __call__(
+        self, images: NDArray[np.number], indices: NDArray[np.int64], **draw: Unpack[Draw]
+    ) -> NDArray[np.float32]:
+        """Return images of the shape (n, h, w, 3) that was given, 0..255.
+
+        Raises:
+            DataError: A transform changed the shape; the message names it.
+        """
+        *_, (_, changed) = step_by_step(self, images, indices, **draw)
+        return changed
+
+    def __repr__(self) -> str:
+        return f"[{', '.join(map(repr, self.steps))}]"
 
 
 def as_transform(given: AugmentationLike) -> Transform | None:
-    """Return what was given as a transform; Keras layers become one.
+    """Return what was given as a transform; Keras layers become one, and so does a list.
 
     Args:
-        given: An `Augmentation`, a Keras preprocessing layer or a ``keras.Sequential`` of
-            them, a function called like an Augmentation, or None.
+        given: An `Augmentation` or another transform of tlkit, a Keras preprocessing layer or a
+            ``keras.Sequential`` of them, a function called like an Augmentation, several of these
+            in a list or tuple, or None.
 
     Returns:
         The transform, or None for None.
@@ -57,17 +105,72 @@ def as_transform(given: AugmentationLike) -> Transform | None:
         >>> as_transform(Augmentation()) == Augmentation()
         True
     """
-    if given is None or isinstance(given, Augmentation):
+    if given is None:
+        return None
+    if isinstance(given, (list, tuple)):
+        return _in_order(given)
+    return _one(given, "augmentation")
+
+
+def _in_order(given: Sequence[object]) -> Transform:
+    steps = list(_flat(given, "augmentation"))
+    if not steps:
+        raise DataError(f"augmentation={given!r} is empty; expected {_EXPECTED}.")
+    if not all(isinstance(step, _OWN) for step in steps):
+        from tlkit.data.augmentation.keras_layers import with_layers_joined
+
+        steps = with_layers_joined(steps)
+    return steps[0] if len(steps) == 1 else InOrder(tuple(steps))
+
+
+def _flat(given: Sequence[object], name: str) -> Iterator[Transform]:
+    for place, item in enumerate(given):
+        if isinstance(item, (list, tuple)):
+            yield from _flat(item, f"{name}[{place}]")
+        else:
+            yield from steps_of(_one(item, f"{name}[{place}]"))
+
+
+def _one(given: object, name: str) -> Transform:
+    if isinstance(given, (*_OWN, InOrder)):
         return given
-    if not callable(given):
-        raise DataError(
-            f"augmentation={given!r}; expected tlkit.Augmentation(...), a Keras preprocessing "
-            "layer, a function called like an Augmentation, or None."
-        )
+    if not callable(given) or isinstance(given, type):
+        raise DataError(f"{name}={given!r}; expected {_EXPECTED}.")
     # Keras is loaded here and not above, so that settings are made without it.
     from tlkit.data.augmentation.keras_layers import LayerAugmentation, is_layer
 
     return LayerAugmentation(given) if is_layer(given) else cast("Transform", given)
+
+
+def steps_of(transform: Transform) -> tuple[Transform, ...]:
+    """Return the transforms that are made one after the other; of most, it alone."""
+    return transform.steps if isinstance(transform, InOrder) else (transform,)
+
+
+def step_by_step(
+    transform: Transform,
+    images: NDArray[np.number],
+    indices: NDArray[np.int64],
+    **draw: Unpack[Draw],
+) -> Iterator[tuple[Transform, NDArray[np.float32]]]:
+    """Yield each of several transforms with what the images have become after it.
+
+    Args:
+        transform: What `as_transform` returned.
+        images: Array of shape (n, h, w, 3), 0..255.
+        indices: Index of each image in its dataset, (n,).
+        **draw: ``seed``, ``stage`` and ``epoch``, as for a transform.
+
+    Raises:
+        DataError: A transform changed the shape; the message names it.
+    """
+    changed: NDArray[Any] = images
+    for place, step in enumerate(steps_of(transform)):
+        own = draw
+        if place:
+            own = {**draw, "seed": stream_seed(draw["seed"], "augmentation step", place)}
+        changed = transformed(step, changed, indices, **own)
+        yield step, changed
 
 
 def transformed(

@@ -9,7 +9,7 @@ import numpy as np
 
 from tlkit._keras.describe import described
 from tlkit._keras.user_code import own_code
-from tlkit.data.augmentation.transforms import Transform, transformed
+from tlkit.data.augmentation.transforms import Transform, steps_of, transformed
 from tlkit.data.images import Images
 
 
@@ -58,7 +58,8 @@ class ViewPixels:
     @property
     def digests(self) -> np.ndarray:
         """SHA-256 of what makes each view, (n, 32)."""
-        code = own_code(getattr(self.augmentation, "layers", (self.augmentation,)))
+        steps = steps_of(self.augmentation)
+        code = own_code(part for step in steps for part in getattr(step, "layers", (step,)))
         how = "\n".join([described((self.augmentation, self.seed, self.stage)), *code]).encode()
         made = [
             hashlib.sha256(b"|".join((digest.tobytes(), how, b"%d %d" % (view, index)))).digest()

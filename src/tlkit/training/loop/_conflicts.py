@@ -12,7 +12,7 @@ import keras
 import numpy as np
 
 from tlkit._keras.types import Callback
-from tlkit.data.augmentation.transforms import check_range, transformed
+from tlkit.data.augmentation.transforms import check_range, step_by_step
 from tlkit.errors import TrainingError
 from tlkit.freezing.phase import selections
 from tlkit.learning_rate.rate import Rate
@@ -91,10 +91,10 @@ def _check_augmentation(stage: Stage, session: Session) -> None:
     chosen = np.arange(min(_LOOKED_AT, len(session.train)))
     shape = (len(chosen), *session.parts.model.input_shape[1:3], 3)
     images = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
-    changed = transformed(
+    for step, changed in step_by_step(
         stage.transform, images, chosen, seed=session.seed, stage=stage.name, epoch=0
-    )
-    check_range(stage.transform, images, changed, stage.name)
+    ):
+        check_range(step, images, changed, stage.name)
 
 
 def _check_rate(stage: Stage, steps: int) -> None:

@@ -18,7 +18,11 @@ from tlkit._keras.describe import described
 from tlkit._keras.first_seen import as_made
 from tlkit._keras.scoring import described_part
 from tlkit._keras.types import Layer
+from tlkit.data.augmentation.color import ColorJitter
+from tlkit.data.augmentation.erasing import RandomErasing
 from tlkit.data.augmentation.geometric import Augmentation
+from tlkit.data.augmentation.rand_augment import RandAugment
+from tlkit.data.augmentation.transforms import InOrder
 from tlkit.freezing.head import Head
 from tlkit.freezing.own_head import OwnHead
 from tlkit.freezing.policies import (
@@ -42,11 +46,14 @@ _OWN: dict[str, Callable[..., Any]] = {
     for kind in (
         Augmentation,
         BatchNormOnly,
+        ColorJitter,
         ExponentialLRFinder,
         FreezeAll,
         GradualUnfreeze,
         Head,
         ProbeStage,
+        RandAugment,
+        RandomErasing,
         Stage,
         UnfreezeAll,
         UnfreezeTop,
@@ -80,6 +87,8 @@ def encoded(value: object) -> Any:
         value = as_made(value)
     if isinstance(value, _PLAIN):
         return value
+    if isinstance(value, InOrder):
+        value = value.steps
     if isinstance(value, (tuple, list)):
         return [encoded(item) for item in value]
     if isinstance(value, Mapping):
@@ -151,8 +160,7 @@ def upgraded(data: Any) -> Any:
         mode = data.pop("keep_best_mode", "auto")
         if mode != "auto" and isinstance(data.get("keep_best"), str):
             data["keep_best"] = [data["keep_best"], mode]
-    kinds = {"tlkit.Stage": Stage, "tlkit.ProbeStage": ProbeStage, "tlkit.Head": Head}
-    kind: Any = kinds.get(str(data.get(_CLASS)))
+    kind: Any = _OWN.get(str(data.get(_CLASS)))
     for part in fields(kind) if kind else ():
         if part.init and part.name not in data and part.default is not MISSING:
             data[part.name] = encoded(part.default)

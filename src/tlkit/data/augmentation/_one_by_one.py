@@ -1,0 +1,58 @@
+"""Images that are changed one by one, each by draws of its own, in threads where that pays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from tlkit._seeds import stream
+from tlkit._threads import in_threads
+from tlkit.errors import DataError
+
+# Below this many pixels in a batch, threads cost more than they save.
+_WORTH_THREADS = 2**17
+# An image (h, w, 3), 0..255, and its random numbers; the image that becomes of it.
+Change = Callable[[NDArray[np.number], np.random.Generator], NDArray[np.number]]
+
+
+def one_by_one(
+    change: Change, images: ArrayLike, indices: ArrayLike, purpose: str, seed: int, epoch: int
+) -> NDArray[np.float32]:
+    """Change each image by itself.
+
+    Args:
+        change: Called with an image and a generator that follows from ``purpose``, ``seed``,
+            ``epoch`` and the index of the image alone.
+        images: Array of shape (n, h, w, 3), uint8 or float, 0..255.
+        indices: Index of each image in its dataset, (n,).
+        purpose: What is drawn, and for which stage.
+        seed: The run's seed; any integer.
+        epoch: Epoch, from 0.
+
+    Returns:
+        Array of shape (n, h, w, 3), float32.
+
+    Raises:
+        DataError: Shapes do not fit together.
+    """
+    pixels, numbers = np.asarray(images), np.asarray(indices).ravel()
+    if pixels.ndim != 4 or pixels.shape[-1] != 3 or len(numbers) != len(pixels):
+        raise DataError(
+            f"Received images of shape {pixels.shape} and {len(numbers)} indices; expected "
+            "(n, h, w, 3) and n, one index per image."
+        )
+    changed = np.empty(pixels.shape, np.float32)
+
+    def work(place: int) -> None:
+        changed[place] = change(pixels[place], stream(seed, purpose, epoch, int(numbers[place])))
+
+    for_each(pixels, work)
+    return changed
+
+
+def for_each(images: NDArray[np.number], work: Callable[[int], None]) -> None:
+    """Call something with the place of each image (n, h, w, c), in threads where there is much."""
+    small = images.shape[0] * images.shape[1] * images.shape[2] < _WORTH_THREADS
+    in_threads(work, range(len(images)), workers=1 if small else None)
