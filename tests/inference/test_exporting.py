@@ -11,6 +11,7 @@ import pytest
 
 import tlkit
 from tests.inference.conftest import NAMES, Trained
+from tlkit._progress import Silent
 from tlkit.errors import EvaluationError, PredictionError
 from tlkit.inference._export_pictures import calibration_pictures, compared_pictures
 from tlkit.inference._formats import FORMATS, Format
@@ -88,14 +89,21 @@ def test_a_writer_that_fails_is_told_and_leaves_nothing(
 
 @pytest.mark.parametrize("format", ["openvino", "litert"])
 def test_an_int8_file_takes_and_gives_what_the_float32_one_does_and_tells_its_f1(
-    format: str, trained: Trained, tmp_path: Path
+    format: str, trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    steps: list[tuple[float, str]] = []
+    shown = Silent()
+    monkeypatch.setattr(shown, "step", lambda _, done, __, what: steps.append((done, what)))
+    monkeypatch.setattr("tlkit.inference.predictor.reporter_for", lambda _: shown)
     if format == "openvino":
         pytest.importorskip("nncf", reason="int8 for OpenVINO is in the extra tlkit[int8]")
     file, dataset = tmp_path / FILES[format], trained.dataset
     exported = trained.result.export(
         file, format=format, precision="int8", calibration=trained.pictures, test=dataset
     )
+    assert steps == sorted(steps)
+    assert [steps[0], steps[-1]] == [(0, "reading pictures"), (4, "done")]
+    assert {x[0] for x in steps if x[1] == "calibrating"} > {2.5, 3.0}
     assert (exported.precision, exported.calibrated_on, exported.pictures) == ("int8", 24, 24)
     assert set(tmp_path.iterdir()) == set(exported.files)
     assert names_in(format, file) == list(dataset.class_names)

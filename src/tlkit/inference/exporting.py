@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Sized
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
@@ -17,6 +19,7 @@ from tlkit._printing import Printed, counted
 from tlkit.errors import PredictionError, TlkitError
 from tlkit.evaluation.comparing.comparison import Comparison
 from tlkit.evaluation.predict import LabelledImages
+from tlkit.inference._export_steps import CALIBRATING, WRITING, Show, counting, silently
 from tlkit.inference._formats import FORMATS, Format
 from tlkit.inference._parity import Parity, ServedModel, on_data_set, on_pictures
 from tlkit.inference.contract import ModelContract
@@ -129,6 +132,7 @@ def export_model(
     *,
     calibration: NDArray[np.uint8] | None = None,
     test: LabelledImages | None = None,
+    show: Show = silently,
 ) -> Exported:
     """Write a model in another format with its class names, and compare it with Keras.
 
@@ -140,6 +144,7 @@ def export_model(
             where there is a test.
         calibration: For int8, from which it learns how large activations get, as ``images``.
         test: Labelled pictures, on which both are run and scored.
+        show: Called with what is done next, and with the share of it that is done, 0..1.
 
     Raises:
         PredictionError: It cannot be exported or written; or it gives other probabilities than
@@ -151,12 +156,15 @@ def export_model(
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".part-", dir=target.parent) as folder:
             part = Path(folder) / target.name
+            show(WRITING, 0.0)
             if calibration is None:
                 how.write(model, part, contract)
             else:
                 assert how.quantize is not None
-                how.quantize(model, part, contract, calibration)
-            served = ServedModel(how.reader(part), contract, model)
+                how.quantize(model, part, contract, calibration, partial(show, CALIBRATING))
+            compared: Sized = test if test is not None else images  # type: ignore[assignment]
+            run = counting(how.reader(part), len(compared), show)
+            served = ServedModel(run, contract, model)
             parity = _compared(model, served, asked, images, test)
             files = _moved(part, target, how)
     except TlkitError:

@@ -26,6 +26,7 @@ from tlkit.inference._export_pictures import (
     check_test,
     compared_pictures,
 )
+from tlkit.inference._export_steps import DONE, READING, ExportSteps
 from tlkit.inference.exporting import Exported, ExportTarget, Precision, export_model
 from tlkit.inference.opening import opened
 from tlkit.inference.pictures import Given, as_pictures, read_ahead
@@ -144,6 +145,7 @@ class Predictor:
         precision: Precision = "float32",
         calibration: Given | None = None,
         test: LabelledImages | None = None,
+        verbose: int = 1,
     ) -> Exported:
         """Write the model for other programs, with its class names, and compare it with Keras.
 
@@ -161,6 +163,7 @@ class Predictor:
                 to 300 of them, evenly spread over all, tell how large activations get.
             test: A labelled data set. All of it is run by both instead of ``pictures``, and the
                 weighted F1 of both is compared, as `tlkit.compare` does.
+            verbose: 0 shows nothing, 1 a progress bar.
 
         Returns:
             What was written, how near it comes to Keras, and with ``test`` the F1 that it costs.
@@ -174,13 +177,16 @@ class Predictor:
         asked = ExportTarget(Path(file), format, precision)
         if test is not None:
             check_test(test, self.contract)
+        shown = ExportSteps(reporter_for(verbose), format)
+        shown(READING, 0.0)
         calibrating = calibration_pictures(calibration, self.contract, precision)
         images = calibrating if pictures is None else None
         if images is None and test is None:
             images = compared_pictures(pictures, self.contract)
-        return export_model(
-            self.model, self.contract, asked, images, calibration=calibrating, test=test
-        )
+        given = (self.model, self.contract, asked, images)
+        exported = export_model(*given, calibration=calibrating, test=test, show=shown)
+        shown(DONE, 0.0)
+        return exported
 
     def _rows(self, given: Given, top: int, verbose: int, notes: list[str]) -> Iterator[Prediction]:
         pictures, reporter = as_pictures(given, self.contract), reporter_for(verbose)

@@ -122,6 +122,7 @@ class TrainingResult(Printed):
         precision: Precision = "float32",
         calibration: Given | None = None,
         test: LabelledImages | None = None,
+        verbose: int = 1,
     ) -> Exported:
         """Write the model for other programs; see `Predictor.export`.
 
@@ -132,6 +133,7 @@ class TrainingResult(Printed):
             precision: ``"float32"`` or ``"int8"``.
             calibration: For int8, pictures like those that it will see.
             test: A labelled data set, on which it is compared with Keras and scored.
+            verbose: 0 shows nothing, 1 a progress bar.
         """
         return Predictor(self).export(
             file,
@@ -140,6 +142,7 @@ class TrainingResult(Printed):
             precision=precision,
             calibration=calibration,
             test=test,
+            verbose=verbose,
         )
 
     def with_thresholds(self, thresholds: Thresholds) -> TrainingResult:

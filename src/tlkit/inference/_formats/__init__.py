@@ -18,6 +18,7 @@ from tlkit.inference._formats import litert, onnx, openvino, saved_model
 from tlkit.inference.contract import ModelContract
 
 Runner = Callable[[NDArray[Any]], NDArray[Any]]
+Quantizer = Callable[[Model, Path, ModelContract, NDArray[np.uint8], Callable[[float], None]], None]
 
 
 @dataclass(frozen=True)
@@ -31,9 +32,9 @@ class Format:
         reader: ``reader(path)`` gives a function from images ``(n, h, w, 3)``, float32, to outputs.
         beside: Suffixes of those files.
         needs: Modules that must be there, and what installs them.
-        quantize: ``quantize(model, path, contract, pictures)`` writes it with int8 inside, for
-            activations as large as those of the pictures, (n, h, w, 3), uint8; None where it
-            cannot.
+        quantize: ``quantize(model, path, contract, pictures, show)`` writes it with int8 inside,
+            for activations as large as those of the pictures, (n, h, w, 3), uint8, and calls
+            ``show`` with the share of them that it has seen; None where it cannot.
         quantize_needs: As ``needs``, for that.
     """
 
@@ -42,7 +43,7 @@ class Format:
     reader: Callable[[Path], Runner]
     beside: tuple[str, ...] = ()
     needs: tuple[tuple[str, ...], str] = ((), "")
-    quantize: Callable[[Model, Path, ModelContract, NDArray[np.uint8]], None] | None = None
+    quantize: Quantizer | None = None
     quantize_needs: tuple[tuple[str, ...], str] = ((), "")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tlkit._keras.types import Model
+from tlkit.features.engines.engine import backend
 from tlkit.features.engines.exporting import write_export
 from tlkit.inference.contract import ModelContract
 
@@ -29,25 +30,44 @@ def write_network(model: Model, path: Path) -> None:
 
 
 def quantize(
-    model: Model, path: Path, contract: ModelContract, pictures: NDArray[np.uint8]
+    model: Model,
+    path: Path,
+    contract: ModelContract,
+    pictures: NDArray[np.uint8],
+    show: Callable[[float], None],
 ) -> None:
     """Write it with int8 inside, by TensorFlow's converter; it takes and gives float32 as before.
+
+    Beside another backend it is written by a process of its own, which shows nothing.
 
     Raises:
         Exception: TensorFlow's own, where the model holds an operation that has no int8 form.
     """
-    given = path.with_suffix(".npy")
-    np.save(given, pictures)  # a process of its own reads it, beside another backend
-    write_export(write_int8_network, model, path)
-    given.unlink()
+    if backend() == "tensorflow":
+        _write_int8(model, path, pictures, show)
+    else:
+        given = path.with_suffix(".npy")
+        np.save(given, pictures)
+        write_export(write_int8_network, model, path)
+        given.unlink()
     _write_labels(path, contract)
 
 
 def write_int8_network(model: Model, path: Path) -> None:
     """Write a model of TensorFlow, whose calibration pictures lie beside it as ``.npy``."""
+    _write_int8(model, path, np.load(path.with_suffix(".npy")), lambda _: None)
+
+
+def _write_int8(
+    model: Model, path: Path, pictures: NDArray[np.uint8], show: Callable[[float], None]
+) -> None:
     import tensorflow as tf
 
-    pictures = np.load(path.with_suffix(".npy"))
+    def given() -> Iterator[list[NDArray[Any]]]:
+        for number, picture in enumerate(pictures, 1):
+            yield [picture[None].astype("float32")]
+            show(number / len(pictures))
+
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Statistics for quantized inputs", UserWarning)
         model.export(
@@ -56,7 +76,7 @@ def write_int8_network(model: Model, path: Path) -> None:
             verbose=False,
             experimental_enable_resource_variables=False,  # calibration knows constants only
             optimizations=[tf.lite.Optimize.DEFAULT],
-            representative_dataset=lambda: ([x[None].astype("float32")] for x in pictures),
+            representative_dataset=given,
             target_spec={"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]},
         )
 

@@ -30,13 +30,25 @@ def write(model: Model, path: Path, contract: ModelContract) -> None:
 
 
 def quantize(
-    model: Model, path: Path, contract: ModelContract, pictures: NDArray[np.uint8]
+    model: Model,
+    path: Path,
+    contract: ModelContract,
+    pictures: NDArray[np.uint8],
+    show: Callable[[float], None],
 ) -> None:
     """Write it with int8 inside, by NNCF; it takes and gives float32 as before."""
     nncf = _nncf()
     network = _network(model, path)
     network.reshape([-1, *pictures.shape[1:]])
-    given = nncf.Dataset(list(pictures), lambda picture: picture[None].astype("float32"))
+    seen = 0
+
+    def taken(picture: NDArray[np.uint8]) -> NDArray[Any]:
+        nonlocal seen
+        seen += 1
+        show(min(1.0, seen / len(pictures)))  # it looks at the first ones twice
+        return picture[None].astype("float32")
+
+    given = nncf.Dataset(list(pictures), taken)
     with contextlib.redirect_stdout(io.StringIO()):  # its progress bars
         small = nncf.quantize(network, given, subset_size=len(pictures), **_settings(nncf))
     _save(small, path, contract)
