@@ -22,6 +22,8 @@ import tlkit.testing
 from tlkit import Calibration, Evaluation, calibrate
 from tlkit.errors import EvaluationError
 from tlkit.evaluation.calibration.temperature_scaling import fitted_temperature
+from tlkit.inference.contract import ModelContract, read_contract
+from tlkit.inference.saving import save_model
 
 
 def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -236,6 +238,20 @@ def test_the_model_gives_what_its_logits_over_the_temperature_give(
     again = keras.models.load_model(tmp_path / "model.keras")  # safe mode: no Lambda
     assert np.array_equal(again.predict_on_batch(images()), found.model.predict_on_batch(images()))
     assert again.get_layer("temperature").scale == pytest.approx(1 / found.temperature)
+
+
+def test_the_file_of_a_calibrated_result_knows_what_the_result_knew(tmp_path: Path) -> None:
+    import keras
+
+    contract = ModelContract(("a", "b", "c"), (4, 4))
+    result = SimpleNamespace(
+        model=ends_in_dense(keras), class_names=dataset().class_names, contract=contract
+    )
+    found = calibrate(result, dataset())
+    found.model.save(tmp_path / "model.keras")
+    assert read_contract(tmp_path / "model.keras") == contract
+    save_model(found.model, tmp_path / "again.keras", contract)  # and once only
+    assert read_contract(tmp_path / "again.keras") == contract
 
 
 def test_a_file_of_a_calibrated_model_names_nothing_of_tlkit(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from tests.conftest import thorough
 from tests.training.conftest import head_stage, same_weights, top_stage, trainer
 from tests.training.test_resume import Data, Interrupt, run_with_interruptions
 from tlkit.errors import TrainingError
+from tlkit.inference.contract import read_contract
 
 C = keras.callbacks
 
@@ -52,6 +53,7 @@ def test_a_callback_asks_the_model_about_images_and_saves_one_that_takes_them(
         assert told["loss"] == pytest.approx(logs["val_loss"], abs=1e-5)
         assert told["accuracy"] == pytest.approx(logs["val_accuracy"])
         saved = keras.saving.load_model(tmp_path / f"{epoch + 1}.keras")
+        assert read_contract(tmp_path / f"{epoch + 1}.keras") == result.contract
         assert np.abs(saved.predict(looks.images, verbose=0) - guessed).max() < 1e-5
         assert saved.optimizer.iterations == 3 * (epoch + 1)
     assert len(looks.figures) == len(looks.seen) == 2

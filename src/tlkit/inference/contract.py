@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tlkit._disk.seals import check_seal
+from tlkit._disk.seals import check_seal, seal_archive
 from tlkit._task import Task, two_columns
 from tlkit._thresholds import checked_thresholds
 from tlkit.data.decoding.decode import RESIZE
@@ -52,6 +52,15 @@ class ModelContract:
     fit: Fit = SQUASH
     task: Task = Task.MULTICLASS
     thresholds: tuple[float, ...] | None = None
+
+    def add_to(self, file: Path) -> None:
+        """Put the contract and a checksum over all into a ``.keras`` file that has neither.
+
+        Raises:
+            OSError: It cannot be written.
+        """
+        add_contract(file, self)
+        seal_archive(file)
 
     def to_json(self) -> str:
         """Return the document, for people and programs."""

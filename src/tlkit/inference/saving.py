@@ -63,7 +63,7 @@ def write_model(model: Model, part: Path, contract: ModelContract | None) -> Non
     Raises:
         OSError, RuntimeError: It cannot be written.
     """
-    model.save(part)
+    type(model).save(model, part)  # its own would take a contract along too
     if contract is not None:
         add_contract(part, contract)
     seal_archive(part)

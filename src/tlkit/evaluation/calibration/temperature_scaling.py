@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tlkit._keras.saved_with import Travelling, saved_with
 from tlkit._keras.types import Model, ModelOrResult
 from tlkit._printing import Printed
 from tlkit.data.class_names import is_numbering, known_names, positions
@@ -112,7 +113,8 @@ def calibrate(
 
     Returns:
         The temperature, the scores before and after, and the calibrated model, to be saved with
-        ``calibration.model.save("model.keras")``; plain Keras loads it.
+        ``calibration.model.save("model.keras")``; plain Keras loads it, and `tlkit.Predictor` finds
+        the class names in it that the result knew.
 
     Raises:
         EvaluationError: If the model's output is no softmax over the classes, the classes of the
@@ -146,6 +148,9 @@ def calibrate(
     if model is None:
         return Calibration(temperature, before, after)
     calibrated = with_temperature(model, temperature)
+    contract: Travelling | None = getattr(model_or_result, "contract", None)
+    if contract is not None:
+        calibrated = saved_with(calibrated, contract)
     told = (names or before.class_names, known_fit(model_or_result))
     return Calibration(temperature, before, after, calibrated, *told)
 

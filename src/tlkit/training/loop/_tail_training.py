@@ -13,6 +13,7 @@ from tlkit._keras.built import build_compiled
 from tlkit._keras.fit_types import CompiledModel
 from tlkit._keras.for_fit import for_fit
 from tlkit._keras.optimizers import epochs_per_rate, steps_per_update
+from tlkit._keras.saved_with import saved_with
 from tlkit._keras.types import Model
 from tlkit.learning_rate.curve import LRCurve
 from tlkit.learning_rate.finder import ExponentialLRFinder
@@ -63,8 +64,8 @@ class TailTraining:
     def seen(self, tail: CompiledModel) -> Any | None:
         """Return the whole model as callbacks see it, compiled as the tail is.
 
-        It has the tail's optimizer and weights. It is a model of its own, so that the trained one
-        stays without an optimizer.
+        It has the tail's optimizer and weights, and its ``save`` writes its class names along. It
+        is a model of its own, so that the trained one stays without an optimizer.
 
         Args:
             tail: Of the phase, compiled.
@@ -79,7 +80,7 @@ class TailTraining:
         model.compile(tail.optimizer, self.targets.loss, metrics=self._metrics())
         build_compiled(model, self._one_target)
         follow_state(model, tail)
-        return model
+        return saved_with(model, self.session.contract)
 
     @property
     def _one_target(self) -> np.ndarray:

@@ -23,6 +23,7 @@ from tlkit.features.trunk import Trunk
 from tlkit.freezing.own_head import AnyHead
 from tlkit.freezing.phase import Phase
 from tlkit.freezing.whole_model import Parts
+from tlkit.inference.contract import ModelContract
 from tlkit.training._starting import Start
 from tlkit.training.feeding.inputs import Change, Fresh, Prepared, Stored, Views
 from tlkit.training.run_dir.engines_used import EngineNotes, Ran
@@ -87,6 +88,14 @@ class Session:
     def task(self) -> Task:
         """What the model tells of an image."""
         return Task.of(self.train.labels, self.parts.model.output_shape[-1])
+
+    @property
+    def contract(self) -> ModelContract:
+        """What it takes to use the model: its classes, and how its pictures are read."""
+        data = self.train.dataset
+        height, width = self.parts.model.input_shape[1:3]
+        told = (data.class_names, (height, width), data.depth)
+        return ModelContract(*told, fit=data.fit, task=self.task)
 
     @property
     def count(self) -> int:
