@@ -88,6 +88,36 @@ def test_frozen_backbone_is_run_once_and_cut_in_the_head(model: Any) -> None:
     assert phase.cut.name == "head_pool"
 
 
+def for_three(features: Any) -> Any:
+    pooled = keras.layers.GlobalAveragePooling2D()(features)
+    return keras.layers.Dense(3, "softmax")(pooled)
+
+
+def for_as_many(features: Any, classes: int) -> Any:
+    return keras.layers.Dense(classes, "softmax")(keras.layers.GlobalMaxPooling2D()(features))
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({}, "the head is trained besides\n"),
+        ({"classes": 4}, "besides: 52 parameters for 4 classes\n"),
+        ({"head": for_three}, "besides: 39 parameters for 3 classes\n"),
+        ({"head": for_as_many}, "the head is trained besides\n"),
+        ({"head": for_as_many, "classes": 5}, "besides: 65 parameters for 5 classes\n"),
+    ],
+)
+def test_a_head_is_shown_with_its_classes_where_they_are_known(
+    settings: dict[str, Any], told: str, model: Any
+) -> None:
+    assert told in str(tlkit.FreezeAll().preview(model, **settings))
+
+
+def test_a_head_for_one_class_is_refused(model: Any) -> None:
+    with pytest.raises(PolicyError, match=r"classes=1, expected a whole number from 2, or None"):
+        tlkit.FreezeAll().preview(model, classes=1)
+
+
 def test_phases_are_told_by_their_epochs(model: Any) -> None:
     policy = tlkit.GradualUnfreeze(groups=3, every=2)
     lines = str(policy.preview(model)).splitlines()

@@ -69,6 +69,20 @@ class OwnHead:
         self._check_values(made, task)
         return made(features)
 
+    def classes(self, features: Any) -> int | None:
+        """Return for how many classes it gives probabilities; None for one that is told.
+
+        Args:
+            features: A symbolic tensor.
+        """
+        import keras
+
+        if not _is_layer(self.given) and "classes" in signature(self.given).parameters:
+            return None
+        output = self._called(keras.Input(features.shape[1:], dtype=features.dtype), 2)
+        shape: tuple[int | None, ...] = tuple(getattr(output, "shape", ()))
+        return shape[-1] if len(shape) == 2 and (shape[-1] or 0) > 1 else None
+
     def _called(self, inputs: Any, classes: int) -> Any:
         if _is_layer(self.given):
             layer: Any = self.given

@@ -92,6 +92,8 @@ class PolicyPreview(Printed):
         layer_count: Layers of the backbone, as Keras lists them, without input layers.
         parameters: Weights of the backbone.
         phases: One, or several where the policy's answer changes from epoch to epoch.
+        classes: For which the head is; None where nobody said, and it is one for two.
+        head_parameters: Weights of the head.
     """
 
     policy: str
@@ -99,6 +101,8 @@ class PolicyPreview(Printed):
     layer_count: int
     parameters: int
     phases: tuple[PhasePreview, ...]
+    classes: int | None = None
+    head_parameters: int = 0
 
     def __repr__(self) -> str:
         return one_line(f"PolicyPreview({self.policy} on {self.backbone!r}, {list(self.phases)})")
@@ -152,12 +156,18 @@ def _shortened(lines: list[str]) -> list[str]:
     return [*lines[:half], f"  ... and {len(lines) - 2 * half} more ...", *lines[-half:]]
 
 
+def _head(preview: PolicyPreview) -> str:
+    if preview.classes is None:
+        return ""
+    return f": {preview.head_parameters:,} parameters for {preview.classes} classes"
+
+
 def _facts(phase: PhasePreview, preview: PolicyPreview) -> Iterator[str]:
     trained, layers = phase.trained_parameters, len(phase.trained_layers)
     yield (
         f"  trained: {trained:,} of {preview.parameters:,} parameters, in {layers} "
         f"layer{'s' * (layers != 1)}; {preview.parameters - trained:,} frozen; the head is trained "
-        "besides"
+        f"besides{_head(preview)}"
     )
     yield f"  BatchNormalization: {_batch_norm(*phase.batch_norm)}"
     if phase.cut is None:

@@ -14,7 +14,7 @@ from tlkit._keras.describe import described
 from tlkit._keras.layers import inner_layers, is_batch_norm, leaf_layers
 from tlkit.backbones.build import Backbone, ImageSize
 from tlkit.errors import PolicyError
-from tlkit.freezing.own_head import GivenHead, head_of
+from tlkit.freezing.own_head import AnyHead, GivenHead, OwnHead, head_of
 from tlkit.freezing.phase import Phase, prepare, selections
 from tlkit.freezing.policy import Policy
 from tlkit.freezing.policy_preview import LayerPreview, PhasePreview, PolicyPreview
@@ -30,6 +30,7 @@ def preview(
     *,
     epochs: int | None = None,
     head: GivenHead | None = None,
+    classes: int | None = None,
     image_size: ImageSize | None = None,
 ) -> PolicyPreview:
     """Show what a policy would train of a backbone, without training anything.
@@ -44,6 +45,8 @@ def preview(
         epochs: How long the stage is, for a policy whose answer changes with the epoch; where None,
             100 epochs are looked at and the last answer is taken to stay.
         head: The head, as for `StagedTrainer`: with everything frozen, the cut lies in it.
+        classes: How many there are, for the size of the head. A head of your own that has its
+            number tells it itself.
         image_size: As for `build_backbone`, where ``backbone`` is not a model.
 
     Returns:
@@ -60,10 +63,13 @@ def preview(
     """
     if epochs is not None and epochs < 1:
         raise PolicyError(f"epochs={epochs!r}, expected a whole number from 1, or None.")
+    if classes is not None and classes < 2:
+        raise PolicyError(f"classes={classes!r}, expected a whole number from 2, or None.")
     build, originals = _source(backbone)
+    counted: Any = _Counted(head_of(head), classes)  # in the place of a head
     parts = assemble(
         build,
-        head_of(head),
+        counted,
         classes=2,
         image_size=image_size,
         weights=None,
@@ -83,7 +89,27 @@ def preview(
         layer_count=len(parts.backbone),
         parameters=sum(_size(layer.weights) for layer in parts.backbone),
         phases=tuple(phases),
+        classes=counted.classes,
+        head_parameters=sum(_size(layer.weights) for layer in parts.head),
     )
+
+
+class _Counted:
+    """A head for as many classes as are given, or as it tells itself; else for two.
+
+    Args:
+        head: The head.
+        classes: How many there are, or None.
+    """
+
+    def __init__(self, head: AnyHead, classes: int | None) -> None:
+        self._head, self.classes = head, classes
+
+    def build(self, features: Any, _: int, **settings: Any) -> Any:
+        """Return the probabilities, as `Head.build` does."""
+        if self.classes is None and isinstance(self._head, OwnHead):
+            self.classes = self._head.classes(features)
+        return self._head.build(features, self.classes or 2, **settings)
 
 
 def _source(backbone: Any) -> tuple[Backbone, tuple[Any, ...]]:
