@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 import tlkit
+from tlkit.data.augmentation.transforms import InOrder
 from tlkit.errors import DataError, SplitError
 from tlkit.probing import Change, TransformTrial
+from tlkit.probing._changes import augmentation_of
 from tlkit.testing import tiny_dataset
 
 
@@ -52,10 +54,12 @@ def test_a_flip_that_swaps_classes_stays_out_and_the_other_goes_in(
 ) -> None:
     assert verdicts(turned)["horizontal flip"] is False
     assert verdicts(turned)["vertical flip"] is True
-    assert turned.augmentation is not None
-    assert turned.augmentation.vertical_flip
-    assert not turned.augmentation.horizontal_flip
-    upright = suggested(bright_sides(["top", "bottom"]))
+    assert isinstance(turned.augmentation, InOrder)
+    geometric, _ = turned.augmentation.steps
+    assert isinstance(geometric, tlkit.Augmentation)
+    assert geometric.vertical_flip
+    assert not geometric.horizontal_flip
+    upright = suggested(bright_sides(["top", "bottom"], 100))
     assert verdicts(upright)["horizontal flip"] is True
     assert verdicts(upright)["vertical flip"] is False
 
@@ -66,6 +70,33 @@ def test_images_without_a_direction_are_flipped_in_both() -> None:
     assert verdicts(found)["vertical flip"]
     assert found.combined is not None
     assert found.combined.low <= 0
+
+
+def test_light_that_tells_the_class_stays_out_and_colours_of_grey_pictures_do_nothing() -> None:
+    random = np.random.default_rng(0)
+    labels = np.arange(100) % 2
+    grey = random.integers(0, 40, (100, 16, 16, 1)) + np.array([90, 115])[labels, None, None, None]
+    pixels = np.repeat(grey.astype("uint8"), 3, axis=-1)
+    found = suggested(tlkit.ImageDataset.from_arrays(pixels, labels, ["dark", "light"]))
+    verdict = {trial.name: trial.verdict for trial in found.trials}
+    assert verdict["light"] in ("hurts", "foreign")
+    assert verdict["colour"] == "nothing"
+    assert verdict["crop"] in ("helps", "fits")
+    assert isinstance(found.augmentation, tlkit.Augmentation)
+    assert found.augmentation.crop == (0.5, 1)
+
+
+def test_changes_of_a_kind_are_made_at_once_and_kinds_in_a_row() -> None:
+    turn, light = augmentation_of(["rotation"]), augmentation_of(["light"])
+    assert isinstance(turn, tlkit.Augmentation)
+    assert light == tlkit.ColorJitter(brightness=0.2, contrast=0.2, saturation=0)
+    both = augmentation_of(["light", "crop", "colour", "horizontal flip"])
+    assert isinstance(both, InOrder)
+    first, second = both.steps
+    assert isinstance(first, tlkit.Augmentation)
+    assert (first.crop, first.horizontal_flip, first.rotation) == ((0.5, 1), True, 0)
+    assert second == tlkit.ColorJitter(hue=0.02)
+    tlkit.Stage("a", epochs=1, learning_rate=1, augmentation=both)
 
 
 def test_it_prints_what_was_decided_and_why(turned: tlkit.SuggestedAugmentation) -> None:
@@ -90,14 +121,21 @@ def test_the_same_seed_decides_the_same_from_features_that_are_stored(
 
 def test_a_change_too_small_to_matter_decides_nothing_however_sure_it_is() -> None:
     sure = {sign: Change.of(sign * np.linspace(0.0009, 0.0011, 50)) for sign in (-1, 1)}
+    zoom = augmentation_of(["zoom"])
     apart, alike = Change.of(np.linspace(0.2, 0.3, 50)), Change.of(np.linspace(-0.1, 0.1, 50))
     for learned in sure.values():
         for seen, verdict in ((apart, "foreign"), (alike, "fits")):
-            trial = TransformTrial("zoom", tlkit.Augmentation(), seen, learned)
+            trial = TransformTrial("zoom", zoom, seen, learned)
             assert trial.verdict == verdict
-    assert TransformTrial("zoom", tlkit.Augmentation(), alike, apart).verdict == "hurts"
+    assert TransformTrial("zoom", zoom, alike, apart).verdict == "hurts"
     helps = Change.of(-np.linspace(0.2, 0.3, 50))
-    assert TransformTrial("zoom", tlkit.Augmentation(), apart, helps).verdict == "helps"
+    assert TransformTrial("zoom", zoom, apart, helps).verdict == "helps"
+    # A flip that images of this kind don't show stays out, whatever it does to the regression.
+    flip = augmentation_of(["horizontal flip"])
+    assert TransformTrial("horizontal flip", flip, apart, helps).verdict == "foreign"
+    assert TransformTrial("horizontal flip", flip, alike, helps).verdict == "helps"
+    colour = augmentation_of(["colour"])
+    assert TransformTrial("colour", colour, alike, helps, idle=True).verdict == "nothing"
 
 
 REFUSED: dict[str, tuple[Any, dict[str, Any], type[Exception], str]] = {

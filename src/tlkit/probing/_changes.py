@@ -1,16 +1,17 @@
-"""Geometric changes that are tried one by one, and how several make one augmentation."""
+"""Changes that are tried one by one, and how several make one augmentation."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tlkit.data.augmentation.color import ColorJitter
 from tlkit.data.augmentation.geometric import Augmentation
-from tlkit.data.augmentation.transforms import Transform
+from tlkit.data.augmentation.transforms import InOrder, Transform
 
 NOTHING = Augmentation(
     rotation=0,
@@ -21,13 +22,18 @@ NOTHING = Augmentation(
     horizontal_flip=False,
     vertical_flip=False,
 )
+_SAME = ColorJitter(brightness=0, contrast=0, saturation=0)
 _SETTINGS: dict[str, dict[str, Any]] = {
     "horizontal flip": {"horizontal_flip": True},
     "vertical flip": {"vertical_flip": True},
     "rotation": {"rotation": 10},
     "shift": {"width_shift": 0.1, "height_shift": 0.1},
     "zoom": {"zoom": 0.1},
+    "crop": {"crop": (0.5, 1)},
+    "light": {"brightness": 0.2, "contrast": 0.2},
+    "colour": {"saturation": 0.2, "hue": 0.02},
 }
+_OF_COLOURS = {part.name for part in fields(ColorJitter)}
 _AXES = {"horizontal flip": 2, "vertical flip": 1}
 CHANGES = tuple(_SETTINGS)
 
@@ -55,12 +61,15 @@ class Mirrored:
         return np.flip(np.asarray(images, np.float32), self.axis)
 
 
-def augmentation_of(names: Iterable[str]) -> Augmentation:
-    """Return one augmentation that makes all changes of some names."""
+def augmentation_of(names: Iterable[str]) -> Transform:
+    """Return what makes all changes of some names, at least one; those of a kind at once."""
     settings: dict[str, Any] = {}
     for name in names:
         settings |= _SETTINGS[name]
-    return replace(NOTHING, **settings)
+    colours = {name: settings.pop(name) for name in _OF_COLOURS & settings.keys()}
+    made: list[Transform] = [replace(NOTHING, **settings)] if settings else []
+    made += [replace(_SAME, **colours)] if colours else []
+    return made[0] if len(made) == 1 else InOrder(tuple(made))
 
 
 def seen_as(name: str) -> Transform:

@@ -1,4 +1,4 @@
-"""suggest_augmentation: which flips, rotations, shifts and zooms fit some images."""
+"""suggest_augmentation: which flips, crops and other changes fit some images."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ from tlkit.probing._view_losses import ViewLosses
 from tlkit.probing.suggested_augmentation import Change, SuggestedAugmentation, TransformTrial
 
 _FOLDS = 4
+# Features that differ by less, as a share of how far they spread, are of the same pixels.
+_SAME = 1e-3
 
 
 def suggest_augmentation(
@@ -35,7 +37,7 @@ def suggest_augmentation(
     verbose: int = 1,
     **settings: Unpack[FrozenArguments],
 ) -> SuggestedAugmentation:
-    """Find which flips, rotations, shifts and zooms fit images, without training.
+    """Find which flips, rotations, shifts, zooms, crops and colours fit images, without training.
 
     Features of images, and of one view of each for every change, go through logistic regressions,
     each tested on a fold that it has not seen. Two figures decide, both a mean difference of log
@@ -48,9 +50,10 @@ def suggest_augmentation(
 
     A change goes in where learning from views lowers the loss; or where it does not raise it and
     the loss on views is at most 0.1 nats above that on the images, at the upper end of its
-    interval. What cannot be told stays out, as most does where images are few. Changes that go in
-    are made one `Augmentation`, which is tried, too: as long as it raises the loss, the change that
-    was worst by itself goes.
+    interval. Flips need the latter in any case. What cannot be told stays out, as most does where
+    images are few, and so does what changes nothing. Changes that go in are made one `Augmentation`
+    and one `ColorJitter`, which are tried together, too: as long as they raise the loss, the change
+    that was worst by itself goes.
 
     Args:
         data: The images, with one class each; those to train on.
@@ -105,9 +108,9 @@ def _suggested(
     trials = []
     for name, rows, loss in zip(views, views.values(), on_views, strict=True):
         learned = Change.of(losses.learning(rows) - plain)
-        trials.append(
-            TransformTrial(name, augmentation_of([name]), Change.of(loss - plain), learned)
-        )
+        idle = bool(np.abs(rows - features).max() <= _SAME * features.std())
+        seen_so = Change.of(loss - plain)
+        trials.append(TransformTrial(name, augmentation_of([name]), seen_so, learned, idle))
         reporter.step("augmentation", len(trials), len(views))
     kept = [trial for trial in trials if trial.accepted]
     combined = _harmless_together(kept, seen, losses, plain)

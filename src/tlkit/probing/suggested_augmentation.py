@@ -9,9 +9,10 @@ import numpy as np
 
 from tlkit._printing import Printed, counted, one_line
 from tlkit.data.augmentation.geometric import Augmentation
+from tlkit.data.augmentation.transforms import Transform
 from tlkit.probing._standardized import Doubles
 
-Verdict = Literal["helps", "fits", "hurts", "foreign"]
+Verdict = Literal["helps", "fits", "hurts", "foreign", "nothing"]
 
 # By how much views may be predicted worse than the images, in nats: the geometric mean of the
 # right class's probability is a tenth lower.
@@ -22,7 +23,8 @@ _MEANING: dict[Verdict, str] = {
     "helps": "in: learned from, it lowers the loss",
     "fits": "in: known as well as the images, and does no harm",
     "hurts": "out: learned from, it raises the loss",
-    "foreign": "out: not like these images, and no help",
+    "foreign": "out: not like these images",
+    "nothing": "out: leaves these images as they are",
 }
 
 
@@ -75,21 +77,38 @@ class TransformTrial(Printed):
             has learned from images as they are.
         learned: How much the loss on the images as they are rises where views are learned from,
             too.
+        idle: Whether the views are the images: another saturation of pictures in grey, for example.
     """
 
     name: str
-    augmentation: Augmentation
+    augmentation: Transform
     seen: Change
     learned: Change
+    idle: bool = False
 
     @property
     def verdict(self) -> Verdict:
-        """``"helps"`` and ``"fits"`` go in, ``"hurts"`` and ``"foreign"`` stay out."""
+        """``"helps"`` and ``"fits"`` go in, the others stay out."""
+        if self.idle:
+            return "nothing"
         if self.learned.rises:
             return "hurts"
-        if self.learned.falls:
+        alike = self.seen.high < MARGIN
+        if self.learned.falls and (alike or not self.mirrors):
             return "helps"
-        return "fits" if self.seen.high < MARGIN else "foreign"
+        return "fits" if alike else "foreign"
+
+    @property
+    def mirrors(self) -> bool:
+        """Whether it is a flip: not a little of a change, but another picture.
+
+        What images of this kind don't show stays out then, even where the regression profits from
+        it: mirrored, a digit may be none or another one.
+        """
+        flips = isinstance(self.augmentation, Augmentation) and (
+            self.augmentation.horizontal_flip or self.augmentation.vertical_flip
+        )
+        return bool(flips)
 
     @property
     def accepted(self) -> bool:
@@ -108,7 +127,8 @@ class SuggestedAugmentation(Printed):
     """What `tlkit.suggest_augmentation` found.
 
     Args:
-        augmentation: What to train with; None where no change fits.
+        augmentation: What to train with, as a `Stage` takes it: an `Augmentation`, a `ColorJitter`
+            or both in a row; None where no change fits.
         trials: Of each change.
         combined: What all changes of ``augmentation`` together did; None where it is one or none.
         dropped: Accepted changes that were left out, since together with the others they hurt.
@@ -117,7 +137,7 @@ class SuggestedAugmentation(Printed):
         folds: How many.
     """
 
-    augmentation: Augmentation | None
+    augmentation: Transform | None
     trials: tuple[TransformTrial, ...]
     combined: Change | None
     dropped: tuple[str, ...]

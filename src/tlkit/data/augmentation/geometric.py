@@ -119,7 +119,9 @@ horizontal_flip=True, vertical_flip=True, fill_mode='nearest')
             )
 
     def __repr__(self) -> str:
-        told = [x.name for x in fields(self) if self.crop or not x.name.startswith("crop")]
+        told = [
+            x.name for x in fields(self) if not x.metadata or getattr(self, x.name) != x.default
+        ]
         return f"Augmentation({', '.join(f'{name}={getattr(self, name)!r}' for name in told)})"
 
     def __call__(
