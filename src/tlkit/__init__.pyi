@@ -86,7 +86,8 @@ from .probing.suspects import (
 )
 from .reporting.html_report import report as report
 from .training.cross_validation.cross_validate import cross_validate as cross_validate
-from .training.fine_tuning import fine_tune as fine_tune
+from .training.fine_tuning.fine_tune import fine_tune as fine_tune
+from .training.fine_tuning.plan import FineTunePlan as FineTunePlan
 from .training.planning.plan import TrainingPlan as TrainingPlan
 from .training.probe_stage import ProbeStage as ProbeStage
 from .training.result import TrainingResult as TrainingResult

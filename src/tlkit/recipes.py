@@ -9,8 +9,8 @@ example ``batch_size=64`` or ``augmentation=tlkit.Augmentation()``.
     tlkit.StagedTrainer("xception", stages=tlkit.recipes.linear_probe_then_fine_tune())
 """
 
-from tlkit.training.recipes import (
-    default,
+from tlkit.training.recipes.default import default
+from tlkit.training.recipes.published import (
     discriminative,
     gradual_unfreezing,
     linear_probe_then_fine_tune,

@@ -41,6 +41,7 @@ _HINTS = {
 # Options that go to fine_tune as they are, which has the defaults of those that are not given.
 _PASSED_ON = (
     ("image_size", "N", count, "side of the pictures in pixels (default: the network's own)"),
+    ("budget", "TIME", str, "'10 min', '2 h': the recipe fits itself to it (default: no limit)"),
     ("epochs", "N", count, "of fine-tuning (default: by the number of pictures, 4 to 30)"),
     ("learning_rate", "RATE", float, "highest of fine-tuning (default: 0.0005)"),
     ("batch_size", "N", count, "pictures in a step (default: 32)"),
@@ -136,11 +137,9 @@ def _plan(
     train: tlkit.ImageDataset,
     validation: tlkit.ImageDataset,
 ) -> Answer:
-    from tlkit.training.fine_tuning import fine_tune_trainer
-
-    trainer = fine_tune_trainer(train, options.backbone, **settings)
-    plan = trainer.plan(train, validation, resume=options.resume)
-    return Answer(str(plan), plan.to_json(), status=0 if plan.enough_disk else 1)
+    given = {**settings, "resume": options.resume}
+    plan = tlkit.fine_tune.plan(train, validation, options.backbone, **given)
+    return Answer(str(plan), plan.to_json(), status=0 if plan.work.enough_disk else 1)
 
 
 def _sets(options: argparse.Namespace) -> tuple[tlkit.ImageDataset, tlkit.ImageDataset]:

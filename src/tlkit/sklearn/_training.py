@@ -16,7 +16,7 @@ from tlkit.data.dataset import ImageDataset
 from tlkit.errors import SplitError, TrainingError
 from tlkit.freezing.own_head import GivenHead
 from tlkit.training.arguments import TrainerArguments
-from tlkit.training.fine_tuning import fine_tune
+from tlkit.training.fine_tuning.fine_tune import fine_tune
 from tlkit.training.result import TrainingResult
 from tlkit.training.stage import Stage
 from tlkit.training.trainer import StagedTrainer

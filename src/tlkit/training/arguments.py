@@ -50,10 +50,9 @@ class StageArguments(UndecayedStageArguments, AugmentedStageArguments, total=Fal
     """What all stages of a recipe may share; see `Stage`."""
 
 
-class TrainerArguments(TypedDict, total=False):
-    """What `fine_tune` passes on; see `StagedTrainer`."""
+class NetworkArguments(TypedDict, total=False):
+    """What `tlkit.recipes.default` passes on; see `StagedTrainer`."""
 
-    head: GivenHead | None
     image_size: ImageSize | None
     weights: str | Path | None
     preprocessing: str
@@ -61,6 +60,12 @@ class TrainerArguments(TypedDict, total=False):
     engine: str
     cache: bool | str | Path
     feature_dtype: str
+
+
+class TrainerArguments(NetworkArguments, total=False):
+    """What `fine_tune` passes on; see `StagedTrainer`."""
+
+    head: GivenHead | None
     keep: Keep
     run_dir: str | Path | None
 

@@ -22,6 +22,7 @@ from tlkit.training._starting import Start
 from tlkit.training.kept import Keep
 from tlkit.training.loop._conflicts import check_conflicts
 from tlkit.training.loop.session import new_session
+from tlkit.training.planning._costs import StageCosts
 from tlkit.training.planning._disk import disk_needs, warnings_of
 from tlkit.training.planning._probe import rehearsal_of
 from tlkit.training.planning._session import RehearsedSession
@@ -35,6 +36,23 @@ from tlkit.training.run_dir.run_settings import run_settings
 from tlkit.training.stage import Stage
 
 _LOOKED_AT = 24  # files
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """What a training has before its first stage.
+
+    Args:
+        session: What its stages share.
+        run: The run that goes on; None where one begins.
+        longer: Numbers of the stages of that run that grow longer.
+        start: What is done before the first stage.
+    """
+
+    session: RehearsedSession
+    run: RunDirectory | None
+    longer: Collection[int]
+    start: tuple[PlannedWork, ...]
 
 
 @dataclass(frozen=True)
@@ -74,19 +92,57 @@ class Planner:
         Raises:
             TlkitError: As ``fit`` would raise it before it begins.
         """
+with self._opened(train, validation, resume=resume) as opened:
+            session = opened.session
+            check_conflicts(session, self.stages)
+            with TemporaryDirectory(prefix="tlkit-plan-") as folder:
+                scratch = None if self.run_dir is None else Path(folder)
+                stages = tuple(self._stages(opened, scratch))
+                end = tuple(self._end(session, stages, scratch))
+            return self._told(session, opened.start, stages, end)
+
+    @contextmanager
+    def costs(
+        self, train: LabelledImages, validation: LabelledImages | None
+    ) -> Iterator[StageCosts]:
+        """Give what plans stages, one after the other, before it is known which will be run.
+
+        Unlike a plan it leaves exports of trunks, and which engine is the fastest, in the store: a
+        training that follows at once would find them out again.
+
+        Args:
+            train: Training images.
+            validation: Those for validation, with the same classes, or None.
+
+        Raises:
+            TlkitError: As for `plan`.
+        """
+        with (
+            self._opened(train, validation, resume=False, for_costs=True) as opened,
+            TemporaryDirectory(prefix="tlkit-plan-") as folder,
+        ):
+            yield StageCosts(opened.session, opened.start, None if self.run_dir is None else Path(folder))
+
+    @contextmanager
+    def _opened(
+        self,
+        train: LabelledImages,
+        validation: LabelledImages | None,
+        *,
+        resume: bool,
+        for_costs: bool = False,
+    ) -> Iterator[_Opened]:
+        """Give what a training has before its first stage."""
         with rehearsal_store(self.settings.cache) as store, _random_states_kept():
             looking = _looking(store, train, validation)
             run, longer = self._earlier(train, validation, resume=resume)
             begun = time.perf_counter()
-            session = self._session(store, run, train, validation)
-            building = once(time.perf_counter() - begun)
-            check_conflicts(session, self.stages)
-            with TemporaryDirectory(prefix="tlkit-plan-") as folder:
-                scratch = None if self.run_dir is None else Path(folder)
-                stages = tuple(self._stages(session, run, longer, scratch))
-                end = tuple(self._end(session, stages, scratch))
-            built = PlannedWork("start", "build the network", 1, "", building)
-            return self._told(session, (*looking, built), stages, end)
+            session = self._session(store, run, train, validation, roughly=for_costs)
+            built = once(time.perf_counter() - begun)
+            work = PlannedWork("start", "build the network", 1, "", built)
+            yield _Opened(session, run, longer, (*looking, work))
+            if for_costs:
+                store.leave_exports()
 
     def _session(
         self,
@@ -94,10 +150,12 @@ class Planner:
         run: RunDirectory | None,
         train: LabelledImages,
         validation: LabelledImages | None,
+        *,
+        roughly: bool,
     ) -> RehearsedSession:
         engines = run.engines().unwritten() if run else None
         given = (self.settings, self.head, self.start, store, (train, validation))
-        return RehearsedSession.of(new_session(*given, Silent(), engines=engines))
+        return RehearsedSession.of(new_session(*given, Silent(), engines=engines), roughly=roughly)
 
     def _earlier(
         self, train: LabelledImages, validation: LabelledImages | None, *, resume: bool
@@ -117,13 +175,8 @@ class Planner:
             run.open(settings, resume=resume)
         return run, longer
 
-    def _stages(
-        self,
-        session: RehearsedSession,
-        run: RunDirectory | None,
-        longer: Collection[int],
-        scratch: Path | None,
-    ) -> Iterator[StagePlan]:
+    def _stages(self, opened: _Opened, scratch: Path | None) -> Iterator[StagePlan]:
+        session, run, longer = opened.session, opened.run, opened.longer
         for number, stage in enumerate(self.stages, 1):
             self.reporter.step("planning", number - 1, len(self.stages), stage.name)
             files = run.stage(number, stage.name) if run else None

@@ -111,18 +111,23 @@ class Asked:
 
 @dataclass(frozen=True)
 class RehearsedSession(Session):
-    """A session that answers as a training's does, and runs nothing."""
+    """A session that answers as a training's does, and runs nothing.
 
+    Args:
+        roughly: Whether a few steps of a stage are enough to time it.
+    """
+
+    roughly: bool = False
     asked: list[Asked] = field(default_factory=list, init=False)
     assumed: Assumed = field(default_factory=Assumed, init=False)
     choosing: list[float] = field(default_factory=list, init=False)
     _decoded: dict[int, int] = field(default_factory=dict, init=False)
 
     @classmethod
-    def of(cls, session: Session) -> RehearsedSession:
+    def of(cls, session: Session, *, roughly: bool = False) -> RehearsedSession:
         """Return a session in the place of another."""
         given = [part.name for part in fields(session) if part.init]
-        return cls(**{name: getattr(session, name) for name in given})
+        return cls(**{name: getattr(session, name) for name in given}, roughly=roughly)
 
     @property
     def spent(self) -> float:

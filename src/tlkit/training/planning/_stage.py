@@ -120,7 +120,8 @@ class StageRehearsal(StageRun):
         )
         at_once = self._feeds.steps_at_once(inputs[0], self._stage.epochs, self._callbacks)
         searched = finder.steps if finder is not None and self._searches else 0
-        tail = timer.cost(at_once, epochs + searched)
+        roughly = self._rehearsal.roughly
+        tail = timer.cost(at_once, epochs + searched, roughly=roughly)
         return PhaseCost(once(choosing), self._image(asked), tail, self._keeping(phase))
 
     def _image(self, asked: Sequence[Asked]) -> ImageCost | None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tlkit._disk.atomic import whole_file
 from tlkit.data.scans import Scan, ScanMemory
 from tlkit.features.store._scans import RememberedScans
 from tlkit.features.store.store import FORMAT, FeatureStore, default_root
@@ -67,6 +68,17 @@ class RehearsalStore(FeatureStore):
                 if not (self.root / file.name).exists():
                     shutil.copy2(file, self.root)
         return stem
+
+    def leave_exports(self) -> None:
+        """Put what was exported of trunks, and which engine was chosen, into the store itself."""
+        if self.real is None:
+            return
+        with suppress(OSError):  # a store may be for reading only
+            self.real.mkdir(parents=True, exist_ok=True)
+            for file in self.root.glob("trunk-*"):
+                if file.is_file() and not (self.real / file.name).exists():
+                    with whole_file(self.real / file.name) as part:
+                        shutil.copy2(file, part)
 
 
 class SeenScans:

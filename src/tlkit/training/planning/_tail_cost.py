@@ -126,14 +126,17 @@ class TailTimer:
         self._steps = training.feeds.steps
         self._held_out = self._batches(session.validation) if validation is not None else 0
 
-    def cost(self, at_once: int, epochs: float) -> TailCost:
+    def cost(self, at_once: int, epochs: float, *, roughly: bool = False) -> TailCost:
         """Return what the tail takes.
 
         Args:
             at_once: Steps that training will take without coming back to Python.
             epochs: How many will be trained, in a search too.
+            roughly: Whether a few steps are enough, so that nothing is compiled twice.
         """
         rough = self._roughly()
+        if roughly:
+            return rough
         epoch = rough.training.seconds + rough.validation.seconds
         if epochs * epoch < _SMALL * rough.startup:
             return rough  # what has to be compiled rules
