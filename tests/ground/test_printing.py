@@ -42,7 +42,7 @@ from tlkit.probing import (
 )
 from tlkit.probing._power_law import PowerLaws
 from tlkit.testing import CheckReport, CheckResult, tiny_backbone, tiny_dataset
-from tlkit.training import DiskNeed, Duration, PlannedWork, StagePlan
+from tlkit.training import Decision, DiskNeed, Duration, PlannedWork, StagePlan
 from tlkit.training.run_dir.recorded_run import (
     RecordedData,
     RecordedRun,
@@ -190,6 +190,15 @@ def training_plan() -> tlkit.TrainingPlan:
     )
 
 
+def decision() -> Decision:
+    return Decision(f"{BAD}policy", tlkit.UnfreezeTop(layers=8), BAD * 9)
+
+
+def fine_tune_plan() -> tlkit.FineTunePlan:
+    told = Decision("start", BAD * 9, BAD, given=True)
+    return tlkit.FineTunePlan((decision(), told), trainer(), training_plan())
+
+
 def probe() -> tlkit.Probe:
     found, notes = features(), (BAD,) * 9
     settings = FrozenSettings(tiny_backbone(), weights=None)
@@ -277,6 +286,8 @@ RESULTS: dict[type, Callable[[], object]] = {
     ImagePrediction: lambda: evaluation().top_losses(1)[0],
     PairResult: lambda: comparison().pairs[0],
     tlkit.TrainingPlan: training_plan,
+    tlkit.FineTunePlan: fine_tune_plan,
+    Decision: decision,
     StagePlan: stage_plan,
     PlannedWork: planned_work,
     DiskNeed: disk_need,

@@ -112,7 +112,7 @@ def test_the_default_trains_a_head_that_a_probe_cannot_give() -> None:
 
 @pytest.mark.slow
 def test_fine_tune_is_the_trainer_with_a_recipe(parts: Data) -> None:
-    stages = tlkit.recipes.default(parts[0], epochs=1)
+    stages = tlkit.recipes.default(parts[0], tiny_backbone(), weights=None, epochs=1)
     by_hand = trainer(*stages, keep="best").fit(*parts, verbose=0)
     result = tuned(*parts)
     assert isinstance(result, TrainingResult)
@@ -180,6 +180,8 @@ def test_the_types_of_what_a_run_can_be_given_anew_are_those_of_a_trainer() -> N
         tlkit.recipes.gradual_unfreezing,
         tlkit.recipes.discriminative,
         tlkit.recipes.study,
+        tlkit.recipes.default,
+        tlkit.fine_tune.plan,
     ],
 )
 def test_no_argument_is_both_named_and_passed_on(function: Callable[..., Any]) -> None:

@@ -28,7 +28,8 @@ _EXAMPLES = """\
   tlkit train pictures
   tlkit train pictures --backbone mobilenet_v2 --image-size 128 --epochs 5
   tlkit train pictures --validation more_pictures --out second-run --keep last
-  tlkit train pictures --plan           what will run, how long, how much disk
+  tlkit train pictures --budget "10 min"
+  tlkit train pictures --plan           what is decided and why, how long it takes
   tlkit train pictures --resume         go on with what was stopped"""
 _STOPPED = "What is finished is kept. This goes on from the last finished epoch:\n  {again}"
 _HINTS = {
@@ -38,10 +39,16 @@ _HINTS = {
     DamagedImageError: "Here: --skip-damaged goes on without them.",
     RunDirectoryError: "Here run_dir is --out DIR, and resume=True is --resume.",
 }
+
+
+def _time_or_steps(text: str) -> str | int:
+    return int(text) if text.isascii() and text.isdigit() else text
+
+
 # Options that go to fine_tune as they are, which has the defaults of those that are not given.
 _PASSED_ON = (
     ("image_size", "N", count, "side of the pictures in pixels (default: the network's own)"),
-    ("budget", "TIME", str, "'10 min', '2 h': the recipe fits itself to it (default: no limit)"),
+    ("budget", "TIME", _time_or_steps, "such as '10 min', which the recipe fits itself to"),
     ("epochs", "N", count, "of fine-tuning (default: by the number of pictures, 4 to 30)"),
     ("learning_rate", "RATE", float, "highest of fine-tuning (default: 0.0005)"),
     ("batch_size", "N", count, "pictures in a step (default: 32)"),
@@ -75,7 +82,7 @@ def _add_inputs(parser: argparse.ArgumentParser) -> None:
     told = "where the run is kept (default: tlkit-run)"
     add("--out", metavar="DIR", type=Path, default=Path("tlkit-run"), help=told)
     add("--resume", action="store_true", help="go on with the run in DIR that was stopped")
-    told = "train nothing: print what will run, how long it takes here, the disk it needs"
+    told = "train nothing: print what is decided and why, what will run, how long it takes here"
     add("--plan", action="store_true", help=told)
     add("--skip-damaged", action="store_true", help="leave out pictures that cannot be read")
     told = "the split and every other random choice follow from it (default: 0)"
@@ -102,6 +109,7 @@ def run(options: argparse.Namespace) -> Answer:
         TlkitError: As for `tlkit.fine_tune`; or DIR holds a run already, or cannot be written.
     """
     _check_out(options.out, resume=options.resume)
+    _check_budget(options)
     train, validation = _sets(options)
     say(table_of_classes({"training": train, "validation": validation}))
     settings = _settings(options)
@@ -140,6 +148,15 @@ def _plan(
     given = {**settings, "resume": options.resume}
     plan = tlkit.fine_tune.plan(train, validation, options.backbone, **given)
     return Answer(str(plan), plan.to_json(), status=0 if plan.work.enough_disk else 1)
+
+
+def _check_budget(options: argparse.Namespace) -> None:
+    """Refuse a budget that is none, before pictures are read."""
+    if hasattr(options, "budget"):
+        require_keras()
+        from tlkit.training.recipes.budget import Budget
+
+        Budget.of(options.budget)
 
 
 def _sets(options: argparse.Namespace) -> tuple[tlkit.ImageDataset, tlkit.ImageDataset]:

@@ -31,6 +31,8 @@ def planned_by(
 
     def with_plan(function: Callable[P, Done]) -> Planned[P, Done, Told]:
         planned: Any = function
+        told: Any = plan
+        told.__name__, told.__qualname__ = "plan", f"{planned.__qualname__}.plan"
         planned.plan = plan
         return planned  # type: ignore[no-any-return]
 

@@ -67,14 +67,6 @@ def _plan(
 
     Raises:
         TlkitError: As for `tlkit.fine_tune`, but for most damaged images.
-
-    Example:
-        >>> import tlkit, tlkit.testing
-        >>> plan = tlkit.fine_tune.plan(
-        ...     tlkit.testing.tiny_dataset(), backbone=tlkit.testing.tiny_backbone(),
-        ...     weights=None, cache=False, epochs=2, verbose=0)
-        >>> [(x.name, x.value, x.given) for x in plan.decisions][:2]
-        [('start', 'probe', False), ('epochs', 2, True)]
     """
     begun, reporter = time.perf_counter(), reporter_for(verbose)
     limit = Budget.of(budget)

@@ -15,7 +15,6 @@ import numpy as np
 from tlkit._progress import Reporter, Silent
 from tlkit.backbones.weights import load_file
 from tlkit.data.labelled_images import LabelledImages
-from tlkit.data.scans import NothingKnown
 from tlkit.features.settings import FrozenSettings
 from tlkit.freezing.own_head import AnyHead
 from tlkit.training._starting import Start
@@ -24,18 +23,17 @@ from tlkit.training.loop._conflicts import check_conflicts
 from tlkit.training.loop.session import new_session
 from tlkit.training.planning._costs import StageCosts
 from tlkit.training.planning._disk import disk_needs, warnings_of
+from tlkit.training.planning._looking import looking
 from tlkit.training.planning._probe import rehearsal_of
 from tlkit.training.planning._session import RehearsedSession
-from tlkit.training.planning._store import RehearsalStore, SeenScans, rehearsal_store
-from tlkit.training.planning.duration import Duration, once
+from tlkit.training.planning._store import RehearsalStore, rehearsal_store
+from tlkit.training.planning.duration import once
 from tlkit.training.planning.plan import TrainingPlan
 from tlkit.training.planning.stage_plan import PlannedWork, StagePlan
 from tlkit.training.run_dir.longer import longer_stages
 from tlkit.training.run_dir.run_directory import RunDirectory
 from tlkit.training.run_dir.run_settings import run_settings
 from tlkit.training.stage import Stage
-
-_LOOKED_AT = 24  # files
 
 
 @dataclass(frozen=True)
@@ -92,7 +90,7 @@ class Planner:
         Raises:
             TlkitError: As ``fit`` would raise it before it begins.
         """
-with self._opened(train, validation, resume=resume) as opened:
+        with self._opened(train, validation, resume=resume) as opened:
             session = opened.session
             check_conflicts(session, self.stages)
             with TemporaryDirectory(prefix="tlkit-plan-") as folder:
@@ -121,7 +119,8 @@ with self._opened(train, validation, resume=resume) as opened:
             self._opened(train, validation, resume=False, for_costs=True) as opened,
             TemporaryDirectory(prefix="tlkit-plan-") as folder,
         ):
-            yield StageCosts(opened.session, opened.start, None if self.run_dir is None else Path(folder))
+            scratch = None if self.run_dir is None else Path(folder)
+            yield StageCosts(opened.session, opened.start, scratch)
 
     @contextmanager
     def _opened(
@@ -134,13 +133,13 @@ with self._opened(train, validation, resume=resume) as opened:
     ) -> Iterator[_Opened]:
         """Give what a training has before its first stage."""
         with rehearsal_store(self.settings.cache) as store, _random_states_kept():
-            looking = _looking(store, train, validation)
+            looked = looking(store, train, validation)
             run, longer = self._earlier(train, validation, resume=resume)
             begun = time.perf_counter()
             session = self._session(store, run, train, validation, roughly=for_costs)
             built = once(time.perf_counter() - begun)
             work = PlannedWork("start", "build the network", 1, "", built)
-            yield _Opened(session, run, longer, (*looking, work))
+            yield _Opened(session, run, longer, (*looked, work))
             if for_costs:
                 store.leave_exports()
 
@@ -220,30 +219,6 @@ with self._opened(train, validation, resume=resume) as opened:
             memory=memory,
             warnings=tuple(warnings_of(disk)),
         )
-
-
-def _looking(
-    store: RehearsalStore, train: LabelledImages, validation: LabelledImages | None
-) -> list[PlannedWork]:
-    """Return the look at each file that the store does not know.
-
-    Raises:
-        DamagedImageError: One cannot be read at all.
-    """
-    seen = SeenScans(store.scans())
-    for data in (train, validation):
-        if data is not None:
-            data.scan(seen, decoded=False).raise_if_any()
-    if not seen.unread:
-        return []
-    chosen = np.linspace(0, len(train) - 1, min(_LOOKED_AT, len(train))).astype(int)
-    times = []
-    for part in np.array_split(chosen, 2):
-        begun = time.perf_counter()
-        train.subset(part).scan(NothingKnown()).raise_if_any()
-        times.append((time.perf_counter() - begun) / max(1, len(part)))
-    time_of_all = Duration.of(times) * seen.unread
-    return [PlannedWork("start", "look at each file for damage", seen.unread, "files", time_of_all)]
 
 
 @contextmanager

@@ -11,7 +11,8 @@ from tlkit.training.planning.duration import seconds_text
 
 # What a user gives: "10 min", a number of steps, or None for no limit.
 BudgetLike = str | int | None
-_SECONDS = {"s": 1, "sec": 1, "second": 1, "min": 60, "minute": 60, "h": 3600, "hour": 3600}
+_UNITS = {1: "s sec secs second seconds", 60: "min mins minute minutes", 3600: "h hour hours"}
+_SECONDS = {name: seconds for seconds, names in _UNITS.items() for name in names.split()}
 _PART = r"(\d+(?:\.\d+)?)\s*([a-z]+)"
 
 
@@ -57,10 +58,8 @@ class Budget:
 def _seconds(text: str) -> float:
     """Return the seconds that a text tells; 0 where it tells none."""
     text = text.strip().lower()
-    if not re.fullmatch(rf"(?:{_PART}\s*)+", text):
+    parts = re.findall(_PART, text)
+    known = all(unit in _SECONDS for _, unit in parts)
+    if not known or not re.fullmatch(rf"(?:{_PART}\s*)+", text):
         return 0.0
-    parts = [
-        (float(n), _SECONDS.get(u) or _SECONDS.get(u.removesuffix("s")))
-        for n, u in re.findall(_PART, text)
-    ]
-    return 0.0 if any(u is None for _, u in parts) else sum(n * (u or 0) for n, u in parts)
+    return sum(float(number) * _SECONDS[unit] for number, unit in parts)

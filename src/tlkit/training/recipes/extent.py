@@ -61,11 +61,10 @@ def in_steps(full: Extent, steps: int, budget: int, *, fixed: bool) -> Extent:
             "batch_size, or a time such as '2 min', which the recipe fits itself to."
         )
     epochs = min(full.epochs, budget // steps)
+    why = f"{counted(epochs, 'epoch')} of {counted(steps, 'step')} fit"
     if epochs == full.epochs:
-        return Extent(
-            epochs, full.policy, f"enough: all of it is {counted(epochs * steps, 'step')}"
-        )
-    return Extent(epochs, full.policy, f"{counted(epochs, 'epoch')} of {steps:,} fit")
+        why = f"enough: all of it is {counted(epochs * steps, 'step')}"
+    return Extent(epochs, full.policy, why)
 
 
 @dataclass(frozen=True)
@@ -113,12 +112,15 @@ class Fitting:
         begun = None if self.first is None else self.costs.of(self.first)
         before = building + (0.0 if begun is None else self._run_s(begun))
         least = max(_TRACING_S, _TRACING * building)
-        # An epoch of all layers; what is known of it skips ways that are not worth a measurement.
-        whole = 0.0 if begun is None else _STEP * _image_s(begun) * self.costs.images
+        # Of all layers: what is done once, and an epoch. What is known of it by now skips ways that
+        # are not worth a measurement, which takes as long as what is done once.
+        start, whole = least / 2, 0.0
+        if begun is not None:
+            whole = _STEP * _image_s(begun) * self.costs.images
         tried: list[str] = []
         for policy, forced in self._ways():
-            left = self.clock.left() - before
-            if left < max(least, whole * _share(policy) * self.floor) and not forced:
+            share, left = _share(policy), self.clock.left() - before
+            if left < max(least, share * (2 * start + whole * self.floor)) and not forced:
                 tried += [f"{self._named(policy)} would take longer"] if left >= least else []
                 continue
             once, epoch = self._measured(policy)
@@ -129,7 +131,7 @@ class Fitting:
             if fits >= self.floor or forced:
                 return Extent(epochs, policy, "; ".join([*tried, f"{told}: about {takes}"]))
             tried.append(f"{told} would take {takes}")
-            whole = epoch / _share(policy)
+            start, whole = once / share, epoch / share
         short = ["less than the least"] if self.clock.left() < before and not tried else []
         alone = f"the {self.first.name if self.first else ''} alone: about {seconds_text(before)}"
         return Extent(0, self.full.policy, "; ".join([*tried, *short, alone]))
