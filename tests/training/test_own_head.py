@@ -35,6 +35,24 @@ def of_layers() -> Any:
     )
 
 
+@keras.saving.register_keras_serializable("tests")
+class Subclassed(keras.Model):  # type: ignore[misc]
+    """A model that makes its layers itself, with names that Keras counts."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.pool, self.drop = layers.GlobalAveragePooling2D(), layers.Dropout(0.5)
+        self.outputs_of = layers.Dense(3, "softmax")
+
+    def call(self, features: Any, training: bool | None = None) -> Any:
+        """Pool, drop, tell."""
+        return self.outputs_of(self.drop(self.pool(features), training=training))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return no settings."""
+        return {}
+
+
 def trainer(head: Any, epochs: int = 2, **settings: Any) -> tlkit.StagedTrainer:
     stage = tlkit.Stage("head", epochs=epochs, learning_rate=0.05)
     settings = {"weights": None, "cache": False, "stages": [stage], **settings}
@@ -46,6 +64,7 @@ def trainer(head: Any, epochs: int = 2, **settings: Any) -> tlkit.StagedTrainer:
     [
         pytest.param(lambda: attentive, id="function"),
         pytest.param(of_layers, id="layer", marks=pytest.mark.slow),
+        pytest.param(Subclassed, id="subclassed", marks=pytest.mark.slow),
     ],
 )
 def test_it_is_trained_resumed_in_another_process_and_saved(

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tlkit._keras.describe import described
+from tlkit._keras.layers import leaf_layers
 from tlkit._keras.types import Layer, Model
 from tlkit._task import Task
 from tlkit.errors import TrainingError
@@ -194,6 +195,9 @@ def _renamed(model: Model, taken: Collection[str]) -> Model:
 
     made: Model = keras.models.clone_model(model, clone_function=copied, recursive=True)
     made.set_weights(model.get_weights())
+    for layer in leaf_layers(made):  # those of a subclassed model, which makes them itself
+        if layer.variables and layer.name not in used:
+            layer.name = free(f"head_{type(layer).__name__.lower()}")
     named: Model = keras.Model(made.inputs[0], made.outputs[0], name=free("head"))
     return named
 
