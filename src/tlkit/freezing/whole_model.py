@@ -30,11 +30,14 @@ class Parts:
         model: From raw images to probabilities.
         backbone: The backbone's layers from the input to the output, without input layers.
         head: The head's layers.
+        features: Shape of what the backbone gives, without the batch: (h, w, channels) or
+            (channels,); None where it is not known.
     """
 
     model: Any
     backbone: tuple[Any, ...]
     head: tuple[Any, ...]
+    features: tuple[int, ...] | None = None
     # Phases cut again and again at a few places. What cutting adds to the layers' memory of calls
     # stays there, so each tail is cut off once.
     tails: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
@@ -83,7 +86,28 @@ def assemble(
     model = keras.Model(trunk.inputs[0], probabilities, name=trunk.name)
     known = {id(layer) for layer in below}
     above = tuple(layer for layer in leaf_layers(model) if id(layer) not in known)
-    return Parts(model, below, above)
+    return Parts(model, below, above, tuple(trunk.outputs[0].shape[1:]))
+
+
+def head_weights(parts: Parts, head: AnyHead, classes: int, task: Task, seed: int) -> list[Any]:
+    """Return the weights, layer by layer, that the head of a model has at another seed.
+
+    Args:
+        parts: The model, as `assemble` gave it.
+        head: Of the model.
+        classes: Number of classes.
+        task: What is told of an image.
+        seed: The other.
+
+    Returns:
+        A list of arrays for each layer of ``parts.head``.
+    """
+    features = keras.Input(parts.features)
+    with _seeded(stream_seed(seed, "head")):
+        taken = {layer.name for layer in parts.backbone}
+        probabilities = head.build(features, classes, seed=seed, taken=taken, task=task)
+    layers = leaf_layers(keras.Model(features, probabilities))
+    return [layer.get_weights() for layer in layers]
 
 
 def _require_features(trunk: Model) -> None:
@@ -104,8 +128,19 @@ def seed_noise(layers: Iterable[Any], seed: int, stage: str) -> None:
     """Let all that layers draw in a stage follow from (seed, stage) and not from stages before."""
     for layer in layers:
         for number, variable in enumerate(random_states(layer)):
-            start = stream_seed(seed, f"noise of {layer.name} in {stage}", sample=number) % 2**31
-            variable.assign([start, 0])
+            variable.assign([noise_start(layer.name, seed, stage, number), 0])
+
+
+def noise_start(layer: str, seed: int, stage: str, number: int = 0) -> int:
+    """Return what a layer's random numbers in a stage follow from.
+
+    Args:
+        layer: Its name.
+        seed: Of the training.
+        stage: Name of the stage.
+        number: Which of the layer's generators.
+    """
+    return stream_seed(seed, f"noise of {layer} in {stage}", sample=number) % 2**31
 
 
 @contextmanager

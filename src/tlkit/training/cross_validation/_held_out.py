@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tlkit._progress import Reporter
-from tlkit._task import two_columns
+from tlkit._task import Task, two_columns
 from tlkit.data.batches import PixelCache
 from tlkit.data.labelled_images import LabelledImages
 from tlkit.evaluation.predict import predicted_probabilities
@@ -29,6 +30,22 @@ from tlkit.training.result import TrainingResult
 from tlkit.training.stage import Stage
 
 
+class Models:
+    """Whole models that were built, so that recipes of one backbone and head share them."""
+
+    def __init__(self) -> None:
+        self._built: list[tuple[Any, Parts]] = []
+
+    def get(self, settings: FrozenSettings, head: AnyHead, classes: int, task: Task) -> Parts:
+        """Return a model; it is built where no other recipe has it."""
+        asked = (settings, head, classes, task)
+        for known, parts in self._built:
+            if known == asked:
+                return parts
+        self._built.append((asked, settings.assembled(head, classes, task)))
+        return self._built[-1][1]
+
+
 @dataclass(frozen=True, eq=False)
 class HeldOut:
     """Predicts images, from stored features below the first layer that any stage trains.
@@ -43,6 +60,7 @@ class HeldOut:
         store: Where features are kept.
         reporter: Shows progress.
         executor: Whose workers compute features; None for this process alone.
+        models: Those of other recipes.
     """
 
     settings: FrozenSettings
@@ -52,10 +70,11 @@ class HeldOut:
     store: FeatureStore
     reporter: Reporter
     executor: Executor | None = None
+    models: Models = field(default_factory=Models)
 
     def compute(self) -> None:
         """Compute the features of all images, so that each training reads them."""
-        trunk = self._trunk
+        trunk = self.trunk
         if trunk is not None:
             self._features(trunk, self.data)
 
@@ -66,33 +85,45 @@ class HeldOut:
             result: What training gave, of these stages.
             images: Some of the data.
         """
-        self._parts.model.set_weights(result.model.get_weights())
-        trunk = self._trunk  # with these weights, which random ones are by seed
+        self.parts.model.set_weights(result.model.get_weights())
+        trunk = self.trunk  # with these weights, which random ones are by seed
         if trunk is None:
             return predicted_probabilities(result, images)
         rows = np.asarray(self._features(trunk, images))
-        found = self._phase.tail.predict(rows, batch_size=256, verbose=0)
-        return found if images.labels.ndim == 2 else two_columns(found, len(images.class_names))
+        return self.told(self.phase.tail.predict(rows, batch_size=256, verbose=0))
 
-    @cached_property
-    def _parts(self) -> Parts:
-        classes = len(self.data.class_names)
-        task = self.head.task(self.data.labels, classes)
-        return self.settings.assembled(self.head, classes, task)
+    def told(self, outputs: NDArray[Any]) -> Any:
+        """Return the probabilities ``(n, classes)`` that outputs of the model mean."""
+        several = self.data.labels.ndim == 2
+        return outputs if several else two_columns(outputs, len(self.data.class_names))
 
-    @cached_property
-    def _phase(self) -> Phase:
-        """The whole model, cut below the first layer that any stage trains."""
-        phases = [x for s in self.stages for x in selections(s.policy, self._parts, s.epochs)]
-        layers = {id(layer): layer for _, _, chosen in phases for layer in chosen}
-        return prepare(self._parts, tuple(layers.values()), FreezeAll())
+    def rows(self, trunk: Trunk) -> NDArray[np.float32]:
+        """Return the features of all images, in memory."""
+        return np.asarray(self._features(trunk, self.data)).astype("float32", copy=False)
 
     @property
-    def _trunk(self) -> Trunk | None:
+    def task(self) -> Task:
+        """What the model tells of an image."""
+        return self.head.task(self.data.labels, len(self.data.class_names))
+
+    @cached_property
+    def parts(self) -> Parts:
+        """The whole model."""
+        return self.models.get(self.settings, self.head, len(self.data.class_names), self.task)
+
+    @cached_property
+    def phase(self) -> Phase:
+        """The whole model, cut below the first layer that any stage trains."""
+        phases = [x for s in self.stages for x in selections(s.policy, self.parts, s.epochs)]
+        layers = {id(layer): layer for _, _, chosen in phases for layer in chosen}
+        return prepare(self.parts, tuple(layers.values()), FreezeAll())
+
+    @property
+    def trunk(self) -> Trunk | None:
         """What is frozen in all stages, where its output can be kept."""
-        if self._phase.trunk is None:
+        if self.phase.trunk is None:
             return None
-        trunk = self.settings.trunk(self._phase.trunk, self.store)
+        trunk = self.settings.trunk(self.phase.trunk, self.store)
         too_large = trunk.bytes * len(self.data) > min(STORE_LIMIT, self.store.limit)
         return None if too_large else trunk
 

@@ -95,11 +95,7 @@ class EpochKeeper(keras.callbacks.Callback):  # type: ignore[misc]
         """Note the figures, keep the best weights, write the checkpoint."""
         figures = {name: float(value) for name, value in (logs or {}).items()}
         if not math.isfinite(figures["loss"]):
-            raise LossNotFiniteError(
-                f"The loss became {figures['loss']} in epoch {epoch + 1} of stage "
-                f"{self._stage!r}. Lower its learning rate, or search for one with "
-                "ExponentialLRFinder."
-            )
+            raise LossNotFiniteError(not_finite(figures["loss"], epoch, self._stage))
         progress = self._progress
         for name, value in figures.items():
             progress.history.setdefault(name, []).append(value)
@@ -128,8 +124,8 @@ class EpochKeeper(keras.callbacks.Callback):  # type: ignore[misc]
                 f"{', '.join(map(repr, figures))}. Name one of these, or None to keep the last "
                 "epoch."
             )
-        value, best = figures[self._keep_best], self._progress.best_value
-        if best is None or math.isnan(best) or (value > best if self._larger else value < best):
+        value = figures[self._keep_best]
+        if better(value, self._progress.best_value, larger=self._larger):
             self._progress.best_value = value
             return True
         return False
@@ -144,6 +140,19 @@ class EpochKeeper(keras.callbacks.Callback):  # type: ignore[misc]
                 **callback_arrays(self._others),
             }
             write_checkpoint(self._file, self._progress, groups)
+
+
+def better(value: float, best: float | None, *, larger: bool) -> bool:
+    """Return whether a figure is better than the best so far; None before the first."""
+    return best is None or math.isnan(best) or (value > best if larger else value < best)
+
+
+def not_finite(loss: float, epoch: int, stage: str) -> str:
+    """Return what to say of a loss that is NaN or infinite in an epoch, from 0."""
+    return (
+        f"The loss became {loss} in epoch {epoch + 1} of stage {stage!r}. Lower its learning rate, "
+        "or search for one with ExponentialLRFinder."
+    )
 
 
 @contextmanager
