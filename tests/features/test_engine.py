@@ -21,8 +21,10 @@ from tlkit.features.engines import onnx as onnx_module, openvino as openvino_mod
 from tlkit.features.engines.choice import choose_engine
 from tlkit.features.engines.comparison import Choice
 from tlkit.features.engines.engine import installed
-from tlkit.features.engines.keras_engine import BATCH, KerasEngine
+from tlkit.features.engines.keras_engine import BATCH, KerasEngine, keras_batch
 from tlkit.features.engines.openvino import OpenVinoEngine
+from tlkit.features.store.store import FeatureStore
+from tlkit.features.trunk import Trunk
 from tlkit.testing import tiny_model
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (40, 16, 16, 3)).astype("uint8")
@@ -89,21 +91,50 @@ def test_keras_engine_gives_the_same_for_an_image_alone_and_anywhere_among_other
         assert np.array_equal(engine.run(IMAGES[place : place + 1])[0], together[place])
 
 
-def test_where_there_is_a_gpu_it_gets_whole_batches(
-    trunk: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let Keras find a GPU."""
     monkeypatch.setattr(keras.distribution, "list_devices", lambda: ["gpu:0"])
+
+
+@pytest.mark.usefixtures("gpu")
+@pytest.mark.parametrize(
+    ("images", "sizes"),
+    [(3, [8]), (40, [64]), (256, [256]), (300, [256, 64])],
+)
+def test_where_there_is_a_gpu_it_gets_large_batches_of_few_sizes(
+    trunk: Any, images: int, sizes: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     run: list[Any] = []
     predict = keras.Model.predict_on_batch
 
-    def watched(model: Any, images: np.ndarray) -> Any:
-        run.append((model, len(images)))
-        return predict(model, images)
+    def watched(model: Any, batch: np.ndarray) -> Any:
+        run.append((model, len(batch)))
+        return predict(model, batch)
 
     monkeypatch.setattr(keras.Model, "predict_on_batch", watched)
-    features = KerasEngine(trunk).run(IMAGES[:40])
-    assert run == [(trunk, BATCH), (trunk, 8)]
-    np.testing.assert_allclose(features, truth(trunk, IMAGES[:40]), atol=1e-6)
+    given = np.resize(IMAGES, (images, *IMAGES.shape[1:]))
+    features = KerasEngine(trunk).run(given)
+    assert run == [(trunk, size) for size in sizes]
+    np.testing.assert_allclose(features, truth(trunk, given), atol=1e-6)
+
+
+@pytest.mark.usefixtures("gpu")
+@pytest.mark.parametrize(("size", "batch"), [(64, 256), (1024, 64), (4096, 32)])
+def test_a_batch_fits_the_largest_output_of_a_layer(size: int, batch: int) -> None:
+    image = keras.Input((size, size, 3))
+    assert keras_batch(keras.Model(image, keras.layers.ZeroPadding2D(0)(image))) == batch
+
+
+def test_features_of_a_gpu_are_kept_by_themselves(
+    trunk: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = FeatureStore(tmp_path)
+    folders = [Trunk(trunk, store).table("keras").folder]
+    monkeypatch.setattr(keras.distribution, "list_devices", lambda: ["gpu:0"])
+    folders += [Trunk(trunk, store).table(name).folder for name in ("keras", "onnxruntime")]
+    assert len(set(folders)) == 3
+    assert Trunk(trunk, store).batch("onnxruntime") == BATCH
 
 
 def test_trunk_is_run_as_inference(trunk: Any) -> None:

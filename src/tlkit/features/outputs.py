@@ -43,6 +43,7 @@ class Outputs:
         dtype: As what the rows are stored.
         turn: Held while the engine runs.
         show: Called with how many of them are done.
+        batch: How many run at once.
     """
 
     engine: Engine
@@ -51,9 +52,10 @@ class Outputs:
     dtype: str
     turn: threading.Lock
     show: Callable[[int], None]
+    batch: int = EXTRACT_BATCH
 
     def __iter__(self) -> Iterator[NDArray[Any]]:
-        slices = list(batch_slices(len(self.chosen), EXTRACT_BATCH))
+        slices = list(batch_slices(len(self.chosen), self.batch))
         batches = _ahead(self.pixels, [self.chosen[part] for part in slices])
         for part, batch in zip(slices, batches, strict=True):
             output = self._run(batch, self.chosen[part])
@@ -65,7 +67,7 @@ class Outputs:
             self.engine.look_back()
 
     def _run(self, batch: NDArray[Any], places: NDArray[np.intp]) -> NDArray[Any]:
-        missing = [(0, EXTRACT_BATCH - len(batch)), *[(0, 0)] * (batch.ndim - 1)]
+        missing = [(0, self.batch - len(batch)), *[(0, 0)] * (batch.ndim - 1)]
         try:
             with self.turn:
                 return self.engine.run(np.pad(batch, missing))[: len(batch)]

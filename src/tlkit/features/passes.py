@@ -18,7 +18,7 @@ from tlkit.features.engines.checked import CheckedEngine, FaultyEngineError
 from tlkit.features.engines.comparison import Choice
 from tlkit.features.engines.engine import Engine
 from tlkit.features.engines.registry import installed_engines
-from tlkit.features.outputs import EXTRACT_BATCH, Pixels
+from tlkit.features.outputs import Pixels
 from tlkit.features.store.rows import FeatureRows
 from tlkit.features.trunk import Trunk
 from tlkit.features.workers._dispatch import Spread
@@ -206,7 +206,8 @@ class _Missing:
     def complete(self) -> int:
         """Run what is missing until nothing is, and return how many images were run for this."""
         rows = max(SMALLEST_SHARD, -(-len(self._ids) // SHARDS))
-        rows = -(-rows // EXTRACT_BATCH) * EXTRACT_BATCH
+        batch = self._trunk.batch(self._engine.name)
+        rows = -(-rows // batch) * batch
         table, passes = self._trunk.table(self._engine.name), 0
         before, in_vain, waiting = len(self._ids) + 1, 0, False
         while len(missing := table.missing(self._ids)):

@@ -22,7 +22,7 @@ from tlkit.features.engines.checked import COMPARED_EVERY, CheckedEngine, Faulty
 from tlkit.features.engines.choice import choose_engine, forget_choice, measured_ms
 from tlkit.features.engines.comparison import Choice
 from tlkit.features.engines.engine import Engine
-from tlkit.features.engines.keras_engine import KerasEngine
+from tlkit.features.engines.keras_engine import KerasEngine, keras_batch
 from tlkit.features.engines.registry import installed_engines
 from tlkit.features.fingerprint import trunk_fingerprint
 from tlkit.features.outputs import EXTRACT_BATCH, Outputs, Pixels
@@ -81,6 +81,10 @@ class Trunk:
     def measured_ms(self) -> dict[str, float]:
         """Milliseconds for an image by the engine's name, if they were measured on this machine."""
         return dict(measured_ms(self.store.trunk_stem(self.fingerprint)))
+
+    def batch(self, engine: str) -> int:
+        """Return how many images an engine runs at once, by its name: Keras more on a GPU."""
+        return keras_batch(self.model) if engine == KerasEngine.name else EXTRACT_BATCH
 
     def choice(self, pixels: Pixels, asked: str, images_ahead: int = 0, before: str = "") -> Choice:
         """Return the engine, chosen on the first images and remembered beside the store.
@@ -181,7 +185,8 @@ class Trunk:
         Returns:
             Whether they are there now; False where another process is computing them.
         """
-        rows = Outputs(engine, pixels, chosen, self.dtype, self._running, show)
+        batch = self.batch(engine.name)
+        rows = Outputs(engine, pixels, chosen, self.dtype, self._running, show, batch)
         return self.table(engine.name).add(ids, lambda: rows, self.bytes * len(chosen))
 
     def table(self, engine: str) -> FeatureTable:
@@ -191,7 +196,7 @@ class Trunk:
                 "trunk": self.fingerprint,
                 "decode": decode_settings(self.size),
                 "engine": engine,
-                "batch": EXTRACT_BATCH,
+                "batch": self.batch(engine),
                 "dtype": self.dtype,
                 **_versions(engine),
             }

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from tlkit._keras.layers import leaf_layers
 from tlkit._keras.mapped import mapped
 from tlkit._keras.types import Model, Tensor
 from tlkit._plugins.hooks import hookimpl
@@ -13,6 +15,9 @@ from tlkit.features.engines.engine import EngineSpec
 
 BATCH = 32
 PAD_TO = 8
+# On an accelerator: at most so many images at once, whose largest layer output takes so many bytes.
+LARGEST_BATCH = 256
+LARGEST_OUTPUT = 2**30
 
 
 class KerasEngine:
@@ -21,7 +26,7 @@ class KerasEngine:
     In a batch, a row depends by a rounding error on its place, differently on each processor: a
     convolution's kernels treat the last rows otherwise than the first. Alone, it is a function of
     its image, and from about 128 pixels on takes no longer. A GPU needs the whole batch at once to
-    be fast, and gets it.
+    be fast, and gets it; see `keras_batch`.
 
     Args:
         trunk: A built keras.Model.
@@ -30,29 +35,70 @@ class KerasEngine:
     name = "keras"
 
     def __init__(self, trunk: Model) -> None:
-        self._model = _one_by_one(trunk) if _on_cpu() else trunk
+        self._model = _one_by_one(trunk) if _alone() else trunk
+        self._batch = keras_batch(trunk)
 
     def run(self, images: np.ndarray) -> np.ndarray:
         """Return the trunk's float32 output for images, in batches of a few sizes."""
-        chunks = [self._run_chunk(images[i : i + BATCH]) for i in range(0, len(images), BATCH)]
+        starts = range(0, len(images), self._batch)
+        chunks = [self._run_chunk(images[i : i + self._batch]) for i in starts]
         return chunks[0] if len(chunks) == 1 else np.concatenate(chunks)
 
     def _run_chunk(self, images: np.ndarray) -> np.ndarray:
         # Few shapes, since each is compiled, and little work for nothing.
         full_size = -(-len(images) // PAD_TO) * PAD_TO
+        if full_size > BATCH:
+            full_size = 1 << (full_size - 1).bit_length()
         padding = [(0, full_size - len(images))] + [(0, 0)] * (images.ndim - 1)
         full = np.pad(images, padding).astype("float32", copy=False)
         output: np.ndarray = np.asarray(self._model.predict_on_batch(full), "float32")
         return output[: len(images)]
 
 
-def _on_cpu() -> bool:
+def keras_batch(trunk: Model) -> int:
+    """Return how many images Keras runs at once: 32 on a CPU, up to 256 on an accelerator.
+
+    On an H200 EfficientNet-Lite0 at 128 px ran 823 images a second in batches of 32, 5,001 in
+    batches of 256 and 6,907 in batches of 1,024 (PyTorch; on JAX 1,707 in 32, 2,333 in 512). A rule
+    and no timing, so that features are computed alike in every process: the largest power of two
+    with which no output of a layer takes more than a GiB.
+
+    Args:
+        trunk: A built keras.Model.
+    """
+    if not _accelerated():
+        return BATCH
+    largest = max((_floats(layer) for layer in leaf_layers(trunk)), default=1)
+    fitting = max(LARGEST_OUTPUT // (4 * largest), 1)
+    return min(LARGEST_BATCH, max(BATCH, 1 << (fitting.bit_length() - 1)))
+
+
+def _floats(layer: Any) -> int:
+    """Return how many numbers a layer gives for an image, where its shape is known."""
+    try:
+        shapes = [tensor.shape for tensor in layer._inbound_nodes[0].outputs]
+    except (AttributeError, IndexError):
+        return 1
+    return max(int(np.prod([size or 1 for size in shape[1:]])) for shape in shapes)
+
+
+def _alone() -> bool:
+    """Return whether the images of a batch are run one by one."""
     import keras
 
-    # Of PyTorch's devices Keras says nothing, so that one may be a GPU.
+    # PyTorch compiles no loop, and would take each image's operations one after the other.
+    return keras.backend.backend() != "torch" and not _accelerated()
+
+
+def _accelerated() -> bool:
+    """Return whether Keras computes on a GPU or another accelerator."""
+    import keras
+
     if keras.backend.backend() == "torch":
-        return False
-    return all(device.startswith("cpu") for device in keras.distribution.list_devices())
+        import torch  # of whose devices Keras says nothing
+
+        return bool(torch.cuda.is_available() or torch.backends.mps.is_available())
+    return not all(device.startswith("cpu") for device in keras.distribution.list_devices())
 
 
 def _one_by_one(trunk: Model) -> Model:

@@ -72,7 +72,7 @@ def image_cost(trunk: Trunk, asked: str, images: Images, seen: Pixels) -> ImageC
         cold: list[float] = []
         warm: list[float] = []
         for number in range(_BATCHES):
-            few = spread(images, (1 if number == 0 else _BATCHES) * EXTRACT_BATCH)
+            few = spread(images, (1 if number == 0 else _BATCHES) * trunk.batch(engine.name))
             pixels = replace(seen, images=few, views=1) if isinstance(seen, ViewPixels) else None
             for times in (cold, warm):
                 ids = np.random.default_rng(len(cold) + len(warm)).bytes(32 * len(few))
