@@ -65,7 +65,11 @@ from .inference.predictions import Predictions as Predictions
 from .inference.predictor import Predictor as Predictor
 from .learning_rate.curve import LRCurve as LRCurve
 from .learning_rate.finder import ExponentialLRFinder as ExponentialLRFinder
-from .learning_rate.schedules import WarmupCosine as WarmupCosine
+from .learning_rate.schedules import (
+    OneCycle as OneCycle,
+    Staircase as Staircase,
+    WarmupCosine as WarmupCosine,
+)
 from .learning_rate.selectors.minimum_over_ten import MinimumOverTen as MinimumOverTen
 from .learning_rate.selectors.share_of_fall import ShareOfFall as ShareOfFall
 from .learning_rate.selectors.smoothed_minimum import SmoothedMinimum as SmoothedMinimum

@@ -9,7 +9,9 @@ example ``batch_size=64`` or ``augmentation=tlkit.Augmentation()``.
     tlkit.StagedTrainer("xception", stages=tlkit.recipes.linear_probe_then_fine_tune())
 """
 
+from tlkit.training.recipes.big_transfer import bit_hyperrule
 from tlkit.training.recipes.default import default
+from tlkit.training.recipes.libraries import fastai, keras_guide, lightning
 from tlkit.training.recipes.published import (
     discriminative,
     gradual_unfreezing,
@@ -18,9 +20,13 @@ from tlkit.training.recipes.published import (
 )
 
 __all__ = [
+    "bit_hyperrule",
     "default",
     "discriminative",
+    "fastai",
     "gradual_unfreezing",
+    "keras_guide",
+    "lightning",
     "linear_probe_then_fine_tune",
     "study",
 ]

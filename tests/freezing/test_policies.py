@@ -101,6 +101,7 @@ def test_gradual_unfreeze_adds_equal_groups_from_the_top(
         (lambda: tlkit.UnfreezeTop(fraction=0), "fraction must be above 0 and at most 1"),
         (lambda: tlkit.UnfreezeTop(fraction=1.5), "fraction must be above 0 and at most 1"),
         (lambda: tlkit.UnfreezeTop(fraction=float("nan")), "fraction must be above 0"),
+        (lambda: tlkit.FreezeAll(batch_norm="no"), "batch_norm must be 'frozen' or 'train'"),
         (lambda: tlkit.UnfreezeAll(batch_norm="no"), "batch_norm must be 'frozen' or 'train'"),
         (lambda: tlkit.UnfreezeTop(layers=1, batch_norm=""), "batch_norm must be 'frozen'"),
         (lambda: tlkit.GradualUnfreeze(batch_norm="x"), "batch_norm must be 'frozen'"),
@@ -135,9 +136,16 @@ def test_batch_norm_only_needs_batch_norm() -> None:
         tlkit.BatchNormOnly()([x for x in LAYERS if not is_batch_norm(x)], 0)
 
 
+def test_freezing_all_may_train_batch_norm_where_there_is_any() -> None:
+    policy = tlkit.FreezeAll(batch_norm="train")
+    assert chosen(policy) == chosen(tlkit.BatchNormOnly())
+    assert list(policy([x for x in LAYERS if not is_batch_norm(x)], 0)) == []
+
+
 def test_policies_print_as_the_code_that_makes_them() -> None:
     for text in (
         "FreezeAll()",
+        "FreezeAll(batch_norm='train')",
         "UnfreezeAll(batch_norm='frozen')",
         "UnfreezeTop(layers=8, fraction=None, from_layer=None, batch_norm='train')",
         "GradualUnfreeze(groups=4, every=2, batch_norm='frozen')",

@@ -311,7 +311,8 @@ SETTINGS = {
     ),
     *("Candidate", "Cost"),
     *("BatchNormOnly", "FreezeAll", "GradualUnfreeze", "UnfreezeAll", "UnfreezeTop"),
-    *("MinimumOverTen", "ShareOfFall", "SmoothedMinimum", "Steepest", "Valley", "WarmupCosine"),
+    *("MinimumOverTen", "ShareOfFall", "SmoothedMinimum", "Steepest", "Valley"),
+    *("OneCycle", "Staircase", "WarmupCosine"),
 }
 ROOMS = (
     *("backbones", "data", "evaluation", "features", "freezing"),

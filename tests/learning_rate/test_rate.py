@@ -75,6 +75,8 @@ def test_stage_shows_every_kind_of_number_as_its_value(kind: Callable[[int], Any
         (halving, None, True, "tests.learning_rate.test_rate.halving (code "),
         (partial(CosineDecay, 0.1), None, True, "keras.src.optimizers.schedules."),
         (tlkit.WarmupCosine(peak=0.1), None, True, "WarmupCosine(peak=0.1, "),
+        (tlkit.Staircase((0.1,)), None, True, "Staircase(rates=(0.1,), "),
+        (tlkit.OneCycle(FINDER), FINDER, True, "OneCycle(peak=ExponentialLRFinder("),
         (FINDER, FINDER, False, "ExponentialLRFinder(min_lr=0.0001, "),
         (SEARCHED, FINDER, True, "WarmupCosine(peak=ExponentialLRFinder("),
     ],
@@ -131,7 +133,8 @@ def test_rate_that_is_still_to_be_searched_for_is_given_to_no_optimizer(form: An
     "nothing",
     [
         *(None, True, np.True_, "fast", [0.1], (0.1,), {"rate": 0.1}, 0.1j, np.array([0.1])),
-        *(object(), tlkit.WarmupCosine, tlkit.ExponentialLRFinder, CosineDecay),
+        *(object(), tlkit.WarmupCosine, tlkit.OneCycle, tlkit.Staircase),
+        *(tlkit.ExponentialLRFinder, CosineDecay),
         *(lambda: 0.1, lambda one, two: 0.1),  # noqa: ARG005
     ],
 )

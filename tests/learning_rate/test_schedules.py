@@ -46,6 +46,60 @@ def test_rate_rises_in_a_line_and_falls_as_a_cosine(steps: int, warmup: float, e
         assert float(schedule(step)) == pytest.approx(expected, rel=1e-5, abs=1e-7)
 
 
+@settings(max_examples=10, deadline=None)
+@given(steps=st.integers(2, 200), warmup=st.floats(0.01, 0.99), div=st.floats(1, 100))
+def test_one_cycle_has_the_rates_of_fastai(steps: int, warmup: float, div: float) -> None:
+    schedule = tlkit.OneCycle(0.1, warmup, div)(steps)
+    for step in {0, steps // 3, steps // 2, steps - 1}:
+        # fastai's combined_cos, written anew: a place between 0 and 1, and two half cosines.
+        place = step / steps
+        ends, share = (0.1 / div, 0.1), place / warmup
+        if place >= warmup:
+            ends, share = (0.1, 0.1 / 1e5), (place - warmup) / (1 - warmup)
+        expected = ends[0] + (1 - math.cos(math.pi * share)) * (ends[1] - ends[0]) / 2
+        assert float(schedule(step)) == pytest.approx(expected, rel=1e-3, abs=1e-7)
+
+
+@settings(max_examples=10, deadline=None)
+@given(steps=st.integers(1, 200), at=st.sets(st.sampled_from([0.2, 0.3, 0.5, 0.8]), max_size=4))
+def test_staircase_has_each_rate_for_its_share_of_the_steps(steps: int, at: set[float]) -> None:
+    places = sorted(at)
+    rates = tuple(0.1 / 2**n for n in range(len(places) + 1))
+    schedule = tlkit.Staircase(rates, tuple(places), warmup=0.1)(steps)
+    warm = round(0.1 * steps)
+    for step in {0, warm, *(round(place * steps) for place in places), steps - 1}:
+        expected = rates[sum(step >= round(place * steps) for place in places)]
+        expected *= step / warm if step < warm else 1
+        assert float(schedule(step)) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (lambda: tlkit.OneCycle(0), "peak must be a finite number above 0"),
+        *(
+            (partial(tlkit.OneCycle, 0.1, warmup), "warmup must be a share of the steps, above 0")
+            for warmup in (0, 1, math.nan)
+        ),
+        *(
+            (partial(tlkit.OneCycle, 0.1, **{name: value}), f"{name} must be a finite number")
+            for name in ("div", "final_div")
+            for value in (0.5, math.nan, math.inf)
+        ),
+        (lambda: tlkit.OneCycle(tlkit.ExponentialLRFinder())(9), "still to be searched for"),
+        (lambda: tlkit.Staircase(0.1), "rates must be a list"),  # type: ignore[arg-type]
+        (lambda: tlkit.Staircase((0.1, 0.2)), "one more of rates than of at"),
+        (lambda: tlkit.Staircase((0.1, -1), (0.5,)), "rates must be finite numbers above 0"),
+        (lambda: tlkit.Staircase((1, 2, 3), (0.5, 0.4)), "at must be rising shares"),
+        (lambda: tlkit.Staircase((1, 2), (1,)), "at must be rising shares"),
+        (lambda: tlkit.Staircase((1, 2), (0.5,), 0.6), "warmup must be a share from 0 to 0.5"),
+    ],
+)
+def test_schedules_that_make_no_sense_are_refused_at_once(make: Any, told: str) -> None:
+    with pytest.raises(TrainingError, match=told):
+        make()
+
+
 def test_trainer_fills_in_the_steps_of_the_stage(data: tlkit.ImageDataset) -> None:
     seen = rates_of(data, epochs=4, learning_rate=tlkit.WarmupCosine(peak=0.1, warmup=0.25))
     # 12 steps of which 3 warm up: the second epoch begins at the peak.

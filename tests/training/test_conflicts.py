@@ -79,8 +79,15 @@ def restoring() -> Any:
             "LearningRateScheduler sets the learning rate",
         ),
         (
-            {"layer_decay": 0.5, "callbacks": (scheduler(),)},
-            "LearningRateScheduler sets one rate for all layers",
+            {"backbone_learning_rate": tlkit.OneCycle(0.1), "callbacks": (scheduler(),)},
+            r"sets the learning rate, and backbone_learning_rate=OneCycle\(.* does so too",
+        ),
+        *(
+            (
+                {name: 0.5, "callbacks": (scheduler(),)},
+                f"LearningRateScheduler sets one rate for all layers, and with {name}=0.5",
+            )
+            for name in ("layer_decay", "backbone_learning_rate")
         ),
         (
             {"policy": GRADUAL, "epochs": 4, "keep_best": None, "callbacks": (restoring(),)},

@@ -25,9 +25,11 @@ from tests.training.plain import fit_plainly, plain_model
 from tests.training.test_resume import Data, Interrupt, run_with_interruptions
 from tlkit.errors import TrainingError
 from tlkit.freezing.head import Head
-from tlkit.training.loop.optimizers import layer_depths, make_optimizer
+from tlkit.training.loop.optimizers import Rates, layer_depths, make_optimizer
 
 EVERYTHING = tlkit.UnfreezeAll(batch_norm="train")
+HALVED = Rates(0.01, decay=0.5)
+FINDER = tlkit.ExponentialLRFinder()
 DEPTHS = {"probabilities": 0, "three": 1, "two": 2, "one": 3}
 
 
@@ -154,11 +156,75 @@ def test_decay_that_makes_no_sense_is_refused_at_once(decay: Any) -> None:
         head_stage(layer_decay=decay)
 
 
+@pytest.mark.parametrize(
+    ("decay", "rates"), [(None, [0.01, 0.002]), (0.5, [0.01, 0.001, 0.0005, 0.00025])]
+)
+def test_backbone_has_a_rate_of_its_own_from_which_it_decays(decay: Any, rates: Any) -> None:
+    parts = assembled(small_network, Head(), None)
+    trained = parts.model.trainable_variables
+    made = make_optimizer(head_stage(), Rates(0.01, 0.002, decay), parts, trained)
+    by_depth = {inner.name: float(inner.learning_rate) for inner in made.optimizers}
+    assert by_depth == pytest.approx({f"depth_{n}": rate for n, rate in enumerate(rates)})
+
+
+@pytest.mark.slow
+def test_first_step_of_head_and_backbone_is_that_of_their_own_rates(
+    data: tlkit.ImageDataset,
+) -> None:
+    one_step = {"epochs": 1, "batch_size": len(data), "layer_decay": None}
+    model = run(decayed(**one_step, learning_rate=0.01, backbone_learning_rate=0.002), data)
+    for layer, rate in (("probabilities", 0.01), ("three_conv", 0.002), ("one_conv", 0.002)):
+        alone = run(decayed(**one_step, learning_rate=rate), data)
+        for one, other in zip(
+            layer_weights(model, layer), layer_weights(alone, layer), strict=True
+        ):
+            assert np.array_equal(one, other), layer
+
+
+@pytest.mark.slow
+def test_schedules_of_head_and_backbone_go_through_all_phases(parts: Data, tmp_path: Any) -> None:
+    seen: list[list[float]] = []
+
+    def look(model: Any) -> None:
+        seen.append([float(x.learning_rate) for x in model.optimizer.optimizers])
+
+    def make(folder: str) -> tlkit.StagedTrainer:
+        looks = tuple(AtStart(epoch, look) for epoch in range(4))
+        stage = decayed(
+            epochs=4,
+            layer_decay=None,
+            policy=tlkit.GradualUnfreeze(groups=2, every=2),
+            backbone_learning_rate=tlkit.Staircase((0.001, 0.002, 0.004), (0.25, 0.75)),
+            callbacks=(*looks, Interrupt("head")),
+        )
+        return trainer(stage, backbone=small_network, run_dir=tmp_path / folder)
+
+    plain = make("plain").fit(*parts, verbose=0)
+    expected = [[0.01, rate] for rate in (0.001, 0.002, 0.002, 0.004)]
+    assert np.allclose(seen, expected)
+    resumed = run_with_interruptions(partial(make, "split"), parts, [("head", "epoch end", 3)])
+    assert same_weights(plain.model, resumed.model)
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"backbone_learning_rate": "fast"}, r"learning_rate='fast', expected a number"),
+        ({"backbone_learning_rate": FINDER}, "a search is for one rate"),
+        ({"backbone_learning_rate": 0.1, "learning_rate": FINDER}, "a search is for one rate"),
+        ({"backbone_learning_rate": tlkit.OneCycle(0.1), "snapshots": (1,)}, "snapshots="),
+    ],
+)
+def test_backbone_rate_that_makes_no_sense_is_refused_at_once(settings: Any, told: str) -> None:
+    with pytest.raises(TrainingError, match=rf"Stage 'head': .*{told}"):
+        head_stage(**settings)
+
+
 def test_variable_without_a_rate_is_named() -> None:
     parts, stray = assembled(small_network, Head(), None), keras.Variable([0.0], name="stray")
     variables = [*parts.model.trainable_variables, stray]
     with pytest.raises(TrainingError, match=r"Stage 'head': layer_decay, and 'stray' is trained"):
-        make_optimizer(decayed(), 0.01, parts, variables)
+        make_optimizer(decayed(), HALVED, parts, variables)
 
 
 def test_variable_of_two_depths_is_named() -> None:
@@ -171,7 +237,7 @@ def test_variable_of_two_depths_is_named() -> None:
     with pytest.raises(
         TrainingError, match=r"'two_conv/kernel' belongs to layers of depth 1 and 2"
     ):
-        make_optimizer(decayed(), 0.01, layers, two.trainable_variables)
+        make_optimizer(decayed(), HALVED, layers, two.trainable_variables)
 
 
 def test_variables_of_one_name_and_two_rates_are_named() -> None:
@@ -181,7 +247,7 @@ def test_variables_of_one_name_and_two_rates_are_named() -> None:
     ]
     layers: Any = SimpleNamespace(backbone=backbone, head=())
     with pytest.raises(TrainingError, match=r"two layers of different depth .* called 'twin'"):
-        make_optimizer(decayed(), 0.01, layers, twins)
+        make_optimizer(decayed(), HALVED, layers, twins)
 
 
 def test_keras_without_multi_optimizer_says_what_is_needed(

@@ -56,6 +56,67 @@ def test_study_has_its_published_stages() -> None:
     assert {(stage.epochs, stage.batch_size) for stage in stages} == {(40, 64)}
 
 
+def test_the_guide_of_keras_has_its_two_steps() -> None:
+    head, fine = tlkit.recipes.keras_guide()
+    assert (head.epochs, head.learning_rate, head.policy) == (20, 1e-3, tlkit.FreezeAll())
+    assert (fine.epochs, fine.learning_rate, fine.policy) == (10, 1e-5, tlkit.UnfreezeAll())
+    assert head.augmentation == fine.augmentation
+    assert tlkit.recipes.keras_guide(augmentation=tlkit.ColorJitter())[1].augmentation == (
+        tlkit.ColorJitter()
+    )
+
+
+def test_fastai_has_two_cycles_and_a_backbone_at_a_hundredth() -> None:
+    frozen, unfrozen = tlkit.recipes.fastai(7, learning_rate=4e-3, batch_size=8)
+    assert (frozen.epochs, unfrozen.epochs) == (1, 7)
+    assert frozen.policy == tlkit.FreezeAll(batch_norm="train")
+    assert frozen.rates == (tlkit.OneCycle(4e-3, 0.99), tlkit.OneCycle(4e-4, 0.99))
+    assert unfrozen.policy == tlkit.UnfreezeAll(batch_norm="train")
+    assert unfrozen.rates == (tlkit.OneCycle(2e-3, 0.3, 5), tlkit.OneCycle(2e-5, 0.3, 5))
+    assert frozen.batch_size == unfrozen.batch_size == 8
+
+
+@pytest.mark.parametrize(
+    ("epochs", "growth", "rates"),
+    [
+        (20, 2, (1e-4, 2e-4, 4e-4, 8e-4, 1e-3)),
+        (13, 1.5, (1e-4, 1.5e-4, 2.25e-4)),
+        (11, 2, (1e-4,)),
+        (15, 1, (1e-4,)),
+    ],
+)
+def test_lightning_lets_the_backbone_catch_up(epochs: int, growth: float, rates: Any) -> None:
+    frozen, unfrozen = tlkit.recipes.lightning(epochs, growth=growth)
+    assert (frozen.epochs, unfrozen.epochs) == (10, epochs - 10)
+    assert (frozen.learning_rate, unfrozen.learning_rate) == (1e-3, 1e-3)
+    stairs: Any = unfrozen.backbone_learning_rate
+    assert stairs.rates == pytest.approx(rates)
+    assert stairs.at == pytest.approx([n / (epochs - 10) for n in range(1, len(rates))])
+
+
+@pytest.mark.parametrize(
+    "given", [{"epochs": 10}, {"unfreeze_at": 0}, {"epochs": 9.5}, {"ratio": 2}, {"growth": 0.5}]
+)
+def test_lightning_refuses_what_never_unfreezes_or_rises(given: Any) -> None:
+    with pytest.raises(TrainingError, match=r"expected (whole numbers from 1|a ratio above 0)"):
+        tlkit.recipes.lightning(**given)
+
+
+@pytest.mark.parametrize(
+    ("images", "batch", "steps", "mixed"), [(933, 32, 8000, False), (20_000, 512, 10_000, True)]
+)
+def test_the_rule_of_bit_is_told_the_number_of_images(
+    images: int, batch: int, steps: int, mixed: bool
+) -> None:
+    (stage,) = tlkit.recipes.bit_hyperrule(tiny_dataset(images, size=1), batch_size=batch)
+    assert stage.epochs * images / batch == pytest.approx(steps, rel=0.01)
+    rate: Any = stage.learning_rate
+    assert rate.rates == pytest.approx([3e-3 * batch / 512 / 10**n for n in range(4)])
+    assert (rate.at, rate.warmup) == (((0.3, 0.6, 0.9), 0.05) if mixed else ((0.4, 0.6, 0.8), 0.2))
+    assert (stage.mix is not None) is mixed
+    assert tlkit.recipes.bit_hyperrule(tiny_dataset(images, size=1), epochs=3)[0].epochs == 3
+
+
 FINDER = tlkit.ExponentialLRFinder(1e-4, 1e-1, steps=8, selector=lambda _: 0.001)
 
 
@@ -67,9 +128,16 @@ FINDER = tlkit.ExponentialLRFinder(1e-4, 1e-1, steps=8, selector=lambda _: 0.001
             (tlkit.recipes.gradual_unfreezing(groups=2, more_epochs=0),),
             (tlkit.recipes.linear_probe_then_fine_tune(head_epochs=1, epochs=1),),
             (tlkit.recipes.study(epochs=1, layers=3, finder=FINDER),),
+            (tlkit.recipes.keras_guide(head_epochs=1, epochs=1),),
+            (tlkit.recipes.fastai(1),),
+            (tlkit.recipes.lightning(3, unfreeze_at=1),),
+            (tlkit.recipes.bit_hyperrule(tiny_dataset(), epochs=1),),
         ),
     ],
-    ids=["discriminative", "gradual", "linear probe", "study"],
+    ids=[
+        *("discriminative", "gradual", "linear probe", "study"),
+        *("keras guide", "fastai", "lightning", "bit"),
+    ],
 )
 def test_recipe_trains(stages: tuple[tlkit.Stage, ...], parts: Data) -> None:
     result = trainer(*stages).fit(*parts, verbose=0)
@@ -180,6 +248,10 @@ def test_the_types_of_what_a_run_can_be_given_anew_are_those_of_a_trainer() -> N
         tlkit.recipes.gradual_unfreezing,
         tlkit.recipes.discriminative,
         tlkit.recipes.study,
+        tlkit.recipes.keras_guide,
+        tlkit.recipes.fastai,
+        tlkit.recipes.lightning,
+        tlkit.recipes.bit_hyperrule,
         tlkit.recipes.default,
         tlkit.fine_tune.plan,
     ],

@@ -72,6 +72,8 @@ def halved(steps: int) -> Any:
         tlkit.Augmentation(crop=(0.5, 1)),
         head_stage(augmentation=[tlkit.ColorJitter(), tlkit.RandAugment(), tlkit.RandomErasing()]),
         tlkit.FreezeAll(),
+        tlkit.FreezeAll(batch_norm="train"),
+        *tlkit.recipes.fastai(optimizer="adamw", l2_sp=10),
         tlkit.UnfreezeAll(batch_norm="train"),
         tlkit.UnfreezeTop(from_layer="conv"),
         tlkit.GradualUnfreeze(groups=2, every=3),
@@ -81,6 +83,8 @@ def halved(steps: int) -> Any:
         tlkit.ExponentialLRFinder(selector=tlkit.ShareOfFall(0.5)),
         tlkit.ExponentialLRFinder(selector=tlkit.MinimumOverTen()),
         tlkit.WarmupCosine(peak=0.1),
+        tlkit.OneCycle(peak=0.1, div=5),
+        tlkit.Staircase(rates=(0.1, 0.01), at=(0.5,)),
         {"cat": 1.0, "dog": 2.5},
         {0: 1.0, 1: 2.5},
         tlkit.Stage("a", epochs=2, learning_rate=0.1, policy=tlkit.UnfreezeTop(layers=2)),
@@ -176,13 +180,14 @@ def test_difference_is_told_setting_by_setting() -> None:
         "stages['head'].class_weight: None in the run, {0: 1.0, 1: 2.0, 2: 1.0} given",
         f"stages['top'].learning_rate: 0.003 in the run, {described(halved)} given",
         "stages['top'].policy: UnfreezeTop(layers=3, fraction=None, from_layer=None, "
-        "batch_norm='frozen') in the run, FreezeAll() given",
+        "batch_norm='frozen') in the run, FreezeAll(batch_norm='frozen') given",
     ]
 
 
 def test_stages_that_were_added_are_shown_as_code() -> None:
     (line,) = differences([stored(tlkit.FreezeAll())], [stored(tlkit.FreezeAll())] * 2, "stages")
-    assert line == "stages: (FreezeAll(),) in the run, (FreezeAll(), FreezeAll()) given"
+    one = "FreezeAll(batch_norm='frozen')"
+    assert line == f"stages: ({one},) in the run, ({one}, {one}) given"
     assert shown("0" * 64) == "sha256 000000000000..."
 
 

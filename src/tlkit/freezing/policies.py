@@ -17,6 +17,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from tlkit._keras.layers import is_batch_norm
+from tlkit._printing import code_of
 from tlkit.errors import PolicyError
 
 if TYPE_CHECKING:
@@ -45,13 +46,26 @@ class Previewed:
         return preview(policy, backbone, **settings)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class FreezeAll(Previewed):
-    """Train the head only; the whole backbone stays as it is."""
+    """Train the head only; the whole backbone stays as it is.
+
+    Args:
+        batch_norm: ``"frozen"``, or ``"train"`` to train BatchNormalization beside the head, where
+            the backbone has any, as fastai and Lightning do of a frozen backbone.
+    """
+
+    batch_norm: str = "frozen"
+
+    def __post_init__(self) -> None:
+        _check_batch_norm(self)
+
+    def __repr__(self) -> str:
+        return f"FreezeAll({', '.join(code_of(self).values())})"
 
     def __call__(self, layers: Sequence[Any], epoch: int) -> Sequence[Any]:  # noqa: ARG002
-        """Return no layer."""
-        return ()
+        """Return no layer, or the BatchNormalization layers."""
+        return () if self.batch_norm == "frozen" else list(filter(is_batch_norm, layers))
 
 
 @dataclass(frozen=True)

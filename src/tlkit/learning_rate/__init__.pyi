@@ -2,7 +2,11 @@
 
 from .curve import LRCurve as LRCurve
 from .finder import ExponentialLRFinder as ExponentialLRFinder
-from .schedules import WarmupCosine as WarmupCosine
+from .schedules import (
+    OneCycle as OneCycle,
+    Staircase as Staircase,
+    WarmupCosine as WarmupCosine,
+)
 from .selectors.minimum_over_ten import MinimumOverTen as MinimumOverTen
 from .selectors.share_of_fall import ShareOfFall as ShareOfFall
 from .selectors.smoothed_minimum import SmoothedMinimum as SmoothedMinimum

@@ -14,7 +14,14 @@ import numpy as np
 from tlkit._keras.describe import described
 from tlkit.errors import TrainingError
 from tlkit.learning_rate.finder import ExponentialLRFinder
-from tlkit.learning_rate.schedules import Schedule, WarmupCosine, is_schedule
+from tlkit.learning_rate.schedules import (
+    PEAKED,
+    OneCycle,
+    Schedule,
+    Staircase,
+    WarmupCosine,
+    is_schedule,
+)
 
 # What an optimizer takes.
 PhaseRate = float | Schedule
@@ -26,6 +33,8 @@ LearningRate = (
     | Schedule
     | Callable[[int], PhaseRate]
     | WarmupCosine
+    | OneCycle
+    | Staircase
     | ExponentialLRFinder
 )
 
@@ -71,12 +80,12 @@ class Rate:
     @property
     def finder(self) -> ExponentialLRFinder | None:
         """What is to be searched before the rate can be used, or None."""
-        rate = self.given.peak if isinstance(self.given, WarmupCosine) else self.given
+        rate = self.given.peak if isinstance(self.given, PEAKED) else self.given
         return rate if isinstance(rate, ExponentialLRFinder) else None
 
     def with_found(self, found: float) -> Rate:
         """Return the rate with what its search found in the place of the finder."""
-        if isinstance(self.given, WarmupCosine):
+        if isinstance(self.given, PEAKED):
             return Rate(replace(self.given, peak=found))
         return Rate.of(found)
 
@@ -137,8 +146,8 @@ def _is_number(value: object) -> bool:
 
 def _takes_steps(value: object) -> bool:
     """Return whether a value can be called with a number of steps alone."""
-    # Both would take it, for their first setting.
-    if not callable(value) or value in (WarmupCosine, ExponentialLRFinder):
+    # These classes would take it, for their first setting.
+    if not callable(value) or value in (*PEAKED, Staircase, ExponentialLRFinder):
         return False
     try:
         inspect.signature(value).bind(1)

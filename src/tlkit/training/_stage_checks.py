@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from numbers import Real
 from typing import Any
@@ -120,3 +121,36 @@ def check_share(value: Any, expected: str, limits: tuple[float | None, ...], nam
     number = isinstance(value, Real) and not isinstance(value, bool)
     if not (number and (0 < value < 1 or value in limits)):
         raise TrainingError(f"{named}={value!r}, expected {expected}.")
+
+
+def check_rates(rate: LearningRate, backbone: LearningRate | None, stage: str) -> None:
+    """Raise where the learning rates of a stage are none, or do not go together.
+
+    Raises:
+        TrainingError: Says which, and what is expected.
+    """
+    try:
+        given = Rate.of(rate)
+        below = given if backbone is None else Rate.of(backbone)
+    except TrainingError as error:
+        raise TrainingError(f"Stage {stage!r}: {error}") from None
+    if backbone is not None and (given.finder or below.finder):
+        raise TrainingError(
+            f"Stage {stage!r}: backbone_learning_rate={backbone!r} with learning_rate={rate!r}: a "
+            "search is for one rate. Give both as numbers or schedules, or layer_decay in place of "
+            "backbone_learning_rate."
+        )
+
+
+def check_pull(l2_sp: Any, stage: str) -> None:
+    """Raise where what holds the weights by their start is no number above 0.
+
+    Raises:
+        TrainingError: It is none.
+    """
+    number = isinstance(l2_sp, Real) and not isinstance(l2_sp, bool)
+    if l2_sp is not None and not (number and 0 < l2_sp < math.inf):
+        raise TrainingError(
+            f"Stage {stage!r}: l2_sp={l2_sp!r}, expected None or a finite number above 0, such as "
+            "l2_sp=10."
+        )

@@ -13,6 +13,7 @@ from tlkit._keras.types import Callback, Layer, Optimizer
 from tlkit.backbones.build import Backbone, ImageSize
 from tlkit.data.augmentation.transforms import AugmentationLike
 from tlkit.freezing.own_head import GivenHead
+from tlkit.learning_rate.rate import LearningRate
 from tlkit.training._figures import KeepBest
 from tlkit.training._losses_and_metrics import Loss, Metric
 from tlkit.training.feeding.class_weights import ClassWeight
@@ -20,10 +21,12 @@ from tlkit.training.kept import Keep
 from tlkit.training.stage import Stage
 
 
-class _CommonArguments(TypedDict, total=False):
-    batch_size: int
+class UnaugmentedStageArguments(TypedDict, total=False):
+    """What a recipe passes on that decides rate, batches and augmentation by the images."""
+
     views: int | None
     optimizer: str | Callable[[Any], Optimizer]
+    l2_sp: float | None
     callbacks: Sequence[Callback]
     loss: Loss
     metrics: Sequence[Metric]
@@ -32,6 +35,19 @@ class _CommonArguments(TypedDict, total=False):
     label_smoothing: float
     mix: Callable[[], Layer] | None
     ema: float | None
+
+
+class OwnBackboneRateArguments(UnaugmentedStageArguments, total=False):
+    """What all stages of a recipe may share that gives the backbone a rate of its own."""
+
+    batch_size: int
+    augmentation: AugmentationLike
+    layer_decay: float | None
+
+
+class _CommonArguments(UnaugmentedStageArguments, total=False):
+    batch_size: int
+    backbone_learning_rate: LearningRate | None
 
 
 class UndecayedStageArguments(_CommonArguments, total=False):

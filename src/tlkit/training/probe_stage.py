@@ -56,6 +56,8 @@ class ProbeStage(Stage):
     views: None = field(default=None, init=False)
     optimizer: str = field(default="sgd", init=False)
     layer_decay: None = field(default=None, init=False)
+    backbone_learning_rate: None = field(default=None, init=False)
+    l2_sp: None = field(default=None, init=False)
     callbacks: tuple[()] = field(default=(), init=False)
     loss: None = field(default=None, init=False)
     metrics: tuple[()] = field(default=(), init=False)

@@ -21,6 +21,8 @@ from tlkit.training._objective import Objective
 from tlkit.training._stage_checks import (
     SHARES,
     check_made_anew,
+    check_pull,
+    check_rates,
     check_share,
     check_snapshots,
     check_views,
@@ -64,6 +66,18 @@ class Stage:
             Classification, 2018, https://arxiv.org/abs/1801.06146, section 3.2 (1 / 2.6 for each
             layer); Clark et al., ELECTRA, 2020, https://arxiv.org/abs/2003.10555 (0.8);
             Bao et al., BEiT, 2022, https://arxiv.org/abs/2106.08254. Needs Keras 3.15.
+        backbone_learning_rate: Of the backbone's layers, where they shall not have the head's
+            ``learning_rate``: a number, a schedule or what makes one. With ``layer_decay``, that of
+            the backbone's layer at the top is ``layer_decay`` times this. Needs Keras 3.15.
+        l2_sp: How strongly the backbone's weights are held by those with which the stage began, a
+            number above 0, or None: in each step, before the optimizer's own update, a weight goes
+            by ``rate * l2_sp * (weight - start)`` back to its start, so alone it would keep
+            ``exp(-l2_sp * sum of all rates)`` of its way. Li, Grandvalet and Davoine, Explicit
+            Inductive Bias for Transfer Learning with Convolutional Networks, ICML 2018,
+            https://arxiv.org/abs/1802.01483, who have it in the loss of SGD; here it is beside the
+            gradient, as AdamW's decay is (https://arxiv.org/abs/1711.05101), so that adaptive
+            steps do not change its strength, and ``loss`` stays what it is. A ``weight_decay`` of
+            the optimizer acts besides. Takes memory for one more copy of what is trained.
         callbacks: Keras callbacks, for example ``keras.callbacks.EarlyStopping``, used as they
             are; what they count is kept in the stage's checkpoints. Their ``self.model`` is the
             whole model, from images to probabilities, with the optimizer that trains.
@@ -121,6 +135,8 @@ class Stage:
     views: int | None = None
     optimizer: str | Callable[[Any], Optimizer] = "adam"
     layer_decay: float | None = None
+    backbone_learning_rate: LearningRate | None = None
+    l2_sp: float | None = None
     callbacks: Sequence[Callback] = ()
     loss: Loss = field(default=None, compare=False)
     metrics: Sequence[Metric] = field(default=(), compare=False)
@@ -157,8 +173,10 @@ class Stage:
             keep_best=checked_kept(self.keep_best, self.name),
         )
         check_views(self.views, self.augmentation, self.mix, self.name)
-        self._check_rate()
-        check_snapshots(self.snapshots, self.epochs, self.learning_rate, self.name)
+        check_rates(self.learning_rate, self.backbone_learning_rate, self.name)
+        check_pull(self.l2_sp, self.name)
+        for rate in self.rates:
+            check_snapshots(self.snapshots, self.epochs, rate, self.name)
         for name, expected, limits in SHARES:
             check_share(getattr(self, name), expected, limits, f"Stage {self.name!r}: {name}")
         check_class_weight(self.class_weight, self.name)
@@ -191,6 +209,12 @@ class Stage:
         return Rate.of(self.learning_rate).finder
 
     @property
+    def rates(self) -> tuple[LearningRate, ...]:
+        """All learning rates: that of the head, and that of the backbone where it has its own."""
+        own = self.backbone_learning_rate
+        return (self.learning_rate,) if own is None else (self.learning_rate, own)
+
+    @property
     def larger_is_better(self) -> bool:
         """Whether ``keep_best`` keeps the largest value of its figure."""
         return larger_kept(self.keep_best, self.objective.new_metrics(), self.name)
@@ -203,9 +227,3 @@ class Stage:
     def _settle(self, **settings: object) -> None:
         for name, value in settings.items():
             object.__setattr__(self, name, value)
-
-    def _check_rate(self) -> None:
-        try:
-            Rate.of(self.learning_rate)
-        except TrainingError as error:
-            raise TrainingError(f"Stage {self.name!r}: {error}") from None

@@ -104,17 +104,21 @@ def _check_rate(stage: Stage, steps: int) -> None:
         name, rate = type(callback).__name__, Rate.of(stage.learning_rate)
         if rate.finder is not None:
             rate = rate.with_found(rate.finder.min_lr)
-        if is_schedule(rate.for_phase(steps=steps * stage.epochs)):
-            raise TrainingError(
-                f"Stage {stage.name!r}: {name} sets the learning rate, and learning_rate="
-                f"{stage.learning_rate!r} does so too. Leave one of them out."
-            )
-        if stage.layer_decay is not None and isinstance(callback, _SETS_THE_RATE[0]):
-            raise TrainingError(
-                f"Stage {stage.name!r}: {name} sets one rate for all layers, and with layer_decay="
-                f"{stage.layer_decay!r} each depth has its own. Give learning_rate a Keras "
-                "LearningRateSchedule or WarmupCosine(...) in place of the callback."
-            )
+        own = stage.backbone_learning_rate
+        for which, each in (("learning_rate", rate.given), ("backbone_learning_rate", own)):
+            made = None if each is None else Rate.of(each).for_phase(steps=steps * stage.epochs)
+            if is_schedule(made):
+                raise TrainingError(
+                    f"Stage {stage.name!r}: {name} sets the learning rate, and {which}="
+                    f"{getattr(stage, which)!r} does so too. Leave one of them out."
+                )
+        for which in ("layer_decay", "backbone_learning_rate"):
+            if getattr(stage, which) is not None and isinstance(callback, _SETS_THE_RATE[0]):
+                raise TrainingError(
+                    f"Stage {stage.name!r}: {name} sets one rate for all layers, and with {which}="
+                    f"{getattr(stage, which)!r} each depth has its own. Give learning_rate a Keras "
+                    "LearningRateSchedule or WarmupCosine(...) in place of the callback."
+                )
 
 
 def _check_callbacks(stage: Stage) -> None:

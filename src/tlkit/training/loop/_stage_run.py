@@ -118,6 +118,7 @@ class StageRun:
     def _begin(self) -> None:
         if self._files is not None:
             self.curve = self._files.searched(self._stage.finder)
+        self._training.begin(self._live)
         if self._files is None or not self._files.checkpoint.is_file():
             seed_noise(self._live, self._session.seed, self._stage.name)
             return

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from typing import Any
 
 import keras
@@ -14,7 +14,7 @@ from tlkit._keras.fit_types import CompiledModel
 from tlkit._keras.for_fit import for_fit
 from tlkit._keras.optimizers import epochs_per_rate, steps_per_update
 from tlkit._keras.saved_with import saved_with
-from tlkit._keras.types import Model
+from tlkit._keras.types import Layer, Model
 from tlkit.learning_rate.curve import LRCurve
 from tlkit.learning_rate.finder import ExponentialLRFinder
 from tlkit.learning_rate.rate import Rate
@@ -23,7 +23,8 @@ from tlkit.training.feeding.targets import Targets
 from tlkit.training.loop._reports import BatchSearchReport, SearchReport
 from tlkit.training.loop._seen_model import follow_state, sees_images
 from tlkit.training.loop._stage_feeds import StageFeeds
-from tlkit.training.loop.optimizers import make_optimizer
+from tlkit.training.loop._toward_start import starts_of
+from tlkit.training.loop.optimizers import Rates, make_optimizer
 from tlkit.training.loop.session import Session
 from tlkit.training.stage import Stage
 
@@ -37,12 +38,25 @@ class TailTraining:
         stage: The settings.
         targets: What labels become.
         feeds: Makes the batches.
+        starts: Values of the backbone's weights when the stage began, by the id of each, where
+            ``l2_sp`` holds them; empty for those that they have when a tail is compiled.
     """
 
     session: Session
     stage: Stage
     targets: Targets
     feeds: StageFeeds
+    starts: dict[int, np.ndarray] = field(default_factory=dict)
+
+    def begin(self, layers: Iterable[Layer]) -> None:
+        """Note with which weights the stage begins: before a checkpoint of it is read.
+
+        Args:
+            layers: Those that the stage trains.
+        """
+        if self.stage.l2_sp is not None:
+            head = self.session.parts.head
+            self.starts.update(starts_of(layer for layer in layers if layer not in head))
 
     def compile(self, tail: CompiledModel, rate: Rate, *, first: int = 0, at_once: int = 1) -> None:
         """Give a tail a new optimizer.
@@ -53,13 +67,18 @@ class TailTraining:
             first: Epochs of the stage before the phase.
             at_once: Steps that Keras takes without coming back to Python.
         """
-        steps = self.feeds.steps
-        taken = rate.for_phase(steps=steps * self.stage.epochs, start=steps * first)
-        parts = self.session.parts
-        optimizer = make_optimizer(self.stage, taken, parts, tail.trainable_variables)
+        rates, parts = self._rates(rate, first), self.session.parts
+        trained = tail.trainable_variables
+        optimizer = make_optimizer(self.stage, rates, parts, trained, self.starts)
         loss, metrics = self.targets.loss, self._metrics()
         tail.compile(optimizer, loss, metrics=metrics, steps_per_execution=at_once)
         build_compiled(tail, self._one_target)
+
+    def _rates(self, rate: Rate, first: int) -> Rates:
+        steps, own = self.feeds.steps, self.stage.backbone_learning_rate
+        place = {"steps": steps * self.stage.epochs, "start": steps * first}
+        below = None if own is None else Rate.of(own).for_phase(**place)
+        return Rates(rate.for_phase(**place), below, self.stage.layer_decay)
 
     def seen(self, tail: CompiledModel) -> Any | None:
         """Return the whole model as callbacks see it, compiled as the tail is.

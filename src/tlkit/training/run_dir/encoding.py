@@ -33,7 +33,7 @@ from tlkit.freezing.policies import (
     UnfreezeTop,
 )
 from tlkit.learning_rate.finder import ExponentialLRFinder
-from tlkit.learning_rate.schedules import WarmupCosine
+from tlkit.learning_rate.schedules import OneCycle, Staircase, WarmupCosine
 from tlkit.learning_rate.selectors.builtin import BUILT_IN
 from tlkit.training.probe_stage import ProbeStage
 from tlkit.training.run_dir._keras_objects import keras_object, keras_settings
@@ -51,10 +51,12 @@ _OWN: dict[str, Callable[..., Any]] = {
         FreezeAll,
         GradualUnfreeze,
         Head,
+        OneCycle,
         ProbeStage,
         RandAugment,
         RandomErasing,
         Stage,
+        Staircase,
         UnfreezeAll,
         UnfreezeTop,
         WarmupCosine,

@@ -89,7 +89,7 @@ def _check(run: RunDirectory, number: int, stages: Sequence[Stage], epochs: int)
             f"{asked} stage {later[0]!r} has begun from where it ended. Give epochs={epochs}, or "
             "another run_dir."
         )
-    if Rate.of(stage.learning_rate).depends_on_length:
+    if any(Rate.of(rate).depends_on_length for rate in stage.rates):
         raise RunDirectoryError(
             f"{asked} its learning_rate={stage.learning_rate!r} follows from the number of steps: "
             f"all epochs so far would have had other rates. Give epochs={epochs}, or another "

@@ -40,7 +40,7 @@ def alone_because(stages: Sequence[Stage]) -> str:
     if len(stages) > 1:
         return f"it has {len(stages)} stages"
     (stage,) = stages
-    if type(stage) is not Stage or type(stage.policy) is not FreezeAll:
+    if type(stage) is not Stage or stage.policy != FreezeAll():
         return f"stage {stage.name!r} is not one of a frozen backbone"
     asked = {
         "callbacks": stage.callbacks,
@@ -49,6 +49,7 @@ def alone_because(stages: Sequence[Stage]) -> str:
         "a loss of its own": stage.loss is not None,
         "metrics of its own": stage.metrics,
         "layer_decay": stage.layer_decay is not None,
+        "backbone_learning_rate": stage.backbone_learning_rate is not None,
         "ema": stage.ema is not None,
         "snapshots": stage.snapshots,
         "a search for the learning rate": stage.finder is not None,
