@@ -141,6 +141,7 @@ def test_csv_log_holds_every_epoch_of_a_stage_once(
     assert [float(row["loss"]) for row in rows] == pytest.approx(result.history["head"]["loss"])
 
 
+@pytest.mark.slow
 def test_callbacks_of_the_user_act_in_their_stage_and_go_on_after_an_interruption(
     parts: Data, tmp_path: Path
 ) -> None:

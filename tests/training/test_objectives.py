@@ -55,10 +55,11 @@ class OwnLoss(keras.losses.Loss):  # type: ignore[misc]
             lambda: [M.F1Score("weighted"), M.AUC(multi_label=True, num_labels=3, name="area")],
             True,
         ),
-        (
+        pytest.param(
             L.SparseCategoricalCrossentropy(),
             lambda: [M.SparseTopKCategoricalAccuracy(2, name="top_2")],
             False,
+            marks=pytest.mark.slow,
         ),
         pytest.param(
             None, lambda: [mean_gap, M.AUC(curve="PR", name="pr")], True, marks=pytest.mark.slow
