@@ -66,7 +66,9 @@ def test_a_folder_becomes_a_model_with_figures_and_a_report(trained: Trained) ->
     assert trained.answer["images"] == {"train": 29, "validation": 7}
     assert Path(trained.answer["model"]) == trained.out / "model.keras"
     assert (trained.out / "model.keras").is_file()
-    assert "<html" in Path(trained.answer["report"]).read_text("utf-8")
+    page = Path(trained.answer["report"]).read_text("utf-8")
+    assert "<html" in page
+    assert "What training added" in page
     assert [stage["name"] for stage in trained.answer["stages"]] == ["probe", "fine-tune"]
     found = trained.answer["evaluation"]
     low, high = found["intervals"]["accuracy"]

@@ -9,6 +9,7 @@ from shlex import quote
 from typing import Any
 
 import tlkit
+from tlkit.command._known_before import Known, known_before
 from tlkit.command._machine import require_keras
 from tlkit.command.answer import Answer, say
 from tlkit.command.options import Subcommands, count, pictures, subcommand
@@ -117,7 +118,15 @@ def run(options: argparse.Namespace) -> Answer:
         return _plan(options, settings, train, validation)
     result = tlkit.fine_tune(train, validation, options.backbone, resume=options.resume, **settings)
     found = tlkit.evaluate(result, validation)
-    page = _report(options.out, found, validation)
+    known = known_before(
+        train,
+        result,
+        options.backbone,
+        weights=settings["weights"],
+        engine=settings.get("engine", "auto"),
+        seed=options.seed,
+    )
+    page = _report(options.out, found, validation, known)
     return _answer(options.out, result, found, page, len(train))
 
 
@@ -183,10 +192,13 @@ def _check_out(out: Path, *, resume: bool) -> None:
         )
 
 
-def _report(out: Path, found: tlkit.Evaluation, images: tlkit.ImageDataset) -> Path | None:
+def _report(
+    out: Path, found: tlkit.Evaluation, images: tlkit.ImageDataset, known: Known
+) -> Path | None:
     """Write the page, unless a package for it is missing: everything else is done by now."""
+    page = out / "report.html"
     try:
-        return tlkit.report(out, out / "report.html", dataset=images, evaluations=found)
+        return tlkit.report(out, page, dataset=images, evaluations=found, before=known)
     except EvaluationError as error:
         if not isinstance(error.__cause__, ImportError):
             raise

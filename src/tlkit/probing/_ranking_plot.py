@@ -48,7 +48,7 @@ def plot_ranking(
     axes.grid(color="#dddddd", lw=0.8)
     axes.set_axisbelow(True)
     axes.margins(x=0.1)
-    axes.legend(fontsize=8, loc="lower right")
+    axes.legend(fontsize=8, loc="best")
     return axes
 
 

@@ -72,6 +72,11 @@ class Ranking(Printed):
                 front.append(row)
         return tuple(reversed(front))
 
+    @property
+    def advice(self) -> str:
+        """Whom to take: the best, who is not claimed to be worse, and the fastest of these."""
+        return "; ".join(text.on_the_best(self.best, self.best_group))
+
     def plot(self, path: str | Path | None = None, *, ax: Axes | None = None) -> Axes:
         """Draw weighted F1 against the time for a picture, with the Pareto front.
 

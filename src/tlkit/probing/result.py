@@ -58,6 +58,15 @@ class Probe(Printed):
     notes: tuple[str, ...] = ()
 
     @property
+    def name(self) -> str:
+        """What to call it: the backbone and the size of its pictures."""
+        given, size = self.settings.backbone, self.settings.image_size
+        if not isinstance(given, BackboneSpec):
+            return getattr(given, "__name__", type(given).__name__)
+        height, width = as_size(size or given.default_size)
+        return f"{given.name} at {height} x {width}"
+
+    @property
     def evaluation(self) -> Evaluation:
         """Scores of pictures by regressions that have not seen them, in the first repeat.
 
@@ -124,12 +133,12 @@ class Probe(Printed):
     def __repr__(self) -> str:
         found = self.evaluation
         told = f"{len(found)} images, {len(self.class_names)} classes"
-        return one_line(f"Probe({self._backbone}, {told}, weighted_f1={found.weighted_f1:.4f})")
+        return one_line(f"Probe({self.name}, {told}, weighted_f1={found.weighted_f1:.4f})")
 
     def __str__(self) -> str:
         count, alpha = self.features.shape[1], self.penalty * len(self.features)
         lines = [
-            f"{self._backbone}, not trained: logistic regression on {count:,} features",
+            f"{self.name}, not trained: logistic regression on {count:,} features",
             self.evaluation.summary(),
             f"{self.folds} folds; penalty {self.penalty:.3g}, in scikit-learn C={1 / alpha:.3g}",
         ]
@@ -137,11 +146,3 @@ class Probe(Printed):
             figures = ", ".join(f"{each.weighted_f1:.4f}" for each in self.evaluations)
             lines.append(f"weighted F1 in {len(self.evaluations)} repeats: {figures}")
         return "\n".join([*lines, *self.notes])
-
-    @property
-    def _backbone(self) -> str:
-        given, size = self.settings.backbone, self.settings.image_size
-        if not isinstance(given, BackboneSpec):
-            return getattr(given, "__name__", type(given).__name__)
-        height, width = as_size(size or given.default_size)
-        return f"{given.name} at {height} x {width}"

@@ -38,7 +38,13 @@ def render(contents: dict[str, Any]) -> str:
         lstrip_blocks=True,
         loader=jinja2.DictLoader(texts),
     )
-    environment.filters |= {"number": _number, "seconds": _seconds, "signed": _signed}
+    environment.filters |= {
+        "number": _number,
+        "seconds": _seconds,
+        "sentence": _sentence,
+        "signed": _signed,
+        "size": _size,
+    }
     style, script = texts["report.css"], texts["report.js"]
     page: str = environment.get_template("report.html").render(
         contents, style=style, script=script, style_hash=_hash(style), script_hash=_hash(script)
@@ -64,7 +70,7 @@ def write(file: Path, text: str) -> Path:
 
 
 def _names() -> tuple[str, ...]:
-    return ("report.html", "labels.html", "macros.html", "report.css", "report.js")
+    return ("report.html", "before.html", "labels.html", "macros.html", "report.css", "report.js")
 
 
 def _hash(text: str) -> str:
@@ -79,6 +85,14 @@ def _number(value: float | None, digits: int | None = None) -> str:
 
 def _signed(value: float, digits: int = 1) -> str:
     return f"{value:+.{digits}f}".replace("-", _MINUS)
+
+
+def _sentence(words: str) -> str:
+    return f"{words[:1].upper()}{words[1:]}."
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e6:,.1f} MB"
 
 
 def _seconds(value: float | None) -> str:

@@ -16,6 +16,7 @@ from tlkit.errors import EvaluationError
 from tlkit.evaluation.evaluating import AnyEvaluation
 from tlkit.evaluation.multi_label import MultiLabelEvaluation
 from tlkit.reporting import _training as training
+from tlkit.reporting._before import BeforeLike, before_training, findings
 from tlkit.reporting._belonging import Choice, evaluated
 from tlkit.reporting._curves import curves_of
 from tlkit.reporting._evaluated import compared, detail_of
@@ -39,6 +40,7 @@ def report(
     benchmark: float | None = None,
     gains: Sequence[Gain] = (),
     check: DamageReport | None = None,
+    before: BeforeLike = (),
     remarks: Sequence[str] = (),
 ) -> Path:
     """Write one HTML file that says what was trained, how well it does, and where it fails.
@@ -65,6 +67,10 @@ def report(
         benchmark: A score, 0..1; the page names the classes whose F1 is below it.
         gains: Steps whose worth is shown, each a `tlkit.reporting.Gain` of two evaluations.
         check: What ``dataset.check()`` returned.
+        before: What was found before training, one or several: a `tlkit.Probe`, beside which the
+            page sets the trained model on the same images, a `tlkit.Ranking`, a
+            `tlkit.LearningCurve`, `tlkit.Suspects`, and the `tlkit.ImageDataset` that these were
+            found in, of which their pictures are shown.
         remarks: Sentences that a reader must know, put on top.
 
     Returns:
@@ -88,7 +94,7 @@ def report(
     _check(benchmark, remarks)
     if dataset is not None:
         require_dataset(dataset, "dataset")
-    runs = read_runs(run)
+    runs, known = read_runs(run), findings(before, dataset)
     asked = None if model is None or dataset is None else given_model(model)
     # All of it before anything is drawn, which takes its time.
     named, choice = evaluated(evaluations, detail, runs, asked, dataset)
@@ -101,6 +107,7 @@ def report(
         "benchmark": benchmark,
         "check": check,
         "gains": gain_rows(gains, named),
+        "before": before_training(known, _closest(named, choice), dataset),
         "compared": compared(named),
         **_looked_at(named, choice, benchmark, dataset),
         **_training(runs),
@@ -113,6 +120,12 @@ def _check(benchmark: float | None, remarks: Sequence[str]) -> None:
         raise EvaluationError(f"benchmark={benchmark!r}: expected a score in 0..1, or None.")
     if isinstance(remarks, str):
         raise EvaluationError(f"remarks={remarks!r}: expected a list of sentences, such as [...].")
+
+
+def _closest(
+    named: Mapping[str, AnyEvaluation], choice: Choice
+) -> tuple[str, AnyEvaluation] | None:
+    return None if choice.name is None else (choice.name, named[choice.name])
 
 
 def _looked_at(
