@@ -14,6 +14,14 @@ from .backbones.registry import (
     list_backbones as list_backbones,
 )
 from .backbones.spec import BackboneSpec as BackboneSpec
+from .combining.ensembles import (
+    Ensemble as Ensemble,
+    ensemble as ensemble,
+)
+from .combining.soups import (
+    Soup as Soup,
+    soup as soup,
+)
 from .data.augmentation.color import ColorJitter as ColorJitter
 from .data.augmentation.erasing import RandomErasing as RandomErasing
 from .data.augmentation.geometric import Augmentation as Augmentation

@@ -24,6 +24,7 @@
     │   ├── FrozenChangedError    something frozen moved during a stage; names the layer
     │   ├── LossNotFiniteError    the loss became NaN or infinite; says where
     │   └── RunDirectoryError     a run directory that cannot be written, or belongs to another run
+    ├── CombiningError            models that cannot be made into one (also a ValueError)
     ├── EvaluationError           labels and probabilities that do not fit (also a ValueError)
     └── PredictionError           a model that cannot be used or saved as asked (also a ValueError)
 
@@ -119,6 +120,10 @@ class LossNotFiniteError(TrainingError):
 
 class RunDirectoryError(TrainingError):
     """A run directory cannot be written, or belongs to another run."""
+
+
+class CombiningError(TlkitError, ValueError):
+    """Models cannot be averaged, or made into one model."""
 
 
 class EvaluationError(TlkitError, ValueError):

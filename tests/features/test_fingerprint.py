@@ -253,3 +253,14 @@ def test_every_process_finds_the_same_code(tmp_path: Path) -> None:
     }
     assert len(found) == 1
     assert "call" in found.pop()
+
+
+def test_models_inside_a_model_are_known_without_their_names() -> None:
+    def joined(*names: str) -> str:
+        image = keras.Input((8, 8, 3))
+        parts = [keras.Model(inner.inputs[0], inner.outputs[0]) for inner in map(network, names)]
+        return trunk_fingerprint(
+            keras.Model(image, layers.Average()([part(image) for part in parts]))
+        )
+
+    assert joined("", "") == joined("_x", "_y")

@@ -15,6 +15,7 @@ import pytest
 
 import tlkit
 from tlkit._printing import Printed, code_of, counted, html_table, one_line
+from tlkit.combining import Gain
 from tlkit.data.damage import DamagedImage
 from tlkit.data.sources.stores import ArrayStore
 from tlkit.evaluation._label_tables import ImageLabels, PerLabel
@@ -25,7 +26,7 @@ from tlkit.evaluation.comparing.recipe_comparison import RecipePair
 from tlkit.features.settings import FrozenSettings
 from tlkit.features.store._contents import StoreInfo, TableInfo
 from tlkit.freezing.policy_preview import LayerPreview, PhasePreview
-from tlkit.inference import Exported
+from tlkit.inference import Exported, ModelContract
 from tlkit.probing import (
     Candidate,
     Change,
@@ -239,6 +240,20 @@ def suggested_augmentation() -> tlkit.SuggestedAugmentation:
     return tlkit.SuggestedAugmentation(chosen, trials, change, (BAD,) * 9, 0.5, 1000, 4)
 
 
+def gain() -> Gain:
+    return Gain(f"{BAD}a", f"{BAD}b", {f"{BAD}a": 0.5, f"{BAD}b": 0.6}, comparison(), False, False)
+
+
+def soup() -> tlkit.Soup:
+    contract = ModelContract(NAMES, (8, 8))
+    return tlkit.Soup(object(), contract, NAMES * 9, gain(), (BAD,) * 9, NAMES, greedy=True)
+
+
+def ensemble() -> tlkit.Ensemble:
+    contract = ModelContract(NAMES, (8, 8))
+    return tlkit.Ensemble(object(), contract, NAMES * 9, gain(), (BAD,) * 9, NAMES[0])
+
+
 RESULTS: dict[type, Callable[[], object]] = {
     CheckReport: lambda: CheckReport(BAD, (CheckResult(BAD, "failed", 1.0, BAD * 9),) * 20),
     CheckResult: lambda: CheckResult(BAD, "failed", 1.0, BAD * 9),
@@ -247,6 +262,9 @@ RESULTS: dict[type, Callable[[], object]] = {
     TableInfo: lambda: store_info().tables[0],
     tlkit.Calibration: lambda: tlkit.Calibration(1.5, evaluation(), evaluation(), object()),
     tlkit.Comparison: comparison,
+    tlkit.Soup: soup,
+    tlkit.Ensemble: ensemble,
+    Gain: gain,
     tlkit.CrossValidation: cross_validation,
     tlkit.RecipeComparison: recipes,
     RecipePair: lambda: recipes().pairs[0],
@@ -315,7 +333,7 @@ SETTINGS = {
     *("OneCycle", "Staircase", "WarmupCosine"),
 }
 ROOMS = (
-    *("backbones", "data", "evaluation", "features", "freezing"),
+    *("backbones", "combining", "data", "evaluation", "features", "freezing"),
     *("inference", "learning_rate", "probing", "training"),
 )
 

@@ -63,6 +63,8 @@ def test_a_model_of_any_size_gives_the_labels_of_pictures_as_people_load_them(
         label = trained.dataset.class_names[int(output.argmax())]
         assert label == row.label
         assert output.max() == pytest.approx(row.probability, abs=0.02)
+    # Without training=False, Keras's Resizing would take this call for training.
+    assert np.asarray(model(as_people_do))[0] == pytest.approx(output, abs=1e-6)
     again = tlkit.Predictor(tmp_path / "any.keras")
     assert again.image_size == (16, 16)
     assert again.predict(files, verbose=0).labels == rows.labels

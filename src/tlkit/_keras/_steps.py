@@ -14,7 +14,7 @@ later calls but the model's config, and not every layer can be written as one. S
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
@@ -38,6 +38,8 @@ class Step:
 
 
 Flat = tuple[Any, tuple[Step, ...], Any]
+# Calls an operation with what it was called with in the graph.
+Calls = Callable[..., Any]
 
 
 def flat_steps(model: Model, *, inner: bool) -> Flat:
@@ -47,7 +49,7 @@ def flat_steps(model: Model, *, inner: bool) -> Flat:
         model: One that `can_be_read`.
         inner: Whether models inside it are laid open.
     """
-    return _first_calls(model) or _run_through(model, inner=inner)
+    return _first_calls(model) or run_through(model, inner=inner)
 
 
 def can_be_read(model: Model) -> bool:
@@ -79,12 +81,23 @@ def _first_calls(model: Model) -> Flat | None:
     return (model.inputs[0], tuple(steps), model.outputs[0]) if fits else None
 
 
-def _run_through(model: Model, *, inner: bool) -> Flat:
+def _plain_call(operation: Operation, *given: object, **settings: object) -> Any:
+    return operation(*given, **settings)
+
+
+def run_through(model: Model, *, inner: bool, call: Calls = _plain_call) -> Flat:
+    """Return the same of the model run through once more on a new input.
+
+    Args:
+        model: As for `flat_steps`.
+        inner: As there.
+        call: Makes each call, ``call(operation, *given, **settings)``.
+    """
     import keras
 
     given = model.inputs[0]
     source = keras.Input(batch_shape=given.shape, dtype=given.dtype, name=given.name)
-    notes = _Notes(_ambiguous_names(model) if inner else None)
+    notes = _Notes(_ambiguous_names(model) if inner else None, call)
     output = notes.run(model, source)
     return source, tuple(notes.steps), output
 
@@ -95,10 +108,11 @@ class _Notes:
     Args:
         ambiguous: Names that occur twice: a model that holds one of them stays whole, as a flat
             graph could not be told from its names. None leaves all inner models whole.
+        made: Makes each call.
     """
 
-    def __init__(self, ambiguous: frozenset[str] | None) -> None:
-        self._ambiguous = ambiguous
+    def __init__(self, ambiguous: frozenset[str] | None, made: Calls) -> None:
+        self._ambiguous, self._made = ambiguous, made
         self.steps: list[Step] = []
 
     def run(self, model: Model, tensor: Tensor) -> Any:
@@ -129,7 +143,7 @@ class _Notes:
         plain = len(tensors) == 1 and all(x is None for x in others)
         if plain and self._opens(operation):
             return self.run(operation, _as_wanted(tensors[0], operation.inputs[0].dtype))
-        output = operation(*given, **settings)
+        output = self._made(operation, *given, **settings)
         self.steps.append(Step(operation, tuple(tensors), output))
         return output
 

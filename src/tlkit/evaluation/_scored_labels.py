@@ -70,6 +70,14 @@ class ScoredLabels(LabelPredictions):
         assert asked.of_counts is not None
         return float(asked.of_counts(scores.label_counts(self.y_true, self.predictions)))
 
+    def is_loss(self, metric: str) -> bool:
+        """Return whether less of a metric is better.
+
+        Raises:
+            EvaluationError: If there is none of that name.
+        """
+        return scores.label_metric_named(metric).lower_is_better
+
     def interval(
         self, metric: str, level: float = 0.95, resamples: int = 2000, seed: int = 0
     ) -> tuple[float, float]:

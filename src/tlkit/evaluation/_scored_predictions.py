@@ -84,6 +84,14 @@ class ScoredPredictions(Predictions):
         counts = scores.Counts.of_predictions(self.y_true, self.predictions, classes)
         return float(asked.of_counts(counts))
 
+    def is_loss(self, metric: str) -> bool:
+        """Return whether less of a metric is better.
+
+        Raises:
+            EvaluationError: If there is none of that name.
+        """
+        return scores.metric_named(metric, len(self.class_names)).lower_is_better
+
     def expected_calibration_error(self, bins: int = 15) -> float:
         """Return how far the predicted probability is from the share that is right, 0..1.
 

@@ -13,8 +13,6 @@ from tlkit.evaluation.arrays import Floats, Ints
 from tlkit.evaluation.evaluating import AnyEvaluation
 from tlkit.evaluation.metrics import resampled_t
 from tlkit.evaluation.metrics.bootstrap import check_settings
-from tlkit.evaluation.metrics.label_scores import label_metric_named
-from tlkit.evaluation.metrics.scores import metric_named
 from tlkit.evaluation.multi_label import MultiLabelEvaluation
 
 _SHOWN = ("weighted_f1", "macro_f1", "accuracy", "log_loss")
@@ -128,9 +126,7 @@ class CrossValidation(Printed):
 
     def is_loss(self, metric: str) -> bool:
         """Return whether less of a metric is better."""
-        if isinstance(self.evaluation, MultiLabelEvaluation):
-            return label_metric_named(metric).lower_is_better
-        return metric_named(metric, len(self.class_names)).lower_is_better
+        return self.evaluation.is_loss(metric)
 
     def __len__(self) -> int:
         return len(self.evaluation)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ from tlkit._keras.types import Model
 from tlkit._keras.user_code import own_code
 
 _NO_EFFECT = ("name", "seed", "trainable", "activity_regularizer")
+# Where a model inside begins and ends, by the names of its layers.
+_ENDS = ("input_layers", "output_layers")
 _NO_EFFECT_ENDINGS = ("_initializer", "_regularizer", "_constraint")
 
 
@@ -39,21 +42,51 @@ def trunk_fingerprint(trunk: Model) -> str:
 def _architecture(trunk: Model) -> Any:
     """Return what the model's config says, with each layer called by its position."""
     nodes = trunk.get_config()["layers"]
-    position = {node["name"]: index for index, node in enumerate(nodes)}
-    return _settings(nodes, position)
+    return effective_settings(nodes, _positions(nodes))
 
 
-def _settings(config: object, position: dict[str, int]) -> Any:
+def effective_settings(config: object, position: Mapping[str, int] | None = None) -> Any:
+    """Return what of a layer's config has an effect on what it computes once it is built.
+
+    Args:
+        config: What ``get_config`` of a layer gives, or a part of it.
+        position: Place of each layer by its name, where the config names layers. Those of a model
+            inside are known by their places in that.
+    """
     if isinstance(config, dict) and config.get("class_name") == "__keras_tensor__":
         layer, *output = config["config"]["keras_history"]
-        return [position[layer], *output]
+        return [(position or {})[layer], *output]
     if isinstance(config, dict):
+        position = _positions(config.get("layers")) or position
         return {
-            # The name of a dtype policy is all that it says; other names say nothing.
-            str(key): str(value) if key == "dtype" else _settings(value, position)
+            str(key): _setting(str(key), value, position)
             for key, value in config.items()
             if key not in _NO_EFFECT and not str(key).endswith(_NO_EFFECT_ENDINGS)
         }
     if isinstance(config, (list, tuple)):
-        return [_settings(value, position) for value in config]
+        return [effective_settings(value, position) for value in config]
     return config if isinstance(config, (int, float, bool, type(None))) else str(config)
+
+
+def _setting(key: str, value: object, position: Mapping[str, int] | None) -> Any:
+    if key == "dtype":  # the name of a dtype policy is all that it says; other names say nothing
+        return str(value)
+    return (
+        _placed(value, position)
+        if key in _ENDS and position
+        else effective_settings(value, position)
+    )
+
+
+def _positions(nodes: object) -> dict[str, int]:
+    """Return the place of each layer of a model's config by its name; empty for anything else."""
+    if not isinstance(nodes, list):
+        return {}
+    named = all(isinstance(node, dict) and "name" in node for node in nodes)
+    return {node["name"]: index for index, node in enumerate(nodes)} if named else {}
+
+
+def _placed(value: object, position: Mapping[str, int]) -> Any:
+    if isinstance(value, (list, tuple)):
+        return [_placed(part, position) for part in value]
+    return position.get(value, value) if isinstance(value, str) else value

@@ -83,8 +83,9 @@ def _resizing(model: Model, contract: ModelContract) -> tuple[Model, ModelContra
         pad_to_aspect_ratio=contract.fit == "pad",
         name="resize",
     )
-    # Pillow, which reads the pictures, gives whole numbers.
-    whole = keras.ops.clip(keras.ops.round(resize(_on_white(images))), 0, 255)
+    # A Resizing that is not told takes the whole call for training: ``model(images)`` would let
+    # BatchNormalization learn from them. Pillow, which reads the pictures, gives whole numbers.
+    whole = keras.ops.clip(keras.ops.round(resize(_on_white(images), training=False)), 0, 255)
     outer = keras.Model(images, model(whole), name=f"{model.name}_any_size")
     return outer, replace(contract, resized_inside=True)
 

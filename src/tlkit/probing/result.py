@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,16 +19,16 @@ from tlkit.features.extraction import Features
 from tlkit.features.settings import FrozenSettings
 from tlkit.freezing.head import Head
 from tlkit.inference.contract import ModelContract
-from tlkit.inference.pictures import Given
-from tlkit.inference.predictions import Predictions
-from tlkit.inference.predictor import Predictor
-from tlkit.inference.saving import TakesPictures, save_model
+from tlkit.inference.usable_model import UsableModel
 from tlkit.probing.coefficients import Coefficients
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Probe(Printed):
-    """What `tlkit.probe` found.
+class Probe(UsableModel, Printed):
+    """What `tlkit.probe` found; its model predicts, is saved and exported.
+
+    ``StagedTrainer(..., start_from=file)`` starts from a file that ``save`` wrote, with classes
+    matched by name.
 
     Args:
         settings: Of the backbone and its features.
@@ -101,34 +100,6 @@ class Probe(Printed):
         """What it takes to use the model: its classes, and how its pictures are read."""
         height, width = self.model.input_shape[1:3]
         return ModelContract(self.class_names, (height, width), self.depth, fit=self.fit)
-
-    def predict(
-        self, pictures: Given, *, top: int | None = 5, engine: str = "auto", verbose: int = 1
-    ) -> Predictions:
-        """Return named labels for pictures; see `tlkit.Predictor`.
-
-        Args:
-            pictures: A folder, a file, a sequence of files, an array, or a data set.
-            top: How many labels each row has; None for all classes.
-            engine: What runs the model.
-            verbose: 0 shows nothing, 1 a progress bar.
-        """
-        return Predictor(self, engine=engine).predict(pictures, top=top, verbose=verbose)
-
-    def save(self, file: str | Path, *, input: TakesPictures = "model size") -> None:
-        """Save the model with its class names; plain Keras loads the file.
-
-        ``StagedTrainer(..., start_from=file)`` starts from it, with classes matched by name.
-
-        Args:
-            file: Where, ending in ``.keras``.
-            input: ``"any size"`` lets the model resize its pictures itself; see
-                `tlkit.inference.save_model`.
-
-        Raises:
-            PredictionError: Another ending or ``input``, or it cannot be written.
-        """
-        save_model(self.model, file, self.contract, input=input)
 
     def __repr__(self) -> str:
         found = self.evaluation

@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from tlkit._printing import Printed, html_table, one_line
@@ -13,13 +12,8 @@ from tlkit._task import Task
 from tlkit._thresholds import Thresholds, checked_thresholds
 from tlkit.data.decoding.fitting import SQUASH, Fit
 from tlkit.errors import TrainingError
-from tlkit.evaluation.predict import LabelledImages
 from tlkit.inference.contract import ModelContract
-from tlkit.inference.exporting import Exported, Precision
-from tlkit.inference.pictures import Given
-from tlkit.inference.predictions import Predictions
-from tlkit.inference.predictor import Predictor
-from tlkit.inference.saving import TakesPictures, save_model
+from tlkit.inference.usable_model import UsableModel
 from tlkit.learning_rate.curve import LRCurve
 from tlkit.training.kept import Keep, kept_lines, kept_stage
 from tlkit.training.stage_result import StageResult
@@ -29,7 +23,7 @@ Snapshot = Mapping[int, Any]
 
 
 @dataclass(frozen=True, repr=False)
-class TrainingResult(Printed):
+class TrainingResult(UsableModel, Printed):
     """What a training gave.
 
     Args:
@@ -86,64 +80,6 @@ class TrainingResult(Printed):
     def timings(self) -> dict[str, dict[str, float]]:
         """Seconds by kind of work of each stage."""
         return {stage.name: stage.timings for stage in self.stages}
-
-    def predict(
-        self, pictures: Given, *, top: int | None = 5, engine: str = "auto", verbose: int = 1
-    ) -> Predictions:
-        """Return named labels for pictures; see `tlkit.Predictor`.
-
-        Args:
-            pictures: A folder, a file, a sequence of files, an array, or a data set.
-            top: How many labels each row has; None for all classes.
-            engine: What runs the model.
-            verbose: 0 shows nothing, 1 a progress bar.
-        """
-        return Predictor(self, engine=engine).predict(pictures, top=top, verbose=verbose)
-
-    def save(self, file: str | Path, *, input: TakesPictures = "model size") -> None:
-        """Save the model with its class names; plain Keras loads the file.
-
-        Args:
-            file: Where, ending in ``.keras``.
-            input: ``"any size"`` lets the model resize its pictures itself; see
-                `tlkit.inference.save_model`.
-
-        Raises:
-            PredictionError: Another ending or ``input``, or it cannot be written.
-        """
-        save_model(self.model, file, self.contract, input=input)
-
-    def export(
-        self,
-        file: str | Path,
-        *,
-        format: str,
-        pictures: Given | None = None,
-        precision: Precision = "float32",
-        calibration: Given | None = None,
-        test: LabelledImages | None = None,
-        verbose: int = 1,
-    ) -> Exported:
-        """Write the model for other programs; see `Predictor.export`.
-
-        Args:
-            file: Where.
-            format: ``"onnx"``, ``"openvino"``, ``"litert"`` or ``"saved_model"``.
-            pictures: On which it is compared with Keras.
-            precision: ``"float32"`` or ``"int8"``.
-            calibration: For int8, pictures like those that it will see.
-            test: A labelled data set, on which it is compared with Keras and scored.
-            verbose: 0 shows nothing, 1 a progress bar.
-        """
-        return Predictor(self).export(
-            file,
-            format=format,
-            pictures=pictures,
-            precision=precision,
-            calibration=calibration,
-            test=test,
-            verbose=verbose,
-        )
 
     def with_thresholds(self, thresholds: Thresholds) -> TrainingResult:
         """Return the same result, whose labels are given from other probabilities on.

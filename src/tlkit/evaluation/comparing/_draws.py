@@ -10,16 +10,8 @@ from tlkit.evaluation.comparing._swaps import swapped_means, swapped_scores
 from tlkit.evaluation.evaluating import AnyEvaluation
 from tlkit.evaluation.evaluation import Evaluation
 from tlkit.evaluation.metrics.bootstrap import means, resampled_together
-from tlkit.evaluation.metrics.label_scores import label_metric_named
 from tlkit.evaluation.metrics.scores import metric_named
 from tlkit.evaluation.multi_label import MultiLabelEvaluation
-
-
-def is_loss(found: AnyEvaluation, metric: str) -> bool:
-    """Return whether less of a metric is better."""
-    if isinstance(found, MultiLabelEvaluation):
-        return label_metric_named(metric).lower_is_better
-    return metric_named(metric, len(found.class_names)).lower_is_better
 
 
 def swapped_differences(

@@ -10,7 +10,7 @@ import numpy as np
 
 from tlkit.errors import EvaluationError
 from tlkit.evaluation.arrays import Floats
-from tlkit.evaluation.comparing._draws import is_loss, resampled_scores, swapped_differences
+from tlkit.evaluation.comparing._draws import resampled_scores, swapped_differences
 from tlkit.evaluation.comparing._recipes import compared_recipes
 from tlkit.evaluation.comparing._same_images import by_name, same_images
 from tlkit.evaluation.comparing.comparison import Comparison, PairResult
@@ -112,7 +112,7 @@ def compare(
     pairs = len(named) * (len(named) - 1) // 2
     _check_precision(pairs, level, resamples)
     first = next(iter(named.values()))
-    sign = -1 if is_loss(first, metric) else 1
+    sign = -1 if first.is_loss(metric) else 1
     scores = {name: found.score(metric) for name, found in named.items()}
     ranking = sorted(scores, key=lambda name: -sign * scores[name])
     drawn = {
