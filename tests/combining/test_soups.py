@@ -107,10 +107,8 @@ def test_validation_images_that_lack_a_class_are_told(family: Family) -> None:
 
 @pytest.mark.slow
 def test_a_uniform_soup_of_snapshots_is_stochastic_weight_averaging(family: Family) -> None:
-    policy = tlkit.UnfreezeTop(layers=3)
-
     def result(epochs: int, **settings: Any) -> tlkit.TrainingResult:
-        stage = top_stage(policy=policy, epochs=epochs, keep_best=None, **settings)
+        stage = top_stage(epochs=epochs, keep_best=None, **settings)
         return trainer(stage).fit(family.train, verbose=0)
 
     last = result(4, snapshots=(2, 3))
