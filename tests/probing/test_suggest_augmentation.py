@@ -64,6 +64,7 @@ def test_a_flip_that_swaps_classes_stays_out_and_the_other_goes_in(
     assert verdicts(upright)["vertical flip"] is False
 
 
+@pytest.mark.slow
 def test_images_without_a_direction_are_flipped_in_both() -> None:
     found = suggested(tiny_dataset(120))
     assert verdicts(found)["horizontal flip"]
