@@ -18,6 +18,7 @@ extensions = [
 templates_path = ["_templates"]
 html_theme = "furo"
 html_title = f"tlkit {release}"
+pygments_dark_style = "github-dark"
 html_show_copyright = False
 html_static_path = ["_static"]
 html_css_files = ["tlkit.css"]

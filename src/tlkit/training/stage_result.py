@@ -97,11 +97,13 @@ class StageResult(Printed):
         return one_line(f"StageResult({self.name!r}, {counted(self.epochs, 'epoch')}{scored})")
 
     def __str__(self) -> str:
-        figure = self.figure
+        best = f"best epoch {self.best_epoch + 1} with " if self.epochs > 1 else ""
+        # A probe takes no step, and has none.
+        rate = "" if self.learning_rate == "none" else f", learning rate {self.rate_text}"
         return (
-            f"{self.name}: {self.epochs} epochs in {self.seconds:.0f} s, best epoch "
-            f"{self.best_epoch + 1} with {figure} {self.best(figure):.4f}, learning rate "
-            f"{self.rate_text}, {self.trained_parameters:,} weights trained"
+            f"{self.name}: {counted(self.epochs, 'epoch')} in {self.seconds:.0f} s, {best}"
+            f"{self.figure} {self.best(self.figure):.4f}{rate}, "
+            f"{self.trained_parameters:,} weights trained"
         )
 
     @property
