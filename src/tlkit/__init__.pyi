@@ -105,6 +105,8 @@ from .training.probe_stage import ProbeStage as ProbeStage
 from .training.result import TrainingResult as TrainingResult
 from .training.stage import Stage as Stage
 from .training.trainer import StagedTrainer as StagedTrainer
+from .training.tuning.tune import tune as tune
+from .training.tuning.tuned import Tuned as Tuned
 
 __version__: str
 __all__: list[str]

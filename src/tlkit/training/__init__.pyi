@@ -15,5 +15,8 @@ from .run_dir.recorded_run import RecordedRun as RecordedRun, read_run as read_r
 from .stage import Stage as Stage
 from .stage_result import StageResult as StageResult
 from .trainer import StagedTrainer as StagedTrainer
+from .tuning.trial import Trial as Trial, TrialRound as TrialRound
+from .tuning.tune import tune as tune
+from .tuning.tuned import Tuned as Tuned
 
 __all__: list[str]

@@ -15,6 +15,9 @@ from tlkit._progress import Reporter
 from tlkit._task import Task, two_columns
 from tlkit.data.batches import PixelCache
 from tlkit.data.labelled_images import LabelledImages
+from tlkit.evaluation.evaluating import AnyEvaluation
+from tlkit.evaluation.evaluation import Evaluation
+from tlkit.evaluation.multi_label import MultiLabelEvaluation
 from tlkit.evaluation.predict import predicted_probabilities
 from tlkit.features.passes import extracted
 from tlkit.features.settings import FrozenSettings
@@ -132,3 +135,20 @@ class HeldOut:
         plan = self.settings.plan(show, images_ahead=ahead, executor=self.executor)
         pixels = PixelCache(images, trunk.size)
         return extracted(trunk, pixels, images.image_digests, plan).rows
+
+
+def evaluation_of(data: LabelledImages, probabilities: Any) -> AnyEvaluation:
+    """Return the scores of images.
+
+    Args:
+        data: The images.
+        probabilities: ``(n, classes)``, in the order of their classes.
+    """
+    kind = MultiLabelEvaluation if data.labels.ndim == 2 else Evaluation
+    return kind.from_predictions(
+        data.labels,
+        probabilities,
+        data.class_names,
+        image_names=data.names,
+        image_digests=data.content_digests,
+    )

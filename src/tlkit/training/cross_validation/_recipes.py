@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import ExitStack
 from dataclasses import dataclass
-from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from tlkit._progress import Reporter
 from tlkit.data.labelled_images import LabelledImages
 from tlkit.features.store.store import FeatureStore, open_store
 from tlkit.training import _checks
+from tlkit.training._made_again import made_again
 from tlkit.training.cross_validation._held_out import HeldOut, Models
 from tlkit.training.cross_validation._trainings import Dealing, Training, trainings_of
 from tlkit.training.trainer import StagedTrainer
@@ -51,7 +51,7 @@ class Recipe:
         held_out, data = self.held_out, self.held_out.data
         cache = held_out.settings.cache
         for each in self.trainings:
-            again = _again(self.trainer, cache=cache, seed=each.seed, run_dir=each.run_dir)
+            again = made_again(self.trainer, cache=cache, seed=each.seed, run_dir=each.run_dir)
             sets = each.train(data), each.validation(data)
             result = again.fit(*sets, resume=resume, verbose=verbose, executor=held_out.executor)
             yield each, held_out.probabilities(result, data.subset(each.places))
@@ -90,7 +90,7 @@ def recipes_of(
             for note in _checks.check_images(stores[trainer.cache][1], data):
                 reporter.line(f"cross-validation: {note}")
         cache, store = stores[trainer.cache]
-        settings = _again(trainer, cache=cache).settings
+        settings = made_again(trainer, cache=cache).settings
         parts = (settings, trainer.head, trainer.stages, data, store, reporter, executor, models)
         recipes.append(Recipe(name, trainer, dealt[name], HeldOut(*parts)))
     return recipes
@@ -102,9 +102,3 @@ def _opened(cache: bool | str | Path, stack: ExitStack) -> tuple[bool | str | Pa
         passing = tempfile.TemporaryDirectory(prefix="tlkit-", ignore_cleanup_errors=True)
         cache = stack.enter_context(passing)
     return cache, stack.enter_context(open_store(cache))
-
-
-def _again(trainer: StagedTrainer, **replaced: Any) -> StagedTrainer:
-    """Return a trainer with some arguments given anew."""
-    names = signature(StagedTrainer).parameters
-    return StagedTrainer(**{**{name: getattr(trainer, name) for name in names}, **replaced})

@@ -17,9 +17,8 @@ from tlkit.data.labelled_images import LabelledImages
 from tlkit.errors import SplitError, TrainingError
 from tlkit.evaluation.cross_validation import CrossValidation
 from tlkit.evaluation.evaluating import AnyEvaluation
-from tlkit.evaluation.evaluation import Evaluation
-from tlkit.evaluation.multi_label import MultiLabelEvaluation
 from tlkit.training import _checks
+from tlkit.training.cross_validation._held_out import evaluation_of
 from tlkit.training.cross_validation._recipes import Recipe, recipes_of
 from tlkit.training.cross_validation._together import trained_together
 from tlkit.training.cross_validation._trainings import Dealing, Training
@@ -142,10 +141,10 @@ def cross_validate(
         found = {recipe.name: np.empty(size) for recipe in recipes}
         for recipe, training, rows in _trained(recipes, reporter, resume=resume, verbose=verbose):
             found[recipe.name][training.repeat, training.places] = rows
-            _show(reporter, recipe, training, _evaluation(data.subset(training.places), rows))
+            _show(reporter, recipe, training, evaluation_of(data.subset(training.places), rows))
     dealt = tuple(training.deal for training in recipes[0].trainings[::folds])
     crossed = {
-        name: CrossValidation(tuple(_evaluation(data, each) for each in rows), dealt, notes)
+        name: CrossValidation(tuple(evaluation_of(data, each) for each in rows), dealt, notes)
         for name, rows in found.items()
     }
     return crossed if isinstance(trainer, Mapping) else crossed[""]
@@ -199,17 +198,6 @@ def _check(
             f"validation={validation!r}; expected the share of each training's images that "
             "validates it, between 0 and 1, such as 0.1, or None."
         )
-
-
-def _evaluation(data: LabelledImages, found: Any) -> AnyEvaluation:
-    kind = MultiLabelEvaluation if data.labels.ndim == 2 else Evaluation
-    return kind.from_predictions(
-        data.labels,
-        found,
-        data.class_names,
-        image_names=data.names,
-        image_digests=data.content_digests,
-    )
 
 
 def _show(reporter: Reporter, recipe: Recipe, each: Training, found: AnyEvaluation) -> None:

@@ -29,7 +29,7 @@ class StageFiles:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
         self.checkpoint = folder / "checkpoint.npz"
         self.weights = folder / "weights.weights.h5"
         self.curve = folder / "curve.json"
@@ -51,7 +51,7 @@ class StageFiles:
             return StageResult.from_json(data)
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise RunDirectoryError(
-                f"The finished stage in {self._folder} is damaged: {error}. Delete this folder, "
+                f"The finished stage in {self.folder} is damaged: {error}. Delete this folder, "
                 "and those of the stages after it, to train them again."
             ) from error
 
