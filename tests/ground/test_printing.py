@@ -43,7 +43,15 @@ from tlkit.probing import (
 )
 from tlkit.probing._power_law import PowerLaws
 from tlkit.testing import CheckReport, CheckResult, tiny_backbone, tiny_dataset
-from tlkit.training import Decision, DiskNeed, Duration, PlannedWork, StagePlan
+from tlkit.training import (
+    Decision,
+    DiskNeed,
+    Duration,
+    PlannedWork,
+    StagePlan,
+    Trial,
+    TrialRound,
+)
 from tlkit.training.run_dir.recorded_run import (
     RecordedData,
     RecordedRun,
@@ -254,6 +262,18 @@ def ensemble() -> tlkit.Ensemble:
     return tlkit.Ensemble(object(), contract, NAMES * 9, gain(), (BAD,) * 9, NAMES[0])
 
 
+def trial() -> Trial:
+    settings = {f"{BAD}policy": tlkit.UnfreezeTop(layers=8), "loss": BAD * 9}
+    rounds = (TrialRound(3, 9.0, evaluation()), TrialRound(9, 1.0, error=BAD * 9))
+    return Trial(1, settings, "failed", rounds, "weighted_f1", is_default=True)
+
+
+def tuned() -> tlkit.Tuned:
+    rows = (replace(trial(), rounds=trial().rounds[:1], is_default=False), *(trial(),) * 9)
+    told = (evaluation(), "weighted_f1", 20, None, 99, (BAD,) * 9)
+    return tlkit.Tuned(rows, dict(trial().settings), trainer(), None, *told)
+
+
 RESULTS: dict[type, Callable[[], object]] = {
     CheckReport: lambda: CheckReport(BAD, (CheckResult(BAD, "failed", 1.0, BAD * 9),) * 20),
     CheckResult: lambda: CheckResult(BAD, "failed", 1.0, BAD * 9),
@@ -304,6 +324,8 @@ RESULTS: dict[type, Callable[[], object]] = {
     ImagePrediction: lambda: evaluation().top_losses(1)[0],
     PairResult: lambda: comparison().pairs[0],
     tlkit.TrainingPlan: training_plan,
+    tlkit.Tuned: tuned,
+    Trial: trial,
     tlkit.FineTunePlan: fine_tune_plan,
     Decision: decision,
     StagePlan: stage_plan,
@@ -327,7 +349,7 @@ SETTINGS = {
         "RandomErasing",
         "Stage",
     ),
-    *("Candidate", "Cost"),
+    *("Candidate", "Cost", "TrialRound"),
     *("BatchNormOnly", "FreezeAll", "GradualUnfreeze", "UnfreezeAll", "UnfreezeTop"),
     *("MinimumOverTen", "ShareOfFall", "SmoothedMinimum", "Steepest", "Valley"),
     *("OneCycle", "Staircase", "WarmupCosine"),

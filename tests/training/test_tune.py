@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import math
 import re
+import subprocess
+import sys
+import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,18 +19,18 @@ import pytest
 from hypothesis import given, strategies as st
 
 import tlkit
-from tests.conftest import few, thorough
+from tests.conftest import few
 from tlkit.errors import DataError, RunDirectoryError, TrainingError
 from tlkit.evaluation.evaluating import AnyEvaluation
 from tlkit.testing import tiny_backbone, tiny_dataset
-from tlkit.training.tuning import tune as tuning
+from tlkit.training.tuning import _search, tune as tuning
 from tlkit.training.tuning._halving import Rounds, going_on
 from tlkit.training.tuning._space import drawn
 
 SETS = tiny_dataset(40).split(0.5)
 FIXED: dict[str, Any] = {"weights": None, "engine": "keras", "verbose": 0, "cache": False}
 # How good a trial is by these tests, whatever is trained.
-SPACE = {"learning_rate": [1e-4, 3e-4, 1e-3], "label_smoothing": [0.0, 0.1, 0.2], "epochs": [9]}
+SPACE: dict[str, list[Any]] = {"learning_rate": [1e-4, 3e-4, 1e-3], "label_smoothing": [0.0, 0.1, 0.2], "epochs": [9]}
 
 
 def tune(space: Any = SPACE, **settings: Any) -> tlkit.Tuned:
@@ -173,12 +178,54 @@ def test_ctrl_c_shows_what_is_known_and_keeps_it(
         tune({"learning_rate": [0.5, 0.6]}, run_dir=tmp_path, resume=True)
 
 
-@pytest.mark.parametrize("make", [head, *thorough(None)])
-def test_a_budget_that_is_shorter_than_a_trial_gives_the_first_untried(make: Any) -> None:
-    tuned = tune({"learning_rate": [0.1, 0.2]}, make=make, budget="0.001 s")
-    assert "nothing was tried: the budget of" in str(tuned)
+class Ticking:
+    """A clock on which an epoch takes a minute and nothing else takes time."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def perf_counter(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch, fake: Fake) -> Ticking:
+    made = Ticking()
+
+    def later(trainer: tlkit.StagedTrainer) -> AnyEvaluation:
+        made.now += 60 * trainer.stages[-1].epochs
+        return by_rate(trainer)
+
+    fake.score = later
+    for module in (tuning, _search):
+        monkeypatch.setattr(module, "time", made)
+    first = SimpleNamespace(time=SimpleNamespace(seconds=60))
+    monkeypatch.setattr(tlkit.StagedTrainer, "plan", lambda *_, **__: first)
+    return made
+
+
+def test_no_training_is_begun_that_would_not_end_in_the_budget(
+    clock: Ticking, fake: Fake, tmp_path: Path
+) -> None:
+    tuned = tune(budget="15 min", run_dir=tmp_path)
+    assert [epochs for _, epochs in fake.asked] == [1] * 5 + [3]
+    assert clock.now <= 15 * 60
+    states = [row.status for row in tuned.rows]
+    assert states == [*["stopped"] * 2, *["out"] * 3, *["not tried"] * 5]
+    more = tune(budget="40 min", run_dir=tmp_path, resume=True)
+    assert more.rows[0].status == "finished"
+    assert len(set(fake.asked)) == len(fake.asked)
+    assert clock.now <= 40 * 60
+
+
+def test_a_budget_that_is_shorter_than_a_trial_gives_the_recipe_of_fine_tune(
+    clock: Ticking, fake: Fake
+) -> None:
+    tuned = tune(budget="59 s")
+    assert (clock.now, fake.asked) == (0, [])
+    assert "nothing was tried: the budget of 59 s is shorter than a trial" in str(tuned)
     assert {row.status for row in tuned.rows} == {"not tried"}
-    assert tuned.best["learning_rate"] == (0.1 if make else 5e-4)
+    assert tuned.best["learning_rate"] == 5e-4
     assert tuned.best_trial is None
     assert tuned.result is None
 
@@ -221,7 +268,7 @@ def test_a_test_set_beside_folds_or_without_labels_is_refused() -> None:
 
 @pytest.mark.parametrize("count", [1, 5, 11, 12, 99])
 def test_settings_are_drawn_once_each(count: int) -> None:
-    space = {"a": [1, 2], "b": ["x"], "c": [None, 2, 3], "d": [True, False]}
+    space: dict[str, list[Any]] = {"a": [1, 2], "b": ["x"], "c": [None, 2, 3], "d": [True, False]}
     found = list(drawn(space, count, seed=count))
     assert len(found) == min(count, 12)
     assert len({tuple(each.items()) for each in found}) == len(found)
@@ -243,7 +290,7 @@ def test_the_last_round_has_all_epochs_and_no_round_none(settings: int, full: in
 
 
 def test_heads_train_at_once_and_the_best_is_trained_and_tested(tmp_path: Path) -> None:
-    space = {"learning_rate": [1e-3, 1e-1]}
+    space: dict[str, Any] = {"learning_rate": [1e-3, 1e-1]}
     asked: dict[str, Any] = {"make": head, "run_dir": tmp_path, "test": tiny_dataset(12)}
     tuned = tune(space, **asked)
     assert tuned.result is not None
@@ -253,8 +300,6 @@ def test_heads_train_at_once_and_the_best_is_trained_and_tested(tmp_path: Path) 
     assert best.evaluation is not None
     assert np.allclose(found.probabilities, best.evaluation.probabilities, atol=1e-5)
     assert "on 12 images" in str(tuned)
-    again = tune(space, **asked, resume=True)
-    assert str(again) == str(tuned)
 
 
 @pytest.mark.slow
@@ -292,3 +337,43 @@ def deep(learning_rate: float, epochs: int) -> list[tlkit.Stage]:
             augmentation=tlkit.Augmentation(rotation=5),
         ),
     ]
+
+
+KILLED = """
+import sys
+import tlkit, tlkit.testing
+from tests.training.test_tune import SETS, deep
+
+space = {"learning_rate": [0.001, 0.01, 0.02, 0.03], "epochs": [6]}
+print("ready", flush=True)
+tuned = tlkit.tune(
+    tlkit.testing.tiny_backbone(), *SETS, make=deep, space=space, weights=None, cache=False,
+    engine="keras", run_dir=sys.argv[1], resume=True, verbose=0)
+print(*[(row.number, row.status, row.score) for row in tuned.rows], flush=True)
+"""
+
+
+@pytest.mark.slow
+def test_a_killed_search_ends_as_an_unbroken_one(tmp_path: Path) -> None:
+    def searched(run: Path, kill_after: float | None) -> str:
+        command = [sys.executable, "-c", KILLED, str(run)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+            timer = threading.Timer(kill_after or 0, process.kill)
+            if kill_after is not None:
+                timer.start()
+            told = process.stdout.read()
+            assert process.wait() in (0, -9)
+            timer.cancel()
+        return told
+
+    begun = time.perf_counter()
+    whole = searched(tmp_path / "whole", None)
+    seconds = time.perf_counter() - begun
+    for share in (0.3, 0.5, 0.7, 0.9):
+        searched(tmp_path / "killed", share * seconds * 0.5)
+    noted = {file: file.stat().st_mtime_ns for file in tmp_path.glob("killed/rounds/*.json")}
+    assert noted
+    assert searched(tmp_path / "killed", None) == whole
+    assert all(file.stat().st_mtime_ns == then for file, then in noted.items())
