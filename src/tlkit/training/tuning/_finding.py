@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from tlkit.errors import TrainingError
 from tlkit.evaluation.evaluating import evaluate
@@ -28,9 +28,6 @@ def found(asked: Asked, search: Search, cache: object, notes: Sequence[str]) -> 
         TrainingError: Every trial failed.
         KeyboardInterrupt: After what is known so far was shown.
     """
-    short = _too_short(asked, search)
-    if short:
-        return _tuned(asked, search, cache, (*notes, short))
     try:
         search.run()
         result = _result(search)
@@ -38,7 +35,7 @@ def found(asked: Asked, search: Search, cache: object, notes: Sequence[str]) -> 
         search.reporter.line(f"So far:\n{_tuned(asked, search, cache, notes)}")
         raise
     _check_any(search.trials())
-    return _tuned(asked, search, cache, notes, result)
+    return _tuned(asked, search, cache, (*notes, *_on_time(asked, search)), result)
 
 
 def _tuned(
@@ -66,19 +63,16 @@ def _tuned(
     )
 
 
-def _too_short(asked: Asked, search: Search) -> str:
-    """Return what there is to say where the time is shorter than the first trial."""
-    if asked.seconds is None or search.table.seconds:
-        return ""
-    trainer = search.trainer(0, 0, kept=False)
-    needed = trainer.plan(asked.train, asked.validation, verbose=0).time.seconds
-    needed *= asked.folds or 1
-    if search.clock.allows(needed):
-        return ""
+def _on_time(asked: Asked, search: Search) -> Iterator[str]:
+    """Yield what there is to say where the time was shorter than the first trial."""
+    first = search.table.get(0, 0)
+    alone = len([trial for trial in search.trials() if trial.rounds]) == 1
+    if asked.seconds is None or first is None or not alone or first.seconds < asked.seconds:
+        return
     which = "the recipe of fine_tune" if search.defaults else "what was drawn first"
-    return (
-        f"nothing was tried: the budget of {seconds_text(asked.seconds)} is shorter than a trial, "
-        f"which takes about {seconds_text(needed)}; the best is {which}. Give more time"
+    yield (
+        f"the budget of {seconds_text(asked.seconds)} is shorter than the first trial, which took "
+        f"{seconds_text(first.seconds)}: the best is {which}. Give more time"
     )
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from functools import cached_property
 from typing import Any, Literal
 
-from tlkit._printing import Printed, one_line
+from tlkit._printing import Printed, code_of, one_line
 from tlkit.evaluation.evaluating import AnyEvaluation
 from tlkit.training.run_dir.encoding import encoded, shown
 
@@ -86,7 +86,7 @@ class Trial(Printed):
     @property
     def texts(self) -> dict[str, str]:
         """Its settings as the code that makes them."""
-        return {name: shown(encoded(value)) for name, value in self.settings.items()}
+        return {name: _code(value) for name, value in self.settings.items()}
 
     @property
     def told(self) -> str:
@@ -100,3 +100,10 @@ class Trial(Printed):
     def __str__(self) -> str:
         score = "" if self.score is None else f", {self.metric} {self.score:.4f}"
         return one_line(f"trial {self.number} {self.status}{score}: {self.told}", 400)
+
+
+def _code(value: Any) -> str:
+    """Return a setting as code, what is as by default left out."""
+    if is_dataclass(value):
+        return f"{type(value).__name__}({', '.join(code_of(value).values())})"
+    return shown(encoded(value))

@@ -75,9 +75,9 @@ def tune(
             layers or the upper half, a layer decay, a mild augmentation and label smoothing.
         make: ``make(**settings)`` gives the stages of a trial, as the functions of `tlkit.recipes`
             do; it gets all settings of the space but the trainer's.
-        budget: How long it may take, such as ``"30 min"``. Each round has an equal part of it, no
-            training is begun that would not end in time, and where not even one would, the recipe
-            of `fine_tune` is the best, untried.
+        budget: How long it may take, such as ``"30 min"``. Each round has an equal part of it, and
+            no training is begun that would not end in time, by what those before it took. The
+            first, a short one of the recipe of `fine_tune`, runs in any case.
         trials: At most so many settings, drawn without replacement; all where the space has no
             more. 16 where None, or with a ``budget`` as many as there is time for.
         folds: Score each trial on all images, out of so many folds, instead of on validation
