@@ -19,6 +19,7 @@ from hypothesis import given, strategies as st
 
 import tlkit
 from tests.conftest import few
+from tests.training.test_stacked_heads import means
 from tlkit.errors import DataError, RunDirectoryError, TrainingError
 from tlkit.evaluation.evaluating import AnyEvaluation
 from tlkit.testing import tiny_backbone, tiny_dataset
@@ -36,8 +37,9 @@ SPACE: dict[str, list[Any]] = {
 }
 
 
-def tune(space: Any = SPACE, **settings: Any) -> tlkit.Tuned:
-    return tlkit.tune(tiny_backbone(), *SETS, space=space, **{**FIXED, **settings})
+def tune(space: Any = SPACE, backbone: Any = None, **settings: Any) -> tlkit.Tuned:
+    given = {**FIXED, **settings}
+    return tlkit.tune(backbone or tiny_backbone(), *SETS, space=space, **given)
 
 
 def evaluation(right: int) -> tlkit.Evaluation:
@@ -292,7 +294,7 @@ def test_the_last_round_has_all_epochs_and_no_round_none(settings: int, full: in
 def test_heads_train_at_once_and_the_best_is_trained_and_tested(tmp_path: Path) -> None:
     space: dict[str, Any] = {"learning_rate": [1e-3, 1e-1]}
     asked: dict[str, Any] = {"make": head, "run_dir": tmp_path, "test": tiny_dataset(12)}
-    tuned = tune(space, **asked)
+    tuned = tune(space, means, **asked)
     assert tuned.result is not None
     assert tuned.test is not None
     found = tlkit.evaluate(tuned.result, SETS[1])

@@ -105,15 +105,13 @@ def tune(
         DataError: As for ``StagedTrainer.fit``.
         KeyboardInterrupt: After what is known so far was shown; it is kept in ``run_dir``.
 
-    Example:
-        >>> import tlkit, tlkit.testing
-        >>> tuned = tlkit.tune(
-        ...     tlkit.testing.tiny_backbone(), tlkit.testing.tiny_dataset(), 0.25,
-        ...     make=lambda learning_rate: [
-        ...         tlkit.Stage("head", epochs=2, learning_rate=learning_rate)],
-        ...     space={"learning_rate": [1e-3, 1e-2]}, weights=None, cache=False, verbose=0)
-        >>> len(tuned.rows), list(tuned.best)
-        (2, ['learning_rate'])
+    Example::
+
+        tuned = tlkit.tune(
+            "efficientnet_v2_b0", train, validation, budget="30 min", test=test, run_dir="search",
+            space={"learning_rate": [1e-4, 3e-4, 1e-3], "label_smoothing": [0.0, 0.1]})
+        print(tuned)
+        final = tuned.trainer.fit(train + validation)
     """
     begun, reporter = time.perf_counter(), reporter_for(verbose)
     cache = settings.get("cache", True)
