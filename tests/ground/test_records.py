@@ -25,6 +25,8 @@ from tlkit.training.run_dir.engines_used import ENGINES, EngineNotes, Ran
 from tlkit.training.run_dir.run_directory import SETTINGS, RunDirectory
 from tlkit.training.run_dir.stage_files import RESULT
 from tlkit.training.stage_result import StageResult
+from tlkit.training.tuning._table import ROUND, Table
+from tlkit.training.tuning.trial import TrialRound
 
 NOTES = Record("notes", 3)
 PLAIN = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
@@ -216,6 +218,11 @@ def decided(file: Path) -> Decision:
     return read
 
 
+def tried(folder: Path) -> Path:
+    Table(folder, several=False).note(0, 0, TrialRound(3, 1.5, None, "no memory"))
+    return folder / "rounds" / "001-1.json"
+
+
 KINDS = {
     "settings.json": Kind(SETTINGS, settings, lambda file: RunDirectory(file.parent).settings()),
     "engines.json": Kind(ENGINES, engines, used),
@@ -224,6 +231,7 @@ KINDS = {
     ),
     "curve.json": Kind(CURVE, curve, figures),
     "decision": Kind(DECISION, decision, decided),
+    "round": Kind(ROUND, tried, lambda file: Table(file.parents[1], several=False).get(0, 0)),
 }
 
 

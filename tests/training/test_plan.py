@@ -149,6 +149,7 @@ def test_the_plan_of_a_run_that_goes_on_is_what_is_left(
         made.plan(*parts, verbose=0)
 
 
+@pytest.mark.slow
 def test_the_plan_of_a_run_that_is_made_longer_is_what_is_left(parts: Data, tmp_path: Path) -> None:
     def lasting(epochs: int) -> tlkit.StagedTrainer:
         stages = tlkit.ProbeStage("probe", folds=2), head_stage(epochs=epochs)

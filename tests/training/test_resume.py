@@ -190,7 +190,7 @@ def test_run_directory_says_what_was_done(run: Path) -> None:
     }
     (stage,) = settings["stages"]
     assert stage.items() >= {"class": "tlkit.Stage", "name": "head", "epochs": 1}.items()
-    assert stage["policy"] == {"class": "tlkit.FreezeAll"}
+    assert stage["policy"] == {"class": "tlkit.FreezeAll", "batch_norm": "frozen"}
     assert json.loads((run / "stages/01-head/result.json").read_text())["name"] == "head"
 
 

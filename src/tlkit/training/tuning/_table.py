@@ -14,7 +14,7 @@ from tlkit.evaluation.multi_label import MultiLabelEvaluation
 from tlkit.training.run_dir.files import write_record
 from tlkit.training.tuning.trial import TrialRound
 
-_ROUND = Record("tlkit tuning round", 1)
+ROUND = Record("tlkit tuning round", 1)
 
 
 @dataclass(eq=False)
@@ -74,7 +74,7 @@ class Table:
         except (OSError, EvaluationError) as error:
             raise RunDirectoryError(f"{file} cannot be written: {error}") from error
         told = {"epochs": done.epochs, "seconds": done.seconds, "error": done.error}
-        write_record(_ROUND, file, told)
+        write_record(ROUND, file, told)
         self._known[trial, number] = done
 
     def folder(self, trial: int) -> Path:
@@ -91,7 +91,7 @@ class Table:
     def _read(self, file: Path) -> TrialRound:
         kind = MultiLabelEvaluation if self.several else Evaluation
         try:
-            told: dict[str, Any] = _ROUND.read(file)
+            told: dict[str, Any] = ROUND.read(file)
             found = None if told["error"] else kind.load(file.with_suffix(".npz"))
             return TrialRound(told["epochs"], told["seconds"], found, told["error"])
         except (OSError, ValueError, KeyError, EvaluationError) as error:
