@@ -15,7 +15,7 @@ import pytest
 
 import tlkit
 from tlkit._printing import Printed, code_of, counted, html_table, one_line
-from tlkit.combining import Gain
+from tlkit.combining import GainOverBest
 from tlkit.data.damage import DamagedImage
 from tlkit.data.sources.stores import ArrayStore
 from tlkit.evaluation._label_tables import ImageLabels, PerLabel
@@ -248,8 +248,10 @@ def suggested_augmentation() -> tlkit.SuggestedAugmentation:
     return tlkit.SuggestedAugmentation(chosen, trials, change, (BAD,) * 9, 0.5, 1000, 4)
 
 
-def gain() -> Gain:
-    return Gain(f"{BAD}a", f"{BAD}b", {f"{BAD}a": 0.5, f"{BAD}b": 0.6}, comparison(), False, False)
+def gain() -> GainOverBest:
+    return GainOverBest(
+        f"{BAD}a", f"{BAD}b", {f"{BAD}a": 0.5, f"{BAD}b": 0.6}, comparison(), False, False
+    )
 
 
 def soup() -> tlkit.Soup:
@@ -284,7 +286,7 @@ RESULTS: dict[type, Callable[[], object]] = {
     tlkit.Comparison: comparison,
     tlkit.Soup: soup,
     tlkit.Ensemble: ensemble,
-    Gain: gain,
+    GainOverBest: gain,
     tlkit.CrossValidation: cross_validation,
     tlkit.RecipeComparison: recipes,
     RecipePair: lambda: recipes().pairs[0],

@@ -4,7 +4,7 @@ from .ensembles import (
     Ensemble as Ensemble,
     ensemble as ensemble,
 )
-from .gain import Gain as Gain
+from .gain import GainOverBest as GainOverBest
 from .soups import (
     Soup as Soup,
     soup as soup,

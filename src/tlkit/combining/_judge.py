@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from tlkit._progress import Reporter
 from tlkit.combining._images import RememberedImages
-from tlkit.combining.gain import Gain
+from tlkit.combining.gain import GainOverBest
 from tlkit.combining.members import Member
 from tlkit.data.class_names import shown_names
 from tlkit.data.expected import require_dataset
@@ -59,7 +59,7 @@ class Judge:
 
     def gain(
         self, made: Member, members: Sequence[Member], found: Mapping[str, AnyEvaluation]
-    ) -> Gain:
+    ) -> GainOverBest:
         """Say what a model adds over the best of its members.
 
         Args:
@@ -75,7 +75,7 @@ class Judge:
         scores = {name: each.score(self.metric) for name, each in found.items()}
         compared = compare(pair, self.metric)
         is_loss = pair[best].is_loss(self.metric)
-        return Gain(made.name, best, scores, compared, self._test is not None, is_loss)
+        return GainOverBest(made.name, best, scores, compared, self._test is not None, is_loss)
 
     def notes(self, classes: Sequence[str]) -> tuple[str, ...]:
         """Return what there is to say on the validation images of some classes."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from tlkit._printing import Printed
 from tlkit._task import Task
-from tlkit.combining.gain import Gain
+from tlkit.combining.gain import GainOverBest
 from tlkit.inference.contract import ModelContract
 from tlkit.inference.usable_model import UsableModel
 
@@ -29,7 +29,7 @@ class Combined(UsableModel, Printed):
     model: Any
     contract: ModelContract
     members: tuple[str, ...]
-    gain: Gain | None = None
+    gain: GainOverBest | None = None
     notes: tuple[str, ...] = ()
 
     @property

@@ -10,7 +10,7 @@ from tlkit.evaluation.comparing.comparison import Comparison, PairResult
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Gain(Printed):
+class GainOverBest(Printed):
     """What a soup or an ensemble adds over the best of its members.
 
     Args:
@@ -64,7 +64,7 @@ class Gain(Printed):
     def __repr__(self) -> str:
         low, high = self.interval
         told = f"{self.name} over {self.best!r} by {self.difference:.4f} [{low:.4f}, {high:.4f}]"
-        return one_line(f"Gain({told} {self.metric})")
+        return one_line(f"GainOverBest({told} {self.metric})")
 
     def __str__(self) -> str:
         return "\n".join(self.lines())

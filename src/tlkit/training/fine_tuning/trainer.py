@@ -32,7 +32,7 @@ def fine_tune_trainer(
 ) -> StagedTrainer:
     """Return the trainer of `tlkit.fine_tune`, to cross-validate it or to change its stages.
 
-    `tlkit.fine_tune.plan` gives it too, with the reasons for its stages and with a budget.
+    ``tlkit.fine_tune.plan`` gives it too, with the reasons for its stages and with a budget.
 
     Args:
         train: Training images: their number decides, nothing is read.

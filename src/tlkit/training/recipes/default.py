@@ -48,7 +48,7 @@ def default(
     et al., 2020, https://arxiv.org/abs/1912.11370, section 3.3): small sets are gone through more
     often. Where the weights are random, it is 30 epochs, and BatchNormalization is trained.
 
-    `tlkit.fine_tune.plan` gives the same stages with the reasons for them.
+    ``tlkit.fine_tune.plan`` gives the same stages with the reasons for them.
 
     Args:
         train: Training images; their number and kind decide.
