@@ -207,7 +207,14 @@ def benchmark(session: nox.Session) -> None:
     session.install(".[onnx,openvino,plots]", LITE)
     session.run("python", "benchmarks/study_table.py", *session.posargs)
     searching = ("sweep", "batch_sweep", "selector_accuracy")
-    training = ("extraction", "half_precision", "fine_tuning", "augmentation", "planning")
+    training = (
+        "extraction",
+        "half_precision",
+        "fine_tuning",
+        "augmentation",
+        "transforms",
+        "planning",
+    )
     before_and_after = ("probing", "stacked_heads", "cross_validation", "predicting", "serving")
     for script in (*training, *searching, *before_and_after, "imports", "plugins", "build"):
         session.run("python", f"benchmarks/{script}.py")

@@ -4,11 +4,7 @@ The same 32 images go through ``tlkit.Augmentation`` with the study's settings a
 Keras layers with theirs: called one batch after the other, compiled, and in a ``tf.data`` pipeline
 with parallel calls. The fastest of the three is what tlkit is compared with. All take turns.
 
-Then crops, colours, RandAugment and random erasing: tlkit's, Keras's layers as a stage calls them
-and compiled for a batch, and torchvision's, image by image on Pillow's, where it is installed.
-They have the settings of torchvision's defaults as far as each has them.
-
-Last: how much of an epoch is augmentation, where the backbone is frozen. The epoch's images are
+Then: how much of an epoch is augmentation, where the backbone is frozen. The epoch's images are
 augmented by themselves and in a stage of training, in turns.
 """
 
@@ -23,7 +19,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -137,86 +132,6 @@ def compare(size: int, rounds: int) -> None:
         print(f"tlkit / fastest by {what} ({best}): {ratio:.3f}", flush=True)
 
 
-def by_kind(images: np.ndarray) -> dict[str, Callable[[], Any]]:
-    """Return each kind of change, tlkit's and others', for a batch."""
-    indices = np.arange(len(images))
-
-    def stage(augmentation: Any) -> Callable[[], Any]:
-        transform = tlkit.Stage("a", epochs=1, learning_rate=1, augmentation=augmentation).transform
-        return lambda: transform(images, indices, seed=0, stage=STAGE, epoch=0)
-
-    colours = {"brightness": 0.2, "contrast": 0.2, "saturation": 0.2}
-    found = {
-        "affine": stage(AUGMENTATION),
-        "affine and crop": stage(replace(AUGMENTATION, crop=(0.5, 1))),
-        "colours": stage(tlkit.ColorJitter(**colours)),
-        "colours and hue": stage(tlkit.ColorJitter(**colours, hue=0.05)),
-        "RandAugment": stage(tlkit.RandAugment()),
-        "erasing": stage(tlkit.RandomErasing()),
-    }
-    jitter = {f"{name}_factor": value for name, value in colours.items()}
-    for name, layer in {
-        "colours and hue": layers.RandomColorJitter(**jitter, hue_factor=0.05),
-        "RandAugment": layers.RandAugment(),
-        "erasing": layers.RandomErasing(),
-        "perspective": layers.RandomPerspective(),
-    }.items():
-        found[f"{name}, Keras in a stage"] = stage(layer)
-        if keras.backend.backend() == "tensorflow":
-            found[f"{name}, Keras compiled"] = _compiled(layer, images)
-    return found | _torchvision(images, colours)
-
-
-def _compiled(layer: Any, images: np.ndarray) -> Callable[[], Any]:
-    import tensorflow as tf
-
-    graph, batch = tf.function(layer), images.astype("float32")
-    return lambda: graph(batch, training=True).numpy()
-
-
-def _torchvision(images: np.ndarray, colours: dict[str, float]) -> dict[str, Callable[[], Any]]:
-    try:
-        from torchvision.transforms import v2
-    except ImportError:
-        print("torchvision is not installed: its figures are left out")
-        return {}
-    from PIL import Image
-
-    def each(change: Any) -> Callable[[], Any]:
-        return lambda: [np.asarray(change(Image.fromarray(image)), "float32") for image in images]
-
-    return {
-        "crop and flip, torchvision": each(
-            v2.Compose([v2.RandomResizedCrop(images.shape[1:3]), v2.RandomHorizontalFlip()])
-        ),
-        "colours, torchvision": each(v2.ColorJitter(**colours)),
-        "colours and hue, torchvision": each(v2.ColorJitter(**colours, hue=0.05)),
-        "RandAugment, torchvision": each(v2.RandAugment()),
-    }
-
-
-def compare_kinds(size: int, rounds: int) -> None:
-    """Print what an image costs for each kind of change."""
-    images = np.random.default_rng(0).integers(0, 256, (BATCH, size, size, 3), np.uint8)
-    works = by_kind(images)
-    taken: dict[str, list[Seconds]] = {name: [] for name in works}
-    for number in range(rounds + 1):
-        for name, work in works.items():
-            spent = seconds(work)
-            if number:  # the first compiles
-                taken[name].append(spent)
-    print(f"\n{size} px, ms an image, medians of {rounds} rounds")
-    print(f"{'':34}{'clock':>10}{'processor':>12}{'to affine':>12}")
-    for name, times in taken.items():
-        clock, processor = (statistics.median(column) for column in zip(*times, strict=True))
-        ratio = statistics.median(
-            one[1] / other[1] for one, other in zip(times, taken["affine"], strict=True)
-        )
-        per_image = 1000 / BATCH
-        print(f"{name:34}{clock * per_image:10.2f}{processor * per_image:12.2f}{ratio:12.2f}")
-    sys.stdout.flush()
-
-
 class Clock(keras.callbacks.Callback):
     """Times epochs of a stage, and between them the augmentation of an epoch by itself.
 
@@ -288,7 +203,6 @@ def main() -> None:
     print(f"{platform.platform()}, {os.cpu_count()} cores, {keras.backend.backend()} backend")
     print(f"Keras {keras.__version__}, {AUGMENTATION}")
     compare(options.size, options.rounds)
-    compare_kinds(options.size, options.rounds)
     data = read_challenge(RAKUTEN / "sample")
     train = data.subset(np.random.default_rng(0).permutation(len(data))[: options.images])
     for size in options.stage_sizes:

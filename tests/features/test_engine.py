@@ -126,6 +126,21 @@ def test_a_batch_fits_the_largest_output_of_a_layer(size: int, batch: int) -> No
     assert keras_batch(keras.Model(image, keras.layers.ZeroPadding2D(0)(image))) == batch
 
 
+@pytest.mark.usefixtures("gpu")
+def test_a_model_whose_layers_cannot_be_seen_keeps_to_the_batch_of_a_cpu() -> None:
+    class Own(keras.Model):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = keras.layers.Conv2D(3, 3)
+
+        def call(self, images: Any) -> Any:
+            return self.inner(images)
+
+    model = Own()
+    model(np.zeros((1, 8, 8, 3), "float32"))
+    assert keras_batch(model) == BATCH
+
+
 def test_features_of_a_gpu_are_kept_by_themselves(
     trunk: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

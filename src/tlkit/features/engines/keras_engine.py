@@ -68,17 +68,19 @@ def keras_batch(trunk: Model) -> int:
     """
     if not _accelerated():
         return BATCH
-    largest = max((_floats(layer) for layer in leaf_layers(trunk)), default=1)
-    fitting = max(LARGEST_OUTPUT // (4 * largest), 1)
+    sizes = [_floats(layer) for layer in leaf_layers(trunk)]
+    if not sizes or 0 in sizes:  # nothing is known of a subclassed model's layers
+        return BATCH
+    fitting = max(LARGEST_OUTPUT // (4 * max(sizes)), 1)
     return min(LARGEST_BATCH, max(BATCH, 1 << (fitting.bit_length() - 1)))
 
 
 def _floats(layer: Any) -> int:
-    """Return how many numbers a layer gives for an image, where its shape is known."""
+    """Return how many numbers a layer gives for an image; 0 where its shape is not known."""
     try:
         shapes = [tensor.shape for tensor in layer._inbound_nodes[0].outputs]
     except (AttributeError, IndexError):
-        return 1
+        return 0
     return max(int(np.prod([size or 1 for size in shape[1:]])) for shape in shapes)
 
 

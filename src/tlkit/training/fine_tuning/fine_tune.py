@@ -132,7 +132,7 @@ def fine_tune(
         policy: What is fine-tuned: all layers where None; ``UnfreezeTop(fraction=0.3)`` takes less
             time, as what is frozen below is computed once for each image.
         augmentation: Of fine-tuning. None by default: which changes leave a class what it is,
-            depends on the pictures; `tlkit.suggest_augmentation` tells in a minute.
+            depends on the pictures; `tlkit.suggest_augmentation` tells in a minute or two.
         label_smoothing: Of fine-tuning.
         batch_size: Of both stages.
         seed: The split and every other random choice follow from it.
