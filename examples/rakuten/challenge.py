@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import difflib
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -15,6 +16,8 @@ TYPES = "Y_train_CVw08PX.csv"
 CLASSES = "classes.csv"
 IMAGES = "images/image_train"
 SHOWN = 5
+# Missing images that a message names.
+LISTED = 1000
 
 Rows = dict[str, tuple[str, ...]]
 
@@ -43,8 +46,10 @@ def read_challenge(root: str | Path) -> ImageDataset:
     types = read_rows(folder, TYPES, ("prdtypecode",))
     _require_same_rows(products, types)
     codes = {index: _number(types[index][0], TYPES, index, "prdtypecode") for index in products}
+    images = {index: _image(index, *ids) for index, ids in products.items()}
+    _require_images(folder, images)
     table = {
-        "image": [_image(index, *ids) for index, ids in products.items()],
+        "image": [*images.values()],
         "label": _labels(folder, list(codes.values())),
     }
     return ImageDataset.from_dataframe(table, image="image", label="label", root=folder)
@@ -141,6 +146,24 @@ def _image(index: str, product: str, image: str) -> str:
     productid = _number(product, PRODUCTS, index, "productid")
     imageid = _number(image, PRODUCTS, index, "imageid")
     return f"{IMAGES}/image_{imageid}_product_{productid}.jpg"
+
+
+def _require_images(folder: Path, images: dict[str, str]) -> None:
+    """Raise where files are missing; all are named, since each must be looked for."""
+    there = (
+        {entry.name for entry in os.scandir(folder / IMAGES)}
+        if (folder / IMAGES).is_dir()
+        else set()
+    )
+    missing = [index for index, image in images.items() if Path(image).name not in there]
+    if missing:
+        listed = "".join(f"\n  index {i}: {images[i]}" for i in missing[:LISTED])
+        more = f"\n  and {len(missing) - LISTED:,} more" if len(missing) > LISTED else ""
+        raise TableError(
+            f"{len(missing):,} of {len(images):,} images that {PRODUCTS} names are not in "
+            f"{folder / IMAGES}:{listed}{more}\nUnpack the challenge's images there again, or take "
+            f"these rows out of {PRODUCTS} and {TYPES}."
+        )
 
 
 def _labels(folder: Path, codes: list[int]) -> list[int] | list[str]:

@@ -144,7 +144,12 @@ def test_a_byte_order_mark_does_no_harm(read: Read, root: Path) -> None:
             r"index 3 has imageid '\.\./\.\./\.\./secret'",
         ),
         (PRODUCTS, ",203,103", ",/etc/passwd,103", r"index 3 has productid '/etc/passwd'"),
-        (PRODUCTS, ",203,103", ",203,999", r"1 of 6 rows .*row 3: .*image_999_product_203\.jpg"),
+        (
+            PRODUCTS,
+            ",203,103",
+            ",203,999",
+            r"1 of 6 images .*\n  index 3: .*image_999_product_203\.jpg",
+        ),
     ],
 )
 def test_a_table_that_is_wrong_says_where(
@@ -174,9 +179,21 @@ def test_text_that_is_not_utf8_is_named(read: Read, root: Path) -> None:
         read(root)
 
 
-def test_missing_images_are_named_and_counted(read: Read, root: Path) -> None:
+def test_missing_images_are_counted_and_all_named(
+    read: Read, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image_path(root, 1).unlink()
+    image_path(root, 4).rename(image_path(root, 4).with_suffix(".jpeg"))
+    with pytest.raises(TableError, match=r"2 of 6 images") as caught:
+        read(root)
+    named = [row for row in range(6) if image_path(root, row).name in str(caught.value)]
+    assert named == [1, 4]
     shutil.rmtree(root / IMAGES)
-    with pytest.raises(TableError, match=r"6 of 6 rows .*row 0: .*image_100.*and 1 more"):
+    with pytest.raises(TableError, match=r"6 of 6 images") as caught:
+        read(root)
+    assert str(caught.value).count(".jpg") == 6
+    monkeypatch.setattr(importlib.import_module("challenge"), "LISTED", 4)
+    with pytest.raises(TableError, match=r"index 3: .*\n  and 2 more"):
         read(root)
 
 
