@@ -84,6 +84,14 @@ def parser(about: str) -> argparse.ArgumentParser:
         help="processes that run independent trainings at the same time, with the results of one "
         "(default: 1); worth it where there are cores and memory for several",
     )
+    add(
+        "--plan",
+        nargs="?",
+        const="",
+        metavar="FILE",
+        help="run nothing: say what the study takes on this machine, stage by stage, and what "
+        "would change that; in FILE as JSON as well",
+    )
     add("--resume", action="store_true", help="go on with the study in --out")
     add(
         "--skip-damaged",

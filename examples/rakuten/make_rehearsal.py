@@ -36,7 +36,7 @@ SETTINGS = "rehearsal.json"
 _DAMAGED_OF = 10_000
 _TRIED, _ROOM = 64, 1.1
 _AT_ONCE = 200
-_TOLD_EVERY_S = 5.0
+_TOLD_EVERY_S = 15.0
 # What a file system takes for a file beside its content: half a block on average, and its name.
 _BLOCK = 4096 / 2 + 300
 

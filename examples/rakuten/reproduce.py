@@ -32,6 +32,7 @@ from study import Study  # noqa: E402
 
 import tlkit  # noqa: E402
 from tlkit.errors import TlkitError  # noqa: E402
+from tlkit.features.store.store import open_store  # noqa: E402
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -60,7 +61,10 @@ def run(options: argparse.Namespace) -> None:
     stages = with_needed(options.stages)
     say(f"reading {options.data}")
     dataset = read_challenge(options.data)
-    check = dataset.check()
+    if options.plan is not None:
+        show_plan(options, profile, dataset)
+        return
+    check = look_at(dataset)
     dataset = whole_images(dataset, check, skip=options.skip_damaged)
     name = data_name(options.data, dataset)
     train, validation = dataset.split(0.2, seed=options.seed, stratify=profile.stratify)
@@ -90,6 +94,31 @@ def run(options: argparse.Namespace) -> None:
     with _executor(options.workers) as study.executor:
         study.run()
     write_all(study, name, options.out, check)
+
+
+def show_plan(options: argparse.Namespace, profile: Profile, dataset: tlkit.ImageDataset) -> None:
+    """Print what the study would take, and write it where a file is named; run nothing of it."""
+    from study_plan import plan_study
+
+    train, validation = dataset.split(0.2, seed=options.seed, stratify=profile.stratify)
+    given = (profile, train, validation, options.out, options.seed, dict(options.weights))
+    plan = plan_study(Study(*given, options.engine, say, with_needed(options.stages)))
+    print(plan)
+    if options.plan:
+        _write(Path(options.plan), json.dumps(plan.to_json(), indent=1))
+
+
+def look_at(dataset: tlkit.ImageDataset) -> tlkit.DamageReport:
+    """Look for damage, with one read of each file that the store does not know to be whole.
+
+    What is found whole is remembered there, so that no training looks at it again.
+    """
+    say(f"looking at {len(dataset):,} files for damage")
+    with open_store(True) as store:
+        scans = store.scans()
+        report = dataset.scan(scans)
+        scans.save()
+    return report
 
 
 def whole_images(

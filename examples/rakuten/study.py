@@ -16,6 +16,7 @@ from out_folder import seconds_of
 from outcome import Outcome, told
 from protocol import HEAD, STAGE_TITLES, Profile, later_stage, stage_one
 from published import Trial
+from scoring import probabilities
 
 import tlkit
 from tlkit.evaluation.evaluation import Evaluation
@@ -210,9 +211,9 @@ class Study:
         """Return the evaluation, from the stored probabilities where there are any."""
         file = folder / "validation.npz"
         if not file.is_file():
-            evaluation = tlkit.evaluate(result, self.validation)
             part = file.with_name(".validation.npz")
-            np.savez(part, probabilities=evaluation.probabilities)
+            found = probabilities(result, self.validation, self.engine)
+            np.savez(part, probabilities=found)
             part.replace(file)
         with np.load(file, allow_pickle=False) as data:
             return Evaluation.from_predictions(

@@ -1,0 +1,134 @@
+"""What views, more processes or more machines would make of a study, from the plan's figures."""
+
+from __future__ import annotations
+
+import heapq
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from foreseen import Foreseen
+
+from tlkit.training.planning.duration import Duration, total
+
+
+@dataclass(frozen=True)
+class Otherwise:
+    """What one change would make of it.
+
+    Args:
+        change: What is changed, in words.
+        low: Seconds for the whole study, if all goes as well as it can.
+        high: If little is gained.
+        disk: Bytes that are written.
+        memory: Bytes of pictures and features that are held at one time, and of more processes.
+        note: What decides between the two.
+    """
+
+    change: str
+    low: float
+    high: float
+    disk: int
+    memory: int
+    note: str
+
+
+def with_views(
+    trainings: Sequence[Foreseen], time: Duration, viewed: Sequence[Foreseen]
+) -> Iterator[Otherwise]:
+    """Yield what a few views of each picture make of stages 2, 3 and 5, if those are planned.
+
+    Args:
+        trainings: Of the plan.
+        time: Of the whole study.
+        viewed: The same trainings with views.
+    """
+    if not viewed:
+        return
+    stages = {one.stage for one in viewed}
+    rest = [one for one in trainings if one.stage not in stages]
+    fixed = time.seconds - sum(one.time.seconds * one.share for one in trainings)
+    taken = total(one.time * one.share for one in (*rest, *viewed))
+    views = viewed[0].what.split(", ")[-1]
+    yield Otherwise(
+        change=f"stages 2, 3 and 5 with {views}, Stage(views=...)",
+        low=fixed + taken.low,
+        high=fixed + taken.high,
+        disk=int(sum((x.feature_bytes + x.run_bytes) * x.share for x in (*rest, *viewed))),
+        memory=max(one.memory_bytes for one in trainings),
+        note="other trainings than with a fresh change in every epoch",
+    )
+
+
+def with_workers(
+    trainings: Sequence[Foreseen], time: Duration, kept: int, resident: int, workers: int
+) -> Otherwise:
+    """Return what ``--workers`` makes of it.
+
+    Args:
+        trainings: Of the plan.
+        time: Of the whole study.
+        kept: How many candidates go on to stages 2 to 5.
+        resident: Bytes that a process has beside pictures and features.
+        workers: How many.
+    """
+    alone = time.seconds - sum(one.time.seconds * one.share for one in trainings if one.stage)
+    first = [one.time.seconds for one in trainings if one.stage == 1 and not one.again]
+    chains = _chains(trainings, kept)
+    return Otherwise(
+        change=f"--workers {workers}",
+        low=alone + makespan(first, workers) + makespan(chains, workers),
+        high=time.seconds,
+        disk=_disk(trainings),
+        memory=workers * (resident + max(one.memory_bytes for one in trainings)),
+        note=f"the first with {workers} times these cores, the other with these alone",
+    )
+
+
+def with_machines(trainings: Sequence[Foreseen], time: Duration, machines: int) -> Otherwise:
+    """Return what ``fit(executor=...)`` makes of it, which spreads what is computed once.
+
+    Args:
+        trainings: Of the plan.
+        time: Of the whole study.
+        machines: How many like this one.
+    """
+    spread = sum(one.features.seconds * one.share for one in trainings)
+    return Otherwise(
+        change=f"features on {machines} such machines, fit(executor=...)",
+        low=time.seconds - spread * (1 - 1 / machines),
+        high=time.seconds,
+        disk=_disk(trainings),
+        memory=max(one.memory_bytes for one in trainings),
+        note="the first if they share the work evenly; fresh augmentation is not spread",
+    )
+
+
+def makespan(seconds: Iterable[float], workers: int) -> float:
+    """Return how long tasks take that workers take up in order.
+
+    Example:
+        >>> makespan([3, 2, 2, 1], workers=2)
+        4
+    """
+    free = [0.0] * workers
+    for task in seconds:
+        heapq.heapreplace(free, free[0] + task)
+    return max(free)
+
+
+def _chains(trainings: Sequence[Foreseen], kept: int) -> list[float]:
+    """Return the seconds of what each candidate that is kept goes through, one after the other."""
+    found: dict[str, float] = defaultdict(float)
+    again = sum(one.time.seconds * one.share for one in trainings if one.again)
+    for one in trainings:
+        if one.stage > 1:
+            found[one.trial.backbone] += one.time.seconds
+    seconds = list(found.values())
+    if len(seconds) > kept:
+        seconds = [sum(seconds) / len(seconds)] * kept
+    return [again, *seconds]
+
+
+def _disk(trainings: Sequence[Foreseen]) -> int:
+    return int(sum((one.feature_bytes + one.run_bytes) * one.share for one in trainings))
