@@ -174,4 +174,4 @@ def test_classes_can_be_learnt_and_not_all_of_them(tmp_path: Path) -> None:
     data = importlib.import_module("challenge").read_challenge(tmp_path / "data")
     probe = tlkit.probe("efficientnet_lite0", data, image_size=64, cache=False, verbose=0)
     chance = max(data.class_counts.values()) / len(data)
-    assert 2 * chance < probe.accuracy < 0.9
+    assert 2 * chance < probe.evaluation.accuracy < 0.9

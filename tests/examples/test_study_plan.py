@@ -39,7 +39,12 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
         example = brief_example(patch)
         study_plan = importlib.import_module("study_plan")
         make = study_plan.plan_study
-        patch.setattr(study_plan, "plan_study", lambda study: plans.append(make(study)) or plans[0])
+
+        def kept(study: Any) -> Any:
+            plans.append(make(study))
+            return plans[0]
+
+        patch.setattr(study_plan, "plan_study", kept)
         data, file = make_challenge(folder / "data"), folder / "plan.json"
         assert run(example, data, folder / "out", *ONE, "--plan", str(file)) == 0
     left = [x.name for x in folder.rglob("*") if x.is_file() and data not in x.parents]
