@@ -250,7 +250,7 @@ def test_every_setting_arrives(
     others = save_pictures(tmp_path / "others", images=9)
     words = [
         "--image-size=24", "--learning-rate=0.01", "--batch-size=8", "--engine=keras",
-        "--keep=last", "--seed=7", "--augment",
+        "--keep=last", "--seed=7", "--augment=strong",
     ]  # fmt: skip
     words = [*words, "--validation", str(others), "--out", str(tmp_path / "run")]
     assert main(["train", str(pictures), *BRIEF, *words]) == 1

@@ -8,6 +8,7 @@ import sys
 from typing import Any
 
 from tlkit._threads import usable_cores
+from tlkit.command._loading import without_build_notes
 from tlkit.errors import TlkitError
 
 # What tlkit runs on or can make use of; where a distribution has several names, the usual first.
@@ -56,10 +57,11 @@ def keras_facts() -> dict[str, Any]:
         "error": None,
     }
     try:
-        import keras
+        with without_build_notes():
+            import keras
 
-        facts["backend"] = keras.config.backend()
-        facts["devices"] = list(keras.distribution.list_devices())
+            facts["backend"] = keras.config.backend()
+            facts["devices"] = list(keras.distribution.list_devices())
     except Exception as error:  # noqa: BLE001 - whatever is wrong with it is what is asked for
         said = f"{type(error).__name__}: {error}".splitlines()[0]
         facts["error"] = said.rstrip(".")

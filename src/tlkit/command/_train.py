@@ -97,8 +97,11 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
     for name, metavar, kind, told in _PASSED_ON:
         option = f"--{name.replace('_', '-')}"
         settings.add_argument(option, metavar=metavar, type=kind, help=told)
-    told = "change the pictures at random: helps small sets, takes much longer"
-    settings.add_argument("--augment", action="store_true", help=told)
+    told = (
+        "how pictures are changed at random: suggested, those changes that fit them, which probes "
+    )
+    told += "find out; strong, turned and mirrored in all ways; none (default: suggested)"
+    settings.add_argument("--augment", choices=("suggested", "strong", "none"), help=told)
     told = "the stage whose weights the model has (default: best, on validation pictures)"
     settings.add_argument("--keep", choices=("last", "best"), help=told)
 
@@ -130,6 +133,10 @@ def run(options: argparse.Namespace) -> Answer:
     return _answer(options.out, result, found, page, len(train))
 
 
+def _augmentation(name: str) -> Any:
+    return {"strong": tlkit.Augmentation(), "none": None}.get(name, name)
+
+
 def _settings(options: argparse.Namespace) -> dict[str, Any]:
     """Return what `tlkit.fine_tune` is given, once it is known that the network can be built."""
     names = ("keep", *(name for name, *_ in _PASSED_ON))
@@ -141,7 +148,7 @@ def _settings(options: argparse.Namespace) -> dict[str, Any]:
     tlkit.build_backbone(options.backbone, image_size=size, weights=weights)
     return {
         "weights": weights,
-        "augmentation": tlkit.Augmentation() if hasattr(options, "augment") else None,
+        "augmentation": _augmentation(getattr(options, "augment", "suggested")),
         "seed": options.seed,
         "run_dir": options.out,
         **settings,

@@ -86,10 +86,27 @@ def suggest_augmentation(
     if not is_whole(images, 2):
         raise DataError(f"images={images!r}; expected a whole number, at least 2. 1000 is usual.")
     frozen = FrozenSettings(backbone, image_size, seed=seed, **settings)
+    return changes_that_fit(frozen, data, images, reporter_for(verbose))
+
+
+def changes_that_fit(
+    frozen: FrozenSettings, data: ImageDataset, images: int, reporter: Reporter
+) -> SuggestedAugmentation:
+    """Find what `suggest_augmentation` does, for checked images.
+
+    Args:
+        frozen: The backbone, and where its features are kept.
+        data: The images.
+        images: At most so many are looked at.
+        reporter: Shows how far it is.
+
+    Raises:
+        TlkitError: As for `suggest_augmentation`.
+    """
+    seed = frozen.seed
     some = data.sample(images, seed=seed) if len(data) > images else data
     k = min(_FOLDS, max(2, int(np.bincount(some.labels).max())))
     (folds,) = deals(some, k, 1, None, seed)
-    reporter = reporter_for(verbose)
     number = len(CHANGES) + 1
     with seen_by(frozen, some, views=number, progress=reporter.step) as seen:
         return _suggested(seen, some, folds, reporter)

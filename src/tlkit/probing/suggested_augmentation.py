@@ -145,6 +145,12 @@ class SuggestedAugmentation(Printed):
     images: int
     folds: int
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The changes that ``augmentation`` makes, such as ``"horizontal flip"``."""
+        kept = [trial.name for trial in self.trials if trial.accepted]
+        return tuple(name for name in kept if name not in self.dropped)
+
     def __repr__(self) -> str:
         images = counted(self.images, "image")
         return one_line(f"SuggestedAugmentation({self.augmentation}, {images})", 190)

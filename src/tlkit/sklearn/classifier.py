@@ -12,11 +12,11 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from tlkit.backbones.build import Backbone, ImageSize
-from tlkit.data.augmentation.transforms import AugmentationLike
 from tlkit.freezing.own_head import GivenHead
 from tlkit.learning_rate.rate import LearningRate
 from tlkit.sklearn._labels import Labels, encoded
 from tlkit.sklearn._pictures import Pictures, as_dataset
+from tlkit.training.recipes.fitting_augmentation import Asked
 from tlkit.training.stage import Stage
 
 if TYPE_CHECKING:  # these load Keras
@@ -41,7 +41,8 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             to train on all of them.
         epochs: Without ``stages``, as for `tlkit.fine_tune`, and so are the next three.
         learning_rate: Of fine-tuning.
-        augmentation: Of fine-tuning.
+        augmentation: Of fine-tuning, as for `tlkit.fine_tune`; ``"suggested"`` looks for it anew in
+            every ``fit``.
         batch_size: Of both stages.
         head: The classification head.
         image_size: Side in pixels, or (height, width); the backbone's default where None.
@@ -74,7 +75,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         validation: float | None = 0.2,
         epochs: int | None = None,
         learning_rate: LearningRate = 5e-4,
-        augmentation: AugmentationLike = None,
+        augmentation: Asked = None,
         batch_size: int = 32,
         head: GivenHead | None = None,
         image_size: ImageSize | None = None,

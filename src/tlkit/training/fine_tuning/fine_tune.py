@@ -7,7 +7,6 @@ from typing import Unpack
 
 from tlkit._progress import reporter_for
 from tlkit.backbones.build import Backbone
-from tlkit.data.augmentation.transforms import AugmentationLike
 from tlkit.data.dataset import ImageDataset
 from tlkit.data.multi_label import MultiLabelDataset
 from tlkit.freezing.policy import Policy
@@ -18,8 +17,12 @@ from tlkit.training.fine_tuning._prepared import both_sets, prepared
 from tlkit.training.fine_tuning.plan import FineTunePlan
 from tlkit.training.planning.duration import seconds_text
 from tlkit.training.recipes.budget import Budget, BudgetLike
+from tlkit.training.recipes.fitting_augmentation import Asked
 from tlkit.training.recipes.recipe import Wishes
 from tlkit.training.result import TrainingResult
+
+# What a training begins with a line on: what was found out for it, and took time.
+_TOLD = ("budget", "augmentation")
 
 
 def _plan(
@@ -31,7 +34,7 @@ def _plan(
     epochs: int | None = None,
     learning_rate: LearningRate = 5e-4,
     policy: Policy | None = None,
-    augmentation: AugmentationLike = None,
+    augmentation: Asked = "suggested",
     label_smoothing: float = 0.1,
     batch_size: int = 32,
     seed: int = 0,
@@ -96,7 +99,7 @@ def fine_tune(
     epochs: int | None = None,
     learning_rate: LearningRate = 5e-4,
     policy: Policy | None = None,
-    augmentation: AugmentationLike = None,
+    augmentation: Asked = "suggested",
     label_smoothing: float = 0.1,
     batch_size: int = 32,
     seed: int = 0,
@@ -131,8 +134,11 @@ def fine_tune(
             `ExponentialLRFinder`.
         policy: What is fine-tuned: all layers where None; ``UnfreezeTop(fraction=0.3)`` takes less
             time, as what is frozen below is computed once for each image.
-        augmentation: Of fine-tuning. None by default: which changes leave a class what it is,
-            depends on the pictures; `tlkit.suggest_augmentation` tells in a minute or two.
+        augmentation: Of fine-tuning: whatever `Stage` takes, or None. ``"suggested"`` is what
+            `tlkit.suggest_augmentation` finds with up to 500 of the training images, in about half
+            a minute: which changes leave a class what it is, depends on the images. Nothing is
+            looked for with several labels, random weights, a ``start_from`` or a budget below two
+            minutes, and ``plan`` says so.
         label_smoothing: Of fine-tuning.
         batch_size: Of both stages.
         seed: The split and every other random choice follow from it.
@@ -170,7 +176,7 @@ def fine_tune(
         begun=begun,
     )
     for decision in ready.recipe.decisions:
-        if decision.name == "budget":
+        if decision.name in _TOLD and not decision.given:
             reporter.line(str(decision))
     result = ready.trainer.fit(ready.train, ready.validation, resume=resume, verbose=verbose)
     if limit is not None and limit.seconds is not None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from tlkit._printing import counted
 from tlkit.training.recipes.decision import Decision
 from tlkit.training.recipes.extent import Extent
+from tlkit.training.recipes.fitting_augmentation import SUGGESTED
 from tlkit.training.recipes.recipe import FEWEST, MOST, STEPS, Deciding, Wishes
 from tlkit.training.stage import Stage
 
@@ -85,9 +86,8 @@ def _rates(made: Deciding, fine: Stage) -> Iterator[Decision]:
     mine = given.batch_size != usual.batch_size
     why = f"the usual one: {counted(made.steps, 'step')} an epoch"
     yield Decision("batch_size", fine.batch_size, why, mine)
-    mine = given.augmentation is not None
-    why = "what leaves a class what it is, depends on the images: tlkit.suggest_augmentation"
-    yield Decision("augmentation", fine.augmentation, why, mine)
+    mine = given.augmentation not in (None, SUGGESTED)
+    yield Decision("augmentation", fine.augmentation, made.changes.why, mine)
     mine = given.label_smoothing != usual.label_smoothing and not made.several
     why = "several labels have none" if made.several else "against too sure answers"
     yield Decision("label_smoothing", fine.label_smoothing, why, mine)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from tlkit._progress import Reporter
 from tlkit.backbones.build import Backbone
@@ -18,11 +20,19 @@ from tlkit.training.recipes._reasons import decisions
 from tlkit.training.recipes.budget import Budget
 from tlkit.training.recipes.decision import Decision
 from tlkit.training.recipes.extent import Extent
+from tlkit.training.recipes.fitting_augmentation import (
+    SUGGESTED,
+    Changes,
+    found_changes,
+    recorded_changes,
+)
 from tlkit.training.recipes.recipe import FINE_TUNE, Deciding, Wishes
 from tlkit.training.run_dir.encoding import decoded, only_text
 from tlkit.training.run_dir.run_directory import RunDirectory
 from tlkit.training.stage import Stage
 from tlkit.training.trainer import StagedTrainer
+
+_UNKNOWN_BACKBONE = "a backbone looks at the images to tell which changes fit, and none was given"
 
 
 @dataclass(frozen=True)
@@ -77,29 +87,46 @@ def decided(
         random=named and settings.get("weights", "") is None and start_from is None,
         begun=start_from is not None,
     )
-    budget = wishes.budget
-    if budget is None or budget.seconds is None:
-        return _recipe(deciding, deciding.without_time())
     if backbone is None:
-        raise _unknown(budget)
+        if wishes.seconds is not None:
+            raise _unknown(wishes.budget)
+        changes = Changes.without_a_look(wishes.augmentation, _UNKNOWN_BACKBONE)
+        return _recipe(replace(deciding, changes=changes))
     whole = deciding.stages(deciding.full())
     trainer = StagedTrainer(backbone, stages=whole, seed=seed, **settings)
-    _checks.check_resume(trainer.run_dir, resume=resume)
-    extent = _recorded(trainer.run_dir, deciding.full()) if resume else None
-    if extent is None:
-        validation = _checks.checked_sets(train, validation, trainer.stages)
-        start = start_of(trainer.start_from, train.class_names)
-        asked = (trainer.settings, trainer.head, trainer.stages, trainer.keep)
-        planner = Planner(*asked, trainer.start_from, trainer.run_dir, start, reporter)
-        extent = deciding.in_time(planner, validation, begun)
-    return _recipe(deciding, extent)
+    record = _Recorded.of(trainer.run_dir, resume=resume)
+    deciding = replace(deciding, changes=_changes(deciding, trainer, record, reporter))
+    if wishes.seconds is None:
+        return _recipe(deciding)
+    if record is not None:
+        return _recipe(deciding, record.extent(deciding.full()))
+    validation = _checks.checked_sets(train, validation, trainer.stages)
+    start = start_of(trainer.start_from, train.class_names)
+    asked = (trainer.settings, trainer.head, deciding.stages(deciding.full()), trainer.keep)
+    planner = Planner(*asked, trainer.start_from, trainer.run_dir, start, reporter)
+    return _recipe(deciding, deciding.in_time(planner, validation, begun))
 
 
-def _recipe(deciding: Deciding, extent: Extent) -> Recipe:
+def _changes(
+    deciding: Deciding, trainer: StagedTrainer, record: _Recorded | None, reporter: Reporter
+) -> Changes:
+    """Return what is done to images: as asked for, or, as far as it can be found out, what fits."""
+    asked, why = deciding.wishes.augmentation, deciding.why_unseen()
+    if asked == SUGGESTED and record is not None:
+        return record.changes()
+    if asked != SUGGESTED or why:
+        return Changes.without_a_look(asked, why)
+    if trainer.run_dir is not None:
+        RunDirectory(trainer.run_dir).check_new()
+    return found_changes(deciding.train, deciding.validation, trainer.settings, reporter)
+
+
+def _recipe(deciding: Deciding, extent: Extent | None = None) -> Recipe:
+    extent = extent or deciding.without_time()
     return Recipe(deciding.stages(extent), decisions(deciding, extent))
 
 
-def _unknown(budget: Budget) -> TrainingError:
+def _unknown(budget: Budget | None) -> TrainingError:
     return TrainingError(
         f"budget='{budget}' is a time, and what a step takes depends on the backbone, which was "
         "not given. Give it, as in recipes.default(train, backbone, budget='10 min'), or give a "
@@ -107,19 +134,46 @@ def _unknown(budget: Budget) -> TrainingError:
     )
 
 
-def _recorded(root: Path | None, full: Extent) -> Extent | None:
-    """Return what was decided when the run in a folder was begun; None where there is none.
+@dataclass(frozen=True)
+class _Recorded:
+    """What was decided when the run in a folder was begun.
 
-    Raises:
-        RunDirectoryError: Its settings cannot be read.
+    Args:
+        root: The folder.
+        stages: Settings of its stages, as they are kept.
     """
-    settings = None if root is None else RunDirectory(root).settings()
-    if settings is None:
-        return None
-    why = f"as it was decided when the run in {root} was begun"
-    stages = [x for x in settings["stages"] if x.get("name") == FINE_TUNE]
-    if not stages:
-        return Extent(0, full.policy, why)
-    epochs, policy = stages[0]["epochs"], stages[0]["policy"]
-    own = any(only_text(policy))
-    return Extent(epochs, full.policy if own else decoded(policy), why)
+
+    root: Path
+    stages: tuple[Mapping[str, Any], ...]
+
+    @classmethod
+    def of(cls, root: Path | None, *, resume: bool) -> _Recorded | None:
+        """Return it for a run that goes on; None where there is none yet, or a new one begins.
+
+        Raises:
+            TrainingError: A run is to go on, and no folder is given.
+            RunDirectoryError: Its settings cannot be read.
+        """
+        _checks.check_resume(root, resume=resume)
+        settings = RunDirectory(root).settings() if resume and root else None
+        return None if not root or settings is None else cls(root, tuple(settings["stages"]))
+
+    def changes(self) -> Changes:
+        """Return what is done to images."""
+        return recorded_changes(self._fine, self._why)
+
+    def extent(self, full: Extent) -> Extent:
+        """Return how much of fine-tuning is run, where ``full`` is all of it."""
+        if self._fine is None:
+            return Extent(0, full.policy, self._why)
+        policy = self._fine["policy"]
+        own = any(only_text(policy))
+        return Extent(self._fine["epochs"], full.policy if own else decoded(policy), self._why)
+
+    @property
+    def _fine(self) -> Mapping[str, Any] | None:
+        return next((stage for stage in self.stages if stage.get("name") == FINE_TUNE), None)
+
+    @property
+    def _why(self) -> str:
+        return f"as it was decided when the run in {self.root} was begun"

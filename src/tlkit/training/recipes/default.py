@@ -7,7 +7,6 @@ from typing import Unpack
 
 from tlkit._progress import Silent
 from tlkit.backbones.build import Backbone
-from tlkit.data.augmentation.transforms import AugmentationLike
 from tlkit.data.labelled_images import LabelledImages
 from tlkit.freezing.own_head import GivenHead
 from tlkit.freezing.policy import Policy
@@ -15,6 +14,7 @@ from tlkit.learning_rate.rate import LearningRate
 from tlkit.training.arguments import NetworkArguments, TrainerArguments
 from tlkit.training.recipes.budget import Budget, BudgetLike
 from tlkit.training.recipes.decided import decided
+from tlkit.training.recipes.fitting_augmentation import Asked
 from tlkit.training.recipes.recipe import Wishes
 from tlkit.training.stage import Stage
 
@@ -30,7 +30,7 @@ def default(
     learning_rate: LearningRate = 5e-4,
     policy: Policy | None = None,
     batch_size: int = 32,
-    augmentation: AugmentationLike = None,
+    augmentation: Asked = "suggested",
     label_smoothing: float = 0.1,
     seed: int = 0,
     **settings: Unpack[NetworkArguments],
@@ -60,7 +60,8 @@ def default(
         learning_rate: Of fine-tuning: the peak of the cosine, or whatever `tlkit.Stage` takes.
         policy: What is fine-tuned; ``UnfreezeAll()`` where None.
         batch_size: Of both stages.
-        augmentation: Of fine-tuning, as for `tlkit.Stage`.
+        augmentation: Of fine-tuning, as for `tlkit.fine_tune`; ``"suggested"`` needs the backbone,
+            and is none without it.
         label_smoothing: Of fine-tuning; images with several labels have none.
         seed: Of the trainer.
         **settings: Of the trainer: ``image_size``, ``weights``, ``start_from``, ...

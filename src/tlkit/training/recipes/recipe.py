@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from tlkit._numbers import is_whole
-from tlkit.data.augmentation.transforms import AugmentationLike
 from tlkit.data.labelled_images import LabelledImages
 from tlkit.errors import TrainingError
 from tlkit.freezing.head import Head
@@ -21,6 +20,7 @@ from tlkit.training.planning._planner import Planner
 from tlkit.training.probe_stage import ProbeStage
 from tlkit.training.recipes.budget import Budget
 from tlkit.training.recipes.extent import Clock, Extent, Fitting, in_steps
+from tlkit.training.recipes.fitting_augmentation import SUGGESTED, Asked, Changes
 from tlkit.training.stage import Stage
 
 FINE_TUNE = "fine-tune"
@@ -28,6 +28,8 @@ FINE_TUNE = "fine-tune"
 STEPS, FEWEST, MOST = 300, 4, 30
 # A budget takes away epochs down to so many steps, or to so much of the epochs.
 _FLOOR_STEPS, _FLOOR_SHARE = 100, 1 / 3
+# A budget below this, in seconds, is too short to find out which augmentation fits.
+_SHORT = 120
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class Wishes:
     learning_rate: LearningRate = 5e-4
     policy: Policy | None = None
     batch_size: int = 32
-    augmentation: AugmentationLike = None
+    augmentation: Asked = None
     label_smoothing: float = 0.1
     budget: Budget | None = None
 
@@ -46,6 +48,16 @@ class Wishes:
         for name, value in (("epochs", self.epochs), ("batch_size", self.batch_size)):
             if not (is_whole(value, 1) or (name == "epochs" and value is None)):
                 raise TrainingError(f"{name}={value!r}, expected a whole number from 1.")
+        if isinstance(self.augmentation, str) and self.augmentation != SUGGESTED:
+            raise TrainingError(
+                f"augmentation={self.augmentation!r}; expected {SUGGESTED!r}, None, or what a "
+                "Stage takes, such as tlkit.Augmentation(rotation=10)."
+            )
+
+    @property
+    def seconds(self) -> float | None:
+        """The budget, where it is a time."""
+        return None if self.budget is None else self.budget.seconds
 
 
 @dataclass(frozen=True)
@@ -59,6 +71,7 @@ class Deciding:
         head: Of the model.
         random: Whether the backbone's weights are.
         begun: Whether there are weights to start from, the head's among them.
+        changes: What is done to images in fine-tuning.
     """
 
     train: LabelledImages
@@ -67,6 +80,7 @@ class Deciding:
     head: GivenHead | None = None
     random: bool = False
     begun: bool = False
+    changes: Changes = field(default_factory=Changes)
 
     def stages(self, extent: Extent) -> tuple[Stage, ...]:
         """Return the stages, where so much of fine-tuning is run."""
@@ -126,6 +140,18 @@ class Deciding:
             return Stage("head", epochs=20, learning_rate=1e-3, batch_size=size)
         return ProbeStage("probe")
 
+    def why_unseen(self) -> str:
+        """Return why it cannot be found out which augmentation fits; an empty text where it can."""
+        if self.several:
+            return "images have several labels, of which probes do not tell which changes fit"
+        if self.random:
+            return "random features do not tell which changes fit"
+        if self.begun:
+            return "start_from has weights of its own: give the augmentation that fits them"
+        if (self.wishes.seconds or _SHORT) < _SHORT:
+            return f"less than {_SHORT} s are too short to find out which changes fit"
+        return ""
+
     def fine(self, extent: Extent) -> Stage:
         """Return the stage of fine-tuning."""
         wishes = self.wishes
@@ -135,7 +161,7 @@ class Deciding:
             "learning_rate": WarmupCosine(rate)
             if isinstance(rate, float | ExponentialLRFinder)
             else rate,
-            "augmentation": wishes.augmentation,
+            "augmentation": self.changes.augmentation,
             "label_smoothing": 0.0 if self.several else wishes.label_smoothing,
             "ema": round(max(1 - 3 / (self.steps * extent.epochs), 0.5), 5),
         }

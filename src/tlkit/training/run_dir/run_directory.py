@@ -93,16 +93,25 @@ class RunDirectory:
             self.rewrite(settings)
             return
         if not resume:
-            raise RunDirectoryError(
-                f"{self.root} already holds a run. Pass resume=True to go on with it, or give "
-                "another run_dir."
-            )
+            self.check_new()
         lines = list(differences(compared(known), compared(settings)))
         if lines:
             listed = "\n".join(f"  {line}" for line in lines)
             raise RunDirectoryError(
                 f"The run in {self.root} cannot be resumed, since these differ from it:\n{listed}\n"
                 f"Restore them, or give another run_dir.{self._way_on()}"
+            )
+
+    def check_new(self) -> None:
+        """Raise where a run was begun here.
+
+        Raises:
+            RunDirectoryError: It was, or its settings cannot be read.
+        """
+        if self.settings() is not None:
+            raise RunDirectoryError(
+                f"{self.root} already holds a run. Pass resume=True to go on with it, or give "
+                "another run_dir."
             )
 
     def rewrite(self, settings: Mapping[str, object]) -> None:
