@@ -48,7 +48,8 @@ def plot_ranking(
     axes.grid(color="#dddddd", lw=0.8)
     axes.set_axisbelow(True)
     axes.margins(x=0.1)
-    axes.legend(fontsize=8, loc="best")
+    # Below the axes: an interval may be anywhere in them.
+    axes.legend(fontsize=8, loc="upper right", bbox_to_anchor=(1, -0.07), ncols=2, frameon=False)
     return axes
 
 

@@ -16,7 +16,7 @@ from tlkit.freezing.own_head import GivenHead
 from tlkit.learning_rate.rate import LearningRate
 from tlkit.sklearn._labels import Labels, encoded
 from tlkit.sklearn._pictures import Pictures, as_dataset
-from tlkit.training.recipes.fitting_augmentation import Asked
+from tlkit.training.recipes.changes import Asked
 from tlkit.training.stage import Stage
 
 if TYPE_CHECKING:  # these load Keras

@@ -17,7 +17,7 @@ from tlkit.training.fine_tuning._prepared import both_sets, prepared
 from tlkit.training.fine_tuning.plan import FineTunePlan
 from tlkit.training.planning.duration import seconds_text
 from tlkit.training.recipes.budget import Budget, BudgetLike
-from tlkit.training.recipes.fitting_augmentation import Asked
+from tlkit.training.recipes.changes import Asked
 from tlkit.training.recipes.recipe import Wishes
 from tlkit.training.result import TrainingResult
 

@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterator
 
 from tlkit._printing import counted
+from tlkit.training.recipes.changes import SUGGESTED
 from tlkit.training.recipes.decision import Decision
 from tlkit.training.recipes.extent import Extent
-from tlkit.training.recipes.fitting_augmentation import SUGGESTED
 from tlkit.training.recipes.recipe import FEWEST, MOST, STEPS, Deciding, Wishes
 from tlkit.training.stage import Stage
 

@@ -18,14 +18,10 @@ from tlkit.training.arguments import TrainerArguments
 from tlkit.training.planning._planner import Planner
 from tlkit.training.recipes._reasons import decisions
 from tlkit.training.recipes.budget import Budget
+from tlkit.training.recipes.changes import SUGGESTED, Changes
 from tlkit.training.recipes.decision import Decision
 from tlkit.training.recipes.extent import Extent
-from tlkit.training.recipes.fitting_augmentation import (
-    SUGGESTED,
-    Changes,
-    found_changes,
-    recorded_changes,
-)
+from tlkit.training.recipes.fitting_augmentation import found_changes, recorded_changes
 from tlkit.training.recipes.recipe import FINE_TUNE, Deciding, Wishes
 from tlkit.training.run_dir.encoding import decoded, only_text
 from tlkit.training.run_dir.run_directory import RunDirectory

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, is_dataclass
 
 from tlkit._printing import Printed, code_of, one_line
+from tlkit.data.augmentation.transforms import InOrder
 
 HEADER = ("decision", "value", "why")
 
@@ -31,7 +32,7 @@ class Decision(Printed):
         """What is taken, as text or as code."""
         if isinstance(self.value, str):
             return self.value
-        if is_dataclass(self.value):
+        if is_dataclass(self.value) and not isinstance(self.value, InOrder):
             return f"{type(self.value).__name__}({', '.join(code_of(self.value).values())})"
         return repr(self.value)
 

@@ -13,8 +13,8 @@ from tlkit.freezing.policy import Policy
 from tlkit.learning_rate.rate import LearningRate
 from tlkit.training.arguments import NetworkArguments, TrainerArguments
 from tlkit.training.recipes.budget import Budget, BudgetLike
+from tlkit.training.recipes.changes import Asked
 from tlkit.training.recipes.decided import decided
-from tlkit.training.recipes.fitting_augmentation import Asked
 from tlkit.training.recipes.recipe import Wishes
 from tlkit.training.stage import Stage
 

@@ -1,13 +1,11 @@
-"""The augmentation of a recipe: given, found for the images, as it was found, or none."""
+"""Which augmentation fits the images of a recipe: looked for, or as a run was begun with."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from tlkit._progress import Reporter
-from tlkit.data.augmentation.transforms import AugmentationLike
 from tlkit.data.dataset import ImageDataset
 from tlkit.data.labelled_images import LabelledImages
 from tlkit.errors import SplitError
@@ -15,32 +13,11 @@ from tlkit.features.settings import FrozenSettings
 from tlkit.features.store.store import open_store
 from tlkit.probing.augmenting import changes_that_fit
 from tlkit.training import _checks
+from tlkit.training.recipes.changes import Changes
 from tlkit.training.run_dir.encoding import decoded, only_text
 
-# Asks for what `tlkit.suggest_augmentation` finds.
-Suggested = Literal["suggested"]
-Asked = AugmentationLike | Suggested
-SUGGESTED: Suggested = "suggested"
 # So many images tell which changes fit; it takes a fraction of what fine-tuning takes.
 _IMAGES = 500
-
-
-@dataclass(frozen=True)
-class Changes:
-    """What is done to images in fine-tuning.
-
-    Args:
-        augmentation: As for `tlkit.Stage`.
-        why: For people.
-    """
-
-    augmentation: AugmentationLike = None
-    why: str = "what leaves a class what it is, depends on the images: tlkit.suggest_augmentation"
-
-    @classmethod
-    def without_a_look(cls, asked: Asked, why: str) -> Changes:
-        """Return what was asked for; nothing, with the reason, where that is what fits."""
-        return cls(None, why) if isinstance(asked, str) else cls(asked)
 
 
 def found_changes(

@@ -19,8 +19,8 @@ from tlkit.learning_rate.schedules import WarmupCosine
 from tlkit.training.planning._planner import Planner
 from tlkit.training.probe_stage import ProbeStage
 from tlkit.training.recipes.budget import Budget
+from tlkit.training.recipes.changes import SUGGESTED, Asked, Changes
 from tlkit.training.recipes.extent import Clock, Extent, Fitting, in_steps
-from tlkit.training.recipes.fitting_augmentation import SUGGESTED, Asked, Changes
 from tlkit.training.stage import Stage
 
 FINE_TUNE = "fine-tune"
