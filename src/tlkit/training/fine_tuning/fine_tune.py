@@ -137,7 +137,7 @@ def fine_tune(
         augmentation: Of fine-tuning: whatever `Stage` takes, or None. ``"suggested"`` is what
             `tlkit.suggest_augmentation` finds with up to 500 of the training images, in about half
             a minute: which changes leave a class what it is, depends on the images. Nothing is
-            looked for with several labels, random weights, a ``start_from`` or a budget below two
+            looked for with several labels, random weights, a ``start_from`` or a budget below five
             minutes, and ``plan`` says so.
         label_smoothing: Of fine-tuning.
         batch_size: Of both stages.

@@ -28,8 +28,9 @@ FINE_TUNE = "fine-tune"
 STEPS, FEWEST, MOST = 300, 4, 30
 # A budget takes away epochs down to so many steps, or to so much of the epochs.
 _FLOOR_STEPS, _FLOOR_SHARE = 100, 1 / 3
-# A budget below this, in seconds, is too short to find out which augmentation fits.
-_SHORT = 120
+# To find out which augmentation fits takes about half a minute; of a budget below this, in
+# seconds, that would be more than a tenth.
+_SHORT = 300
 
 
 @dataclass(frozen=True)
