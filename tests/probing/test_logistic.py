@@ -85,6 +85,32 @@ def test_a_fold_is_predicted_with_a_penalty_that_the_others_chose(
         assert losses[chosen] == pytest.approx(min(losses.values()), rel=0.01)
 
 
+@pytest.mark.parametrize("penalty", [1e-2, 1e-4, 1e-6])
+def test_rows_that_are_nearly_certain_have_their_optimum(penalty: float) -> None:
+    """More features than rows and hardly a penalty: losses and errors are tiny, and count."""
+    random = np.random.default_rng(0)
+    x, y = random.normal(size=(40, 300)).astype("float32"), np.arange(40) % 3
+    pictures = Prepared.of(x.copy(), y, 3)
+    found = pictures.optimum(penalty, Coefficients.nothing(300, 3))
+    scaled = StandardScaler().fit_transform(x.astype("float64"))
+    theirs = LogisticRegression(C=1 / (penalty * 40), tol=1e-10, max_iter=9999).fit(scaled, y)
+    right = theirs.predict_log_proba(scaled)[np.arange(40), y]
+    least = -right.mean() + penalty / 2 * np.square(theirs.coef_).sum()
+    assert objective(found, x, y, penalty) == pytest.approx(least, rel=1e-6)
+
+
+@pytest.mark.parametrize("below", [3, 30, 2000])
+def test_a_start_that_is_far_off_ends_at_the_optimum(below: float) -> None:
+    """A class that has not been seen before: its probability is 0, and hardly changes."""
+    x, y = features(120, 12, 3)
+    pictures, nothing = Prepared.of(x.copy(), y, 3), Coefficients.nothing(12, 3)
+    near = pictures.optimum(0.1, nothing)
+    unseen = Coefficients(nothing.weights, np.array([0.0, 0.0, -below]))
+    far = pictures.optimum(0.1, unseen)
+    least = objective(near, x, y, 0.1)
+    assert objective(far, x, y, 0.1) == pytest.approx(least, rel=1e-8)
+
+
 def test_labels_by_chance_are_predicted_by_chance() -> None:
     """As many features as one likes, and no figure above what guessing gives."""
     random = np.random.default_rng(0)

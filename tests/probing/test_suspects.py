@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 
@@ -73,3 +74,13 @@ def test_they_print_with_how_many_there_are(found: tlkit.Suspects) -> None:
 def test_a_handful_of_pictures_has_neighbours_too(count: int) -> None:
     settings: dict[str, Any] = {"folds": 3}
     assert tlkit.suspects(probe(tiny_dataset(count, 2), **settings)).images == count
+
+
+def blind() -> Any:
+    """A network that sees nothing."""
+    image = keras.Input((16, 16, 3))
+    return keras.Model(image, keras.layers.Conv2D(2, 16, kernel_initializer="zeros")(image))
+
+
+def test_no_label_is_contradicted_where_nothing_is_known() -> None:
+    assert tlkit.suspects(probe(tiny_dataset(20, 2), backbone=blind)).labels == ()

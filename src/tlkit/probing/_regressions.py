@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import reduce
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from tlkit.probing._logistic import Ints, Problem
-from tlkit.probing._standardized import Doubles, Floats, Spread, Turned, directions, turned
+from tlkit.probing._standardized import (
+    Doubles,
+    Floats,
+    Moments,
+    Spread,
+    Turned,
+    directions,
+    turned,
+)
 from tlkit.probing.coefficients import Coefficients
 
 # Relative change of the objective in a step at which to stop: to choose a penalty among such that
@@ -43,7 +52,7 @@ class Prepared:
 
     @classmethod
     def _of(cls, features: Floats, labels: Ints, classes: int) -> Prepared:
-        spread = Spread.of([features])
+        spread = Moments.of(features).spread
         features -= spread.mean.astype(np.float32)
         features /= spread.deviation.astype(np.float32)
         few = len(features) <= features.shape[1] // 2
@@ -63,15 +72,24 @@ class Prepared:
 
 @dataclass(eq=False)
 class Held:
-    """A regression on some pictures, for one penalty after another."""
+    """A regression on some pictures, for one penalty after another.
+
+    Args:
+        blocks: Their features, ``(n, d)`` each.
+        labels: Their class numbers.
+        all_pictures: Of which they are some.
+        moments: Of each block, where they are known.
+    """
 
     blocks: Sequence[Floats]
     labels: Ints
     all_pictures: Prepared
+    moments: Sequence[Moments] | None = None
     _last: Coefficients | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
-        self._spread = Spread.of(self.blocks)
+        moments = self.moments or [Moments.of(block) for block in self.blocks]
+        self._spread = reduce(Moments.with_those, moments).spread
         rows: Turned = turned(self.blocks, self._spread, self.all_pictures.known)
         self._problem = Problem(rows, self.labels, self.all_pictures.classes)
 

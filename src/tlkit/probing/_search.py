@@ -11,12 +11,14 @@ from threadpoolctl import threadpool_limits
 from tlkit._threads import in_threads, usable_cores
 from tlkit.probing._logistic import Ints
 from tlkit.probing._regressions import Held, Prepared
-from tlkit.probing._standardized import Doubles
+from tlkit.probing._standardized import Doubles, Moments
 from tlkit.probing.coefficients import Coefficients
 
 # Penalties are powers of ten, from where hardly anything is learned to where hardly anything is
 # held back; weaker ones are tried until the held-out loss rises.
 _STRONGEST, _WEAKEST = 1, -6
+# So many regressions go first and show the others where to begin.
+_FIRST = 2
 # About so many steps show how far it is.
 STEPS = 5
 
@@ -38,12 +40,14 @@ class Folds:
         self.pictures = pictures
         self.blocks = [pictures.features[folds == fold] for fold in range(self.count)]
         self.labels = [pictures.labels[folds == fold] for fold in range(self.count)]
+        self._moments = [Moments.of(block) for block in self.blocks]
 
     def without(self, left: Sequence[int]) -> Held:
         """Return a regression on all folds but some."""
         kept = [fold for fold in range(self.count) if fold not in left]
         labels = np.concatenate([self.labels[fold] for fold in kept])
-        return Held([self.blocks[fold] for fold in kept], labels, self.pictures)
+        moments = [self._moments[fold] for fold in kept]
+        return Held([self.blocks[fold] for fold in kept], labels, self.pictures, moments)
 
     def loss(self, known: Coefficients, fold: int) -> float:
         """Return the log loss on a fold, summed over its pictures."""
@@ -110,21 +114,34 @@ class Search:
         power = min(self._found, key=lambda x: abs(x - np.log10(self.penalty)))
         pairs = zip(self._left_out, self._found[power], strict=True)
         some = [found for left, found in pairs if fold is None or fold in left]
-        weights = np.mean([x.weights for x in some], axis=0)
-        return Coefficients(weights, np.mean([x.bias for x in some], axis=0))
+        return Coefficients.mean(some)
 
     def _try(self, power: int) -> None:
-        def held_out(left: tuple[int, ...]) -> tuple[Coefficients, list[float]]:
-            known = self._regressions[left].at(10.0**power)
-            return known, [self._parted.loss(known, fold) for fold in reversed(left)]
+        found, sums = self._optima(power), np.zeros(self._parted.count)
 
-        tried = side_by_side(held_out, self._left_out)
-        sums = np.zeros(self._parted.count)
-        for left, (_, losses) in zip(self._left_out, tried, strict=True):
-            sums[list(left)] += losses
+        def losses(number: int) -> list[float]:
+            left = self._left_out[number]
+            return [self._parted.loss(found[number], fold) for fold in reversed(left)]
+
+        for left, lost in zip(self._left_out, side_by_side(losses, range(len(found))), strict=True):
+            sums[list(left)] += lost
         self.losses[power] = sums
-        self._found[power] = [known for known, _ in tried]
+        self._found[power] = found
         self._found.pop(power + 2, None)
+
+    def _optima(self, power: int) -> list[Coefficients]:
+        """Return what the regressions are with a penalty, all but the first few begun near it.
+
+        From one penalty to the next, regressions on most of the same pictures move alike.
+        """
+        before, held = self._found.get(power + 1), list(self._regressions.values())
+        first = side_by_side(lambda each: each.at(10.0**power), held[:_FIRST])
+        if before is not None:
+            pairs = zip(first, before[:_FIRST], strict=True)
+            moved = Coefficients.mean([now - then for now, then in pairs])
+            for each, then in zip(held[_FIRST:], before[_FIRST:], strict=True):
+                each.begin(then + moved)
+        return first + side_by_side(lambda each: each.at(10.0**power), held[_FIRST:])
 
     def _best(self, losses: Doubles) -> float:
         """Return the penalty at the lowest point of a parabola through the best and its neighbours.

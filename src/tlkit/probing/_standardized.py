@@ -18,6 +18,47 @@ KEPT = 8 * 2**20
 
 
 @dataclass(frozen=True, eq=False)
+class Moments:
+    """How many rows there are, and of each feature the mean and the sum of squared deviations.
+
+    Args:
+        count: Of rows.
+        mean: float64 ``(d,)``.
+        squares: float64 ``(d,)``.
+    """
+
+    count: int
+    mean: Doubles
+    squares: Doubles
+
+    @classmethod
+    def of(cls, block: Floats) -> Moments:
+        """Measure rows ``(n, d)``, part by part."""
+        found = cls(0, np.zeros(block.shape[1]), np.zeros(block.shape[1]))
+        for start in range(0, len(block), CHUNK):
+            part = block[start : start + CHUNK].astype(np.float64)
+            mean = part.mean(axis=0)
+            part -= mean
+            found = found.with_those(cls(len(part), mean, np.einsum("nd,nd->d", part, part)))
+        return found
+
+    def with_those(self, other: Moments) -> Moments:
+        """Return those of both together (Chan, Golub and LeVeque, 1983)."""
+        count = self.count + other.count
+        apart = other.mean - self.mean
+        mean = self.mean + apart * (other.count / count)
+        squares = self.squares + other.squares + apart**2 * (self.count * other.count / count)
+        return Moments(count, mean, squares)
+
+    @property
+    def spread(self) -> Spread:
+        """Mean and deviation; a feature is constant where scikit-learn says so."""
+        variance, smallest = self.squares / self.count, np.finfo(np.float64).eps
+        error = self.count * smallest * variance + (self.count * self.mean * smallest) ** 2
+        return Spread(self.mean, np.where(variance <= error, 1.0, np.sqrt(variance)))
+
+
+@dataclass(frozen=True, eq=False)
 class Spread:
     """Mean and deviation of each feature over some rows; a constant one has deviation 1.
 
@@ -28,17 +69,6 @@ class Spread:
 
     mean: Doubles
     deviation: Doubles
-
-    @classmethod
-    def of(cls, blocks: Sequence[Floats]) -> Spread:
-        """Measure it over the rows of some blocks ``(n, d)``; scikit-learn's, part by part."""
-        from sklearn.preprocessing import StandardScaler
-
-        scaler = StandardScaler()
-        for block in blocks:
-            for start in range(0, len(block), CHUNK):
-                scaler.partial_fit(block[start : start + CHUNK])
-        return cls(np.asarray(scaler.mean_), np.asarray(scaler.scale_))
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,14 +82,14 @@ class Turned:
         blocks: The rows, turned already where ``turn`` is None.
         turn: float32 ``(d, r)``, from a row to its turned form, before ``shift``; or None.
         shift: float32 ``(r,)``, subtracted from turned rows.
-        back: float64 ``(d, r)``, from turned weights to those of the standardized features.
+        back: float32 ``(d, r)``, from turned weights to those of the standardized features.
         curvature: float64 ``(r,)``, about the mean square of each direction.
     """
 
     blocks: Sequence[Floats]
     turn: Floats | None
     shift: Floats
-    back: Doubles
+    back: Floats
     curvature: Doubles
 
     def __len__(self) -> int:
@@ -106,17 +136,16 @@ def turned(
         squares, sides = np.linalg.eigh((rows @ rows.T).astype(np.float64))
         kept = squares > squares[-1] * 1e-9
         lengths = np.sqrt(squares[kept])
-        back = (rows.T @ (sides[:, kept] / lengths)).astype(np.float64)
+        back = rows.T @ (sides[:, kept] / lengths).astype(np.float32)
         own = (sides[:, kept] * lengths).astype(np.float32)
         nothing = np.zeros(len(lengths), np.float32)
         return Turned([own], None, nothing, back, squares[kept] / len(rows))
-    back, squares = known[0].astype(np.float64), known[1]
+    back, squares = known
     if sum(map(len, blocks)) * len(back) <= KEPT:
-        rows = _standardized(blocks, spread) @ known[0]
+        rows = _standardized(blocks, spread) @ back
         return Turned([rows], None, np.zeros(len(squares), np.float32), back, squares)
-    turn = scale[:, None] * back
-    shift = (mean @ turn).astype(np.float32)
-    return Turned(blocks, turn.astype(np.float32), shift, back, squares)
+    turn = scale.astype(np.float32)[:, None] * back
+    return Turned(blocks, turn, mean.astype(np.float32) @ turn, back, squares)
 
 
 def _standardized(blocks: Sequence[Floats], spread: Spread) -> Floats:

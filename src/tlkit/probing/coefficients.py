@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +21,23 @@ class Coefficients:
 
     weights: Doubles
     bias: Doubles
+
+    @classmethod
+    def nothing(cls, features: int, classes: int) -> Coefficients:
+        """Return what gives all classes the same probability."""
+        return cls(np.zeros((features, classes)), np.zeros(classes))
+
+    @classmethod
+    def mean(cls, several: Sequence[Coefficients]) -> Coefficients:
+        """Return the mean of several."""
+        weights = np.mean([each.weights for each in several], axis=0)
+        return cls(weights, np.mean([each.bias for each in several], axis=0))
+
+    def __add__(self, other: Coefficients) -> Coefficients:
+        return Coefficients(self.weights + other.weights, self.bias + other.bias)
+
+    def __sub__(self, other: Coefficients) -> Coefficients:
+        return Coefficients(self.weights - other.weights, self.bias - other.bias)
 
     def unstandardized(self, spread: Spread) -> Coefficients:
         """Return what gives the same logits for features that are not standardized."""

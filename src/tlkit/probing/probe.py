@@ -31,8 +31,8 @@ from tlkit.probing.result import Probe
 
 # About what one core does in a second, in floating-point operations, and how many steps of the
 # regressions a probe takes, each over all pictures.
-_SPEED, _STEPS = 3e10, 800
-_LONG_H = 0.5
+_SPEED, _STEPS = 3e10, 400
+_LONG_H = 0.25
 
 
 def probe(
@@ -137,7 +137,7 @@ def fitted_regression(
     pictures, k = Prepared.of(features, labels, classes), min(folds, int(np.bincount(labels).max()))
     if k < 2:
         penalty = 1 / len(labels)
-        nothing = Coefficients(np.zeros((features.shape[1], classes)), np.zeros(classes))
+        nothing = Coefficients.nothing(features.shape[1], classes)
         return pictures.optimum(penalty, nothing), penalty
     return fitted(pictures, even_folds(labels, k, seed=seed), show)
 

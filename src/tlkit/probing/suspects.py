@@ -13,6 +13,7 @@ from tlkit.probing._neighbours import Neighbours
 from tlkit.probing.result import Probe
 
 _SHOWN = 10
+_ROUNDING = 1e-6
 
 
 @dataclass(frozen=True, repr=False)
@@ -204,7 +205,8 @@ def _labels(
     counts = np.bincount(known.y_true, minlength=len(known.class_names))
     sums = np.bincount(known.y_true, own, minlength=len(counts))
     usual = np.where(counts > 0, sums / np.maximum(counts, 1), 1.0)
-    doubtful = np.flatnonzero(other != known.y_true)
+    # Where nothing is known, all classes are as probable, up to rounding.
+    doubtful = np.flatnonzero(probabilities[everything, other] > own + _ROUNDING)
     return tuple(
         SuspectLabel(
             n,
