@@ -23,7 +23,9 @@ HOPED_OF_ANOTHER = 0.1
 # Seconds to read what was exported before, to compare and to time it.
 READING_S = 1.2
 ROUNDS = 5
-ENOUGH_S = 1.0
+# An engine is timed for a share of the work that is ahead, within limits in seconds: what a rough
+# figure may cost is little where the work is.
+SHARE, LEAST_S, ENOUGH_S = 0.03, 0.1, 1.0
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,11 @@ class _Weighing:
     images_ahead: int
     failures: list[str] = field(default_factory=list)
     untried: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def timing_s(self) -> float:
+        """Seconds for which an engine is timed."""
+        return min(max(SHARE * self.ahead_s, LEAST_S), ENOUGH_S)
 
     @property
     def ahead_s(self) -> float:
@@ -100,7 +107,7 @@ def fastest(
     if not waiting:
         return Choice(keras_engine, f"keras{_hint(rivals)}", images_ahead)
     expected = keras_engine.run(sample)
-    found = _Weighing(keras_engine, timed([keras_engine], sample), images_ahead)
+    found = _Weighing(keras_engine, timed([keras_engine], sample, LEAST_S), images_ahead)
     while waiting:
         # Anew each time: an engine may read what another has exported.
         waiting.sort(key=lambda spec: 0 if spec.files(stem) else spec.export_s)
@@ -111,7 +118,7 @@ def fastest(
             continue
         try:
             engine = agreeing(spec, trunk, stem, sample, expected)
-            found.add(engine, timed([found.fastest, engine], sample))
+            found.add(engine, timed([found.fastest, engine], sample, found.timing_s))
         except Exception as error:  # noqa: BLE001 - said in the notice; another engine runs it
             found.failures.append(one_line(spec.name, error))
     return found.choice()
@@ -174,18 +181,25 @@ def _compared(
     return engine
 
 
-def timed(engines: Sequence[Engine], sample: np.ndarray) -> dict[str, float]:
+def timed(
+    engines: Sequence[Engine], sample: np.ndarray, enough_s: float = ENOUGH_S
+) -> dict[str, float]:
     """Return the milliseconds that engines take for an image, each at its best of a few runs.
 
     They run in turn, since other programs make a run longer, never shorter, and not always for the
     same time. All have run these images before, in the comparison.
+
+    Args:
+        engines: What is timed.
+        sample: Images ``(n, h, w, 3)``, 0..255.
+        enough_s: After so many seconds for each engine no other round is begun.
     """
     runs: dict[str, list[float]] = {engine.name: [] for engine in engines}
     started = time.perf_counter()
     for _ in range(ROUNDS):
         for engine in engines:
             runs[engine.name].append(_milliseconds_per_image(engine, sample))
-        if time.perf_counter() - started > ENOUGH_S * len(engines):
+        if time.perf_counter() - started > enough_s * len(engines):
             break
     return {name: min(each) for name, each in runs.items()}
 
