@@ -25,9 +25,9 @@ from setting import RAKUTEN, add_options, read_challenge as read_rakuten
 from sklearn.metrics import f1_score
 
 import tlkit
+from tlkit._regression.regressions import Prepared
 from tlkit.data.even_folds import even_folds
 from tlkit.probing._curve_fit import fitted_curve
-from tlkit.probing._regressions import Prepared
 from tlkit.probing._rounds import nested_order
 from tlkit.probing._subsets import Deal, curve_of, shares
 

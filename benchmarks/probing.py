@@ -27,9 +27,9 @@ from joblib.externals.loky import get_reusable_executor
 from setting import Setting, add_options
 
 import tlkit
+from tlkit._regression.nested import cross_validated
+from tlkit._regression.regressions import Prepared
 from tlkit.data.even_folds import even_folds
-from tlkit.probing._nested import cross_validated
-from tlkit.probing._regressions import Prepared
 
 FOLDS = 5
 LARGE = (84_916, 2_048, 27)

@@ -53,6 +53,7 @@ from .features.extraction import (
     Features as Features,
     extract as extract,
 )
+from .features.precision.check import PrecisionCheck as PrecisionCheck
 from .features.workers.processes import ProcessExecutor as ProcessExecutor
 from .freezing.head import Head as Head
 from .freezing.policies import (

@@ -16,7 +16,7 @@ from tests.features.test_trunk import extracted, features
 from tlkit._plugins.discovery import Discovery
 from tlkit.data.batches import PixelCache
 from tlkit.errors import CacheError, EngineError, FeatureError
-from tlkit.features import passes, trunk as trunk_module
+from tlkit.features import passes, table_key
 from tlkit.features.engines import (
     _decision as decision_module,
     checked as checked_module,
@@ -112,7 +112,7 @@ def _installed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keras and the faulty engine, which is the faster one, and small shards."""
     keras_spec = EngineSpec(name="keras", make=lambda t, _: KerasEngine(t))
     found = EngineRegistry(Discovery([keras_spec, EngineSpec(name="faulty", make=Faulty)]))
-    for module in (choice_module, passes, trunk_module):
+    for module in (choice_module, passes, table_key):
         monkeypatch.setattr(module, "installed_engines", lambda: found)
     speeds = {"keras": 4.0, "faulty": 1.0}
     monkeypatch.setattr(weighing, "_milliseconds_per_image", lambda e, _: speeds[e.name])
@@ -257,7 +257,7 @@ def test_another_version_of_an_engine_reads_nothing_of_the_last(
 ) -> None:
     spec = EngineSpec(name="faulty", make=Faulty, packages=("core",), distribution="plugin")
     found = EngineRegistry(Discovery([spec]))
-    monkeypatch.setattr(trunk_module, "installed_engines", lambda: found)
+    monkeypatch.setattr(table_key, "installed_engines", lambda: found)
     folders = set()
     for versions in ({"plugin": "1"}, {"plugin": "2"}, {"plugin": "2", "core": "1"}):
         monkeypatch.setattr(decision_module, "_version", lambda name, v=versions: v.get(name, ""))

@@ -294,6 +294,7 @@ RESULTS: dict[type, Callable[[], object]] = {
     tlkit.Evaluation: evaluation,
     tlkit.Explanation: explanation,
     tlkit.Features: features,
+    tlkit.PrecisionCheck: lambda: tlkit.PrecisionCheck(BAD, "int8", 0.96, 0.9, 0.8, 300),
     tlkit.ImageDataset: dataset,
     tlkit.UnlabelledImages: unlabelled,
     tlkit.LRCurve: curve,

@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
@@ -19,6 +20,10 @@ import tlkit
 from tlkit._disk.records import Record
 from tlkit.errors import TlkitError
 from tlkit.features.engines._decision import DECISION, Decision, Decisions
+from tlkit.features.engines.engine import EngineSpec
+from tlkit.features.precision.check import PrecisionCheck
+from tlkit.features.precision.kept import CHECK, KeptCheck
+from tlkit.features.precision.sample import TrainingSample
 from tlkit.features.store.store import FeatureStore
 from tlkit.learning_rate._curve_file import CURVE
 from tlkit.training.run_dir.engines_used import ENGINES, EngineNotes, Ran
@@ -223,7 +228,27 @@ def tried(folder: Path) -> Path:
     return folder / "rounds" / "001-1.json"
 
 
+@cache  # it asks the system what it runs on, which takes longer than the reading
+def checks(folder: Path) -> KeptCheck:
+    spec = EngineSpec(name="swift", make=lambda *_: None)  # type: ignore[arg-type]
+    sample = TrainingSample(None, np.eye(40, 32, dtype=np.uint8))  # type: ignore[arg-type]
+    return KeptCheck(folder / "trunk", spec, "int8", sample)
+
+
+def check(folder: Path) -> Path:
+    checks(folder).write(PrecisionCheck("swift", "int8", 0.96, 0.9, 0.8, 40, ms={"swift": 1.5}))
+    return checks(folder).file
+
+
+def checked(file: Path) -> PrecisionCheck:
+    read = checks(file.parent).read()
+    if read is None:
+        raise TlkitError("it is compared again")
+    return read
+
+
 KINDS = {
+    "check": Kind(CHECK, check, checked),
     "settings.json": Kind(SETTINGS, settings, lambda file: RunDirectory(file.parent).settings()),
     "engines.json": Kind(ENGINES, engines, used),
     "result.json": Kind(

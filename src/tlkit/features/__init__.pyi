@@ -7,6 +7,7 @@ from .extraction import (
     extract as extract,
 )
 from .fingerprint import trunk_fingerprint as trunk_fingerprint
+from .precision.check import PrecisionCheck as PrecisionCheck
 from .workers.processes import ProcessExecutor as ProcessExecutor
 
 __all__: list[str]

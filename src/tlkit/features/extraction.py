@@ -20,7 +20,10 @@ from tlkit.data.dataset import ImageDataset
 from tlkit.data.expected import require_dataset
 from tlkit.data.unlabelled import UnlabelledImages
 from tlkit.errors import CutError
+from tlkit.features.engines.precision import TrunkPrecision
 from tlkit.features.passes import extracted
+from tlkit.features.precision.check import PrecisionCheck
+from tlkit.features.precision.sample import sample_of
 from tlkit.features.settings import FrozenSettings
 from tlkit.features.store.rows import FeatureRows
 from tlkit.features.store.store import FeatureStore, open_store
@@ -41,6 +44,8 @@ class Features(Printed):
         class_names: Names of the classes.
         cut: Name of the layer whose output they are.
         notes: Which engine computed them and why, or that they were read.
+        precision: What the frozen part's precision does to them, where it is below float32 and was
+            compared on this machine; None for float32.
     """
 
     rows: FeatureRows
@@ -48,6 +53,7 @@ class Features(Printed):
     class_names: tuple[str, ...]
     cut: str
     notes: tuple[str, ...]
+    precision: PrecisionCheck | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -89,6 +95,7 @@ def extract(
     cache: bool | str | Path = True,
     feature_dtype: str = "float32",
     executor: Executor | None = None,
+    trunk_precision: TrunkPrecision = "float32",
     seed: int = 0,
     verbose: int = 1,
 ) -> Features:
@@ -108,6 +115,8 @@ def extract(
         engine: What runs the frozen part.
         cache: Where features are kept; False keeps them as long as what is returned.
         feature_dtype: As what they are stored.
+        trunk_precision: At which the frozen part is run; these images are those of the training, on
+            which int8 is calibrated and low precisions are compared with float32.
         executor: Whose workers share the work: `tlkit.ProcessExecutor`, any other
             ``concurrent.futures.Executor``, or ``Client.get_executor()`` of Dask. They need the
             same files and the same cache folder. What a worker fails to do is done here.
@@ -122,6 +131,8 @@ def extract(
         DamagedImageError: An image cannot be read.
         CacheError: The cache folder cannot be written.
         FeatureError: The executor's workers are forked copies of this process.
+        EngineError: No engine can run the frozen part; none has that precision on this processor,
+            or the frozen part does not stand it.
 
     Example:
         >>> import tlkit, tlkit.testing
@@ -142,6 +153,7 @@ def extract(
         cache=cache,
         feature_dtype=feature_dtype,
         seed=seed,
+        trunk_precision=trunk_precision,
     )
     phase = first_phase(frozen, policy or FreezeAll())
     assert phase.trunk is not None
@@ -150,14 +162,16 @@ def extract(
     plan = frozen.plan(reporter.step, images_ahead=len(dataset), executor=executor)
     with ExitStack() as stack:
         store = stack.enter_context(open_store(cache))
-        trunk = frozen.trunk(phase.trunk, store)
         take_digests(dataset, store)
-        pixels = PixelCache(dataset, trunk.size)
+        height, width = phase.trunk.input_shape[1:3]
+        pixels = PixelCache(dataset, (height, width))
+        trunk = frozen.trunk(phase.trunk, store, sample_of(pixels, dataset), reporter.step)
         found = extracted(trunk, pixels, dataset.image_digests, plan)
         weakref.finalize(found.rows, stack.pop_all().close)
     if isinstance(dataset, UnlabelledImages):
-        return Features(found.rows, None, (), phase.cut.name, found.notes)
-    return Features(found.rows, dataset.labels, dataset.class_names, phase.cut.name, found.notes)
+        return Features(found.rows, None, (), phase.cut.name, found.notes, found.check)
+    told = (dataset.labels, dataset.class_names, phase.cut.name, found.notes, found.check)
+    return Features(found.rows, *told)
 
 
 def take_digests(dataset: ImageDataset | UnlabelledImages, store: FeatureStore) -> None:

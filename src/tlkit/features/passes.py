@@ -17,8 +17,10 @@ from tlkit.errors import CacheError
 from tlkit.features.engines.checked import CheckedEngine, FaultyEngineError
 from tlkit.features.engines.comparison import Choice
 from tlkit.features.engines.engine import Engine
+from tlkit.features.engines.precision import variant
 from tlkit.features.engines.registry import installed_engines
 from tlkit.features.outputs import Pixels
+from tlkit.features.precision.check import PrecisionCheck
 from tlkit.features.store.rows import FeatureRows
 from tlkit.features.trunk import Trunk
 from tlkit.features.workers._dispatch import Spread
@@ -43,7 +45,8 @@ class Plan:
 
     Args:
         engine: ``"auto"`` or the name of an installed engine; see `choose_engine`.
-        before: Name of the engine that ``"auto"`` is to give again, or empty; see `choose_engine`.
+        before: Name of the engine that is to be given again where there is a choice of engine or
+            precision, or empty; see `choose_engine` and `variant`.
         images_ahead: How many images will go through, as far as is known; what an export is
             worth depends on it.
         executor: Its workers compute what is missing, where images lie in files or arrays; None
@@ -64,12 +67,19 @@ class Plan:
         if self.engine != "auto":
             installed_engines().get(self.engine)  # a wrong name is told before any work
 
-    @property
-    def readable(self) -> tuple[str, ...]:
-        """Names of the engines whose stored features may be used."""
-        if self.engine != "auto":
-            return (self.engine,)
-        return (self.before,) if self.before else installed_engines().names()
+    def readable(self, trunk: Trunk, pixels: Pixels) -> tuple[str, ...]:
+        """Return the names of the engines whose stored features may be used.
+
+        At a precision that is to be found out, that is the one that is taken alone.
+        """
+        names = (self.engine,) if self.engine != "auto" else installed_engines().names()
+        if trunk.asked.exact:
+            return (self.before,) if self.before and self.engine == "auto" else names
+        if self.before:
+            return (self.before,)
+        if trunk.asked.precision == "auto":
+            return (self.choice(trunk, pixels).engine.name,)
+        return tuple(variant(name, trunk.asked.precision) for name in names)
 
     def choice(self, trunk: Trunk, pixels: Pixels) -> Choice:
         """Return the engine that is to run a trunk; see `Trunk.choice`."""
@@ -86,6 +96,7 @@ class Extracted:
         passes: How many images went through the trunk for it; those that were stored did not.
         ms: Milliseconds for an image by the engine's name; empty where none were measured.
         notes: What there is to say, for people.
+        check: What the precision of the engine does, where it is below float32 and known.
     """
 
     rows: FeatureRows
@@ -93,6 +104,7 @@ class Extracted:
     passes: int = 0
     ms: Mapping[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    check: PrecisionCheck | None = None
 
 
 def extracted(
@@ -115,49 +127,20 @@ def extracted(
         DamagedImageError: An image cannot be read.
     """
     plan = plan or Plan()
-    for name in plan.readable:
+    for name in plan.readable(trunk, pixels):
         stored = trunk.table(name).rows(ids)
         if stored is not None:
-            note = f"features of {len(pixels)} images read from the store"
-            return Extracted(stored, name, ms=trunk.measured_ms, notes=(note,))
+            check = trunk.check(name)
+            told = (f"precision: {check}",) if check else ()
+            notes = (f"features of {len(pixels)} images read from the store", *told)
+            ms = check.ms if check else trunk.measured_ms
+            return Extracted(stored, name, ms=ms, notes=notes, check=check)
     choice = plan.choice(trunk, pixels)
     while True:
         try:
             return _run(trunk, choice, pixels, ids, plan)
         except FaultyEngineError as fault:
             choice = trunk.instead(choice, fault, plan.engine)  # once: nothing can replace Keras
-
-
-@dataclass(frozen=True)
-class Foreseen:
-    """What `extracted` would do for images.
-
-    Args:
-        engine: Name of the engine that gives their features.
-        missing: How many images it would run; 0 where all are read.
-    """
-
-    engine: str
-    missing: int
-
-
-def foreseen(trunk: Trunk, pixels: Pixels, ids: NDArray[np.uint8], plan: Plan) -> Foreseen:
-    """Return what `extracted` would do, and do none of it but choose the engine.
-
-    Args:
-        trunk: As for `extracted`, and so are the others.
-        pixels: The images.
-        ids: SHA-256 of each image's content.
-        plan: How.
-
-    Raises:
-        EngineError: No engine can run the trunk.
-    """
-    for name in plan.readable:
-        if not len(trunk.table(name).missing(ids)):
-            return Foreseen(name, 0)
-    engine = plan.choice(trunk, pixels).engine.name
-    return Foreseen(engine, len(trunk.table(engine).missing(ids)))
 
 
 def _run(
@@ -173,7 +156,8 @@ def _run(
         stored = table.rows(ids)
         if stored is not None:
             notes = (f"engine: {choice.why}", *filter(None, [missing.failed]))
-            return Extracted(stored, choice.engine.name, passes, choice.ms, notes)
+            check = trunk.check(choice.engine.name)
+            return Extracted(stored, choice.engine.name, passes, choice.ms, notes, check)
     raise _cannot_keep(table.folder)
 
 

@@ -12,7 +12,10 @@ from tlkit._task import Task
 from tlkit.backbones.build import Backbone, ImageSize
 from tlkit.backbones.registry import get_backbone
 from tlkit.errors import TrainingError
-from tlkit.features.passes import Plan, Progress
+from tlkit.features.engines.precision import TrunkPrecision, check_precision
+from tlkit.features.passes import Plan, Progress, no_progress
+from tlkit.features.precision.asked import AskedPrecision
+from tlkit.features.precision.sample import TrainingSample
 from tlkit.features.store.store import FeatureStore
 from tlkit.features.trunk import Trunk
 from tlkit.freezing.own_head import AnyHead
@@ -27,6 +30,7 @@ class FrozenArguments(TypedDict, total=False):
     engine: str
     cache: bool | str | Path
     feature_dtype: str
+    trunk_precision: TrunkPrecision
 
 
 @dataclass(frozen=True)
@@ -44,10 +48,12 @@ class FrozenSettings:
         cache: Where it is kept.
         feature_dtype: As what it is kept, ``"float32"`` or ``"float16"``.
         seed: Random weights follow from it.
+        trunk_precision: At which the frozen part is run, as for `StagedTrainer`.
 
     Raises:
         TrainingError: An unknown ``feature_dtype``.
-        EngineError: No engine has that name.
+        EngineError: No engine has that name; an unknown ``trunk_precision``, or one that no engine
+            has on this processor.
         UnknownBackboneError: Nothing has that name.
     """
 
@@ -59,6 +65,7 @@ class FrozenSettings:
     cache: bool | str | Path = True
     feature_dtype: str = "float32"
     seed: int = 0
+    trunk_precision: TrunkPrecision = "float32"
 
     def __post_init__(self) -> None:
         if isinstance(self.backbone, str):
@@ -68,6 +75,7 @@ class FrozenSettings:
                 f"feature_dtype={self.feature_dtype!r}, expected 'float32' or 'float16'."
             )
         self.plan()
+        check_precision(self.trunk_precision)
 
     def assembled(self, head: AnyHead, classes: int, task: Task = Task.MULTICLASS) -> Parts:
         """Return the backbone with a head for so many classes, and what is told of them."""
@@ -82,9 +90,23 @@ class FrozenSettings:
             task=task,
         )
 
-    def trunk(self, model: Model, store: FeatureStore) -> Trunk:
-        """Return the trunk that a model is."""
-        return Trunk(model, store, self.feature_dtype)
+    def trunk(
+        self,
+        model: Model,
+        store: FeatureStore,
+        sample: TrainingSample,
+        show: Progress = no_progress,
+    ) -> Trunk:
+        """Return the trunk that a model is.
+
+        Args:
+            model: Of the frozen part.
+            store: Where frozen work is kept.
+            sample: The training pictures, on which a low precision is calibrated and compared.
+            show: Called while it is.
+        """
+        asked = AskedPrecision(self.trunk_precision, sample, show)
+        return Trunk(model, store, self.feature_dtype, asked=asked)
 
     def plan(
         self,

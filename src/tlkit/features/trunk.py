@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 import threading
 from collections.abc import Callable
@@ -14,20 +12,27 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tlkit.data.decoding.decode import decode_settings
 from tlkit.errors import EngineError
 from tlkit.features._determinism import check_steady
-from tlkit.features.engines._decision import identity
-from tlkit.features.engines.checked import COMPARED_EVERY, CheckedEngine, FaultyEngineError
+from tlkit.features.engines.checked import (
+    COMPARED_EVERY,
+    LATER_PARITY,
+    CheckedEngine,
+    FaultyEngineError,
+)
 from tlkit.features.engines.choice import choose_engine, forget_choice, measured_ms
 from tlkit.features.engines.comparison import Choice
 from tlkit.features.engines.engine import Engine
 from tlkit.features.engines.keras_engine import KerasEngine, keras_batch
-from tlkit.features.engines.registry import installed_engines
+from tlkit.features.engines.precision import FLOAT32, parts_of
 from tlkit.features.fingerprint import trunk_fingerprint
 from tlkit.features.outputs import EXTRACT_BATCH, Outputs, Pixels
+from tlkit.features.precision.asked import AskedPrecision
+from tlkit.features.precision.check import PrecisionCheck
+from tlkit.features.precision.choosing import PrecisionChoice
 from tlkit.features.store.store import FeatureStore
 from tlkit.features.store.table import FeatureTable
+from tlkit.features.table_key import table_key
 
 _log = logging.getLogger("tlkit")
 
@@ -45,12 +50,14 @@ class Trunk:
         store: Where features, exported models and engine choices are kept.
         dtype: As what features are stored, ``"float32"`` or ``"float16"``.
         compared_every: As for `CheckedEngine`.
+        asked: How precisely it is run.
     """
 
     model: Any
     store: FeatureStore
     dtype: str = "float32"
     compared_every: int = COMPARED_EVERY
+    asked: AskedPrecision = field(default_factory=AskedPrecision)
     _choices: dict[str, Choice] = field(default_factory=dict, init=False, repr=False)
     _tables: dict[str, FeatureTable] = field(default_factory=dict, init=False, repr=False)
     # Workers that are threads share this object; an engine uses all cores by itself.
@@ -108,18 +115,34 @@ class Trunk:
         return known
 
     def _choose(self, pixels: Pixels, asked: str, ahead: int, before: str) -> Choice:
-        compared = 0 if asked == "keras" else min(len(pixels), EXTRACT_BATCH)
-        choice = choose_engine(
-            self.model,
-            asked,
-            pixels[np.arange(compared)],
-            images_ahead=ahead,
-            stem=self.store.trunk_stem(self.fingerprint),
-            before=before,
-        )
+        stem, parity = self.store.trunk_stem(self.fingerprint), LATER_PARITY
+        if self.asked.exact:
+            compared = 0 if asked == "keras" else min(len(pixels), EXTRACT_BATCH)
+            few = pixels[np.arange(compared)]
+            choice = choose_engine(
+                self.model, asked, few, images_ahead=ahead, stem=stem, before=before
+            )
+        else:
+            found = self._precisely.take(asked, ahead, before)
+            choice, parity = found.choice, max(parity, self._allowed(found.check))
         self.store.note_use(self.fingerprint)
-        checked = CheckedEngine(choice.engine, self.model, self.compared_every)
+        checked = CheckedEngine(choice.engine, self.model, self.compared_every, parity)
         return replace(choice, engine=checked)
+
+    def _allowed(self, check: PrecisionCheck | None) -> float:
+        """Return by how much rows may differ from Keras's at a low precision."""
+        elsewhere = self.asked.pictures.difference or 0.0
+        return 4 * (elsewhere if check is None else check.difference)
+
+    def check(self, engine: str) -> PrecisionCheck | None:
+        """Return what is known of an engine's low precision, by `variant`; None of float32."""
+        name, precision = parts_of(engine)
+        return None if precision == FLOAT32 else self._precisely.known(name, precision)
+
+    @cached_property
+    def _precisely(self) -> PrecisionChoice:
+        stem = self.store.trunk_stem(self.fingerprint)
+        return PrecisionChoice(self.model, self.asked, stem)
 
     def instead(self, choice: Choice, fault: FaultyEngineError, asked: str) -> Choice:
         """Return Keras, in the place of an engine that went wrong while it ran.
@@ -133,7 +156,7 @@ class Trunk:
         self.table(gone).take_back()
         forget_choice(self.store.trunk_stem(self.fingerprint))
         self._choices.clear()
-        if asked != "auto" or gone == KerasEngine.name:
+        if asked != "auto" or gone == KerasEngine.name or not self.asked.exact:
             raise EngineError(f"{_sentence(fault)} {_way_out(gone)}") from fault
         _log.warning("%s; Keras goes on", fault)
         keras_engine = CheckedEngine(KerasEngine(self.model), self.model)
@@ -192,15 +215,8 @@ class Trunk:
     def table(self, engine: str) -> FeatureTable:
         """Return the features that an engine has given, by the name of the engine."""
         if engine not in self._tables:
-            parts = {
-                "trunk": self.fingerprint,
-                "decode": decode_settings(self.size),
-                "engine": engine,
-                "batch": self.batch(engine),
-                "dtype": self.dtype,
-                **_versions(engine),
-            }
-            key = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:40]
+            of = (engine, self.batch(engine), self.asked)
+            key = table_key(self.fingerprint, self.size, self.dtype, *of)
             about = {
                 "model": self.model.name,
                 "cut": self.model.outputs[0].name,
@@ -214,13 +230,6 @@ class Trunk:
         return self._tables[engine]
 
 
-def _versions(engine: str) -> dict[str, dict[str, str]]:
-    """Return what the key of a table says of an engine besides its name; nothing of Keras."""
-    found = [spec for spec in installed_engines().specs if spec.name == engine]
-    versions = identity(found[0]) if len(found) == 1 else {}
-    return {"versions": versions} if versions else {}
-
-
 def _sentence(fault: FaultyEngineError) -> str:
     text = str(fault)
     return f"{text[0].upper()}{text[1:]}."
@@ -229,6 +238,8 @@ def _sentence(fault: FaultyEngineError) -> str:
 def _way_out(engine: str) -> str:
     if engine == KerasEngine.name:
         return "Look at that image and at the weights and the preprocessing of the frozen part."
+    if parts_of(engine)[1] != FLOAT32:
+        return "Nothing of it was kept. Use trunk_precision='float32'."
     return f"Nothing of it was kept. Use engine='keras' or repair {engine!r}."
 
 

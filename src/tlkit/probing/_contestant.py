@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from tlkit._progress import Reporter
+from tlkit._regression.nested import cross_validated
+from tlkit._regression.regressions import Prepared
 from tlkit.data.batches import PixelCache
 from tlkit.data.dataset import ImageDataset
 from tlkit.evaluation.evaluation import Evaluation
@@ -15,13 +17,12 @@ from tlkit.features.engines.comparison import timed
 from tlkit.features.engines.keras_engine import BATCH, KerasEngine
 from tlkit.features.extraction import first_phase
 from tlkit.features.passes import extracted
+from tlkit.features.precision.sample import sample_of
 from tlkit.features.settings import FrozenSettings
 from tlkit.features.store.store import FeatureStore
 from tlkit.features.trunk import Trunk
 from tlkit.freezing.policies import FreezeAll
-from tlkit.probing._nested import cross_validated
 from tlkit.probing._pictures import evaluation_of
-from tlkit.probing._regressions import Prepared
 from tlkit.probing._rounds import Round
 from tlkit.probing.ranked import Cost
 
@@ -50,13 +51,21 @@ class Contestant:
         name: str,
         settings: FrozenSettings,
         store: FeatureStore,
+        data: ImageDataset,
         executor: Executor | None,
         reporter: Reporter,
     ) -> Contestant:
-        """Build a candidate's network."""
+        """Build a candidate's network; on the data a low precision is calibrated and compared."""
         phase = first_phase(settings, FreezeAll())
         assert phase.trunk is not None
-        return cls(name, settings.trunk(phase.trunk, store), settings, executor, reporter)
+        height, width = phase.trunk.input_shape[1:3]
+        sample = sample_of(PixelCache(data, (height, width)), data)
+
+        def show(what: str, done: int, total: int) -> None:
+            reporter.step(f"{name}, {what}", done, total)
+
+        trunk = settings.trunk(phase.trunk, store, sample, show)
+        return cls(name, trunk, settings, executor, reporter)
 
     def probed(self, part: Round) -> Evaluation:
         """Return the scores of a probe of a round's pictures, out of their folds.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tlkit.probing._standardized import Floats
+from tlkit._regression.standardized import Floats
 
 _NEAREST = 5
 # Share of the usual distance to the nearest; robust deviations from the usual distance.

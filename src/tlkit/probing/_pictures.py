@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from tlkit._numbers import is_whole
+from tlkit._regression.standardized import Doubles, Floats
 from tlkit.data.dataset import ImageDataset
 from tlkit.data.expected import require_dataset
 from tlkit.errors import DataError, SplitError
 from tlkit.evaluation.evaluation import Evaluation
-from tlkit.probing._standardized import Doubles, Floats
 
 
 def check_pictures(data: ImageDataset) -> None:

@@ -15,6 +15,7 @@ from tlkit.data.dataset import ImageDataset
 from tlkit.data.images import Images
 from tlkit.features.extraction import first_phase, take_digests
 from tlkit.features.passes import Plan, Progress, extracted
+from tlkit.features.precision.sample import sample_of
 from tlkit.features.settings import FrozenSettings
 from tlkit.features.store.store import open_store
 from tlkit.features.trunk import Trunk
@@ -68,7 +69,9 @@ def seen_by(
     phase = first_phase(frozen, FreezeAll())
     assert phase.trunk is not None
     with open_store(frozen.cache) as store:
-        trunk = frozen.trunk(phase.trunk, store)
         take_digests(data, store)
+        height, width = phase.trunk.input_shape[1:3]
+        images = Images(data, (height, width))
+        trunk = frozen.trunk(phase.trunk, store, sample_of(images.pixels, data), progress)
         plan = frozen.plan(progress, images_ahead=len(data) * (1 + views))
-        yield Seen(trunk, Images(data, trunk.size), plan, frozen.seed)
+        yield Seen(trunk, images, plan, frozen.seed)

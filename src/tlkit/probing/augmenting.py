@@ -9,16 +9,16 @@ import numpy as np
 
 from tlkit._numbers import is_whole
 from tlkit._progress import Reporter, reporter_for
+from tlkit._regression.logistic import Ints
+from tlkit._regression.standardized import Doubles
 from tlkit.backbones.build import Backbone, ImageSize
 from tlkit.data.dataset import ImageDataset
 from tlkit.data.deals import deals
 from tlkit.errors import DataError
 from tlkit.features.settings import FrozenArguments, FrozenSettings
 from tlkit.probing._changes import CHANGES, augmentation_of, seen_as
-from tlkit.probing._logistic import Ints
 from tlkit.probing._pictures import check_pictures
 from tlkit.probing._seen import Seen, seen_by
-from tlkit.probing._standardized import Doubles
 from tlkit.probing._view_losses import ViewLosses
 from tlkit.probing.suggested_augmentation import Change, SuggestedAugmentation, TransformTrial
 
@@ -63,8 +63,8 @@ def suggest_augmentation(
         seed: The images, their folds and views follow from it, and random weights where ``weights``
             is None.
         verbose: 0 shows nothing, 1 a progress bar.
-        **settings: ``weights``, ``preprocessing``, ``engine``, ``cache`` and ``feature_dtype``, as
-            for `StagedTrainer`.
+        **settings: ``weights``, ``preprocessing``, ``engine``, ``cache``, ``feature_dtype`` and
+            ``trunk_precision``, as for `StagedTrainer`.
 
     Returns:
         What was decided, and why: ``print`` it. Its ``augmentation`` is what a `Stage` takes.

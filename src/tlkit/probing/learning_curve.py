@@ -11,6 +11,7 @@ import numpy as np
 
 from tlkit._numbers import is_whole
 from tlkit._progress import reporter_for
+from tlkit._regression.regressions import Prepared
 from tlkit._seeds import stream_seed
 from tlkit.backbones.build import Backbone, ImageSize
 from tlkit.data.dataset import ImageDataset
@@ -20,7 +21,6 @@ from tlkit.features.extraction import extract
 from tlkit.features.settings import FrozenArguments
 from tlkit.probing._curve_fit import fitted_curve
 from tlkit.probing._pictures import check_counts, check_pictures
-from tlkit.probing._regressions import Prepared
 from tlkit.probing._subsets import Deal, curve_of, shares
 from tlkit.probing.curve import LearningCurve
 

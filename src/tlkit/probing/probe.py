@@ -11,6 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tlkit._progress import Reporter, reporter_for
+from tlkit._regression.coefficients import Coefficients
+from tlkit._regression.nested import CrossValidated, cross_validated, fitted
+from tlkit._regression.regressions import Prepared
 from tlkit._threads import usable_cores
 from tlkit.backbones.build import Backbone, ImageSize
 from tlkit.data.dataset import ImageDataset
@@ -18,15 +21,12 @@ from tlkit.data.deals import Ints, deal_notes, deals
 from tlkit.data.even_folds import even_folds
 from tlkit.features.extraction import extract
 from tlkit.features.settings import FrozenArguments, FrozenSettings
-from tlkit.probing._nested import CrossValidated, cross_validated, fitted
 from tlkit.probing._pictures import (
     check_counts,
     check_pictures,
     evaluation_of,
     feature_notes,
 )
-from tlkit.probing._regressions import Prepared
-from tlkit.probing.coefficients import Coefficients
 from tlkit.probing.result import Probe
 
 # About what one core does in a second, in floating-point operations, and how many steps of the
@@ -67,8 +67,8 @@ def probe(
         executor: As for `tlkit.extract`.
         seed: The folds follow from it, and random weights where ``weights`` is None.
         verbose: 0 shows nothing, 1 a progress bar.
-        **settings: ``weights``, ``preprocessing``, ``engine``, ``cache`` and ``feature_dtype``, as
-            for `StagedTrainer`.
+        **settings: ``weights``, ``preprocessing``, ``engine``, ``cache``, ``feature_dtype`` and
+            ``trunk_precision``, as for `StagedTrainer`.
 
     Returns:
         The probe: its `evaluation <Probe.evaluation>` is of the pictures out of their folds, its
@@ -103,7 +103,8 @@ def probe(
     )
     rows = np.array(features, np.float32)
     reporter = reporter_for(verbose)
-    notes = (*deal_notes(data, dealt[0]), *feature_notes(rows))
+    low = (str(features.precision),) if features.precision else ()
+    notes = (*deal_notes(data, dealt[0]), *feature_notes(rows), *low)
     for note in (*notes, *_time_note(rows.shape, len(data.class_names), repeats)):
         reporter.line(f"probe: {note}")
     pictures = Prepared.of(rows, data.labels, len(data.class_names))

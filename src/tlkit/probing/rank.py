@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Executor
+from functools import partial
 from pathlib import Path
 
 from tlkit._progress import reporter_for
 from tlkit.backbones.build import ImageSize
 from tlkit.data.dataset import ImageDataset
 from tlkit.data.deals import deal_notes
+from tlkit.features.engines.precision import TrunkPrecision
 from tlkit.features.extraction import take_digests
 from tlkit.features.settings import FrozenSettings
 from tlkit.features.store.store import open_store
@@ -33,6 +35,7 @@ def rank_backbones(
     engine: str = "auto",
     cache: bool | str | Path = True,
     feature_dtype: str = "float32",
+    trunk_precision: TrunkPrecision = "float32",
     executor: Executor | None = None,
     seed: int = 0,
     verbose: int = 1,
@@ -60,6 +63,8 @@ def rank_backbones(
         engine: What computes features.
         cache: Where they are kept.
         feature_dtype: As what.
+        trunk_precision: At which networks run, as for `tlkit.extract`. Int8 is calibrated for each,
+            for half a minute, and pays for many pictures alone.
         executor: Whose workers share the work.
         seed: The folds follow from it, who is in the first rounds, and random weights.
         verbose: 0 shows nothing, 1 progress and a line for each candidate.
@@ -87,10 +92,9 @@ def rank_backbones(
     check_pictures(data)
     check_counts(folds, 1)
     entered = possible(field_of(candidates, image_size))
+    asked = partial(FrozenSettings, engine=engine, cache=cache, feature_dtype=feature_dtype)
     settings = {
-        name: FrozenSettings(
-            **each.arguments, engine=engine, cache=cache, feature_dtype=feature_dtype, seed=seed
-        )
+        name: asked(**each.arguments, seed=seed, trunk_precision=trunk_precision)
         for name, each in entered.candidates.items()
     }
     rounds = rounds_of(data, folds, groups, seed)
@@ -102,7 +106,7 @@ def rank_backbones(
             reporter.line(f"rank: {line}")
 
         def build(name: str) -> Contestant:
-            return Contestant.built(name, settings[name], store, executor, reporter)
+            return Contestant.built(name, settings[name], store, data, executor, reporter)
 
         race = Race(rounds, build, reporter, list(entered.unranked))
         try:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from tlkit._printing import Printed, one_line
+from tlkit._regression.coefficients import Coefficients
 from tlkit._task import Task
 from tlkit.backbones.spec import BackboneSpec
 from tlkit.data.decoding.decode import as_size
@@ -20,7 +21,6 @@ from tlkit.features.settings import FrozenSettings
 from tlkit.freezing.head import Head
 from tlkit.inference.contract import ModelContract
 from tlkit.inference.usable_model import UsableModel
-from tlkit.probing.coefficients import Coefficients
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -8,9 +8,9 @@ from typing import Literal
 import numpy as np
 
 from tlkit._printing import Printed, counted, one_line
+from tlkit._regression.standardized import Doubles
 from tlkit.data.augmentation.geometric import Augmentation
 from tlkit.data.augmentation.transforms import Transform
-from tlkit.probing._standardized import Doubles
 
 Verdict = Literal["helps", "fits", "hurts", "foreign", "nothing"]
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tlkit._printing import Printed
 from tlkit.backbones.build import Backbone, ImageSize
+from tlkit.features.engines.precision import TrunkPrecision
 from tlkit.features.settings import FrozenSettings
 
 
@@ -48,6 +49,11 @@ class ShowsSettings(Printed):
     def feature_dtype(self) -> str:
         """As what features are kept."""
         return self.settings.feature_dtype
+
+    @property
+    def trunk_precision(self) -> TrunkPrecision:
+        """At which the frozen part is run."""
+        return self.settings.trunk_precision
 
     @property
     def seed(self) -> int:

@@ -12,6 +12,7 @@ from typing import Any, TypedDict
 from tlkit._keras.types import Callback, Layer, Optimizer
 from tlkit.backbones.build import Backbone, ImageSize
 from tlkit.data.augmentation.transforms import AugmentationLike
+from tlkit.features.engines.precision import TrunkPrecision
 from tlkit.freezing.own_head import GivenHead
 from tlkit.learning_rate.rate import LearningRate
 from tlkit.training._figures import KeepBest
@@ -76,6 +77,7 @@ class NetworkArguments(TypedDict, total=False):
     engine: str
     cache: bool | str | Path
     feature_dtype: str
+    trunk_precision: TrunkPrecision
 
 
 class TrainerArguments(NetworkArguments, total=False):

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from tlkit._printing import Printed, counted, one_line
+from tlkit.features.precision.check import PrecisionCheck
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,11 @@ class StageResult(Printed):
         frozen: What was run of the frozen part; None where all of the model was trained.
         validation_images: How many the validation figures are of; 0 where there are none, or where
             an earlier version of tlkit did not note them.
+        precision: What the precision of the frozen part does to its features, where that ran below
+            float32 on this machine.
+        as_saved: Validation figures of the whole model in float32, as it is saved, in the epoch
+            that was kept; those of ``history`` are of the frozen part as it ran. Empty where that
+            ran in float32, and without validation images.
     """
 
     name: str
@@ -77,6 +83,8 @@ class StageResult(Printed):
     ends: dict[int, int] = field(default_factory=dict)
     frozen: FrozenWork | None = None
     validation_images: int = 0
+    precision: PrecisionCheck | None = None
+    as_saved: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def epochs(self) -> int:
@@ -103,8 +111,15 @@ class StageResult(Printed):
         return (
             f"{self.name}: {counted(self.epochs, 'epoch')} in {self.seconds:.0f} s, {best}"
             f"{self.figure} {self.best(self.figure):.4f}{rate}, "
-            f"{self.trained_parameters:,} weights trained"
+            f"{self.trained_parameters:,} weights trained{self.saved_text}"
         )
+
+    @property
+    def saved_text(self) -> str:
+        """What the model as saved scores, where the frozen part ran below float32."""
+        if self.figure not in self.as_saved:
+            return ""
+        return f"; as saved, in float32, {self.figure} {self.as_saved[self.figure]:.4f}"
 
     @property
     def figure(self) -> str:
@@ -127,9 +142,13 @@ class StageResult(Printed):
         lists = {name: tuple(data[name]) for name in ("trained_layers", "notes")}
         ends = {int(epochs): end for epochs, end in data["ends"].items()}
         frozen = None if data["frozen"] is None else FrozenWork(**data["frozen"])
-        return cls(**{**data, **lists, "ends": ends, "frozen": frozen})
+        known = data.get("precision")
+        precision = None if known is None else PrecisionCheck(**known)
+        typed = {"ends": ends, "frozen": frozen, "precision": precision}
+        return cls(**{**data, **lists, **typed})
 
     def after(self, epochs: int) -> StageResult:
         """Return what the stage had done after so many epochs; timings are of the whole stage."""
         history = {name: figures[:epochs] for name, figures in self.history.items()}
-        return replace(self, history=history, best_epoch=self.ends[epochs], ends={})
+        end = self.ends[epochs]
+        return replace(self, history=history, best_epoch=end, ends={}, as_saved={})

@@ -12,6 +12,7 @@ from tlkit._progress import reporter_for
 from tlkit.backbones.build import Backbone, ImageSize
 from tlkit.backbones.spec import BackboneSpec
 from tlkit.data.labelled_images import LabelledImages
+from tlkit.features.engines.precision import TrunkPrecision
 from tlkit.features.settings import FrozenSettings
 from tlkit.features.store.store import open_store
 from tlkit.freezing.own_head import GivenHead, head_of
@@ -48,6 +49,8 @@ class StagedTrainer(ShowsSettings):
         cache: True keeps features in the user's cache folder, a path keeps them there, False
             keeps them for this training only.
         feature_dtype: Features are kept as ``"float32"``, or ``"float16"``: 11 bits, half the disk.
+        trunk_precision: The frozen part trains at ``"float32"``, ``"bfloat16"``, ``"int8"``, or
+            ``"auto"``, the fastest that does no harm.
         keep: The model ends with the ``"last"`` stage's weights, or the ``"best"``'s by validation;
             of stages within one standard error of the best, the last is taken.
         run_dir: A folder for settings, checkpoints and results, or None to keep nothing.
@@ -55,7 +58,7 @@ class StagedTrainer(ShowsSettings):
 
     Raises:
         TrainingError: No stage, or two of one name; an unknown ``feature_dtype`` or ``keep``.
-        UnknownBackboneError: Nothing has that name.
+        EngineError, UnknownBackboneError: An unknown engine, ``trunk_precision`` or backbone.
 
     Example:
         >>> import tlkit, tlkit.testing
@@ -80,19 +83,14 @@ class StagedTrainer(ShowsSettings):
         engine: str = "auto",
         cache: bool | str | Path = True,
         feature_dtype: str = "float32",
+        trunk_precision: TrunkPrecision = "float32",
         keep: Keep = "last",
         run_dir: str | Path | None = None,
         seed: int = 0,
     ) -> None:
+        network = (backbone, image_size, weights, preprocessing)
         self.settings = FrozenSettings(
-            backbone,
-            image_size=image_size,
-            weights=weights,
-            preprocessing=preprocessing,
-            engine=engine,
-            cache=cache,
-            feature_dtype=feature_dtype,
-            seed=seed,
+            *network, engine, cache, feature_dtype, seed, trunk_precision
         )
         _checks.check_parts(stages, keep)
         self.stages = tuple(stages)

@@ -61,11 +61,18 @@ class CheckedEngine:
         engine: What runs the trunk.
         trunk: A built keras.Model.
         compared_every: After how many images rows are compared with Keras; 0 for every shard.
+        parity: By how much of the largest output rows may differ from Keras's.
     """
 
-    def __init__(self, engine: Engine, trunk: Model, compared_every: int = COMPARED_EVERY) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        trunk: Model,
+        compared_every: int = COMPARED_EVERY,
+        parity: float = LATER_PARITY,
+    ) -> None:
         self.engine, self.name = engine, engine.name
-        self._trunk, self._every = trunk, compared_every
+        self._trunk, self._every, self._parity = trunk, compared_every, parity
         self._shape = tuple(trunk.output_shape[1:])
         self._sample, self._sampling = Sample(), threading.Lock()
         self._largest = 0.0
@@ -137,10 +144,10 @@ class CheckedEngine:
         # Of a batch, since both images may give next to nothing.
         scale = max(self._largest, float(np.abs(expected).max()), 1e-12)
         difference = float(np.abs(output - expected).max()) / scale
-        if not difference <= LATER_PARITY:
+        if not difference <= self._parity:
             raise DifferingEngineError(
                 f"the engine {self.name!r} came to differ from Keras while it ran, by "
-                f"{difference:.1e} of the largest output, more than {LATER_PARITY:.0e}"
+                f"{difference:.1e} of the largest output, more than {self._parity:.0e}"
             )
 
     def _check(self, output: np.ndarray, count: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     # A plugin that names EngineSpec may be asked for its backbones too: listing loads no NumPy.
     import numpy as np
 
+_FUNCTIONS = (
+    ("make", "make(trunk, stem)"),
+    ("missing", "missing() -> str"),
+    ("precisions", "precisions() -> Mapping[str, str]"),
+    ("make_low", "make_low(trunk, stem, precision, kept, pictures)"),
+)
 _NAME = re.compile(r"[a-z][a-z0-9]*([_-][a-z0-9]+)*")
 
 
@@ -39,6 +45,14 @@ def nothing_missing() -> str:
     return ""
 
 
+def float32_only() -> Mapping[str, str]:
+    """Return nothing: an engine that has no precision below float32."""
+    return {}
+
+
+MakeLow = Callable[[Model, Path, str, Path, "Callable[[], np.ndarray]"], Engine]
+
+
 @dataclass(frozen=True, kw_only=True)
 class EngineSpec:
     """An engine as data: how it is made from a trunk, and what it needs.
@@ -56,6 +70,15 @@ class EngineSpec:
         reads: Suffixes of the files from which making it is quick, its own first.
         packages: Distributions on whose versions its speed depends; with another one of them
             ``engine="auto"`` measures again.
+        precisions: Returns the precisions below float32 that the engine knows, ``"bfloat16"`` or
+            ``"int8"``, and for each what it lacks here, such as ``"a processor with AMX"``; an
+            empty text where it can run. Called when one is asked for, after ``missing``.
+        make_low: ``make_low(trunk, stem, precision, kept, pictures) -> Engine`` at one of these
+            precisions, where there are any. ``kept`` is a pathlib.Path as ``stem``, but of this
+            precision and these pictures alone; ``pictures()`` gives pictures of the training,
+            uint8 ``(n, h, w, 3)``, to calibrate on where nothing is kept. Its output is float32,
+            and its name may be anything. tlkit compares it with float32 before it is used.
+        low_packages: Distributions on which the numbers of its low precisions depend besides.
         export_s: About how many seconds making it takes where none of those files is there. Quick
             ones are tried first, and none for work that is too little to win them back.
         distribution: The installed distribution that provides it; tlkit fills this in.
@@ -70,6 +93,9 @@ class EngineSpec:
     missing: Callable[[], str] = field(default=nothing_missing, repr=False)
     reads: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
+    precisions: Callable[[], Mapping[str, str]] = field(default=float32_only, repr=False)
+    make_low: MakeLow | None = field(default=None, repr=False)
+    low_packages: tuple[str, ...] = ()
     export_s: float = 8.0
     distribution: str = ""
     plugin: str = ""
@@ -80,13 +106,14 @@ class EngineSpec:
                 f"EngineSpec(name={self.name!r}), expected a lower-case name such as 'my_engine', "
                 "other than 'auto'."
             )
-        for name, what in (("make", "make(trunk, stem)"), ("missing", "missing() -> str")):
-            if not callable(getattr(self, name)):
+        for name, what in _FUNCTIONS:
+            given = getattr(self, name)
+            if not (callable(given) or (name == "make_low" and given is None)):
                 raise EngineError(
                     f"EngineSpec {self.name!r}: {name}={getattr(self, name)!r}, expected a "
                     f"function {what}."
                 )
-        for name in ("reads", "packages"):
+        for name in ("reads", "packages", "low_packages"):
             value = getattr(self, name)
             if not (isinstance(value, tuple) and all(isinstance(each, str) for each in value)):
                 raise EngineError(

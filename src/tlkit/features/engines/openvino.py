@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import sys
 import tempfile
 import threading
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,8 @@ from tlkit._threads import core_limit
 from tlkit.errors import EngineError
 from tlkit.features.engines.engine import EngineSpec, installed
 from tlkit.features.engines.exporting import write_export
+from tlkit.features.engines.openvino_runtime import openvino_runtime
+from tlkit.features.engines.quantizing import quantized
 
 SUFFIX = ".openvino"
 MOST_CONSTANTS = 20_000_000
@@ -40,6 +42,8 @@ class OpenVinoEngine:
         trunk: A built keras.Model.
         stem: Where the exported model is kept, but for its suffix; read where it exists already
             and is whole, and made from an export to ONNX where that is there.
+        change: Makes another network of it, given OpenVINO's core.
+        hint: In which precision OpenVINO computes what is float32 in the network.
 
     Raises:
         EngineError: OpenVINO is not installed, or the trunk cannot be exported or loaded.
@@ -47,13 +51,22 @@ class OpenVinoEngine:
 
     name = "openvino"
 
-    def __init__(self, trunk: Model, stem: Path) -> None:
+    def __init__(
+        self,
+        trunk: Model,
+        stem: Path,
+        *,
+        change: Callable[[Any, Callable[[], Any]], Any] | None = None,
+        hint: str = "f32",
+    ) -> None:
         self._runtime = openvino_runtime()
         core = self._runtime.Core()
         size, cores = tuple(trunk.input_shape[1:]), core_limit()
-        settings = {**SETTINGS, **({"INFERENCE_NUM_THREADS": cores} if cores else {})}
+        settings: dict[str, Any] = {**SETTINGS, "INFERENCE_PRECISION_HINT": hint}
+        settings |= {"INFERENCE_NUM_THREADS": cores} if cores else {}
         try:
-            network = _network(core, trunk, stem)
+            given = partial(_network, core, trunk, stem)
+            network = given() if change is None else change(core, given)
             network.reshape([1, *size])
             compiled = core.compile_model(network, "CPU", settings)
         except EngineError:
@@ -80,40 +93,6 @@ class OpenVinoEngine:
 def _keep(request: Any, place: tuple[np.ndarray, int]) -> None:
     output, row = place
     output[row] = request.get_output_tensor(0).data[0]
-
-
-def openvino_runtime() -> Any:
-    """Import OpenVINO, without its telemetry.
-
-    Raises:
-        EngineError: It is not installed.
-    """
-    try:
-        with without_telemetry():
-            import openvino
-    except ImportError as error:
-        raise EngineError(
-            "engine='openvino' needs OpenVINO. Install it with: pip install 'tlkit[openvino]'"
-        ) from error
-    return openvino
-
-
-@contextlib.contextmanager
-def without_telemetry() -> Iterator[None]:
-    """Keep OpenVINO from reporting its use to Google Analytics, as it does when imported.
-
-    Where openvino-telemetry cannot be imported OpenVINO does without, and NNCF too; the package is
-    hidden while they are imported, and only if nobody has imported it before.
-    """
-    package = "openvino_telemetry"
-    hidden = package not in sys.modules
-    if hidden:
-        sys.modules[package] = None  # type: ignore[assignment]
-    try:
-        yield
-    finally:
-        if hidden:
-            sys.modules.pop(package, None)
 
 
 def _network(core: Any, trunk: Model, stem: Path) -> Any:
@@ -202,6 +181,46 @@ def _pack(parts: dict[str, bytes], file: Path) -> None:
             both.writestr(name, content)
 
 
+def _made_low(
+    trunk: Model,
+    stem: Path,
+    precision: str,
+    kept: Path,
+    pictures: Callable[[], np.ndarray],
+) -> OpenVinoEngine:
+    """Return the engine at a precision; a network of int8 is kept, and read where it is there."""
+    if precision == "bfloat16":
+        return OpenVinoEngine(trunk, stem, hint="bf16")
+    file = kept.with_name(kept.name + SUFFIX)
+
+    def change(core: Any, given: Callable[[], Any]) -> Any:
+        network = _unpacked(core, file)
+        return _quantized(core, given(), pictures(), file) if network is None else network
+
+    return OpenVinoEngine(trunk, stem, change=change)
+
+
+def _quantized(core: Any, network: Any, pictures: np.ndarray, file: Path) -> Any:
+    small = quantized(network, pictures)
+    with tempfile.TemporaryDirectory() as folder:
+        xml = Path(folder) / "model.xml"
+        openvino_runtime().save_model(small, xml, compress_to_fp16=False)
+        parts = {name: (xml.parent / name).read_bytes() for name in ("model.xml", "model.bin")}
+    with contextlib.suppress(OSError):  # a store may be for reading only, or full
+        _pack(parts, file)
+    return core.read_model(parts["model.xml"], parts["model.bin"])
+
+
+def _precisions() -> Mapping[str, str]:
+    """Return what each low precision lacks on this processor."""
+    able = openvino_runtime().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    int8 = "" if installed("nncf") else "pip install 'tlkit[int8]'"
+    return {
+        "bfloat16": "" if "BF16" in able else "a processor with AMX or AVX512-BF16",
+        "int8": int8 if "INT8" in able else "a processor with int8 dot products (VNNI, AMX)",
+    }
+
+
 def _missing() -> str:
     return "" if installed("openvino") else "'tlkit[openvino]'"
 
@@ -216,6 +235,9 @@ def tlkit_engines() -> list[EngineSpec]:
             missing=_missing,
             reads=(SUFFIX, ".onnx"),
             packages=("openvino",),
+            precisions=_precisions,
+            make_low=_made_low,
+            low_packages=("nncf",),
             export_s=4.0,
         )
     ]

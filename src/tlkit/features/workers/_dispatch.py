@@ -99,7 +99,7 @@ class Spread:
     def _task(self, part: np.ndarray, home: str) -> Task:
         import keras
 
-        store = self._trunk.store
+        store, check = self._trunk.store, self._trunk.check(self._engine)
         return Task(
             images=self._pixels.subset(part),
             chosen=part,
@@ -110,6 +110,8 @@ class Spread:
             trunk=self._trunk.fingerprint,
             engine=self._engine,
             dtype=self._trunk.dtype,
+            calibrated=self._trunk.asked.pictures.key if check else "",
+            difference=check.difference if check else 0.0,
             backend=keras.backend.backend(),
             home=home,
         )

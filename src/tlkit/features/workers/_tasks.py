@@ -23,6 +23,9 @@ from tlkit.data.batches import PixelCache
 from tlkit.data.dataset import ImageDataset
 from tlkit.data.unlabelled import UnlabelledImages
 from tlkit.errors import DataError, EngineError, FeatureError
+from tlkit.features.engines.precision import LOW, parts_of
+from tlkit.features.precision.asked import AskedPrecision
+from tlkit.features.precision.sample import KeptSample
 from tlkit.features.store.store import FeatureStore
 from tlkit.features.trunk import Trunk
 
@@ -51,6 +54,8 @@ class Task:
         trunk: Fingerprint of the trunk.
         engine: Name of the engine.
         dtype: As what features are stored.
+        calibrated: Key of the pictures that int8 was calibrated on.
+        difference: Of the check of a low precision, largest to float32.
         backend: Of Keras.
         home: By what the process that asks knows itself.
     """
@@ -64,6 +69,8 @@ class Task:
     trunk: str
     engine: str
     dtype: str
+    calibrated: str
+    difference: float
     backend: str
     home: str
 
@@ -139,7 +146,7 @@ def _trunk(task: Task) -> Trunk:
             f"Keras runs on {keras.backend.backend()} in a worker and on {task.backend} in the "
             "process that asks. Set KERAS_BACKEND for the workers"
         )
-    key = (task.root, task.trunk, task.engine, task.dtype)
+    key = (task.root, task.trunk, task.engine, task.dtype, task.calibrated)
     if key not in _built:
         if _built:  # two trunks would take twice the memory; Keras would keep both
             _built.clear()
@@ -151,11 +158,19 @@ def _trunk(task: Task) -> Trunk:
         except Exception as error:
             raise TrunkFileError(f"a worker cannot build the trunk: {error}") from error
         # A worker does not know which of its shards is the last.
-        trunk = Trunk(model, store, task.dtype, compared_every=0)
+        trunk = Trunk(model, store, task.dtype, compared_every=0, asked=_asked(task))
         if trunk.fingerprint != task.trunk:
             raise TrunkFileError("a worker has built another trunk")
         _built[key] = trunk
     return _built[key]
+
+
+def _asked(task: Task) -> AskedPrecision:
+    precision = parts_of(task.engine)[1]
+    if precision not in LOW:
+        return AskedPrecision()
+    sample = KeptSample(task.calibrated, task.difference)
+    return AskedPrecision("int8" if precision == "int8" else "bfloat16", sample)
 
 
 def _forked() -> FeatureError:

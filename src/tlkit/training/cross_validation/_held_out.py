@@ -53,7 +53,8 @@ class Models:
 class HeldOut:
     """Predicts images, from stored features below the first layer that any stage trains.
 
-    Where all stages are of a frozen backbone, these are the features that train too.
+    Where all stages are of a frozen backbone, these are the features that train too; but not where
+    that runs below float32, since models are judged as they are saved.
 
     Args:
         settings: Of frozen work.
@@ -126,7 +127,7 @@ class HeldOut:
         """What is frozen in all stages, where its output can be kept."""
         if self.phase.trunk is None:
             return None
-        trunk = self.settings.trunk(self.phase.trunk, self.store)
+        trunk = Trunk(self.phase.trunk, self.store, self.settings.feature_dtype)
         too_large = trunk.bytes * len(self.data) > min(STORE_LIMIT, self.store.limit)
         return None if too_large else trunk
 

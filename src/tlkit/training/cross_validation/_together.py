@@ -100,6 +100,9 @@ def _jobs(recipe: Recipe) -> list[_Job] | str:
         return "run_dir keeps a folder of checkpoints for each"
     if trainer.start_from is not None:
         return "start_from gives them the weights of a file"
+    precision = trainer.settings.trunk_precision
+    if precision != "float32":
+        return f"trunk_precision={precision!r} has pictures of each to be compared on"
     reason = alone_because(trainer.stages)
     if reason:
         return reason

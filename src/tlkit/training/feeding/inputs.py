@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from tlkit.data.augmentation.transforms import Transform, transformed
 from tlkit.data.images import Images
+from tlkit.features.precision.check import PrecisionCheck
 from tlkit.features.store.rows import FeatureRows
 from tlkit.training.feeding.feed import Inputs
 from tlkit.training.feeding.mixing import Mixing
@@ -49,6 +50,7 @@ class Prepared:
         each: How many go through in every epoch.
         ms: Milliseconds for an image by the engine's name; empty where none were measured.
         notes: What there is to say, for people.
+        check: What the precision of the engine does, where it is below float32 and known.
     """
 
     inputs: Inputs
@@ -57,6 +59,7 @@ class Prepared:
     each: int = 0
     ms: Mapping[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    check: PrecisionCheck | None = None
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -50,3 +50,20 @@ def completed(
     others = [weight for weight in weights if id(weight) not in found]
     found |= {id(w): array for w, array in zip(others, values(others), strict=True)}
     return [found[id(weight)] for weight in weights]
+
+
+def missed_phases(phases: Phases, done: int) -> Iterator[str]:
+    """Yield which phases an early end left out: their layers were never unfrozen.
+
+    Args:
+        phases: First epoch, the epoch after the last, and layers of each.
+        done: Epochs that were trained.
+    """
+    missed = [chosen for first, _, chosen in phases if first >= done]
+    if missed:
+        reached = {id(x) for first, _, chosen in phases if first < done for x in chosen}
+        layers = {id(x) for chosen in missed for x in chosen if x.weights} - reached
+        yield (
+            f"ended after epoch {done}, before {len(missed)} of {len(phases)} phases: "
+            f"{len(layers)} layers were never unfrozen"
+        )

@@ -21,6 +21,7 @@ from tlkit.probing.probe import fitted_regression
 from tlkit.training.feeding.feed import Feed, Inputs, own_errors
 from tlkit.training.feeding.inputs import Change
 from tlkit.training.feeding.targets import Targets
+from tlkit.training.loop._as_saved import held_out_as_saved
 from tlkit.training.loop.session import PhaseWork, Session
 from tlkit.training.probe_stage import ProbeStage
 from tlkit.training.stage_result import StageResult
@@ -78,6 +79,8 @@ class ProbeRun:
         features = time.perf_counter() - start
         note = self._solve(phase, train.inputs)
         history = self._figures(phase.tail, train.inputs, held_out.inputs if held_out else None)
+        exact = held_out_as_saved(session, stage.name, work.trunk)
+        as_saved = {} if exact is None else self._validated(phase.tail, exact)
         notes = [*session.notes, note, phase.note, *train.notes]
         notes += held_out.notes if held_out else ()
         return StageResult(
@@ -96,6 +99,8 @@ class ProbeRun:
             notes=tuple(x for x in dict.fromkeys(notes) if x),
             frozen=session.engines.work(stage.name, session.count, 1),
             validation_images=len(session.validation or ()),
+            precision=train.check,
+            as_saved={name: float(value) for name, value in as_saved.items()},
         )
 
     def _solve(self, phase: Phase, inputs: Inputs) -> str:
@@ -142,9 +147,13 @@ class ProbeRun:
         (one,) = targets.unweighted(np.zeros_like(self._session.train.labels[:1], "int32"))
         build_compiled(tail, one)
         found = self._evaluated(tail, inputs, self._session.train.labels, "")
-        if validation is not None and self._session.validation is not None:
-            found |= self._evaluated(tail, validation, self._session.validation.labels, "val_")
+        if validation is not None:
+            found |= self._validated(tail, validation)
         return {name: [float(value)] for name, value in found.items()}
+
+    def _validated(self, tail: Any, inputs: Inputs) -> dict[str, float]:
+        assert self._session.validation is not None
+        return self._evaluated(tail, inputs, self._session.validation.labels, "val_")
 
     def _evaluated(
         self, tail: Any, inputs: Inputs, labels: np.ndarray, prefix: str

@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 
 from tlkit._keras.types import Layer
+from tlkit.features.precision.check import PrecisionCheck
 from tlkit.freezing.phase import Phase, check_frozen, frozen_digests, prepare, selections
 from tlkit.freezing.whole_model import seed_noise
 from tlkit.learning_rate.curve import LRCurve
@@ -19,8 +20,9 @@ from tlkit.training.feeding.feed import Inputs
 from tlkit.training.feeding.inputs import Change
 from tlkit.training.feeding.mixing import Mixing
 from tlkit.training.feeding.targets import Targets
+from tlkit.training.loop._as_saved import held_out_as_saved
 from tlkit.training.loop._ema import Averaging
-from tlkit.training.loop._live import completed, known_layers, live_layers
+from tlkit.training.loop._live import completed, known_layers, live_layers, missed_phases
 from tlkit.training.loop._reports import show_epoch, step_reports
 from tlkit.training.loop._seen_model import end_training, told
 from tlkit.training.loop._stage_feeds import StageFeeds
@@ -66,6 +68,7 @@ class StageRun:
         self._callbacks = [Averaging(), *stage.callbacks]
         self._timings = {"features": 0.0, "search": 0.0, "training": 0.0}
         self._notes = [*session.notes]
+        self._precision: PrecisionCheck | None = None
         self.curve: LRCurve | None = None
 
     def run(self) -> StageResult:
@@ -75,25 +78,21 @@ class StageRun:
         for first, end, chosen in self._phases:
             if self._runs(first, end, begun):
                 phase = self._run_phase(first, end, chosen)
-        self._note_missed_phases()
+        self._notes += missed_phases(self._phases, self._progress.epoch)
         if self._watched is None:
             self._progress.best_epoch = restored_epoch(self._callbacks, self._progress.best_epoch)
         else:
             assign(self._weights, self._best)
         self._complete_snapshots()
-        return self._result(phase)
+        return self._result(phase, self._as_saved(phase))
 
-    def _note_missed_phases(self) -> None:
-        """Say which phases an early end left out: their layers were never unfrozen."""
-        done = self._progress.epoch
-        missed = [chosen for first, _, chosen in self._phases if first >= done]
-        if missed:
-            reached = {id(x) for first, _, chosen in self._phases if first < done for x in chosen}
-            layers = {id(x) for chosen in missed for x in chosen if x.weights} - reached
-            self._notes.append(
-                f"ended after epoch {done}, before {len(missed)} of {len(self._phases)} phases: "
-                f"{len(layers)} layers were never unfrozen"
-            )
+    def _as_saved(self, phase: Phase) -> dict[str, float]:
+        """Return figures of the validation images at float32; empty where they are those known."""
+        start = time.perf_counter()
+        inputs = held_out_as_saved(self._session, self._stage.name, self._session.trunk(phase))
+        figures = self._training.evaluated(phase.tail, inputs)
+        self._timings["training"] += time.perf_counter() - start
+        return figures
 
     def _complete_snapshots(self) -> None:
         """Let snapshots that an early end did not come to be what the stage ended with."""
@@ -174,17 +173,16 @@ class StageRun:
         return phase
 
     def _prepare_inputs(self, phase: Phase, first: int, end: int) -> tuple[Inputs, Inputs | None]:
-        session, stage = self._session, self._stage
-        start = time.perf_counter()
+        session, stage, start = self._session, self._stage, time.perf_counter()
         change = Change(stage.transform, self._mixing, stage.views)
         inputs = min(stage.epochs, change.inputs or stage.epochs)
         ahead = len(session.train) * inputs + len(session.validation or ())
         work = PhaseWork(stage.name, first, end, session.trunk(phase), ahead)
         train = session.inputs(work, session.train, change)
-        held_out = None
-        if session.validation is not None:
-            held_out = session.inputs(work, session.validation, Change())
+        images = session.validation
+        held_out = None if images is None else session.inputs(work, images, Change())
         self._timings["features"] += time.perf_counter() - start
+        self._precision = train.check
         notes = [phase.note, *train.notes, *(held_out.notes if held_out else ())]
         self._notes += [x for x in dict.fromkeys(notes) if x and x not in self._notes]
         return train.inputs, held_out.inputs if held_out else None
@@ -231,7 +229,7 @@ class StageRun:
             show=partial(show_epoch, self._session.reporter, self._stage),
         )
 
-    def _result(self, phase: Phase) -> StageResult:
+    def _result(self, phase: Phase, as_saved: dict[str, float]) -> StageResult:
         self._timings["training"] = max(self._timings["training"], self._progress.seconds)
         asked = self._stage.name, self._session.count, self._progress.epoch
         return StageResult(
@@ -247,4 +245,6 @@ class StageRun:
             ends=self._progress.ends,
             frozen=self._session.engines.work(*asked),
             validation_images=len(self._session.validation or ()),
+            precision=self._precision,
+            as_saved=as_saved,
         )

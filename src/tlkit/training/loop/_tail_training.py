@@ -153,6 +153,20 @@ class TailTraining:
             return finder.steps * again * steps
         return finder.steps * (steps_per_update(tail.optimizer) + finder.fresh_start)
 
+    def evaluated(self, tail: Any, inputs: Inputs | None) -> dict[str, float]:
+        """Return the validation figures of a tail that was trained.
+
+        Args:
+            tail: Compiled.
+            inputs: Gives its input for the validation images; None for no figures.
+        """
+        feed = self.feeds.held_out(inputs)
+        if feed is None:
+            return {}
+        with own_errors(feed):
+            told = tail.evaluate(for_fit(feed), verbose=0, return_dict=True)
+        return {f"val_{name}": float(value) for name, value in told.items()}
+
     def fit(
         self,
         tail: Model,

@@ -17,6 +17,7 @@ from tlkit.data.images import Images
 from tlkit.data.labelled_images import LabelledImages
 from tlkit.features.outputs import Pixels
 from tlkit.features.passes import Extracted, Plan, extracted
+from tlkit.features.precision.sample import sample_of
 from tlkit.features.settings import FrozenSettings
 from tlkit.features.store.store import FeatureStore
 from tlkit.features.trunk import Trunk
@@ -98,6 +99,11 @@ class Session:
         return ModelContract(*told, fit=data.fit, task=self.task)
 
     @property
+    def _any(self) -> bool:
+        """Whether there is a choice of engine or precision, that a run that goes on repeats."""
+        return "auto" in (self.settings.engine, self.settings.trunk_precision)
+
+    @property
     def count(self) -> int:
         """Images of an epoch, those for training and those for validation."""
         return len(self.train) + len(self.validation or ())
@@ -128,16 +134,17 @@ class Session:
             self.reporter.step,
             images_ahead=work.images_ahead,
             executor=self.executor,
-            before=self.engines.get(*what) if self.settings.engine == "auto" else "",
+            before=self.engines.get(*what) if self._any else "",
         )
-        found = self._prepared(work.trunk, work.stage, images, change, plan)
+        found = self.prepared(work.trunk, work.stage, images, change, plan)
         span = (work.first, work.end)
         self.engines.note(Ran(*what, *span, found.engine, found.once, found.each, found.ms))
         return found
 
-    def _prepared(
+    def prepared(
         self, trunk: Trunk, stage: str, images: Images, change: Change, plan: Plan
     ) -> Prepared:
+        """Return what a trunk gives for images, with what there is to say of it."""
         too_large = "" if change.inputs is None else self._too_large(trunk, images, change.inputs)
         if change.inputs is not None and not too_large:
             return self._stored(trunk, stage, images, change, plan)
@@ -148,6 +155,7 @@ class Session:
             each=len(images),
             ms=choice.ms,
             notes=(*filter(None, [too_large]), f"engine: {choice.why}"),
+            check=trunk.check(choice.engine.name),
         )
 
     def _stored(
@@ -160,10 +168,12 @@ class Session:
             seen = ViewPixels(images, change.augmentation, change.views, self.seed, stage)
             found = self._extracted(trunk, seen, seen.digests, plan)
             inputs = Views(found.rows, len(images), change.views)
-        return Prepared(inputs, found.engine, found.passes, ms=found.ms, notes=found.notes)
+        told = (found.passes, 0, found.ms, found.notes, found.check)
+        return Prepared(inputs, found.engine, *told)
 
     def _made(self, frozen: Model) -> Trunk:
-        return self.settings.trunk(frozen, self.store)
+        sample = sample_of(self.train.pixels, self.train.dataset)
+        return self.settings.trunk(frozen, self.store, sample, self.reporter.step)
 
     def _extracted(
         self, trunk: Trunk, pixels: Pixels, ids: NDArray[np.uint8], plan: Plan

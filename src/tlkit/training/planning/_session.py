@@ -16,10 +16,11 @@ from tlkit.data.augmentation.views import ViewPixels
 from tlkit.data.images import Images
 from tlkit.features.engines.comparison import Choice
 from tlkit.features.outputs import Pixels
-from tlkit.features.passes import Extracted, Plan, foreseen
+from tlkit.features.passes import Extracted, Plan
 from tlkit.features.store.rows import FeatureRows
 from tlkit.features.trunk import Trunk
 from tlkit.training.loop.session import Session
+from tlkit.training.planning._foreseen import foreseen
 from tlkit.training.planning._store import PromisedTable
 from tlkit.training.planning._trunk_cost import decoding_cost
 from tlkit.training.planning.duration import Duration
@@ -170,9 +171,12 @@ class RehearsedSession(Session):
         return sum(self._decoded.get(id(x), 0) * 3 * int(np.prod(x.pixels.size)) for x in every)
 
     def _made(self, frozen: Model) -> Trunk:
-        dtype = self.settings.feature_dtype
+        made = super()._made(frozen)
         return RehearsedTrunk(
-            frozen, self.store, dtype, assumed=self.assumed, choosing=self.choosing
+            *(frozen, self.store, made.dtype),
+            asked=made.asked,
+            assumed=self.assumed,
+            choosing=self.choosing,
         )
 
     def _extracted(

@@ -68,7 +68,8 @@ def image_cost(trunk: Trunk, asked: str, images: Images, seen: Pixels) -> ImageC
     engine = trunk.choice(seen, asked).engine
     with TemporaryDirectory(prefix="tlkit-plan-", ignore_cleanup_errors=True) as folder:
         # A trunk of its own, as features go to another store.
-        timed = Trunk(trunk.model, FeatureStore(Path(folder)), trunk.dtype, trunk.compared_every)
+        given = (trunk.dtype, trunk.compared_every, trunk.asked)
+        timed = Trunk(trunk.model, FeatureStore(Path(folder)), *given)
         cold: list[float] = []
         warm: list[float] = []
         for number in range(_BATCHES):

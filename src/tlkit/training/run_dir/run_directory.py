@@ -76,7 +76,10 @@ class RunDirectory:
         """
         file = self.root / "settings.json"
         try:
-            return upgraded(SETTINGS.read(file)) if file.is_file() else None
+            if not file.is_file():
+                return None
+            # Runs of before it had float32 trunks.
+            return {"trunk_precision": "float32", **upgraded(SETTINGS.read(file))}
         except (OSError, ValueError) as error:
             raise _unusable(self.root, f"settings.json cannot be read: {error}") from error
 

@@ -26,7 +26,10 @@ from tlkit.training.run_dir.run_directory import PLACES, RunDirectory
 from tlkit.training.stage import Stage
 
 # Settings of frozen work on which a result depends, besides the backbone.
-_FROZEN = ("image_size", "weights", "preprocessing", "engine", "feature_dtype", "seed")
+_FROZEN = (
+    *("image_size", "weights", "preprocessing", "engine", "feature_dtype", "trunk_precision"),
+    "seed",
+)
 # Arguments of a trainer on which its result depends, besides the backbone and start_from.
 _ARGUMENTS = ("stages", "head", "keep", *_FROZEN)
 

@@ -8,11 +8,11 @@ from typing import TypeVar
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from tlkit._regression.coefficients import Coefficients
+from tlkit._regression.logistic import Ints
+from tlkit._regression.regressions import Held, Prepared
+from tlkit._regression.standardized import Doubles, Moments
 from tlkit._threads import in_threads, usable_cores
-from tlkit.probing._logistic import Ints
-from tlkit.probing._regressions import Held, Prepared
-from tlkit.probing._standardized import Doubles, Moments
-from tlkit.probing.coefficients import Coefficients
 
 # Penalties are powers of ten, from where hardly anything is learned to where hardly anything is
 # held back; weaker ones are tried until the held-out loss rises.

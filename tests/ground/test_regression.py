@@ -9,9 +9,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from tests.conftest import few
+from tlkit._regression.nested import cross_validated, fitted
+from tlkit._regression.regressions import Prepared
 from tlkit.probing import Coefficients
-from tlkit.probing._nested import cross_validated, fitted
-from tlkit.probing._regressions import Prepared
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]

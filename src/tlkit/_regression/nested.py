@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tlkit.probing._logistic import Ints
-from tlkit.probing._regressions import PREDICTING, Prepared
-from tlkit.probing._search import STEPS, Folds, Search, Show, side_by_side
-from tlkit.probing._standardized import Doubles
-from tlkit.probing.coefficients import Coefficients
+from tlkit._regression.coefficients import Coefficients
+from tlkit._regression.logistic import Ints
+from tlkit._regression.regressions import PREDICTING, Prepared
+from tlkit._regression.search import STEPS, Folds, Search, Show, side_by_side
+from tlkit._regression.standardized import Doubles
 
 
 @dataclass(frozen=True, eq=False)

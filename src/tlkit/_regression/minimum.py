@@ -13,8 +13,8 @@ from collections import deque
 
 import numpy as np
 
-from tlkit.probing._softmax import Point, Softmax
-from tlkit.probing._standardized import Doubles, Floats
+from tlkit._regression.softmax import Point, Softmax
+from tlkit._regression.standardized import Doubles, Floats
 
 _STEPS, _KEPT = 2000, 10
 # A point of a line is good enough once the slope there is so small a share of the first.

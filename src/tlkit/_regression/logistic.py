@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tlkit.probing._minimum import minimum
-from tlkit.probing._softmax import Softmax
-from tlkit.probing._standardized import Spread, Turned
-from tlkit.probing.coefficients import Coefficients
+from tlkit._regression.coefficients import Coefficients
+from tlkit._regression.minimum import minimum
+from tlkit._regression.softmax import Softmax
+from tlkit._regression.standardized import Spread, Turned
 
 Ints = NDArray[np.int64]
 

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from tlkit.probing._standardized import Doubles, Floats, Turned
+from tlkit._regression.standardized import Doubles, Floats, Turned
 
 # Matrix products are faster by a third where the number of columns is a multiple.
 _LANES = 16

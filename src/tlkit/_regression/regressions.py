@@ -9,8 +9,9 @@ from functools import reduce
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from tlkit.probing._logistic import Ints, Problem
-from tlkit.probing._standardized import (
+from tlkit._regression.coefficients import Coefficients
+from tlkit._regression.logistic import Ints, Problem
+from tlkit._regression.standardized import (
     Doubles,
     Floats,
     Moments,
@@ -19,7 +20,6 @@ from tlkit.probing._standardized import (
     directions,
     turned,
 )
-from tlkit.probing.coefficients import Coefficients
 
 # Relative change of the objective in a step at which to stop: to choose a penalty among such that
 # lie far apart, to predict once, and for what is kept.
