@@ -210,6 +210,7 @@ def benchmark(session: nox.Session) -> None:
     training = (
         "extraction",
         "half_precision",
+        "trunk_precision",
         "fine_tuning",
         "augmentation",
         "transforms",
