@@ -204,7 +204,7 @@ def reproduce(session: nox.Session) -> None:
 @nox.session
 def benchmark(session: nox.Session) -> None:
     """Compare with plain Keras side by side and print medians and ratios."""
-    session.install(".[onnx,openvino,plots]", LITE)
+    session.install(".[int8,onnx,openvino,plots]", LITE)
     session.run("python", "benchmarks/study_table.py", *session.posargs)
     searching = ("sweep", "batch_sweep", "selector_accuracy")
     training = (

@@ -1,11 +1,11 @@
-"""Stage 2 of the study, a frozen backbone with fresh augmentation, at each precision of the trunk.
+"""Stage 2 of the study, a frozen backbone with fresh augmentation, at precisions of the trunk.
 
-    python benchmarks/trunk_precision.py                       # EfficientNet-Lite0, 128 px, the sample
+    python benchmarks/trunk_precision.py             # EfficientNet-Lite0, 128 px, the sample
     python benchmarks/trunk_precision.py --epochs 40 --seeds 5
 
-Plain Keras trains the whole model on the same augmented images; tlkit at float32, bfloat16 and int8.
-All run in turn in one process, from a store that has exports and comparisons: what an epoch takes is
-printed, and what a comparison takes once. F1 is of the model as it is saved, in float32.
+Plain Keras trains the whole model on the same augmented images; tlkit at float32, bfloat16 and
+int8. All run in turn in one process. What an epoch takes is printed, and what the first training
+takes, which exports, calibrates and compares. F1 is of the model as it is saved, in float32.
 """
 
 from __future__ import annotations
