@@ -67,7 +67,7 @@ class LowMachine:
 
         monkeypatch.setattr(checking, "compared", counted)
 
-    def _timed(self, engines: list[Any], _: np.ndarray) -> dict[str, float]:
+    def _timed(self, engines: list[Any], *_: Any) -> dict[str, float]:
         return {each.name: self.ms[each.name] for each in engines}
 
     def _low(self, trunk: Any, stem: Path, precision: str, kept: Path, pictures: Any) -> Swift:  # noqa: ARG002

@@ -49,7 +49,7 @@ class Machine:
         for module in (choice, passes):
             monkeypatch.setattr(module, "installed_engines", lambda: registry)
         monkeypatch.setattr(
-            weighing, "timed", lambda engines, _: {e.name: self.ms[e.name] for e in engines}
+            weighing, "timed", lambda engines, *_: {e.name: self.ms[e.name] for e in engines}
         )
 
     def _make(self, trunk: Any, stem: Path) -> Other:  # noqa: ARG002
