@@ -54,10 +54,10 @@ class Task:
         trunk: Fingerprint of the trunk.
         engine: Name of the engine.
         dtype: As what features are stored.
-        calibrated: Key of the pictures that int8 was calibrated on.
-        difference: Of the check of a low precision, largest to float32.
         backend: Of Keras.
         home: By what the process that asks knows itself.
+        calibrated: Key of the pictures that int8 was calibrated on.
+        difference: Of the check of a low precision, largest to float32.
     """
 
     images: ImageDataset | UnlabelledImages
@@ -69,10 +69,10 @@ class Task:
     trunk: str
     engine: str
     dtype: str
-    calibrated: str
-    difference: float
     backend: str
     home: str
+    calibrated: str = ""
+    difference: float = 0.0
 
 
 @contextmanager
