@@ -71,6 +71,16 @@ JAX_TESTS = (
 )
 ALL_ON_JAX = ("tests/training", "tests/learning_rate", "tests/data", "tests/features")
 
+ON_TORCH = (
+    "tests/training/test_laws.py",
+    WHOLE,
+    "tests/training/test_resume.py",
+    SEARCH,
+    "tests/learning_rate/test_finder.py",
+    "tests/evaluation",
+    "tests/features/test_engine.py::test_keras_engine_gives_what_the_model_gives",
+)
+
 
 # Each of their examples trains models.
 LAWS = ("tests/training/test_laws.py", SEARCH)
@@ -101,13 +111,12 @@ def tests(session: nox.Session) -> None:
     options = ("-m", "not slow", "--doctest-modules", *PARALLEL)
     session.run("pytest", *options, *paths, *plugins, *session.posargs, env=ONE_THREAD)
     if not session.posargs:
-        _run_on_jax(session, JAX_TESTS)
+        _run_on("jax", session, JAX_TESTS)
 
 
-def _run_on_jax(session: nox.Session, paths: Sequence[str]) -> None:
-    session.run(
-        "pytest", "-m", "not slow", *PARALLEL, *paths, env={"KERAS_BACKEND": "jax", **ONE_THREAD}
-    )
+def _run_on(backend: str, session: nox.Session, paths: Sequence[str]) -> None:
+    env = {"KERAS_BACKEND": backend, "OMP_NUM_THREADS": "1", **ONE_THREAD}
+    session.run("pytest", "-m", "not slow", *PARALLEL, *paths, env=env)
 
 
 @nox.session
@@ -115,7 +124,15 @@ def jax(session: nox.Session) -> None:
     """Run all tests on JAX in which a backend takes part, or the paths after ``--``."""
     install_wheel(session, "[onnx,openvino,plots,table]")
     session.install("jax", *group("test"))
-    _run_on_jax(session, session.posargs or ALL_ON_JAX)
+    _run_on("jax", session, session.posargs or ALL_ON_JAX)
+
+
+@nox.session
+def torch(session: nox.Session) -> None:
+    """Run laws, equivalence, resumption, searches and scores on PyTorch, or the paths after --."""
+    install_wheel(session, "[onnx,openvino,plots,table]")
+    session.install(TORCH, *group("test"))
+    _run_on("torch", session, session.posargs or ON_TORCH)
 
 
 @nox.session

@@ -291,7 +291,8 @@ def two_classes(images: NDArray[np.uint8]) -> tuple[Any, Any]:
     two = keras.layers.Dense(2, "softmax")
     models = keras.Model(trunk.input, two(x)), keras.Model(trunk.input, one(x))
     kernel = np.asarray(one.get_weights()[0])
-    middle = np.median(keras.Model(trunk.input, x).predict(images, verbose=0) @ kernel)
+    values = np.sort((keras.Model(trunk.input, x).predict(images, verbose=0) @ kernel).ravel())
+    middle = values[len(values) // 2 - 1 : len(values) // 2 + 1].mean()  # between two images
     one.set_weights([kernel, np.array([-middle])])
     two.set_weights([np.hstack([-kernel, kernel]), np.array([middle, -middle])])
     return models

@@ -40,7 +40,8 @@ def trunk() -> Any:
 
 def truth(trunk: Any, images: np.ndarray) -> np.ndarray:
     """What the model itself says at inference."""
-    return np.asarray(trunk(images.astype("float32"), training=False))
+    given = trunk(images.astype("float32"), training=False)
+    return np.asarray(keras.ops.convert_to_numpy(given))
 
 
 def choose(trunk: Any, asked: str, folder: Path, images_ahead: int = 100) -> Choice:

@@ -14,6 +14,7 @@ from hypothesis import given, settings, strategies as st
 
 from tests.conftest import EXAMPLES, few, thorough
 from tlkit import ExponentialLRFinder
+from tlkit._keras.random_states import global_generator
 
 RNG = np.random.default_rng(1)
 X = RNG.normal(size=(24, 5)).astype("float32")
@@ -214,6 +215,8 @@ def test_an_interruption_anywhere_leaves_the_model_as_it_was(
 def two_fits(optimizer: str, *, eager: bool, finder: ExponentialLRFinder | None = None) -> Any:
     """What two fits leave, each after a search if there is a finder."""
     model = build(KINDS[1], optimizer, eager=eager)
+    if global_generator() is not None:
+        train(model)
     for shuffle in (False, True):
         if finder is not None:
             finder.find(model, X, Y, batch_size=8)
@@ -242,7 +245,8 @@ def test_the_next_fit_is_as_if_there_had_been_no_search(
     """Also with batches of unequal size, and in an order that Keras draws once it has trained.
 
     For a model that never trained, Keras on JAX draws one order more, only to build it; a search
-    has built it, so the first order that is drawn after it is another one.
+    has built it, so the first order that is drawn after it is another one. On PyTorch each read of
+    the data draws a number, also the one that builds; there the model has trained before.
     """
     finder = ExponentialLRFinder(1e-4, 10, steps=3, unit=unit)
     after = two_fits(optimizer, eager=eager, finder=finder)
@@ -327,8 +331,11 @@ def test_the_callers_random_numbers_go_on_undisturbed(unit: Any) -> None:
         expected = random.random(), np.random.random()
         random.seed(5)
         np.random.seed(5)
+        generator = global_generator()  # of PyTorch, where it is the backend
+        before = None if generator is None else generator.get_state().tolist()
         ExponentialLRFinder(1e-4, 1, steps=3, unit=unit).find(model, data)
         assert (random.random(), np.random.random()) == expected
+        assert generator is None or generator.get_state().tolist() == before
 
 
 def test_mixed_precision_comes_back_too() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tlkit._keras.types import Variable
 
 
@@ -24,3 +26,18 @@ def random_states(layer: object) -> list[Variable]:
     """
     weights = {id(weight) for weight in getattr(layer, "weights", ())}
     return [state for state in getattr(layer, "variables", ()) if id(state) not in weights]
+
+
+def global_generator() -> Any | None:
+    """Return PyTorch's global generator where Keras runs on it, else None.
+
+    Keras on PyTorch reads arrays with its data loader, which draws a number from there in every
+    epoch, and the order of the samples. Python's and NumPy's generators serve every backend.
+    """
+    import keras
+
+    if keras.backend.backend() != "torch":
+        return None
+    import torch
+
+    return torch.default_generator

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from tlkit._keras.fit_types import CompiledModel
+from tlkit._keras.random_states import global_generator
 from tlkit._keras.types import Variable
 
 _ABSENT = object()
@@ -26,9 +27,9 @@ def borrowed(model: CompiledModel, seed: int) -> Iterator[Callable[[], None]]:
 
     Restored are the weights, all non-trainable state (BatchNormalization statistics, random seeds),
     metrics, the optimizer's slots, iteration count, loss scale and learning rate,
-    ``stop_training``, ``history``, ``steps_per_execution`` and the compiled functions; and Python's
-    and NumPy's global random generators, which inside start from ``seed``. An optimizer that was
-    not built is built, with nothing in its slots.
+    ``stop_training``, ``history``, ``steps_per_execution`` and the compiled functions; and the
+    global random generators of Python, NumPy and, where Keras runs on it, PyTorch, which inside
+    start from ``seed``. An optimizer that was not built is built, with nothing in its slots.
 
     Args:
         model: A compiled and built ``keras.Model``.
@@ -88,15 +89,21 @@ def _put_back(
 
 @contextmanager
 def _random_state_kept(seed: int) -> Iterator[None]:
-    python, numpy = random.getstate(), np.random.get_state()
+    python, numpy, drawn_by = random.getstate(), np.random.get_state(), global_generator()
+    state = None if drawn_by is None else drawn_by.get_state()
     _seed(seed)
     try:
         yield
     finally:
         random.setstate(python)
         np.random.set_state(numpy)
+        if drawn_by is not None:
+            drawn_by.set_state(state)
 
 
 def _seed(seed: int) -> None:
     random.seed(seed)
     np.random.seed(seed)
+    drawn_by = global_generator()
+    if drawn_by is not None:
+        drawn_by.manual_seed(seed)
