@@ -100,6 +100,11 @@ def test_a_curve_of_pictures() -> None:
 REFUSED: dict[str, tuple[Any, dict[str, Any], type[Exception], str]] = {
     "too few of each class": (rare(5, 5, 5), {}, SplitError, "about 8 of each class"),
     "too few points": (rare(20, 20), {"points": 3}, SplitError, "points=3"),
+    "two images": (rare(1, 1), {}, SplitError, "about 8 of each class"),
+    "a class that is too small": (rare(9, 9, 2), {}, SplitError, "about 8 of each class"),
+    "fewer groups than folds": (
+        *(rare(20, 20), {"groups": [0, 1] * 20}, SplitError, "2 groups for 5 folds"),
+    ),
     "one class": (rare(20, 0), {}, DataError, "all of one class"),
 }
 

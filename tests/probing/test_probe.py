@@ -161,9 +161,15 @@ def test_what_weakens_the_figures_is_said(case: str) -> None:
     assert note == "" or found.notes[0] in str(found)
 
 
+PAIRS = np.arange(10_000) // 2
+
 REFUSED: dict[str, tuple[Any, dict[str, Any], type[Exception], str]] = {
     "one class": (rare(9, 0), {}, DataError, "all of one class, class_0"),
     "two images": (rare(1, 1), {}, SplitError, "2 images for 5 folds"),
+    "5,000 classes of two images": (
+        *(tlkit.ImageDataset.from_arrays(np.zeros((10_000, 1, 1, 3), "uint8"), PAIRS),),
+        *({}, SplitError, "the largest has 2"),
+    ),
     "no class of as many as folds": (rare(4, 4), {}, SplitError, "the largest has 4"),
     "groups that hold whole classes": (
         *(rare(9, 9), {"folds": 3, "groups": [*"abcdefghi", *"j" * 9]}, SplitError),

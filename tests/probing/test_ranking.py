@@ -43,6 +43,13 @@ def broken() -> Any:
     raise ValueError("no such layer")
 
 
+def numberless() -> Any:
+    """A network whose features are no numbers."""
+    image = keras.Input((16, 16, 3))
+    seen = keras.layers.Conv2D(2, 16)(image)
+    return keras.Model(image, keras.layers.Rescaling(np.nan)(seen))
+
+
 @pytest.fixture(scope="module")
 def hard() -> tlkit.ImageDataset:
     """Enough images for two rounds, not easily told apart."""
@@ -52,11 +59,13 @@ def hard() -> tlkit.ImageDataset:
     return tlkit.ImageDataset.from_arrays(easy.load(np.arange(440), 16), labels, easy.class_names)
 
 
+LATER = ["broken", "numberless"]  # what is found once it is built
 CANDIDATES = [
     blind,
     Candidate(TINY, 8, weights=None),
     Candidate(TINY, weights=None),
     broken,
+    numberless,
     "nonesuch",
     (TINY, 5),
     Candidate(TINY, weights="nowhere.h5"),
@@ -101,11 +110,12 @@ def test_the_hopeless_goes_out_after_some_of_the_pictures(found: tlkit.Ranking) 
 
 def test_what_cannot_be_built_is_told_and_the_others_go_on(found: tlkit.Ranking) -> None:
     reasons = {each.name: each.reason for each in found.unranked}
-    assert list(reasons) == ["nonesuch", "tiny 5 px", "tiny 16 px, nowhere.h5", "broken"]
+    assert list(reasons) == ["nonesuch", "tiny 5 px", "tiny 16 px, nowhere.h5", *LATER]
     assert "No backbone is called 'nonesuch'" in reasons["nonesuch"]
     assert "smallest" in reasons["tiny 5 px"]
     assert "nowhere.h5" in reasons["tiny 16 px, nowhere.h5"]
     assert "ValueError: no such layer" in reasons["broken"]
+    assert "not finite for image 0" in reasons["numberless"]
     assert all(name in str(found) for name in reasons)
 
 
@@ -182,6 +192,7 @@ REFUSED: dict[str, tuple[Any, dict[str, Any], type[Exception], str]] = {
     "one twice": ([(TINY, 8), Candidate(TINY, 8)], {}, BackboneError, "twice"),
     "a number": ([8], {}, BackboneError, "A candidate is 8"),
     "none that is known": (["nonesuch"], {}, BackboneError, "nonesuch: No backbone is called"),
+    "numbers that are none": ([numberless], {}, BackboneError, "not finite for image 0"),
     "none that can be built": ([broken], {}, BackboneError, "broken: its builder raised Value"),
     "two folds": ([TINY], {"folds": 2}, SplitError, "at least 3"),
     "groups of another length": ([TINY], {"groups": [1]}, SplitError, "1 groups for 48"),
