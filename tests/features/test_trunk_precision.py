@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ import tlkit
 from tests.low_engine import LowMachine, machine, ruined
 from tlkit.data.batches import PixelCache
 from tlkit.errors import EngineError
+from tlkit.features.engines.precision import lacking
+from tlkit.features.engines.registry import installed_engines
 from tlkit.features.precision.check import PrecisionCheck
 from tlkit.features.precision.sample import CALIBRATED, TrainingSample, sample_of
 from tlkit.features.store.store import info
@@ -214,3 +217,31 @@ def test_check_says_what_was_found() -> None:
     assert check.passed
     worse = PrecisionCheck("openvino", "int8", 0.96, 0.70, 0.767, 300, 256, 27)
     assert worse.refusal == "expected 0.737 or more of the predictions to be float32's"
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "int8"])
+def test_openvino_has_what_its_processor_can(precision: Any, tmp_path: Path) -> None:
+    pytest.importorskip("openvino")
+    lack = lacking(installed_engines().get("openvino"))[precision]
+    if lack:
+        with pytest.raises(EngineError, match="openvino needs"):
+            extract(precision, engine="openvino")
+        return
+    first, again = (extract(precision, tmp_path, engine="openvino") for _ in range(2))
+    assert first.precision.engine == "openvino"
+    assert first.precision.cosine > 0.95
+    assert f"openvino:{precision}" in first.precision.ms
+    assert np.array_equal(first[:], again[:])
+    assert "read from the store" in again.notes[0]
+    exact = extract("float32", engine="keras")
+    assert not np.array_equal(first[:], exact[:])
+
+
+def test_workers_run_the_network_that_this_process_has_calibrated(
+    machine: LowMachine, tmp_path: Path
+) -> None:
+    alone = extract("int8", tmp_path / "alone")
+    with ThreadPoolExecutor(1) as executor:
+        shared = extract("int8", tmp_path / "shared", executor=executor)
+    assert np.array_equal(alone[:], shared[:])
+    assert machine.calibrated == [96, 96]
