@@ -69,7 +69,7 @@ def cross_validated(pictures: Prepared, folds: Ints, show: Show) -> CrossValidat
 
 
 def fitted(pictures: Prepared, folds: Ints, show: Show) -> tuple[Coefficients, float]:
-    """Return a regression on all pictures, and its penalty, of the least log loss over folds.
+    """Return a regression on all pictures, and its penalty, as the folds choose it.
 
     Args:
         pictures: What is learned.

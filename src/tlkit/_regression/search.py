@@ -1,4 +1,4 @@
-"""The penalty of the least held-out loss, searched for on regressions that leave out folds."""
+"""The penalty that held-out pictures choose, searched for on regressions that leave out folds."""
 
 from __future__ import annotations
 
@@ -49,11 +49,24 @@ class Folds:
         moments = [self._moments[fold] for fold in kept]
         return Held([self.blocks[fold] for fold in kept], labels, self.pictures, moments)
 
-    def loss(self, known: Coefficients, fold: int) -> float:
-        """Return the log loss on a fold, summed over its pictures."""
-        labels = self.labels[fold]
-        right = known.probabilities(self.blocks[fold])[np.arange(len(labels)), labels]
-        return float(-np.log(np.maximum(right, np.finfo(np.float64).tiny)).sum())
+    def outcome(self, known: Coefficients, fold: int) -> tuple[float, Ints]:
+        """Return what a regression makes of a fold.
+
+        Returns:
+            The log loss, summed over its pictures; and how many of each class are named rightly,
+            and how many are named so at all, ``(2, classes)``.
+        """
+        labels, classes = self.labels[fold], self.pictures.classes
+        rows = known.probabilities(self.blocks[fold])
+        right = rows[np.arange(len(labels)), labels]
+        loss = float(-np.log(np.maximum(right, np.finfo(np.float64).tiny)).sum())
+        named = rows.argmax(axis=1)
+        counts = [np.bincount(x, minlength=classes) for x in (labels[named == labels], named)]
+        return loss, np.array(counts)
+
+    def sizes(self, fold: int) -> Ints:
+        """Return how many pictures of each class a fold has."""
+        return np.bincount(self.labels[fold], minlength=self.pictures.classes)
 
 
 class Search:
@@ -73,6 +86,9 @@ class Search:
         # By power of ten, the summed log loss that decides for each fold: of two that are left
         # out, that on the other one.
         self.losses: dict[int, Doubles] = {}
+        # Likewise, what is named rightly, what is named at all, and what there is: of each fold and
+        # class, ``(folds, 3, classes)``.
+        self._counts: dict[int, Ints] = {}
 
     @property
     def penalty(self) -> float:
@@ -80,14 +96,13 @@ class Search:
 
         As much of it weighs on each picture the less, the more there are: scikit-learn's C stays.
         """
-        everything = np.array([float(sums.sum()) for sums in self.losses.values()])
-        return self._best(everything) * self._learned / sum(map(len, self._parted.labels))
+        return self._best(slice(None)) * self._learned / sum(map(len, self._parted.labels))
 
     @property
     def penalties(self) -> list[float]:
         """What is best for a regression on all pictures but those of a fold, for each fold."""
         sizes = np.array([len(labels) for labels in self._parted.labels])
-        found = [self._best(column) for column in np.array(list(self.losses.values())).T]
+        found = [self._best(slice(fold, fold + 1)) for fold in range(self._parted.count)]
         rows = (sizes.sum() - sizes).tolist()
         return [each * self._learned / n for each, n in zip(found, rows, strict=True)]
 
@@ -117,15 +132,20 @@ class Search:
         return Coefficients.mean(some)
 
     def _try(self, power: int) -> None:
-        found, sums = self._optima(power), np.zeros(self._parted.count)
+        parted, found = self._parted, self._optima(power)
+        sums = np.zeros(parted.count)
+        counts = np.zeros((parted.count, 3, parted.pictures.classes), np.int64)
 
-        def losses(number: int) -> list[float]:
+        def outcomes(number: int) -> list[tuple[int, int, float, Ints]]:
             left = self._left_out[number]
-            return [self._parted.loss(found[number], fold) for fold in reversed(left)]
+            pairs = zip(left, reversed(left), strict=True)
+            return [(fold, seen, *parted.outcome(found[number], seen)) for fold, seen in pairs]
 
-        for left, lost in zip(self._left_out, side_by_side(losses, range(len(found))), strict=True):
-            sums[list(left)] += lost
-        self.losses[power] = sums
+        for several in side_by_side(outcomes, range(len(found))):
+            for fold, seen, loss, named in several:
+                sums[fold] += loss
+                counts[fold] += [*named, parted.sizes(seen)]
+        self.losses[power], self._counts[power] = sums, counts
         self._found[power] = found
         self._found.pop(power + 2, None)
 
@@ -143,18 +163,36 @@ class Search:
                 each.begin(then + moved)
         return first + side_by_side(lambda each: each.at(10.0**power), held[_FIRST:])
 
-    def _best(self, losses: Doubles) -> float:
-        """Return the penalty at the lowest point of a parabola through the best and its neighbours.
+    def _seen(self, folds: slice) -> int:
+        """Return how many pictures decide for some folds."""
+        counted = next(iter(self._counts.values()))[folds, 2].sum()
+        return min(int(counted), sum(map(len, self._parted.labels)))
 
-        Args:
-            losses: Of the powers of ten that were tried.
+    def _best(self, folds: slice) -> float:
+        """Return the penalty that some folds choose.
+
+        It is that of the least loss, at the lowest point of a parabola through the best power of
+        ten and its neighbours. Of few and uneven classes that may be a regression that hardly
+        names the rare ones, so the next weaker power is taken where its weighted F1 is better by
+        more than a standard error.
         """
+        losses = np.array([float(sums[folds].sum()) for sums in self.losses.values()])
         place = int(losses.argmin())
         power = float(list(self.losses)[place])
+        if place < len(losses) - 1:
+            here, weaker = (_weighted_f1(self._counts[int(power) - x][folds]) for x in (0, 1))
+            if weaker > here + np.sqrt(here * (1 - here) / self._seen(folds)):
+                return float(10.0 ** (power - 1))
         if 0 < place < len(losses) - 1:
             stronger, least, weaker = losses[place - 1 : place + 2]
             power -= (stronger - weaker) / (stronger - 2 * least + weaker) / 2
         return float(10.0**power)
+
+
+def _weighted_f1(counts: Ints) -> float:
+    """Return the weighted F1 of what is named rightly, named and there, ``(folds, 3, classes)``."""
+    right, named, there = counts.sum(axis=0)
+    return float((2 * right * there / np.maximum(named + there, 1)).sum() / there.sum())
 
 
 def side_by_side(function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:

@@ -153,6 +153,7 @@ class Softmax:
         squares = np.append(self.rows.curvature, 1.0)
         penalties = np.append(np.full(len(self.rows.curvature), self.penalty), 0.0)
         found = squares[:, None] * variance + penalties[:, None]
+        found[found == 0] = 1.0  # one class alone: nothing is to be learned
         return np.asarray(1 / found, np.float32)
 
     @cached_property
