@@ -86,7 +86,7 @@ def _rates(made: Deciding, fine: Stage) -> Iterator[Decision]:
     mine = given.batch_size != usual.batch_size
     why = f"the usual one: {counted(made.steps, 'step')} an epoch"
     yield Decision("batch_size", fine.batch_size, why, mine)
-    mine = given.augmentation not in (None, SUGGESTED)
+    mine = given.augmentation != SUGGESTED
     yield Decision("augmentation", fine.augmentation, made.changes.why, mine)
     mine = given.label_smoothing != usual.label_smoothing and not made.several
     why = "several labels have none" if made.several else "against too sure answers"

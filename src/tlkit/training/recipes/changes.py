@@ -19,11 +19,11 @@ class Changes:
 
     Args:
         augmentation: As for `tlkit.Stage`.
-        why: For people.
+        why: For people; empty where the caller said so.
     """
 
     augmentation: AugmentationLike = None
-    why: str = "what leaves a class what it is, depends on the images: tlkit.suggest_augmentation"
+    why: str = ""
 
     @classmethod
     def without_a_look(cls, asked: Asked, why: str) -> Changes:

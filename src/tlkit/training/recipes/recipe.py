@@ -41,7 +41,7 @@ class Wishes:
     learning_rate: LearningRate = 5e-4
     policy: Policy | None = None
     batch_size: int = 32
-    augmentation: Asked = None
+    augmentation: Asked = SUGGESTED
     label_smoothing: float = 0.1
     budget: Budget | None = None
 
