@@ -2,16 +2,43 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import keras
 
+from tlkit._keras.types import Variable
+
+# Seconds that a compiled update saves for each weight, and that it takes to compile one for a
+# variable, about; and to compile any.
+_SAVED, _COMPILED, _BEGUN = 1e-9, 0.05, 0.3
+
+
+def worth_compiling(optimizer: Any, variables: Sequence[Variable], steps: int) -> bool:
+    """Return whether compiling an optimizer's update is sure to give the same, and saves time.
+
+    Args:
+        optimizer: Of the training, compared by its class: what others do in Python is not known.
+        variables: What is trained.
+        steps: How often.
+
+    Returns:
+        A function of the arguments alone, so that a run that goes on decides as it did before.
+    """
+    stock = type(optimizer) is getattr(keras.optimizers, type(optimizer).__name__, None)
+    plain = not getattr(optimizer, "optimizers", None) and not hasattr(optimizer, "inner_optimizer")
+    if not (stock and plain) or optimizer.gradient_accumulation_steps or _on_several_devices():
+        return False
+    weights = sum(math.prod(side or 1 for side in variable.shape) for variable in variables)
+    return _SAVED * weights * steps > _BEGUN + _COMPILED * len(variables)
+
 
 def compile_updates(optimizer: Any, variables: Sequence[Any]) -> None:
     """Let an optimizer update its variables in one go: on TensorFlow a third of a step's time.
 
-    Adam's dozen operations each go through all of the stacked weights otherwise.
+    Adam's dozen operations each go through all of the weights otherwise. The same weights come
+    out to float32 rounding.
     """
     optimizer.build(variables)
     if keras.backend.backend() != "tensorflow":
@@ -25,3 +52,11 @@ def compile_updates(optimizer: Any, variables: Sequence[Any]) -> None:
         return compiled(*gradients)
 
     optimizer.apply = apply_compiled
+
+
+def _on_several_devices() -> bool:
+    if keras.backend.backend() != "tensorflow":
+        return False
+    import tensorflow as tf
+
+    return bool(tf.distribute.has_strategy())

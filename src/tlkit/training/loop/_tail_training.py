@@ -10,8 +10,10 @@ import keras
 import numpy as np
 
 from tlkit._keras.built import build_compiled
+from tlkit._keras.compiled_updates import compile_updates, worth_compiling
 from tlkit._keras.fit_types import CompiledModel
 from tlkit._keras.for_fit import for_fit
+from tlkit._keras.layers import is_batch_norm, leaf_layers
 from tlkit._keras.optimizers import epochs_per_rate, steps_per_update
 from tlkit._keras.saved_with import saved_with
 from tlkit._keras.types import Layer, Model
@@ -58,7 +60,15 @@ class TailTraining:
             head = self.session.parts.head
             self.starts.update(starts_of(layer for layer in layers if layer not in head))
 
-    def compile(self, tail: CompiledModel, rate: Rate, *, first: int = 0, at_once: int = 1) -> None:
+    def compile(
+        self,
+        tail: CompiledModel,
+        rate: Rate,
+        *,
+        first: int = 0,
+        at_once: int = 1,
+        search: bool = False,
+    ) -> None:
         """Give a tail a new optimizer.
 
         Args:
@@ -66,13 +76,27 @@ class TailTraining:
             rate: The learning rate; none that is still to be searched for.
             first: Epochs of the stage before the phase.
             at_once: Steps that Keras takes without coming back to Python.
+            search: Whether it is for a search, whose few steps compile nothing.
         """
         rates, parts = self._rates(rate, first), self.session.parts
         trained = tail.trainable_variables
         optimizer = make_optimizer(self.stage, rates, parts, trained, self.starts)
         loss, metrics = self.targets.loss, self._metrics()
+        if not search and self._compiles_updates(tail, optimizer):
+            compile_updates(optimizer, trained)
         tail.compile(optimizer, loss, metrics=metrics, steps_per_execution=at_once)
         build_compiled(tail, self._one_target)
+
+    def _compiles_updates(self, tail: CompiledModel, optimizer: Any) -> bool:
+        """Return whether the update is compiled, which changes how its sums are rounded.
+
+        Behind a bias BatchNormalization leaves a gradient that is all rounding, of which Adam
+        makes whole steps.
+        """
+        if any(is_batch_norm(layer) and layer.trainable for layer in leaf_layers(tail)):
+            return False
+        steps = self.stage.epochs * self.feeds.steps
+        return worth_compiling(optimizer, tail.trainable_variables, steps)
 
     def _rates(self, rate: Rate, first: int) -> Rates:
         steps, own = self.feeds.steps, self.stage.backbone_learning_rate
@@ -121,7 +145,7 @@ class TailTraining:
             finder: Which rates to try.
             at_once: As for `compile`.
         """
-        self.compile(tail, Rate.of(finder.min_lr), at_once=at_once)
+        self.compile(tail, Rate.of(finder.min_lr), at_once=at_once, search=True)
         steps = self.feeds.steps
         reporter, rates = self.session.reporter, finder.steps
         if finder.unit == "epoch":
