@@ -17,7 +17,11 @@ from keras import layers
 
 from tests.conftest import skip_without_onnx_export, thorough
 from tlkit.errors import EngineError
-from tlkit.features.engines import onnx as onnx_module, openvino as openvino_module
+from tlkit.features.engines import (
+    onnx as onnx_module,
+    openvino as openvino_module,
+    openvino_network,
+)
 from tlkit.features.engines.choice import choose_engine
 from tlkit.features.engines.comparison import Choice
 from tlkit.features.engines.engine import installed
@@ -366,13 +370,16 @@ def test_openvino_reads_what_was_exported_to_onnx(
     np.testing.assert_allclose(engine.run(SAMPLE), truth(trunk, SAMPLE), rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.parametrize("by_file", [False, True])  # Python 3.13 needs a file
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="another process exports")
 def test_openvino_takes_large_weights_as_variables_and_gives_the_same(
-    trunk: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    trunk: Any, by_file: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     skip_where_it_cannot_run("openvino")
     images = np.random.default_rng(4).uniform(0, 255, (3, *trunk.input_shape[1:]))
     as_constants = OpenVinoEngine(trunk, tmp_path / "constants").run(images)
-    monkeypatch.setattr("tlkit.features.engines.openvino.MOST_CONSTANTS", 0)
+    monkeypatch.setattr(openvino_network, "BY_FILE", openvino_network.BY_FILE or by_file)
+    monkeypatch.setattr(openvino_network, "MOST_CONSTANTS", 0)
     as_variables = OpenVinoEngine(trunk, tmp_path / "variables").run(images)
     assert np.array_equal(as_constants, as_variables)
 

@@ -22,11 +22,11 @@ from tlkit._threads import core_limit
 from tlkit.errors import EngineError
 from tlkit.features.engines.engine import EngineSpec, installed
 from tlkit.features.engines.exporting import write_export
+from tlkit.features.engines.openvino_network import write_network
 from tlkit.features.engines.openvino_runtime import openvino_runtime
 from tlkit.features.engines.quantizing import quantized
 
 SUFFIX = ".openvino"
-MOST_CONSTANTS = 20_000_000
 _log = logging.getLogger("tlkit")
 # Some CPUs would compute in bfloat16 unasked, a hundred times less exactly.
 SETTINGS = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "THROUGHPUT"}
@@ -139,40 +139,6 @@ def _exported(core: Any, trunk: Model, file: Path) -> Any:
     with contextlib.suppress(OSError):  # a store may be for reading only, or full
         _pack(parts, file)
     return core.read_model(parts["model.xml"], parts["model.bin"])
-
-
-def write_network(trunk: Model, xml: Path) -> None:
-    """Write a trunk of TensorFlow for OpenVINO, ``model.xml`` and ``model.bin`` beside it.
-
-    It is what Keras's export does, but for its search for every variable: half of its time.
-    """
-    import tensorflow as tf
-
-    openvino = openvino_runtime()
-    images = tf.TensorSpec((None, *trunk.input_shape[1:]), "float32")
-    traced = tf.function(_called(trunk), input_signature=[images])
-    network = openvino.convert_model(traced.get_concrete_function())
-    openvino.save_model(network, xml, compress_to_fp16=False)
-
-
-def _called(trunk: Model) -> Callable[[Any], Any]:
-    """Return a function of images in which small weights are constants.
-
-    OpenVINO seeks each variable among all others, several times: two thirds of what DenseNet121
-    takes. Of large weights a constant is a copy that costs more than it saves.
-    """
-    import tensorflow as tf
-
-    if trunk.count_params() > MOST_CONSTANTS:
-        return lambda x: trunk(x, training=False)
-    kinds = (trunk.trainable_variables, trunk.non_trainable_variables)
-    weights = [[np.asarray(variable) for variable in kind] for kind in kinds]
-
-    def call(x: Any) -> Any:
-        constants = [[tf.constant(array) for array in kind] for kind in weights]
-        return trunk.stateless_call(*constants, x, training=False)[0]
-
-    return call
 
 
 def _pack(parts: dict[str, bytes], file: Path) -> None:

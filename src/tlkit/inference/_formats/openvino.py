@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from tlkit._keras.types import Model
 from tlkit.features.engines.exporting import write_export
-from tlkit.features.engines.openvino import SETTINGS, write_network
+from tlkit.features.engines.openvino import SETTINGS
+from tlkit.features.engines.openvino_network import write_network
 from tlkit.features.engines.openvino_runtime import openvino_runtime
 from tlkit.features.engines.quantizing import quantized
 from tlkit.inference.contract import ModelContract
