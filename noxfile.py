@@ -241,6 +241,18 @@ def benchmark(session: nox.Session) -> None:
 
 
 @nox.session
+def tables(session: nox.Session) -> None:
+    """Measure what takes hours: ways to fine-tune, budgets, soups, the ranking; and a GPU's speed.
+
+    What is given after -- is the name of one of them and what it takes.
+    """
+    session.install(".[int8,onnx,openvino,plots]", LITE)
+    every = [["recipes"], ["budgets"], ["soups"], ["ranking"], ["gpu"]]
+    for name, *words in [session.posargs] if session.posargs else every:
+        session.run("python", f"benchmarks/{name}.py", *words)
+
+
+@nox.session
 def slow(session: nox.Session) -> None:
     """Run the proofs that take minutes or need PyTorch or Dask, and all tests for KerasHub."""
     install_wheel(session, "[dask,fsspec,heic,int8,jpeg,notebook,onnx,plots,report,table]")
