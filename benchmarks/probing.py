@@ -62,8 +62,8 @@ def _processor_seconds() -> float:
 def probed(x: Any, y: Any, folds: Any) -> Any:
     """Return what a probe does after extraction."""
     pictures = Prepared.of(x, y, int(y.max()) + 1)
-    found = cross_validated(pictures, folds, lambda *_: None)
-    return found, pictures.optimum(found.penalty, found.near)
+    found = cross_validated(pictures, folds, lambda *_: None, discriminant=True)
+    return found, found.choice.optimum(pictures, found.near)
 
 
 def scikit_learn(x: Any, y: Any, folds: Any, penalties: Any) -> Any:

@@ -211,6 +211,39 @@ def patches(scale: float = 1.0) -> Any:
     return keras.Model(image, keras.layers.Rescaling(scale)(keras.layers.Flatten()(x)))
 
 
+def projected() -> Any:
+    """A backbone whose 60 features are normal where pixels are."""
+    image = keras.Input((8, 8, 3))
+    kernel = keras.initializers.HeNormal(seed=0)
+    return keras.Model(image, keras.layers.Conv2D(60, 8, kernel_initializer=kernel)(image))
+
+
+def test_a_discriminant_analysis_takes_the_place_of_the_regression(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    labels, centres = random.integers(0, 4, 200), 16 * random.normal(size=(4, 8, 8, 3))
+    pixels = np.clip(128 + centres[labels] + 80 * random.normal(size=(200, 8, 8, 3)), 0, 255)
+    data = tlkit.ImageDataset.from_arrays(pixels.astype("uint8"), labels)
+    found = probe(data, backbone=projected)
+    alone = probe(data, backbone=projected, discriminant=False)
+    assert found.shrinkage is not None
+    assert alone.shrinkage is None
+    assert "linear discriminant analysis on 60 features" in str(found).splitlines()[0]
+    assert f"5 folds; shrinkage {found.shrinkage:.3g}, logits divided by" in str(found)
+    assert "a discriminant analysis in place of a regression: on held-out" in found.notes[-1]
+    assert "logistic regression on 60 features" in str(alone)
+    assert found.evaluation.accuracy > alone.evaluation.accuracy
+    expected = found.coefficients.probabilities(np.asarray(found.features))
+    found.save(tmp_path / "probe.keras")
+    plain = keras.saving.load_model(tmp_path / "probe.keras")
+    shown = plain.predict(pixels.astype("uint8"), verbose=0)
+    np.testing.assert_allclose(shown, expected, atol=1e-4)
+    stage = tlkit.ProbeStage("probe")
+    trainer = tlkit.StagedTrainer(projected, weights=None, engine="keras", stages=[stage])
+    result = trainer.fit(data, verbose=0)
+    assert any("linear discriminant analysis" in note for note in result.stages[0].notes)
+    assert tlkit.evaluate(result, data).accuracy > found.evaluation.accuracy
+
+
 def test_features_that_are_no_numbers_are_refused_by_the_image() -> None:
     with pytest.raises(EngineError, match="not finite for image 0"):
         probe(rare(9, 9), backbone=partial(patches, np.nan))

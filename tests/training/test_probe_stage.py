@@ -15,7 +15,7 @@ import tlkit
 from tests.training.conftest import head_stage, same_weights, top_stage, trainer
 from tlkit import Head, ProbeStage
 from tlkit.errors import TrainingError
-from tlkit.probing.probe import fitted_regression
+from tlkit.probing.probe import fitted_reading
 from tlkit.testing import tiny_backbone, tiny_dataset
 
 PROBE = ProbeStage("probe")
@@ -25,7 +25,7 @@ def regression(data: tlkit.ImageDataset) -> Any:
     """Probabilities of a regression on the features of the tiny backbone."""
     features = tlkit.extract(tiny_backbone(), data, weights=None, engine="keras", verbose=0)
     rows = np.array(features, "float32")
-    found, _ = fitted_regression(
+    found, _ = fitted_reading(
         *(rows.copy(), data.labels, len(data.class_names)),
         folds=5,
         seed=0,

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from tlkit._regression.coefficients import Coefficients
+from tlkit._regression.folds import Folds, side_by_side
 from tlkit._regression.logistic import Ints
-from tlkit._regression.regressions import Held, Prepared
-from tlkit._regression.standardized import Doubles, Moments
-from tlkit._threads import in_threads, usable_cores
+from tlkit._regression.standardized import Doubles
+from tlkit._regression.standing import Standing, Tally
 
 # Penalties are powers of ten, from where hardly anything is learned to where hardly anything is
 # held back; weaker ones are tried until the held-out loss rises.
@@ -23,50 +21,6 @@ _FIRST = 2
 STEPS = 5
 
 Show = Callable[[int, int], None]
-Item = TypeVar("Item")
-Result = TypeVar("Result")
-
-
-class Folds:
-    """Pictures parted into folds.
-
-    Args:
-        pictures: All of them.
-        folds: Number of each picture's fold, ``(n,)``, from 0.
-    """
-
-    def __init__(self, pictures: Prepared, folds: Ints) -> None:
-        self.count = int(folds.max()) + 1
-        self.pictures = pictures
-        self.blocks = [pictures.features[folds == fold] for fold in range(self.count)]
-        self.labels = [pictures.labels[folds == fold] for fold in range(self.count)]
-        self._moments = [Moments.of(block) for block in self.blocks]
-
-    def without(self, left: Sequence[int]) -> Held:
-        """Return a regression on all folds but some."""
-        kept = [fold for fold in range(self.count) if fold not in left]
-        labels = np.concatenate([self.labels[fold] for fold in kept])
-        moments = [self._moments[fold] for fold in kept]
-        return Held([self.blocks[fold] for fold in kept], labels, self.pictures, moments)
-
-    def outcome(self, known: Coefficients, fold: int) -> tuple[float, Ints]:
-        """Return what a regression makes of a fold.
-
-        Returns:
-            The log loss, summed over its pictures; and how many of each class are named rightly,
-            and how many are named so at all, ``(2, classes)``.
-        """
-        labels, classes = self.labels[fold], self.pictures.classes
-        rows = known.probabilities(self.blocks[fold])
-        right = rows[np.arange(len(labels)), labels]
-        loss = float(-np.log(np.maximum(right, np.finfo(np.float64).tiny)).sum())
-        named = rows.argmax(axis=1)
-        counts = [np.bincount(x, minlength=classes) for x in (labels[named == labels], named)]
-        return loss, np.array(counts)
-
-    def sizes(self, fold: int) -> Ints:
-        """Return how many pictures of each class a fold has."""
-        return np.bincount(self.labels[fold], minlength=self.pictures.classes)
 
 
 class Search:
@@ -83,12 +37,8 @@ class Search:
         self._regressions = dict(zip(left_out, held, strict=True))
         # By power of ten, what the regressions were, as far as they may be near the best.
         self._found: dict[int, list[Coefficients]] = {}
-        # By power of ten, the summed log loss that decides for each fold: of two that are left
-        # out, that on the other one.
-        self.losses: dict[int, Doubles] = {}
-        # Likewise, what is named rightly, what is named at all, and what there is: of each fold and
-        # class, ``(folds, 3, classes)``.
-        self._counts: dict[int, Ints] = {}
+        # By power of ten, what they say of the pictures that they have not seen.
+        self.tried: dict[int, Tally] = {}
 
     @property
     def penalty(self) -> float:
@@ -96,7 +46,7 @@ class Search:
 
         As much of it weighs on each picture the less, the more there are: scikit-learn's C stays.
         """
-        return self._best(slice(None)) * self._learned / sum(map(len, self._parted.labels))
+        return self._best(slice(None)) * self._learned / len(self._parted)
 
     @property
     def penalties(self) -> list[float]:
@@ -115,8 +65,8 @@ class Search:
         """Try powers of ten from the strongest until they are too weak for each fold."""
         for power in range(_STRONGEST, _WEAKEST - 1, -1):
             self._try(power)
-            show(min(len(self.losses), STEPS - 1), STEPS)
-            tried = np.array(list(self.losses.values()))
+            show(min(len(self.tried), STEPS - 1), STEPS)
+            tried = np.array([tally.losses for tally in self.tried.values()])
             if max(*tried.argmin(axis=0), tried.sum(axis=1).argmin()) < len(tried) - 1:
                 break
 
@@ -131,21 +81,17 @@ class Search:
         some = [found for left, found in pairs if fold is None or fold in left]
         return Coefficients.mean(some)
 
+    def standing(self, folds: slice = slice(None)) -> Standing:
+        """Return how the penalty that some folds choose stands, at its power of ten."""
+        return self.tried[self._power(folds)].standing(folds, len(self._parted))
+
     def _try(self, power: int) -> None:
-        parted, found = self._parted, self._optima(power)
-        sums = np.zeros(parted.count)
-        counts = np.zeros((parted.count, 3, parted.pictures.classes), np.int64)
+        found = self._optima(power)
 
-        def outcomes(number: int) -> list[tuple[int, int, float, Ints]]:
-            left = self._left_out[number]
-            pairs = zip(left, reversed(left), strict=True)
-            return [(fold, seen, *parted.outcome(found[number], seen)) for fold, seen in pairs]
+        def outcome(number: int, fold: int) -> tuple[Doubles, Ints]:
+            return self._parted.outcome(found[number], fold)
 
-        for several in side_by_side(outcomes, range(len(found))):
-            for fold, seen, loss, named in several:
-                sums[fold] += loss
-                counts[fold] += [*named, parted.sizes(seen)]
-        self.losses[power], self._counts[power] = sums, counts
+        self.tried[power] = Tally.of(self._parted, self._left_out, outcome)
         self._found[power] = found
         self._found.pop(power + 2, None)
 
@@ -163,39 +109,34 @@ class Search:
                 each.begin(then + moved)
         return first + side_by_side(lambda each: each.at(10.0**power), held[_FIRST:])
 
-    def _seen(self, folds: slice) -> int:
-        """Return how many pictures decide for some folds."""
-        counted = next(iter(self._counts.values()))[folds, 2].sum()
-        return min(int(counted), sum(map(len, self._parted.labels)))
+    def _power(self, folds: slice) -> int:
+        """Return the power of ten that some folds choose.
+
+        It is that of the least loss. Of few and uneven classes that may be a regression that hardly
+        names the rare ones, so the next weaker power is taken where its weighted F1 is better by
+        more than a standard error.
+        """
+        power = self._least(folds)
+        if power - 1 in self.tried:
+            here, weaker = (
+                self.tried[power - x].standing(folds, len(self._parted)) for x in (0, 1)
+            )
+            if weaker.f1 > here.clearly_more:
+                return power - 1
+        return power
+
+    def _least(self, folds: slice) -> int:
+        return min(self.tried, key=lambda power: float(self.tried[power].losses[folds].sum()))
 
     def _best(self, folds: slice) -> float:
         """Return the penalty that some folds choose.
 
-        It is that of the least loss, at the lowest point of a parabola through the best power of
-        ten and its neighbours. Of few and uneven classes that may be a regression that hardly
-        names the rare ones, so the next weaker power is taken where its weighted F1 is better by
-        more than a standard error.
+        Where it is that of the least loss, it is at the lowest point of a parabola through the
+        best power of ten and its neighbours.
         """
-        losses = np.array([float(sums[folds].sum()) for sums in self.losses.values()])
-        place = int(losses.argmin())
-        power = float(list(self.losses)[place])
-        if place < len(losses) - 1:
-            here, weaker = (_weighted_f1(self._counts[int(power) - x][folds]) for x in (0, 1))
-            if weaker > here + np.sqrt(here * (1 - here) / self._seen(folds)):
-                return float(10.0 ** (power - 1))
-        if 0 < place < len(losses) - 1:
-            stronger, least, weaker = losses[place - 1 : place + 2]
-            power -= (stronger - weaker) / (stronger - 2 * least + weaker) / 2
+        power = self._power(folds)
+        if power == self._least(folds) and {power - 1, power + 1} <= self.tried.keys():
+            around = (self.tried[power - x].losses[folds].sum() for x in (-1, 0, 1))
+            stronger, least, weaker = map(float, around)
+            return float(10 ** (power - (stronger - weaker) / (stronger - 2 * least + weaker) / 2))
         return float(10.0**power)
-
-
-def _weighted_f1(counts: Ints) -> float:
-    """Return the weighted F1 of what is named rightly, named and there, ``(folds, 3, classes)``."""
-    right, named, there = counts.sum(axis=0)
-    return float((2 * right * there / np.maximum(named + there, 1)).sum() / there.sum())
-
-
-def side_by_side(function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
-    """Apply a function to each item in threads, on as many cores as there are."""
-    with threadpool_limits(1, user_api="blas"):
-        return in_threads(function, items, workers=usable_cores())

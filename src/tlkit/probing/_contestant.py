@@ -80,7 +80,11 @@ class Contestant:
         found = extracted(self.trunk, pixels, data.image_digests, plan)
         rows = np.array(found.rows, np.float32)
         pictures = Prepared.of(rows, data.labels, len(data.class_names))
-        crossed = cross_validated(pictures, part.folds, lambda *at: self._show("probe", *at))
+
+        def show(done: int, total: int) -> None:
+            self._show("probe", done, total)
+
+        crossed = cross_validated(pictures, part.folds, show, discriminant=True)
         return evaluation_of(data, crossed.probabilities)
 
     def cost(self, data: ImageDataset) -> Cost:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tlkit._regression.folds import Folds, side_by_side
 from tlkit._regression.regressions import PREDICTING, Held, Prepared
-from tlkit._regression.search import Folds, Search, side_by_side
+from tlkit._regression.search import Search
 from tlkit._seeds import stream
 from tlkit.data.even_folds import even_folds
 from tlkit.errors import SplitError

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from tlkit._regression.folds import Folds, side_by_side
 from tlkit._regression.logistic import Ints
 from tlkit._regression.regressions import CHOOSING, Held, Prepared
-from tlkit._regression.search import Folds, Search, Show, side_by_side
+from tlkit._regression.search import Search, Show
 from tlkit._regression.standardized import Doubles, Floats
 
 _EVEN = 0.01

@@ -11,6 +11,7 @@ import numpy as np
 
 from tlkit._printing import Printed, one_line
 from tlkit._regression.coefficients import Coefficients
+from tlkit._regression.discriminant import Shrinkage
 from tlkit._task import Task
 from tlkit.backbones.spec import BackboneSpec
 from tlkit.data.decoding.decode import as_size
@@ -34,8 +35,8 @@ class Probe(UsableModel, Printed):
         settings: Of the backbone and its features.
         features: Of all pictures.
         evaluations: Of the pictures out of their folds, one for each repeat.
-        coefficients: Of the regression on all pictures, for features as they are.
-        penalty: Of that regression: ``penalty / 2`` times the squared weights of standardized
+        coefficients: Of what was learned from all pictures, for features as they are.
+        penalty: Of the best regression: ``penalty / 2`` times the squared weights of standardized
             features is added to the mean log loss.
         losses: Mean held-out log loss by the penalties that were tried, of regressions without two
             folds; with more pictures a penalty is less, so that scikit-learn's C is the same.
@@ -43,6 +44,10 @@ class Probe(UsableModel, Printed):
         depth: At which depth pictures of more than 8 bits were read; None without any.
         fit: How pictures came to the model's size; see `tlkit.ImageDataset`.
         notes: What there is to say on pictures and folds, for people.
+        shrinkage: Of the discriminant analysis that held-out pictures chose in place of the
+            regression, above 0 and below 1: the share of the mean variance times the identity in
+            the covariance. None for the regression.
+        temperature: By which that analysis's logits are divided, 1 or more.
     """
 
     settings: FrozenSettings
@@ -55,6 +60,8 @@ class Probe(UsableModel, Printed):
     depth: int | None
     fit: Fit
     notes: tuple[str, ...] = ()
+    shrinkage: float | None = None
+    temperature: float = 1.0
 
     @property
     def name(self) -> str:
@@ -67,7 +74,7 @@ class Probe(UsableModel, Printed):
 
     @property
     def evaluation(self) -> Evaluation:
-        """Scores of pictures by regressions that have not seen them, in the first repeat.
+        """Scores of pictures by what has not seen them, in the first repeat.
 
         `tlkit.compare` sets it beside other probes, and models, of the same pictures.
         """
@@ -85,7 +92,7 @@ class Probe(UsableModel, Printed):
 
     @cached_property
     def model(self) -> Any:
-        """A keras.Model: the backbone, and the regression on all pictures as a Dense softmax.
+        """A keras.Model: the backbone, and what was learned from all pictures as a Dense softmax.
 
         It takes raw RGB images ``(n, height, width, 3)``, 0..255, and gives probabilities
         ``(n, classes)``. Its head is that of `tlkit.Head`.
@@ -107,13 +114,21 @@ class Probe(UsableModel, Printed):
         return one_line(f"Probe({self.name}, {told}, weighted_f1={found.weighted_f1:.4f})")
 
     def __str__(self) -> str:
-        count, alpha = self.features.shape[1], self.penalty * len(self.features)
+        kind, settings = "logistic regression", self._regression
+        if self.shrinkage is not None:
+            chosen = Shrinkage(self.shrinkage, self.temperature)
+            kind, settings = "linear discriminant analysis", str(chosen)
         lines = [
-            f"{self.name}, not trained: logistic regression on {count:,} features",
+            f"{self.name}, not trained: {kind} on {self.features.shape[1]:,} features",
             self.evaluation.summary(),
-            f"{self.folds} folds; penalty {self.penalty:.3g}, in scikit-learn C={1 / alpha:.3g}",
+            f"{self.folds} folds; {settings}",
         ]
         if len(self.evaluations) > 1:
             figures = ", ".join(f"{each.weighted_f1:.4f}" for each in self.evaluations)
             lines.append(f"weighted F1 in {len(self.evaluations)} repeats: {figures}")
         return "\n".join([*lines, *self.notes])
+
+    @property
+    def _regression(self) -> str:
+        alpha = self.penalty * len(self.features)
+        return f"penalty {self.penalty:.3g}, in scikit-learn C={1 / alpha:.3g}"

@@ -17,7 +17,7 @@ from tlkit._task import Task
 from tlkit.errors import TrainingError
 from tlkit.freezing.phase import Phase, prepare, selections
 from tlkit.learning_rate.curve import LRCurve
-from tlkit.probing.probe import fitted_regression
+from tlkit.probing.probe import fitted_reading
 from tlkit.training.feeding.feed import Feed, Inputs, own_errors
 from tlkit.training.feeding.inputs import Change
 from tlkit.training.feeding.targets import Targets
@@ -108,7 +108,7 @@ class ProbeRun:
         session = self._session
         (head,) = (layer for layer in phase.live if layer.trainable_weights)
         labels = session.train.labels
-        found, penalty = fitted_regression(
+        found, told = fitted_reading(
             self._features(head, inputs, whole=phase.trunk is None),
             labels,
             len(session.train.dataset.class_names),
@@ -120,7 +120,7 @@ class ProbeRun:
         if session.task is Task.BINARY:
             weights, bias = weights[:, 1:] - weights[:, :1], bias[1:] - bias[:1]
         head.set_weights([weights.astype("float32"), bias.astype("float32")])
-        return f"logistic regression, in scikit-learn C={1 / (penalty * len(labels)):.3g}"
+        return told
 
     def _features(self, head: Layer, inputs: Inputs, *, whole: bool) -> np.ndarray:
         """Return what the head is given for each training image, float32 ``(n, d)``.

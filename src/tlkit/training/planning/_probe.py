@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tlkit.freezing.phase import Phase
-from tlkit.probing.probe import fitted_regression
+from tlkit.probing.probe import fitted_reading
 from tlkit.training.feeding.feed import Inputs
 from tlkit.training.planning._phase_cost import PhaseCost
 from tlkit.training.planning._session import Asked, RehearsedSession
@@ -82,7 +82,7 @@ def _solving(count: int, width: int, classes: int, folds: int) -> Duration:
     known, told = min(count, _PICTURES), min(classes, _CLASSES)
     features, labels = _made_up(known, width, told)
     begun = time.perf_counter()
-    fitted_regression(features, labels, told, folds=folds, seed=0, show=lambda *_: None)
+    fitted_reading(features, labels, told, folds=folds, seed=0, show=lambda *_: None)
     seconds = (time.perf_counter() - begun) * (count / known) * (classes / told)
     return Duration(seconds, seconds / _UNSURE, seconds * _UNSURE)
 
