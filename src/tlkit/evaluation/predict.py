@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from tlkit._keras.traces import predict_on_batch
 from tlkit._keras.types import Model, ModelOrResult
 from tlkit._task import two_columns
 from tlkit.data.class_names import known_names
@@ -93,7 +94,7 @@ def _batch(
 
 
 def _output(model: Model, images: NDArray[np.number], classes: int, several: bool) -> NDArray[Any]:
-    output = _only_output(model.predict_on_batch(images))
+    output = _only_output(predict_on_batch(model, images))
     output = output if several else _one_of_two(output, classes)
     expected = (len(images), classes)
     if output.shape == expected:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from tlkit._keras.describe import described
 from tlkit._keras.layers import leaf_layers
+from tlkit._keras.traces import predict_on_batch
 from tlkit._keras.types import Layer, Model
 from tlkit._task import Task
 from tlkit.errors import TrainingError
@@ -113,7 +114,7 @@ class OwnHead:
     def _check_values(self, made: Model, task: Task) -> None:
         shape: Any = made.inputs[0].shape[1:]
         some = np.random.default_rng(0).normal(size=(4, *shape)).astype("float32")
-        found = np.asarray(made.predict_on_batch(some), np.float64)
+        found = np.asarray(predict_on_batch(made, some), np.float64)
         off = np.abs(found.sum(axis=1) - 1).max() if task is Task.MULTICLASS else 0.0
         if found.min() >= 0 and found.max() <= 1 + _TOLERANCE and off <= _TOLERANCE:
             return

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tlkit._keras.traces import predict_on_batch
 from tlkit._keras.types import Model
 from tlkit.errors import PredictionError
 from tlkit.evaluation.comparing.compare import compare
@@ -81,7 +82,7 @@ def on_pictures(model: Model, served: ServedModel, images: NDArray[np.uint8]) ->
     outputs = []
     for start in range(0, len(images), BATCH):
         batch = images[start : start + BATCH].astype("float32")
-        pair = (np.asarray(model.predict_on_batch(batch)), served.predict_on_batch(batch))
+        pair = (np.asarray(predict_on_batch(model, batch)), served.predict_on_batch(batch))
         outputs.append(np.stack(pair))
     expected, found = np.concatenate(outputs, axis=1)
     labels = (served.contract.labels_of(output) for output in (found, expected))
@@ -94,7 +95,7 @@ def on_data_set(model: Model, served: ServedModel, precision: str, test: Labelle
     Raises:
         EvaluationError: As for `tlkit.evaluate`.
     """
-    plain = served.instead(lambda images: np.asarray(model.predict_on_batch(images)))
+    plain = served.instead(lambda images: np.asarray(predict_on_batch(model, images)))
     shares = served.instead(lambda images: _summing_to_one(served.predict_on_batch(images)))
     rounded = precision == "int8" and test.labels.ndim == 1
     one, other = evaluate(plain, test), evaluate(shares if rounded else served, test)

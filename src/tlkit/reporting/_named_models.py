@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from tlkit._keras.layers import leaf_layers
+from tlkit._keras.traces import predict_on_batch
 from tlkit._keras.types import Model
 from tlkit._task import Task, two_columns
 from tlkit.data.class_names import is_numbering, known_names
@@ -118,7 +119,7 @@ def match(model: NamedModel, found: AnyEvaluation, dataset: LabelledImages) -> M
     """
     places = _telling(found)
     images = dataset.load(places, size_of(model.model))
-    given = np.asarray(model.model.predict_on_batch(images), np.float64)
+    given = np.asarray(predict_on_batch(model.model, images), np.float64)
     if isinstance(found, Evaluation):
         given = two_columns(given, len(found.class_names))
     stored = found.probabilities[places]

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tlkit._keras.graph import Graph
+from tlkit._keras.traces import predict_on_batch
 from tlkit._keras.types import Model
 from tlkit._progress import reporter_for
 from tlkit._task import two_columns
@@ -128,7 +129,7 @@ def _outputs(tail: Model, rows: Any) -> NDArray[np.float32]:
     for start in range(0, len(rows), _BATCH):
         part = rows[slice(start, start + _BATCH)]
         full = np.pad(part, [(0, _BATCH - len(part)), *[(0, 0)] * (part.ndim - 1)])
-        found.append(np.asarray(tail.predict_on_batch(full))[: len(part)])
+        found.append(np.asarray(predict_on_batch(tail, full))[: len(part)])
     return np.concatenate(found).astype(np.float32, copy=False)
 
 

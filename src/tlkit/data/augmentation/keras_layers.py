@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tlkit._keras.random_states import random_states
+from tlkit._keras.traces import predict_on_batch
 from tlkit._keras.types import Layer
 from tlkit._seeds import stream_seed
 from tlkit.errors import DataError
@@ -152,7 +153,7 @@ class _Seeded(keras.Model):  # type: ignore[misc]
         """Return the changed image, whose random states are drawn from ``start``."""
         states = np.zeros((1, self._count, 2), np.uint32)
         states[0, :, 0] = np.random.SeedSequence(start).generate_state(self._count) >> 1
-        result: NDArray[np.float32] = self.predict_on_batch((image, states)).astype(np.float32)
+        result: NDArray[np.float32] = predict_on_batch(self, (image, states)).astype(np.float32)
         return result
 
     def call(self, inputs: tuple[Any, Any]) -> Any:

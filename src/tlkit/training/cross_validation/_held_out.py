@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tlkit._keras.traces import many_models
 from tlkit._progress import Reporter
 from tlkit._task import Task, two_columns
 from tlkit.data.batches import PixelCache
@@ -94,7 +95,9 @@ class HeldOut:
         if trunk is None:
             return predicted_probabilities(result, images)
         rows = np.asarray(self._features(trunk, images))
-        return self.told(self.phase.tail.predict(rows, batch_size=256, verbose=0))
+        with many_models():
+            outputs = self.phase.tail.predict(rows, batch_size=256, verbose=0)
+        return self.told(outputs)
 
     def told(self, outputs: NDArray[Any]) -> Any:
         """Return the probabilities ``(n, classes)`` that outputs of the model mean."""

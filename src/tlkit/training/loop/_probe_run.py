@@ -12,6 +12,7 @@ import numpy as np
 from tlkit._keras.built import build_compiled
 from tlkit._keras.for_fit import for_fit
 from tlkit._keras.layers import leaf_layers
+from tlkit._keras.traces import predict_on_batch
 from tlkit._keras.types import Layer
 from tlkit._task import Task
 from tlkit.errors import TrainingError
@@ -135,7 +136,8 @@ class ProbeRun:
         parts = []
         for start in range(0, len(places), size):
             part = inputs(places[start : start + size], 0)
-            parts.append(np.asarray(below.predict_on_batch(part) if whole else part, np.float32))
+            output = predict_on_batch(below, part) if whole else part
+            parts.append(np.asarray(output, np.float32))
         return np.concatenate(parts)
 
     def _figures(

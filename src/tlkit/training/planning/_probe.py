@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from tlkit._keras.traces import predict_on_batch
 from tlkit.freezing.phase import Phase
 from tlkit.probing.probe import fitted_reading
 from tlkit.training.feeding.feed import Inputs
@@ -71,7 +72,7 @@ class _ProbeRehearsal(StageRehearsal):
         times = []
         for _ in range(_TIMED):
             start = time.perf_counter()
-            phase.tail.predict_on_batch(inputs(np.arange(count), 0))
+            predict_on_batch(phase.tail, inputs(np.arange(count), 0))
             times.append(time.perf_counter() - start)
         batch = Duration.of(times[1:])
         return max(0.0, times[0] - batch.seconds), batch
