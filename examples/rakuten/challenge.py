@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import csv
 import difflib
-import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from tlkit import ImageDataset
@@ -47,12 +46,16 @@ def read_challenge(root: str | Path) -> ImageDataset:
     _require_same_rows(products, types)
     codes = {index: _number(types[index][0], TYPES, index, "prdtypecode") for index in products}
     images = {index: _image(index, *ids) for index, ids in products.items()}
-    _require_images(folder, images)
     table = {
         "image": [*images.values()],
         "label": _labels(folder, list(codes.values())),
     }
-    return ImageDataset.from_dataframe(table, image="image", label="label", root=folder)
+    try:
+        return ImageDataset.from_dataframe(table, image="image", label="label", root=folder)
+    except TableError as error:
+        if error.missing:
+            raise _not_there(folder, images, error.missing) from error
+        raise
 
 
 def read_rows(folder: Path, name: str, columns: Iterable[str]) -> Rows:
@@ -148,22 +151,17 @@ def _image(index: str, product: str, image: str) -> str:
     return f"{IMAGES}/image_{imageid}_product_{productid}.jpg"
 
 
-def _require_images(folder: Path, images: dict[str, str]) -> None:
-    """Raise where files are missing; all are named, since each must be looked for."""
-    there = (
-        {entry.name for entry in os.scandir(folder / IMAGES)}
-        if (folder / IMAGES).is_dir()
-        else set()
+def _not_there(folder: Path, images: dict[str, str], missing: Sequence[int]) -> TableError:
+    """Return the error of missing files; all are named, since each must be looked for."""
+    named = [*images.items()]
+    listed = "".join("\n  index {}: {}".format(*named[row]) for row in missing[:LISTED])
+    more = f"\n  and {len(missing) - LISTED:,} more" if len(missing) > LISTED else ""
+    return TableError(
+        f"{len(missing):,} of {len(images):,} images that {PRODUCTS} names are not in "
+        f"{folder / IMAGES}:{listed}{more}\nUnpack the challenge's images there again, or take "
+        f"these rows out of {PRODUCTS} and {TYPES}.",
+        missing,
     )
-    missing = [index for index, image in images.items() if Path(image).name not in there]
-    if missing:
-        listed = "".join(f"\n  index {i}: {images[i]}" for i in missing[:LISTED])
-        more = f"\n  and {len(missing) - LISTED:,} more" if len(missing) > LISTED else ""
-        raise TableError(
-            f"{len(missing):,} of {len(images):,} images that {PRODUCTS} names are not in "
-            f"{folder / IMAGES}:{listed}{more}\nUnpack the challenge's images there again, or take "
-            f"these rows out of {PRODUCTS} and {TYPES}."
-        )
 
 
 def _labels(folder: Path, codes: list[int]) -> list[int] | list[str]:

@@ -33,6 +33,8 @@ Each message says what was received, what was expected and what to do next.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class TlkitError(Exception):
     """Base of every error that tlkit raises on purpose."""
@@ -71,7 +73,17 @@ class DataError(TlkitError, ValueError):
 
 
 class TableError(DataError):
-    """A table lacks columns, rows or files that it should have."""
+    """A table lacks columns, rows or files that it should have.
+
+    Args:
+        message: What is said.
+        missing: Positions of the rows whose images are not there, from 0; of those the message
+            names the first few.
+    """
+
+    def __init__(self, message: str, missing: Sequence[int] = ()) -> None:
+        super().__init__(message)
+        self.missing = tuple(missing)
 
 
 class DamagedImageError(DataError):

@@ -40,7 +40,8 @@ def table_files(values: list[object], root: str | PathLike[str], depth: int | No
         more = f"; and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
         raise TableError(
             f"{len(missing)} of {len(names)} rows (counted from 0) name an image that is not in "
-            f"{top}: {shown}{more}. Put the files there, correct root, or drop the rows."
+            f"{top}: {shown}{more}. Put the files there, correct root, or drop the rows.",
+            missing,
         )
     return FileStore([path for path in found if path is not None], names, depth)
 
