@@ -2,10 +2,11 @@
 
 A head is trained on a frozen backbone and 70 % of the pictures. Every picture is labelled by
 `result.predict`, and by each recipe of docs/predicting.md, which reads the file itself. Files of
-int8 are calibrated on the training's pictures, and their F1 is that of the other 30 %.
+int8 are calibrated on the training's pictures, and their F1 is that of the other 30 %. At the end a
+table of all recipes and sets: agreement of labels, and the largest difference of a probability.
 
     python benchmarks/serving.py                     the study's sample
-    python benchmarks/serving.py FOLDER FOLDER ...   folders that hold a folder for each class
+    python benchmarks/serving.py FOLDER FOLDER ...   and folders that hold a folder for each class
 """
 
 from __future__ import annotations
@@ -107,8 +108,23 @@ def cost(made: Exported) -> str:
     return f"; F1 {scores['keras']:.4f} -> {scores['int8']:.4f}, {pair.sentence}"
 
 
+def measure(root: Path, dataset: tlkit.ImageDataset, options: argparse.Namespace) -> dict[str, str]:
+    """Print what each recipe gives of a set, and return it for the table."""
+    print(f"{root.name}: {len(dataset)} pictures, {options.backbone} at {options.size} px")
+    cells = {}
+    with tempfile.TemporaryDirectory() as name:
+        recipes = serve(root, dataset, options, Path(name))
+        expected = np.stack(list(next(recipes)[1]))
+        for recipe, outputs, told in recipes:
+            changed, difference = agreement(outputs, expected)
+            share = 1 - changed / len(dataset)
+            print(f"  {recipe}: {changed} labels differ, {difference:.4f}{told}", flush=True)
+            cells[recipe] = f"{100 * share:.1f} %, {difference:.4f}"
+    return cells
+
+
 def main() -> None:
-    """Print a table for each set."""
+    """Print what is found of each set, and a table of all."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -117,22 +133,18 @@ def main() -> None:
     parser.add_argument("--backbone", default="efficientnet_lite0")
     parser.add_argument("--size", type=int, default=128)
     options = parser.parse_args()
-    for root in options.folders or [RAKUTEN / "sample"]:
-        read = tlkit.ImageDataset.from_directory if options.folders else read_challenge
+    sample = RAKUTEN / "sample"
+    columns: dict[str, dict[str, str]] = {}
+    for root in (sample, *options.folders):
+        read = read_challenge if root == sample else tlkit.ImageDataset.from_directory
         dataset = read(root)
         dataset = dataset if len(dataset) <= options.most else dataset.sample(options.most)
-        print(f"{root.name}: {len(dataset)} pictures, {options.backbone} at {options.size} px")
-        with tempfile.TemporaryDirectory() as name:
-            recipes = serve(root, dataset, options, Path(name))
-            expected = np.stack(list(next(recipes)[1]))
-            for recipe, outputs, told in recipes:
-                changed, difference = agreement(outputs, expected)
-                share = 1 - changed / len(dataset)
-                print(
-                    f"  {recipe:31s} {share:8.2%} of the labels, {changed} differ; "
-                    f"{difference:.3f}{told}",
-                    flush=True,
-                )
+        columns[f"{root.name}, {len(dataset)}"] = measure(root, dataset, options)
+    print()
+    print("|", " | ".join(["recipe", *columns]), "|")
+    print("|---" * (len(columns) + 1) + "|")
+    for recipe in next(iter(columns.values())):
+        print("|", " | ".join([recipe, *(cells[recipe] for cells in columns.values())]), "|")
 
 
 if __name__ == "__main__":
