@@ -6,10 +6,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 
 import tlkit
+from tests.conftest import thorough
 from tests.inference.conftest import NAMES, Trained
 from tlkit._progress import Silent
 from tlkit.errors import EvaluationError, PredictionError
@@ -120,6 +122,27 @@ def test_an_int8_file_takes_and_gives_what_the_float32_one_does_and_tells_its_f1
     assert exported.f1_cost == pytest.approx(plain - scores["int8"])
     assert "int8 from 24 pictures; on 24 pictures" in str(exported)
     assert f"weighted F1 {scores['int8']:.4f}, Keras's {plain:.4f}" in str(exported)
+
+
+@pytest.mark.parametrize("format", ["openvino", *thorough("litert")])
+def test_int8_of_one_sigmoid_tells_both_classes(format: str, tmp_path: Path) -> None:
+    if format == "openvino":
+        pytest.importorskip("nncf", reason="int8 for OpenVINO is in the extra tlkit[int8]")
+    keras.utils.set_random_seed(0)
+    image = keras.Input((16, 16, 3))
+    flat = keras.layers.Flatten()(keras.layers.Rescaling(1 / 255)(image))
+    model = keras.Model(image, keras.layers.Dense(1, "sigmoid")(flat))
+    images = np.random.default_rng(0).integers(0, 256, (40, 16, 16, 3), np.uint8)
+    data = tlkit.ImageDataset.from_arrays(images, [0, 1] * 20, ["no", "yes"])
+    exported = tlkit.Predictor(model, class_names=["no", "yes"], cache=False).export(
+        tmp_path / FILES[format], format=format, precision="int8", calibration=data, test=data
+    )
+    expected = model.predict(images.astype("float32"), verbose=0)
+    found = FORMATS[format].reader(tmp_path / FILES[format])(images.astype("float32"))
+    assert found.shape == (40, 1)
+    assert np.abs(found - expected).max() < 0.05
+    assert exported.changed == np.count_nonzero((found > 0.5) != (expected > 0.5))
+    assert exported.f1_cost is not None
 
 
 def test_calibration_takes_every_class_of_pictures_that_are_sorted(trained: Trained) -> None:
