@@ -56,8 +56,7 @@ class LowMachine:
         self.registry = EngineRegistry(Discovery([*tlkit_engines(), spec]))
         for module in (choice, passes, choosing, table_key):
             monkeypatch.setattr(module, "installed_engines", lambda: self.registry)
-        for module in (choice, comparison, checking):
-            monkeypatch.setattr(module, "KerasEngine", Untraced)
+        monkeypatch.setattr(comparison, "KerasEngine", Untraced)
         monkeypatch.setattr(checking, "timed", self._timed)
         monkeypatch.setattr(comparison, "timed", self._timed)
 

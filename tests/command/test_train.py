@@ -299,7 +299,9 @@ def test_what_cannot_be_labelled_is_told(
     trained: Trained, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "empty").mkdir()
+    int8 = ["--precision", "int8", "--engine", "keras"]
     for words, told in (
+        ([str(trained.out), str(pictures), *int8], r"int8' with engine='keras'.*\nHere: --prec"),
         ([str(tmp_path / "none.keras"), str(pictures)], "is no file; expected a .keras file"),
         ([str(trained.out), str(tmp_path / "empty")], "no image|no picture|empty"),
         ([str(trained.out), str(pictures), str(pictures)], "Give one folder, or files"),

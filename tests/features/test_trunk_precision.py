@@ -161,7 +161,7 @@ def test_few_pictures_calibrate_nothing(machine: LowMachine) -> None:
     few = tiny_dataset(31)
     with pytest.raises(EngineError, match="there are 31 different ones; expected 32 or more"):
         extract("int8", data=few)
-    assert "no int8: int8 is calibrated on training pictures" in extract("auto", data=few).notes[0]
+    assert "no int8: int8 is calibrated on pictures" in extract("auto", data=few).notes[0]
     assert machine.calibrated == []
 
 

@@ -21,6 +21,7 @@ from tlkit._disk.records import Record
 from tlkit.errors import TlkitError
 from tlkit.features.engines._decision import DECISION, Decision, Decisions
 from tlkit.features.engines.engine import EngineSpec
+from tlkit.features.precision.asked import AskedPrecision
 from tlkit.features.precision.check import PrecisionCheck
 from tlkit.features.precision.kept import CHECK, KeptCheck
 from tlkit.features.precision.sample import TrainingSample
@@ -232,7 +233,7 @@ def tried(folder: Path) -> Path:
 def checks(folder: Path) -> KeptCheck:
     spec = EngineSpec(name="swift", make=lambda *_: None)  # type: ignore[arg-type]
     sample = TrainingSample(None, np.eye(40, 32, dtype=np.uint8))  # type: ignore[arg-type]
-    return KeptCheck(folder / "trunk", spec, "int8", sample)
+    return KeptCheck(folder / "trunk", spec, "int8", AskedPrecision("int8", sample))
 
 
 def check(folder: Path) -> Path:

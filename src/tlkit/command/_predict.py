@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import tlkit
 from tlkit.command._machine import require_keras
 from tlkit.command.answer import Answer, say
-from tlkit.command.options import Subcommands, add_model, count, pictures, subcommand
-from tlkit.errors import PredictionError
+from tlkit.command.options import Hints, Subcommands, add_model, count, pictures, subcommand
+from tlkit.errors import EngineError, PredictionError
 
 if TYPE_CHECKING:
     from tlkit.inference.prediction import Prediction
@@ -21,6 +21,8 @@ _EXAMPLES = """\
   tlkit predict model.keras new_pictures --out rows.csv   a table
   tlkit predict model.keras a.jpg b.jpg --top 3           files, three labels each"""
 
+_HINTS: Hints = {EngineError: "Here: --precision and --engine say at what and on what it runs."}
+
 
 def add_to(commands: Subcommands) -> None:
     """Add the subcommand."""
@@ -29,7 +31,7 @@ def add_to(commands: Subcommands) -> None:
         "A folder is taken with all folders in it. A picture that cannot be read is a\n"
         "row with the reason. A run and a file that tlkit saved know their classes."
     )
-    parser = subcommand(commands, "predict", summary, _EXAMPLES, run)
+    parser = subcommand(commands, "predict", summary, _EXAMPLES, run, hints=_HINTS)
     add_model(parser)
     parser.add_argument(
         "pictures", metavar="PICTURES", type=pictures, nargs="+", help="a folder, or files"
@@ -46,6 +48,12 @@ def add_to(commands: Subcommands) -> None:
     )
     parser.add_argument(
         "--engine", metavar="NAME", default="auto", help="what runs it (default: auto)"
+    )
+    parser.add_argument(
+        "--precision",
+        choices=("float32", "bfloat16", "int8", "auto"),
+        default="float32",
+        help="at which it runs: below float32 faster, refused where labels suffer",
     )
 
 
@@ -65,21 +73,30 @@ def run(options: argparse.Namespace) -> Answer:
         class_names=options.class_names,
         image_size=options.image_size,
         engine=options.engine,
+        trunk_precision=options.precision,
     )
     given = _given(options.pictures)
-    if options.out is None and not options.json:
+    exact = options.precision == "float32"
+    if options.out is None and not options.json and exact:
         return _streamed(predictor, given, options)
     rows = predictor.predict(given, top=options.top)
     if options.out is not None:
         write = rows.write_csv if options.out.suffix == ".csv" else rows.write_json_lines
         write(options.out)
+    elif not options.json:
+        rows.write_csv(options.output)
     _tell_failed(len(rows.failed), len(rows))
-    data = {
+    if not exact:
+        say("\n".join(rows.notes))
+    data: dict[str, Any] = {
         "model": str(options.model),
         "class_names": list(rows.class_names),
         "rows": [row.as_dict() for row in rows],
     }
-    return Answer(f"{len(rows):,} rows written: {options.out}", data)
+    if rows.precision is not None:
+        data["precision"] = rows.precision.to_json()
+    written = f"{len(rows):,} rows written: {options.out}"
+    return Answer(written if options.out is not None else "", data)
 
 
 def _given(places: list[Path | str]) -> Path | str | list[Path | str]:

@@ -14,7 +14,7 @@ from tlkit.data.fits import require_fit
 from tlkit.errors import EvaluationError, PredictionError, TlkitError
 from tlkit.inference.contract import ModelContract
 from tlkit.inference.exporting import Precision
-from tlkit.inference.pictures import Given, as_pictures, read
+from tlkit.inference.pictures import Given, as_pictures, read, spread
 
 # Pictures on which an export is compared with Keras, where none are labelled.
 COMPARED = 64
@@ -65,7 +65,7 @@ def calibration_pictures(
         )
     if hasattr(given, "class_names"):
         _check_classes(given, contract.class_names, "calibration=", PredictionError)
-    images, errors = read(pictures, _spread(len(pictures), COUNT), contract.image_size)
+    images, errors = read(pictures, spread(len(pictures), COUNT), contract.image_size)
     if errors:
         first = next(iter(errors.values()))
         raise PredictionError(
@@ -88,15 +88,10 @@ def compared_pictures(given: Given | None, contract: ModelContract) -> NDArray[n
         shape = (32, *contract.image_size, 3)
         return np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     found = as_pictures(given, contract)
-    images, errors = read(found, _spread(len(found), COMPARED), contract.image_size)
+    images, errors = read(found, spread(len(found), COMPARED), contract.image_size)
     if not len(images):
         raise PredictionError(f"no picture can be read: {errors[0]}")
     return images
-
-
-def _spread(count: int, most: int) -> NDArray[np.intp]:
-    """Return the places of ``most`` of so many pictures, at equal distances, first and last too."""
-    return np.linspace(0, count - 1, min(most, count)).round().astype(np.intp)
 
 
 def check_test(test: Any, contract: ModelContract) -> None:

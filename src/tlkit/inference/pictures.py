@@ -105,6 +105,11 @@ def read_ahead(
         yield (places, *waiting.result())
 
 
+def spread(count: int, most: int) -> NDArray[np.intp]:
+    """Return the places of ``most`` of so many pictures, at equal distances, first and last too."""
+    return np.linspace(0, count - 1, min(most, count)).round().astype(np.intp)
+
+
 def batches(count: int, size: int) -> Iterator[NDArray[np.intp]]:
     """Yield the places of each batch in order."""
     for start in range(0, count, size):

@@ -10,6 +10,7 @@ from typing import Any, TextIO, overload
 from tlkit._printing import Printed, counted, html_table, one_line
 from tlkit._task import Task
 from tlkit.errors import PredictionError
+from tlkit.features.precision.check import PrecisionCheck
 from tlkit.inference.prediction import Prediction
 from tlkit.inference.prediction_files import (
     columns,
@@ -30,6 +31,7 @@ class Predictions(Printed, Sequence[Prediction]):
         top: How many labels a row has.
         notes: Which engine ran the model and why, for people.
         task: What the model tells of a picture: one class, or any number of labels.
+        precision: What the model's precision does to these labels, where it is below float32.
     """
 
     def __init__(
@@ -39,12 +41,14 @@ class Predictions(Printed, Sequence[Prediction]):
         top: int,
         notes: Sequence[str] = (),
         task: Task = Task.MULTICLASS,
+        precision: PrecisionCheck | None = None,
     ) -> None:
         self._rows = tuple(rows)
         self.class_names = tuple(class_names)
         self.top = top
         self.notes = tuple(notes)
         self.task = task
+        self.precision = precision
 
     def __len__(self) -> int:
         return len(self._rows)

@@ -5,28 +5,31 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tlkit._keras.types import ModelOrResult
 from tlkit._printing import one_line
 from tlkit._progress import reporter_for
-from tlkit._task import Task, two_columns
+from tlkit._task import Task
 from tlkit._thresholds import Thresholds
 from tlkit.data.class_names import shown_names
 from tlkit.errors import PredictionError
 from tlkit.evaluation.predict import LabelledImages
+from tlkit.features.engines.precision import FLOAT32, TrunkPrecision, check_precision
 from tlkit.features.engines.registry import installed_engines
 from tlkit.features.store.store import open_store
-from tlkit.inference._engine import BATCH, RunningModel
+from tlkit.inference._batched_keras import BATCH
+from tlkit.inference._engine import RunningModel
 from tlkit.inference._export_pictures import (
     calibration_pictures,
     check_test,
     compared_pictures,
 )
 from tlkit.inference._export_steps import DONE, READING, ExportSteps
+from tlkit.inference._kept_running import KeptRunning
+from tlkit.inference._precision import Precisely, asked_precision
+from tlkit.inference._rows import Rows
 from tlkit.inference.exporting import Exported, ExportTarget, Precision, export_model
 from tlkit.inference.opening import opened
 from tlkit.inference.pictures import Given, as_pictures, read_ahead
@@ -51,10 +54,15 @@ class Predictor:
             their order or by name. None for those that it knows, or 0.5. A keras.Model is taken to
             be of any number of labels where they are given.
         engine: What runs it: ``"auto"``, or the name of an engine.
+        trunk_precision: At which all of it is run, as for `tlkit.StagedTrainer`. Below float32 the
+            labels of up to 300 of the pictures that are to be predicted are compared with
+            float32's first, and int8 is calibrated on up to 256 of them; `Predictions.precision`
+            says what came of it, and it is refused where it does harm.
         cache: Where exported models are kept, as for `tlkit.StagedTrainer`.
 
     Raises:
         PredictionError: There is no such file, it is no model or damaged, or names do not fit.
+        EngineError: There is no such engine or precision.
 
     Example:
         >>> import keras, numpy as np
@@ -75,12 +83,15 @@ class Predictor:
         image_size: int | tuple[int, int] | None = None,
         thresholds: Thresholds | None = None,
         engine: str = "auto",
+        trunk_precision: TrunkPrecision = "float32",
         cache: bool | str | Path = True,
     ) -> None:
         if engine != "auto":
             installed_engines().get(engine)
+        check_precision(trunk_precision)
         self.model, self.contract = opened(model, class_names, image_size, thresholds)
-        self.engine, self.cache = engine, cache
+        self.engine, self.trunk_precision, self.cache = engine, trunk_precision, cache
+        self._kept = KeptRunning()
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -119,10 +130,14 @@ class Predictor:
             PredictionError: There is no picture, or the model does not give probabilities.
             DataError: A folder or an array is not what it should be, or a data set is not read as
                 the pictures that the model was trained on.
+            EngineError: An engine cannot run the model; no engine has the precision here, there
+                are too few pictures for int8, or the labels do not stand it.
         """
-        count, notes = self._top(top), list[str]()
-        rows = list(self._rows(pictures, count, verbose, notes))
-        return Predictions(rows, self.class_names, count, notes, task=self.task)
+        count, ended = self._top(top), list[RunningModel]()
+        rows = list(self._rows(pictures, count, verbose, ended))
+        (ran,) = ended
+        notes, given = [ran.note], (self.class_names, count)
+        return Predictions(rows, *given, notes, task=self.task, precision=ran.check)
 
     def rows(
         self, pictures: Given, *, top: int | None = 5, verbose: int = 0
@@ -188,51 +203,26 @@ class Predictor:
         shown(DONE, 0.0)
         return exported
 
-    def _rows(self, given: Given, top: int, verbose: int, notes: list[str]) -> Iterator[Prediction]:
+    def _rows(
+        self, given: Given, top: int, verbose: int, ended: list[RunningModel]
+    ) -> Iterator[Prediction]:
         pictures, reporter = as_pictures(given, self.contract), reporter_for(verbose)
-        done, total = 0, len(pictures)
-        with open_store(self.cache) as store:
-            running = RunningModel(self.model, self.engine, store)
+        done, total, named = 0, len(pictures), Rows(self.contract, top)
+        precisely = None
+        if self.trunk_precision != FLOAT32:
+            how = (self.trunk_precision, pictures, self.contract, reporter.step)
+            precisely = Precisely(self.trunk_precision, lambda: asked_precision(*how))
+        with (
+            open_store(self.cache) as store,
+            self._kept.running(self.model, self.engine, store, precisely) as running,
+        ):
             for places, images, errors in read_ahead(pictures, self.image_size, BATCH):
-                outputs = self._outputs(running, images, total - done)
-                for place in places.tolist():
-                    name = pictures.names[place]
-                    if place in errors:
-                        yield Prediction(name, error=errors[place])
-                    else:
-                        yield self._row(name, next(outputs), top)
+                outputs = running.run(images, total - done) if len(images) else images
+                names = [pictures.names[place] for place in places.tolist()]
+                yield from named.of(names, outputs, [errors.get(x) for x in places.tolist()])
                 done += len(places)
                 reporter.step("pictures", done, total)
-            notes.append(running.note)
-
-    def _outputs(
-        self, running: RunningModel, images: NDArray[np.uint8], left: int
-    ) -> Iterator[NDArray[Any]]:
-        if not len(images):
-            return iter(())
-        output = running.run(images, left)
-        if self.task is not Task.MULTILABEL:
-            output = two_columns(output, len(self.class_names))
-        if output.shape != (len(images), len(self.class_names)):
-            raise PredictionError(
-                f"the model gave an output of shape {output.shape} for {len(images)} pictures; "
-                f"expected {(len(images), len(self.class_names))}, a probability for each of "
-                f"{shown_names(self.class_names)}. Give the class_names that it was trained on."
-            )
-        return iter(output)
-
-    def _row(self, name: str, output: NDArray[Any], top: int) -> Prediction:
-        if not np.isfinite(output).all():
-            return Prediction(name, error="the model gave numbers that are not finite")
-        order = np.argsort(-output, kind="stable")
-        several = self.task is Task.MULTILABEL
-        best = (order[self.contract.labels_of(output)[order]] if several else order[:top]).tolist()
-        labels = tuple(self.class_names[column] for column in best)
-        found = tuple(float(output[column]) for column in best)
-        if not several:
-            return Prediction(name, labels, found)
-        every = dict(zip(self.class_names, output.astype(float).tolist(), strict=True))
-        return Prediction(name, labels, found, by_class=every)
+            ended.append(running)
 
     def columns(self, top: int | None = 5) -> tuple[str, ...]:
         """Return the columns of the tables of so many labels; see `Predictions.columns`."""

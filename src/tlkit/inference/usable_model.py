@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from tlkit.evaluation.predict import LabelledImages
+from tlkit.features.engines.precision import TrunkPrecision
 from tlkit.inference.contract import ModelContract
 from tlkit.inference.exporting import Exported, Precision
 from tlkit.inference.pictures import Given
@@ -35,6 +36,7 @@ class UsableModel:
         *,
         top: int | None = 5,
         engine: str = "auto",
+        trunk_precision: TrunkPrecision = "float32",
         verbose: int = 1,
     ) -> Predictions:
         """Return named labels for pictures; see `tlkit.Predictor`.
@@ -43,9 +45,11 @@ class UsableModel:
             pictures: A folder, a file, a sequence of files, an array, or a data set.
             top: How many labels each row has; None for all classes.
             engine: What runs the model.
+            trunk_precision: At which all of it is run.
             verbose: 0 shows nothing, 1 a progress bar.
         """
-        return Predictor(self, engine=engine).predict(pictures, top=top, verbose=verbose)
+        predictor = Predictor(self, engine=engine, trunk_precision=trunk_precision)
+        return predictor.predict(pictures, top=top, verbose=verbose)
 
     def save(self: HasContract, file: str | Path, *, input: TakesPictures = "model size") -> None:
         """Save the model with its class names; plain Keras loads the file.

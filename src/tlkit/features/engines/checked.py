@@ -62,6 +62,7 @@ class CheckedEngine:
         trunk: A built keras.Model.
         compared_every: After how many images rows are compared with Keras; 0 for every shard.
         parity: By how much of the largest output rows may differ from Keras's.
+        reference: Keras, where something runs the trunk by it anyway.
     """
 
     def __init__(
@@ -70,8 +71,10 @@ class CheckedEngine:
         trunk: Model,
         compared_every: int = COMPARED_EVERY,
         parity: float = LATER_PARITY,
+        reference: Engine | None = None,
     ) -> None:
         self.engine, self.name = engine, engine.name
+        self._reference = reference
         self._trunk, self._every, self._parity = trunk, compared_every, parity
         self._shape = tuple(trunk.output_shape[1:])
         self._sample, self._sampling = Sample(), threading.Lock()
@@ -140,7 +143,8 @@ class CheckedEngine:
     def _compare(self, images: np.ndarray, output: np.ndarray) -> None:
         if self.name == KerasEngine.name:
             return
-        expected = _by_keras(self._trunk, images)
+        reference = self._reference
+        expected = reference.run(images) if reference else _by_keras(self._trunk, images)
         # Of a batch, since both images may give next to nothing.
         scale = max(self._largest, float(np.abs(expected).max()), 1e-12)
         difference = float(np.abs(output - expected).max()) / scale

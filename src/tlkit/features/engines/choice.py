@@ -11,9 +11,8 @@ import numpy as np
 from tlkit._keras.types import Model
 from tlkit.errors import EngineError
 from tlkit.features.engines._decision import Decision, Decisions, proof_of
-from tlkit.features.engines.comparison import Choice, agreeing, fastest, one_line
+from tlkit.features.engines.comparison import Choice, Trial, agreeing, fastest, one_line
 from tlkit.features.engines.engine import Engine
-from tlkit.features.engines.keras_engine import KerasEngine
 from tlkit.features.engines.registry import EngineRegistry, installed_engines, missing_for
 
 
@@ -26,6 +25,7 @@ def choose_engine(
     stem: Path,
     before: str = "",
     registry: EngineRegistry | None = None,
+    reference: Engine | None = None,
 ) -> Choice:
     """Return the engine for a trunk, and why.
 
@@ -49,15 +49,17 @@ def choose_engine(
         before: What ``"auto"`` has given a training that goes on now. It gives that again, so that
             the numbers are the same, and another one only where that cannot run any more.
         registry: The engines; those that are installed where None.
+        reference: Keras, with which all others are compared; a `KerasEngine` where None.
 
     Raises:
         EngineError: The engine is unknown; or it was asked for by name and is not installed,
             fails to export or disagrees with Keras.
     """
     registry = registry or installed_engines()
+    trial = Trial(trunk, sample, stem, reference)
     if asked == "auto":
-        return _automatic(trunk, sample, images_ahead, stem, before, registry)
-    engine = _named(asked, trunk, sample, stem, registry)
+        return _automatic(trial, images_ahead, before, registry)
+    engine = _named(asked, trial, registry)
     return Choice(engine, f"{asked}, as asked", ms=measured_ms(stem, registry))
 
 
@@ -82,46 +84,34 @@ def forget_choice(stem: Path, registry: EngineRegistry | None = None) -> None:
     Decisions(stem, (registry or installed_engines()).specs).forget()
 
 
-def _named(
-    name: str, trunk: Model, sample: np.ndarray, stem: Path, registry: EngineRegistry
-) -> Engine:
+def _named(name: str, trial: Trial, registry: EngineRegistry) -> Engine:
     spec = registry.get(name)
     if name == "keras":
-        return KerasEngine(trunk)
+        return trial.keras
     missing = missing_for(spec)
     if missing:
         raise EngineError(
             f"engine={name!r} needs something that is not here: {missing}. Or take engine='auto'."
         )
-    return agreeing(spec, trunk, stem, sample, KerasEngine(trunk).run(sample))
+    return agreeing(spec, trial)
 
 
-def _automatic(
-    trunk: Model,
-    sample: np.ndarray,
-    images_ahead: int,
-    stem: Path,
-    before: str,
-    registry: EngineRegistry,
-) -> Choice:
-    decisions = Decisions(stem, registry.specs)
-    decided = decisions.read()
-    choice, lost = _known(decided, trunk, sample, images_ahead, stem, before, registry)
+def _automatic(trial: Trial, images_ahead: int, before: str, registry: EngineRegistry) -> Choice:
+    decisions = Decisions(trial.stem, registry.specs)
+    choice, lost = _known(decisions.read(), trial, images_ahead, before, registry)
     if choice is not None:
         return choice
-    choice = fastest(trunk, sample, images_ahead, stem, registry.rivals())
+    choice = fastest(trial, images_ahead, registry.rivals())
     if choice.ms:
-        proof = _proof(choice, stem, registry)
+        proof = _proof(choice, trial.stem, registry)
         decisions.write(Decision(choice.engine.name, choice.why, proof, choice.images, choice.ms))
     return replace(choice, why=choice.why + lost)
 
 
 def _known(
     decided: Decision | None,
-    trunk: Model,
-    sample: np.ndarray,
+    trial: Trial,
     images_ahead: int,
-    stem: Path,
     before: str,
     registry: EngineRegistry,
 ) -> tuple[Choice | None, str]:
@@ -130,7 +120,7 @@ def _known(
     holds = decided is not None and images_ahead <= decided.images
     if decided is not None and (decided.engine == before if before else holds):
         try:
-            engine = _as_decided(decided, trunk, sample, stem, registry)
+            engine = _as_decided(decided, trial, registry)
             if engine is not None:
                 why = f"{decided.why}; as measured before"
                 return Choice(engine, why, decided.images, decided.ms), lost
@@ -138,7 +128,7 @@ def _known(
             lost = f"; no longer {one_line(decided.engine, error)}"
     if before and not lost:
         try:
-            engine = _named(before, trunk, sample, stem, registry)
+            engine = _named(before, trial, registry)
             ms = {} if decided is None else decided.ms
             return Choice(engine, f"{before}, as before in this run", images=0, ms=ms), lost
         except EngineError as error:
@@ -146,21 +136,19 @@ def _known(
     return None, lost
 
 
-def _as_decided(
-    decided: Decision, trunk: Model, sample: np.ndarray, stem: Path, registry: EngineRegistry
-) -> Engine | None:
+def _as_decided(decided: Decision, trial: Trial, registry: EngineRegistry) -> Engine | None:
     """Return the engine that was decided on; None where it would have to be exported again."""
     if decided.engine == "keras":
-        return KerasEngine(trunk)
+        return trial.keras
     spec = registry.get(decided.engine)
-    kept = spec.files(stem)
+    kept = spec.files(trial.stem)
     if spec.reads and not kept:
         return None
     if not decided.proof or proof_of(kept) != decided.proof:
-        return agreeing(spec, trunk, stem, sample, KerasEngine(trunk).run(sample))
-    engine = spec.make(trunk, stem)
-    output = engine.run(sample[:1])
-    if output.shape[1:] != trunk.output_shape[1:] or not np.isfinite(output).all():
+        return agreeing(spec, trial)
+    engine = spec.make(trial.trunk, trial.stem)
+    output = engine.run(trial.sample[:1])
+    if output.shape[1:] != trial.trunk.output_shape[1:] or not np.isfinite(output).all():
         raise EngineError(f"{spec.name} gives other numbers than it gave.")
     return engine
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,8 @@ ROUNDS = 5
 # An engine is timed for a share of the work that is ahead, within limits in seconds: what a rough
 # figure may cost is little where the work is.
 SHARE, LEAST_S, ENOUGH_S = 0.03, 0.1, 1.0
+# What other programs take of two cores makes one engine seldom more than twice as slow as another.
+CLEAR = 2.0
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,33 @@ class Choice:
     why: str
     images: float = float("inf")
     ms: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """A trunk, and the images on which engines are compared with Keras.
+
+    Args:
+        trunk: The model to run.
+        sample: Real images ``(n, h, w, 3)``, 0..255.
+        stem: Where exported models lie; engines add suffixes of their own.
+        reference: Keras; a `KerasEngine` where None.
+    """
+
+    trunk: Model
+    sample: np.ndarray
+    stem: Path
+    reference: Engine | None = None
+
+    @cached_property
+    def keras(self) -> Engine:
+        """Keras itself."""
+        return self.reference or KerasEngine(self.trunk)
+
+    @cached_property
+    def expected(self) -> np.ndarray:
+        """What Keras gives for the sample."""
+        return self.keras.run(self.sample)
 
 
 @dataclass
@@ -90,34 +120,30 @@ class _Weighing:
         return Choice(self.fastest, "; ".join(parts), images, dict(self.ms))
 
 
-def fastest(
-    trunk: Model, sample: np.ndarray, images_ahead: int, stem: Path, rivals: Sequence[EngineSpec]
-) -> Choice:
+def fastest(trial: Trial, images_ahead: int, rivals: Sequence[EngineSpec]) -> Choice:
     """Return the fastest of Keras and its rivals; see `choose_engine`.
 
     Args:
-        trunk: The model to run.
-        sample: Real images ``(n, h, w, 3)``, 0..255, on which all are compared and timed.
+        trial: The trunk, and the images on which all are compared and timed.
         images_ahead: How many images there are to run.
-        stem: Where exported models lie.
         rivals: Every other engine, whether it can run here or not.
     """
-    keras_engine = KerasEngine(trunk)
+    keras_engine, sample = trial.keras, trial.sample
     waiting = [spec for spec in rivals if not missing_for(spec)]
     if not waiting:
         return Choice(keras_engine, f"keras{_hint(rivals)}", images_ahead)
-    expected = keras_engine.run(sample)
+    assert len(trial.expected) == len(sample)  # compiled, before it is timed
     found = _Weighing(keras_engine, timed([keras_engine], sample, LEAST_S), images_ahead)
     while waiting:
         # Anew each time: an engine may read what another has exported.
-        waiting.sort(key=lambda spec: 0 if spec.files(stem) else spec.export_s)
+        waiting.sort(key=lambda spec: 0 if spec.files(trial.stem) else spec.export_s)
         spec = waiting.pop(0)
-        enough_s = found.enough_s(spec, stem)
+        enough_s = found.enough_s(spec, trial.stem)
         if found.ahead_s < enough_s:
             found.untried[spec.name] = enough_s
             continue
         try:
-            engine = agreeing(spec, trunk, stem, sample, expected)
+            engine = agreeing(spec, trial)
             found.add(engine, timed([found.fastest, engine], sample, found.timing_s))
         except Exception as error:  # noqa: BLE001 - said in the notice; another engine runs it
             found.failures.append(one_line(spec.name, error))
@@ -137,26 +163,23 @@ def one_line(name: str, error: Exception) -> str:
     return first if name in first else f"{name}: {first}"
 
 
-def agreeing(
-    spec: EngineSpec, trunk: Model, stem: Path, sample: np.ndarray, expected: np.ndarray
-) -> Engine:
+def agreeing(spec: EngineSpec, trial: Trial) -> Engine:
     """Make an engine that gives what Keras gives; from a new export where an old one does not."""
-    kept = spec.files(stem)
+    kept = spec.files(trial.stem)
     try:
-        return _compared(spec, trunk, stem, sample, expected)
+        return _compared(spec, trial)
     except EngineError:
         if not kept:
             raise
     for file in kept:
         file.unlink(missing_ok=True)
-    return _compared(spec, trunk, stem, sample, expected)
+    return _compared(spec, trial)
 
 
-def _compared(
-    spec: EngineSpec, trunk: Model, stem: Path, sample: np.ndarray, expected: np.ndarray
-) -> Engine:
+def _compared(spec: EngineSpec, trial: Trial) -> Engine:
+    sample, expected = trial.sample, trial.expected
     try:
-        engine = spec.make(trunk, stem)
+        engine = spec.make(trial.trunk, trial.stem)
     except EngineError:
         raise
     except Exception as error:
@@ -192,16 +215,23 @@ def timed(
     Args:
         engines: What is timed.
         sample: Images ``(n, h, w, 3)``, 0..255.
-        enough_s: After so many seconds for each engine no other round is begun.
+        enough_s: After so many seconds for each engine no other round is begun, and none where it
+            is clear already which is the fastest.
     """
     runs: dict[str, list[float]] = {engine.name: [] for engine in engines}
     started = time.perf_counter()
     for _ in range(ROUNDS):
         for engine in engines:
             runs[engine.name].append(_milliseconds_per_image(engine, sample))
-        if time.perf_counter() - started > enough_s * len(engines):
+        if time.perf_counter() - started > enough_s * len(engines) or _clear(runs.values()):
             break
     return {name: min(each) for name, each in runs.items()}
+
+
+def _clear(runs: Iterable[Sequence[float]]) -> bool:
+    """Return whether of several engines one was always far faster than the others ever were."""
+    first, *others = sorted(runs, key=min)
+    return bool(others) and max(first) * CLEAR < min(map(min, others))
 
 
 def _milliseconds_per_image(engine: Engine, sample: np.ndarray) -> float:

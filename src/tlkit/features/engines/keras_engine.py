@@ -9,6 +9,7 @@ import numpy as np
 
 from tlkit._keras.layers import leaf_layers
 from tlkit._keras.mapped import mapped
+from tlkit._keras.traces import predict_on_batch
 from tlkit._keras.types import Model, Tensor
 from tlkit._plugins.hooks import hookimpl
 from tlkit.features.engines.engine import EngineSpec
@@ -51,7 +52,7 @@ class KerasEngine:
             full_size = 1 << (full_size - 1).bit_length()
         padding = [(0, full_size - len(images))] + [(0, 0)] * (images.ndim - 1)
         full = np.pad(images, padding).astype("float32", copy=False)
-        output: np.ndarray = np.asarray(self._model.predict_on_batch(full), "float32")
+        output: np.ndarray = np.asarray(predict_on_batch(self._model, full), "float32")
         return output[: len(images)]
 
 
@@ -66,7 +67,7 @@ def keras_batch(trunk: Model) -> int:
     Args:
         trunk: A built keras.Model.
     """
-    if not _accelerated():
+    if not accelerated():
         return BATCH
     sizes = [_floats(layer) for layer in leaf_layers(trunk)]
     if not sizes or 0 in sizes:  # nothing is known of a subclassed model's layers
@@ -89,10 +90,10 @@ def _alone() -> bool:
     import keras
 
     # PyTorch compiles no loop, and would take each image's operations one after the other.
-    return keras.backend.backend() != "torch" and not _accelerated()
+    return keras.backend.backend() != "torch" and not accelerated()
 
 
-def _accelerated() -> bool:
+def accelerated() -> bool:
     """Return whether Keras computes on a GPU or another accelerator."""
     import keras
 

@@ -204,6 +204,6 @@ def tlkit_engines() -> list[EngineSpec]:
             precisions=_precisions,
             make_low=_made_low,
             low_packages=("nncf",),
-            export_s=4.0,
+            export_s=2.0,
         )
     ]

@@ -10,9 +10,8 @@ import numpy as np
 
 from tlkit._keras.types import Model
 from tlkit.errors import EngineError
-from tlkit.features.engines.comparison import agreeing, one_line, timed
+from tlkit.features.engines.comparison import Trial, agreeing, one_line, timed
 from tlkit.features.engines.engine import Engine, EngineSpec
-from tlkit.features.engines.keras_engine import KerasEngine
 from tlkit.features.engines.precision import FLOAT32, parts_of, variant
 from tlkit.features.precision.asked import AskedPrecision
 from tlkit.features.precision.check import BATCH, Figures, PrecisionCheck, compared
@@ -43,6 +42,7 @@ class Checks:
         model: The trunk.
         asked: Has the pictures.
         stem: Where exports lie, but for their suffixes.
+        reference: Keras, where something runs the trunk by it anyway.
         found: What was found, of those that passed and those that did not.
         failures: Why an engine could not be made at a precision.
     """
@@ -50,13 +50,14 @@ class Checks:
     model: Model
     asked: AskedPrecision
     stem: Path
+    reference: Engine | None = None
     found: list[PrecisionCheck] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     _made: dict[str, LowEngine] = field(default_factory=dict, init=False)
 
     def kept(self, spec: EngineSpec, precision: str) -> KeptCheck:
         """Return where the check of an engine at a precision is kept on this machine."""
-        return KeptCheck(self.stem, spec, precision, self.asked.pictures)
+        return KeptCheck(self.stem, spec, precision, self.asked)
 
     def run(self, wanted: Sequence[tuple[EngineSpec, str]]) -> None:
         """Find out what engines at precisions do, but for what is known."""
@@ -111,14 +112,14 @@ class Checks:
             return
         sample = self.asked.pictures
         few = np.asarray(sample.pixels[sample.checked[:BATCH]])
-        keras_engine = KerasEngine(self.model)
-        expected, exact = keras_engine.run(few), _exact(spec, keras_engine)
-        exact = exact or agreeing(spec, self.model, self.stem, few, expected)
+        trial = Trial(self.model, few, self.stem, self.reference)
+        keras_engine = trial.keras
+        exact = keras_engine if spec.name == keras_engine.name else agreeing(spec, trial)
         lows = self._lows(spec, precisions)
         if not lows:
             return
         runs = {name: low.run for name, low in lows.items()}
-        told = compared(sample, exact.run, runs, self.asked.show)
+        told = compared(sample, exact.run, runs, self.asked.show, self.asked.named)
         engines: dict[str, Engine] = {x.name: x for x in (keras_engine, exact, *lows.values())}
         ms = timed(list(engines.values()), few)
         for precision, figures in told.items():
@@ -142,8 +143,3 @@ class Checks:
             difference=figures.difference,
             ms={x: y for x, y in ms.items() if parts_of(x)[1] in (FLOAT32, precision)},
         )
-
-
-def _exact(spec: EngineSpec, keras_engine: KerasEngine) -> Engine | None:
-    """Return Keras where the engine is that; None where another one is to be made."""
-    return keras_engine if spec.name == keras_engine.name else None

@@ -12,7 +12,7 @@ from tlkit._keras.types import Model
 from tlkit.errors import EngineError
 from tlkit.features.engines.choice import choose_engine
 from tlkit.features.engines.comparison import Choice
-from tlkit.features.engines.engine import EngineSpec
+from tlkit.features.engines.engine import Engine, EngineSpec
 from tlkit.features.engines.precision import (
     FLOAT32,
     LOW,
@@ -54,17 +54,19 @@ class PrecisionChoice:
         model: The trunk.
         asked: Precision and pictures.
         stem: Where exports lie, but for their suffixes.
+        reference: Keras, where something runs the trunk by it anyway.
         registry: The engines; those that are installed where None.
     """
 
     model: Model
     asked: AskedPrecision
     stem: Path
+    reference: Engine | None = None
     registry: EngineRegistry = field(default_factory=lambda: installed_engines())
 
     @cached_property
     def _checks(self) -> Checks:
-        return Checks(self.model, self.asked, self.stem)
+        return Checks(self.model, self.asked, self.stem, self.reference)
 
     def take(self, engine: str, images_ahead: int, before: str = "") -> Precise:
         """Return the engine that is to run the trunk.
@@ -122,9 +124,10 @@ class PrecisionChoice:
             )
         passed = [check for check in checks.found if check.passed]
         if not passed:
+            what = "features tell" if self.asked.named is None else "model says"
             raise EngineError(
-                f"trunk_precision={precision!r} is refused, since it changes what the features "
-                f"tell: {checks.found[0]}. Take "
+                f"trunk_precision={precision!r} is refused, since it changes what the {what}: "
+                f"{checks.found[0]}. Take "
                 f"{'bfloat16 or float32' if precision == 'int8' else 'float32'}, or 'auto'."
             )
         return self._chosen(min(passed, key=_ms))
@@ -190,6 +193,7 @@ class PrecisionChoice:
             stem=self.stem,
             before=before,
             registry=self.registry,
+            reference=self.reference,
         )
 
     def _specs(self, engine: str) -> list[EngineSpec]:

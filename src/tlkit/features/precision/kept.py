@@ -11,6 +11,7 @@ from pathlib import Path
 from tlkit._disk.records import Record
 from tlkit.features.engines._decision import machine
 from tlkit.features.engines.engine import EngineSpec
+from tlkit.features.precision.asked import AskedPrecision
 from tlkit.features.precision.check import PrecisionCheck
 from tlkit.features.precision.sample import TrainingSample
 
@@ -40,13 +41,12 @@ class KeptCheck:
         stem: What the files of the trunk are called, but for their suffix.
         spec: The engine.
         precision: A low one.
-        sample: The pictures.
+        asked: The pictures, and what is compared.
     """
 
-    def __init__(
-        self, stem: Path, spec: EngineSpec, precision: str, sample: TrainingSample
-    ) -> None:
-        key = _digest(machine([spec]), low_versions(spec), precision, sample.check_key)
+    def __init__(self, stem: Path, spec: EngineSpec, precision: str, asked: AskedPrecision) -> None:
+        pictures = asked.pictures.check_key
+        key = _digest(machine([spec]), low_versions(spec), precision, pictures + asked.names)
         self.file = stem.with_name(f"{stem.name}.{key}.check")
 
     def read(self) -> PrecisionCheck | None:

@@ -120,8 +120,8 @@ class TrainingSample:
         if self.count >= FEWEST:
             return ""
         return (
-            f"int8 is calibrated on training pictures, which show how large activations get, and "
-            f"there are {self.count} different ones; expected {FEWEST} or more"
+            "int8 is calibrated on pictures, which show how large activations get, and there are "
+            f"{self.count} different ones; expected {FEWEST} or more"
         )
 
 
