@@ -23,7 +23,8 @@ from tlkit.features.engines.checked import (
 from tlkit.features.engines.choice import choose_engine, forget_choice, measured_ms
 from tlkit.features.engines.comparison import Choice
 from tlkit.features.engines.engine import Engine
-from tlkit.features.engines.keras_engine import KerasEngine, keras_batch
+from tlkit.features.engines.keras_engine import KerasEngine, keras_batch, large_batch
+from tlkit.features.engines.onnx import DEVICES
 from tlkit.features.engines.precision import FLOAT32, parts_of
 from tlkit.features.fingerprint import trunk_fingerprint
 from tlkit.features.outputs import EXTRACT_BATCH, Outputs, Pixels
@@ -90,7 +91,9 @@ class Trunk:
         return dict(measured_ms(self.store.trunk_stem(self.fingerprint)))
 
     def batch(self, engine: str) -> int:
-        """Return how many images an engine runs at once, by its name: Keras more on a GPU."""
+        """Return how many images an engine runs at once, by its name: more on a GPU."""
+        if engine in {device.engine for device in DEVICES}:
+            return large_batch(self.model)
         return keras_batch(self.model) if engine == KerasEngine.name else EXTRACT_BATCH
 
     def choice(self, pixels: Pixels, asked: str, images_ahead: int = 0, before: str = "") -> Choice:

@@ -50,10 +50,15 @@ class KerasEngine:
         full_size = -(-len(images) // PAD_TO) * PAD_TO
         if full_size > BATCH:
             full_size = 1 << (full_size - 1).bit_length()
-        padding = [(0, full_size - len(images))] + [(0, 0)] * (images.ndim - 1)
-        full = np.pad(images, padding).astype("float32", copy=False)
+        full = padded(images, full_size).astype("float32", copy=False)
         output: np.ndarray = np.asarray(predict_on_batch(self._model, full), "float32")
         return output[: len(images)]
+
+
+def padded(images: np.ndarray, count: int) -> np.ndarray:
+    """Return images and as many black ones as make a number of them."""
+    padding = [(0, count - len(images))] + [(0, 0)] * (images.ndim - 1)
+    return np.pad(images, padding)
 
 
 def keras_batch(trunk: Model) -> int:
@@ -67,8 +72,15 @@ def keras_batch(trunk: Model) -> int:
     Args:
         trunk: A built keras.Model.
     """
-    if not accelerated():
-        return BATCH
+    return large_batch(trunk) if accelerated() else BATCH
+
+
+def large_batch(trunk: Model) -> int:
+    """Return how many images an accelerator runs at once, 32 to 256; see `keras_batch`.
+
+    Args:
+        trunk: A built keras.Model.
+    """
     sizes = [_floats(layer) for layer in leaf_layers(trunk)]
     if not sizes or 0 in sizes:  # nothing is known of a subclassed model's layers
         return BATCH
