@@ -62,8 +62,7 @@ def _processor_seconds() -> float:
 def probed(x: Any, y: Any, folds: Any) -> Any:
     """Return what a probe does after extraction."""
     pictures = Prepared.of(x, y, int(y.max()) + 1)
-    found = cross_validated(pictures, folds, lambda *_: None, discriminant=True)
-    return found, found.choice.optimum(pictures, found.near)
+    return cross_validated(pictures, folds, lambda *_: None, discriminant=True, whole=True)
 
 
 def scikit_learn(x: Any, y: Any, folds: Any, penalties: Any) -> Any:
@@ -104,7 +103,7 @@ def beside_scikit_learn(given: Setting) -> None:
     penalties = np.array([10 ** (1 - half / 2) for half in range(9)])
     theirs = Timed(lambda: scikit_learn(x, y, folds, penalties))
     again = Timed(lambda: probed(x.copy(), y, folds))
-    found = ours.found[0]
+    found = ours.found
     right = np.mean(found.probabilities.argmax(axis=1) == y)
     print(f"{x.shape[0]:,} x {x.shape[1]:,}, {y.max() + 1} classes: accuracy {right:.4f}")
     print(f"  probe, {len(found.losses)} penalties, nested   {ours}  (promised: 5)")
@@ -123,7 +122,7 @@ def alone(pictures: int) -> None:
     folds = even_folds(y, FOLDS, seed=0)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     took = Timed(lambda: probed(x, y, folds))
-    found = took.found[0]
+    found = took.found
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 2**20
     right = np.mean(found.probabilities.argmax(axis=1) == y)
     print(f"{x.shape[0]:,} x {x.shape[1]:,}, {y.max() + 1} classes: accuracy {right:.4f}")

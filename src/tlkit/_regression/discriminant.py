@@ -14,7 +14,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from tlkit._regression.coefficients import Coefficients
-from tlkit._regression.folds import Folds, side_by_side
+from tlkit._regression.folds import Folds, Outcome, side_by_side
 from tlkit._regression.logistic import Ints
 from tlkit._regression.regressions import Prepared
 from tlkit._regression.scatter import Frame, Scatter
@@ -150,24 +150,25 @@ class Discriminants:
     def _try(self, powers: Sequence[int]) -> None:
         width = self._parted.pictures.features.shape[1]
 
-        def analyses(left: tuple[int, ...]) -> list[Coefficients]:
+        def told(left: tuple[int, ...]) -> list[dict[int, Outcome]]:
             within = self._without(left).within()
-            found = [within.discriminant(_share(power), width) for power in powers]
-            return [Coefficients(self._frame.back(each.weights), each.bias) for each in found]
+            found = (within.discriminant(_share(power), width) for power in powers)
+            return [self._outcomes(each, left) for each in found]
 
-        found = side_by_side(analyses, self._left_out)
+        found = side_by_side(told, self._left_out)
         for place, power in enumerate(powers):
-            known = [several[place] for several in found]
+            self._tried[power] = Tally.of(self._parted, [several[place] for several in found])
 
-            def outcome(
-                number: int, fold: int, known: list[Coefficients] = known
-            ) -> tuple[Doubles, Ints]:
-                logits = self._parted.blocks[fold] @ known[number].weights.astype(np.float32)
-                logits += known[number].bias.astype(np.float32)
-                named = self._parted.named(logits, fold)
-                return _losses(logits, self._parted.labels[fold]), named
-
-            self._tried[power] = Tally.of(self._parted, self._left_out, outcome)
+    def _outcomes(self, found: Coefficients, left: tuple[int, ...]) -> dict[int, Outcome]:
+        """Return what an analysis makes of folds, with losses for each power of two."""
+        weights, bias = self._frame.back(found.weights).astype(np.float32), found.bias
+        told = {}
+        for fold in left:
+            logits = self._parted.blocks[fold] @ weights
+            logits += bias.astype(np.float32)
+            named = self._parted.named(logits, fold)
+            told[fold] = _losses(logits, self._parted.labels[fold]), named
+        return told
 
     @property
     def _choosing(self) -> list[slice]:

@@ -14,6 +14,8 @@ from tlkit._regression.regressions import Held, Prepared
 from tlkit._regression.standardized import Doubles, Moments
 from tlkit._threads import in_threads, usable_cores
 
+# Summed log losses, and how many of each class are named rightly, and named at all.
+Outcome = tuple[Doubles, Ints]
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -43,7 +45,7 @@ class Folds:
         moments = [self._moments[fold] for fold in kept]
         return Held([self.blocks[fold] for fold in kept], labels, self.pictures, moments)
 
-    def outcome(self, known: Coefficients, fold: int) -> tuple[Doubles, Ints]:
+    def outcome(self, known: Coefficients, fold: int) -> Outcome:
         """Return what a regression makes of a fold.
 
         Returns:

@@ -61,14 +61,15 @@ class CrossValidated:
         choice: What all folds together chose.
         losses: Mean held-out log loss by the penalties that were tried, the strongest first, of
             regressions without two folds.
-        near: Near the optimum for this penalty on all pictures, of standardized features.
+        whole: The reading of all pictures, for features as they came; None where it was not asked
+            for.
     """
 
     probabilities: Doubles
     choices: tuple[Choice, ...]
     choice: Choice
     losses: dict[float, float]
-    near: Coefficients
+    whole: Coefficients | None
 
 
 class _Trial:
@@ -102,7 +103,12 @@ class _Trial:
 
 
 def cross_validated(
-    pictures: Prepared, folds: Ints, show: Show, *, discriminant: bool = False
+    pictures: Prepared,
+    folds: Ints,
+    show: Show,
+    *,
+    discriminant: bool = False,
+    whole: bool = False,
 ) -> CrossValidated:
     """Predict each picture by a reading that has not seen it.
 
@@ -111,6 +117,7 @@ def cross_validated(
         folds: Number of each picture's fold, ``(n,)``, from 0; at least 3 folds.
         show: Called with how many penalties were tried, and how many there are about.
         discriminant: Whether a discriminant analysis may be chosen in place of a regression.
+        whole: Whether one of all pictures is wanted; it is found beside those of the folds.
     """
     parted = Folds(pictures, folds)
     k = parted.count
@@ -119,24 +126,26 @@ def cross_validated(
     search, analyses = trial.search, trial.analyses
     choices = [trial.choice(p, slice(n, n + 1)) for n, p in enumerate(search.penalties)]
 
-    def held_out(fold: int) -> Doubles:
+    chosen = trial.choice(search.penalty)
+
+    def reading(fold: int | None) -> Coefficients:
+        if fold is None:
+            return chosen.optimum(pictures, search.near())
         shrinkage = choices[fold].shrinkage
         if analyses and shrinkage:
-            found = analyses.without(fold, shrinkage)
-        else:
-            held = parted.without([fold]).begin(search.near(fold))
-            found = held.at(choices[fold].penalty, PREDICTING)
-        return found.probabilities(parted.blocks[fold])
+            return analyses.without(fold, shrinkage)
+        held = parted.without([fold]).begin(search.near(fold))
+        return held.at(choices[fold].penalty, PREDICTING)
 
-    rows = side_by_side(held_out, range(k))
+    asked: list[int | None] = [*([None] if whole else []), *range(k)]  # what takes longest first
+    found = dict(zip(asked, side_by_side(reading, asked), strict=True))
     probabilities = np.empty((len(folds), pictures.classes))
     for fold in range(k):
-        probabilities[folds == fold] = rows[fold]
+        probabilities[folds == fold] = found[fold].probabilities(parted.blocks[fold])
     show(STEPS, STEPS)
     shares = (k - 1) * len(folds)  # each picture was held out by k - 1 regressions
     losses = {10.0**n: float(tally.losses.sum()) / shares for n, tally in search.tried.items()}
-    chosen = trial.choice(search.penalty)
-    return CrossValidated(probabilities, tuple(choices), chosen, losses, search.near())
+    return CrossValidated(probabilities, tuple(choices), chosen, losses, found.get(None))
 
 
 def fitted(

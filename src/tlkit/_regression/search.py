@@ -7,9 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from tlkit._regression.coefficients import Coefficients
-from tlkit._regression.folds import Folds, side_by_side
-from tlkit._regression.logistic import Ints
-from tlkit._regression.standardized import Doubles
+from tlkit._regression.folds import Folds, Outcome, side_by_side
 from tlkit._regression.standing import Standing, Tally
 
 # Penalties are powers of ten, from where hardly anything is learned to where hardly anything is
@@ -86,12 +84,12 @@ class Search:
         return self.tried[self._power(folds)].standing(folds, len(self._parted))
 
     def _try(self, power: int) -> None:
-        found = self._optima(power)
+        found, parted = self._optima(power), self._parted
 
-        def outcome(number: int, fold: int) -> tuple[Doubles, Ints]:
-            return self._parted.outcome(found[number], fold)
+        def told(number: int) -> dict[int, Outcome]:
+            return {fold: parted.outcome(found[number], fold) for fold in self._left_out[number]}
 
-        self.tried[power] = Tally.of(self._parted, self._left_out, outcome)
+        self.tried[power] = Tally.of(parted, side_by_side(told, range(len(found))))
         self._found[power] = found
         self._found.pop(power + 2, None)
 

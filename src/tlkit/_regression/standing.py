@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from tlkit._regression.folds import Folds, side_by_side
+from tlkit._regression.folds import Folds, Outcome
 from tlkit._regression.logistic import Ints
 from tlkit._regression.standardized import Doubles
 
@@ -51,32 +51,22 @@ class Tally:
     counts: Ints
 
     @classmethod
-    def of(
-        cls,
-        parted: Folds,
-        left_out: Sequence[tuple[int, ...]],
-        outcome: Callable[[int, int], tuple[Doubles, Ints]],
-    ) -> Tally:
-        """Count what each regression makes of what it leaves out.
+    def of(cls, parted: Folds, told: Sequence[Mapping[int, Outcome]]) -> Tally:
+        """Sum up what each regression makes of the folds that it leaves out.
 
         Args:
             parted: The pictures.
-            left_out: One fold or two, for each regression.
-            outcome: Gives for the number of a regression and a fold the summed log losses; and how
-                many of each class are named rightly, and named at all, ``(2, classes)``.
+            told: Of each regression, by the fold, one or two, the summed log losses ``(...)``; and
+                how many of each class are named rightly, and named at all, ``(2, classes)``.
         """
-
-        def outcomes(number: int) -> list[tuple[int, int, Doubles, Ints]]:
-            left = left_out[number]
-            pairs = zip(left, reversed(left), strict=True)
-            return [(fold, seen, *outcome(number, seen)) for fold, seen in pairs]
-
-        found = [x for several in side_by_side(outcomes, range(len(left_out))) for x in several]
-        losses = np.zeros((parted.count, *np.shape(found[0][2])))
+        losses = np.zeros((parted.count, *np.shape(next(iter(told[0].values()))[0])))
         counts = np.zeros((parted.count, 3, parted.pictures.classes), np.int64)
-        for fold, seen, loss, named in found:
-            losses[fold] += loss
-            counts[fold] += [*named, parted.sizes(seen)]
+        for outcomes in told:
+            for fold, (seen, (loss, named)) in zip(
+                reversed(outcomes), outcomes.items(), strict=True
+            ):
+                losses[fold] += loss
+                counts[fold] += [*named, parted.sizes(seen)]
         return cls(losses, counts)
 
     def standing(self, folds: slice, pictures: int) -> Standing:

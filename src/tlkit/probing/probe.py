@@ -115,16 +115,19 @@ def probe(
         reporter.line(f"probe: {note}")
     pictures = Prepared.of(rows, data.labels, len(data.class_names))
     found = [
-        cross_validated(pictures, deal, _shown(reporter, number), discriminant=discriminant)
-        for number, deal in enumerate(dealt)
+        cross_validated(
+            pictures, deal, _shown(reporter, n), discriminant=discriminant, whole=n == 0
+        )
+        for n, deal in enumerate(dealt)
     ]
     first, scored = found[0], tuple(evaluation_of(data, each.probabilities) for each in found)
+    assert first.whole is not None
     choice, chosen = first.choice, first.choice.shrinkage
     return Probe(
         frozen,
         features,
         scored,
-        choice.optimum(pictures, first.near),
+        first.whole,
         choice.penalty,
         first.losses,
         folds,
