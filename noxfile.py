@@ -254,8 +254,8 @@ def tables(session: nox.Session) -> None:
 
 @nox.session
 def slow(session: nox.Session) -> None:
-    """Run the proofs that take minutes or need PyTorch or Dask, and all tests for KerasHub."""
-    install_wheel(session, "[dask,fsspec,heic,int8,jpeg,notebook,onnx,plots,report,table]")
+    """Run the proofs that take minutes or need PyTorch, Dask or Ray, and all tests for KerasHub."""
+    install_wheel(session, "[dask,fsspec,heic,int8,jpeg,notebook,onnx,plots,ray,report,table]")
     session.install(LITE, *group("test", "notebook"), TORCH, "efficientnet-lite-pytorch==0.1.0")
     install_hub(session)
     proofs = ("tests", *HELPERS, f"{LITE}/tests", *session.posargs)

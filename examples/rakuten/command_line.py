@@ -67,6 +67,13 @@ def parser(about: str) -> argparse.ArgumentParser:
         "time and move figures a little: keras gives the same figures every time",
     )
     add(
+        "--trunk-precision",
+        choices=("float32", "bfloat16", "int8", "auto"),
+        default="float32",
+        help="the frozen part trains at less than float32 where an engine has it here; what that "
+        "does to the figures is measured and told with each training (default: float32)",
+    )
+    add(
         "--out",
         type=Path,
         default=Path("reproduction"),

@@ -145,6 +145,7 @@ def _planned(
         stages=stages,
         head=head,
         engine=study.engine,
+        trunk_precision=study.trunk_precision,
         run_dir=study.out / "planned",
         seed=study.seed,
     )

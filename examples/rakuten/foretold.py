@@ -21,6 +21,7 @@ def rank(study: Study) -> tlkit.Ranking:
         list(dict.fromkeys(entered)),
         study.train,
         engine=study.engine,
+        trunk_precision=study.trunk_precision,
         seed=study.seed,
         verbose=study.verbose,
     )

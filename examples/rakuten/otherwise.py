@@ -11,6 +11,9 @@ from foreseen import Foreseen
 
 from tlkit.training.planning.duration import Duration, total
 
+# docs/how-it-works.md, "Below float32": EfficientNet-Lite0 at 128 pixels, two cores with AMX.
+OF_FLOAT32 = {"bfloat16": 0.57, "int8": 0.63}
+
 
 @dataclass(frozen=True)
 class Otherwise:
@@ -101,6 +104,29 @@ def with_machines(trainings: Sequence[Foreseen], time: Duration, machines: int) 
         disk=_disk(trainings),
         memory=max(one.memory_bytes for one in trainings),
         note="the first if they share the work evenly; fresh augmentation is not spread",
+    )
+
+
+def with_precision(trainings: Sequence[Foreseen], time: Duration, precision: str) -> Otherwise:
+    """Return what ``--trunk-precision`` makes of it, by what one network's frozen part gained.
+
+    Args:
+        trainings: Of the plan.
+        time: Of the whole study.
+        precision: A low one that an engine has here.
+    """
+    frozen = sum(
+        (one.features.seconds + one.training.seconds * bool(one.fresh)) * one.share
+        for one in trainings
+    )
+    return Otherwise(
+        change=f"--trunk-precision {precision}",
+        low=time.seconds - frozen * (1 - OF_FLOAT32[precision]),
+        high=time.seconds,
+        disk=_disk(trainings),
+        memory=max(one.memory_bytes for one in trainings),
+        note=f"not measured here: the first if the frozen part takes {OF_FLOAT32[precision]} of "
+        "its time, as one network's did, and decoding none; trainings say what it does to figures",
     )
 
 

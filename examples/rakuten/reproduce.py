@@ -16,7 +16,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +76,7 @@ def run(options: argparse.Namespace) -> None:
         "weights": weights,
         "seed": options.seed,
         "engine": options.engine,
+        "trunk_precision": options.trunk_precision,
         "images": dataset.fingerprint,
     }
     open_out(options.out, settings, resume=options.resume)
@@ -90,6 +91,7 @@ def run(options: argparse.Namespace) -> None:
         engine=options.engine,
         say=say,
         stages=stages,
+        trunk_precision=options.trunk_precision,
     )
     with _executor(options.workers) as study.executor:
         study.run()
@@ -102,7 +104,8 @@ def show_plan(options: argparse.Namespace, profile: Profile, dataset: tlkit.Imag
 
     train, validation = dataset.split(0.2, seed=options.seed, stratify=profile.stratify)
     given = (profile, train, validation, options.out, options.seed, dict(options.weights))
-    plan = plan_study(Study(*given, options.engine, say, with_needed(options.stages)))
+    study = Study(*given, options.engine, say, with_needed(options.stages))
+    plan = plan_study(replace(study, trunk_precision=options.trunk_precision))
     print(plan)
     if options.plan:
         _write(Path(options.plan), json.dumps(plan.to_json(), indent=1))

@@ -20,6 +20,7 @@ from scoring import probabilities
 
 import tlkit
 from tlkit.evaluation.evaluation import Evaluation
+from tlkit.features.engines.precision import TrunkPrecision
 
 
 @dataclass
@@ -38,6 +39,7 @@ class Study:
         stages: Which stages to run; 0 ranks the candidates before they are trained.
         executor: Whose workers run independent trainings; None for one after the other here.
         verbose: 1 shows a bar and a line for each training, 0 nothing.
+        trunk_precision: Of the frozen part, as for `tlkit.StagedTrainer`.
     """
 
     profile: Profile
@@ -51,6 +53,7 @@ class Study:
     stages: tuple[int, ...] = (1, 2, 3, 4, 5)
     executor: Executor | None = None
     verbose: int = 1
+    trunk_precision: TrunkPrecision = "float32"
     outcomes: list[Outcome] = field(default_factory=list)
     ranked: tlkit.Ranking | None = None
 
@@ -203,6 +206,7 @@ class Study:
             weights=self.weights.get(trial.backbone, "imagenet"),
             preprocessing=preprocessing,
             engine=self.engine,
+            trunk_precision=self.trunk_precision,
             seed=self.seed,
             **more,
         )

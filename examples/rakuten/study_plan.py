@@ -10,12 +10,14 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from foreseen import Foreseen, Network, foresee
-from otherwise import Otherwise, with_machines, with_views, with_workers
+from otherwise import Otherwise, with_machines, with_precision, with_views, with_workers
 from protocol import STAGE_TITLES
 from published import STAGES, Trial
 from study import Study
 from tables import markdown
 
+import tlkit
+from tlkit.features.engines.precision import LOW, able
 from tlkit.features.store.store import open_store
 from tlkit.training.planning.duration import Duration, seconds_text, total
 from tlkit.training.planning.plan import size_text
@@ -40,6 +42,7 @@ class StudyPlan:
         building: To build each network once, before anything is trained.
         free: Bytes that are free on the fullest disk that is written to; None if nothing is.
         resident: Bytes that this process has now, with its networks and libraries.
+        precisions: Below float32 that the frozen part could have here, if it has float32.
         notes: What there is to say.
     """
 
@@ -52,6 +55,7 @@ class StudyPlan:
     building: Duration
     free: int | None
     resident: int
+    precisions: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property
@@ -87,6 +91,7 @@ class StudyPlan:
             *with_views(*given, self.with_views),
             *(with_workers(*given, self.kept, self.resident, count) for count in WORKERS),
             *(with_machines(*given, count) for count in WORKERS),
+            *(with_precision(*given, each) for each in self.precisions),
         )
 
     @property
@@ -184,6 +189,7 @@ def plan_study(study: Study) -> StudyPlan:
         building=total(network.building for network in networks),
         free=min((x.free for x in networks if x.free is not None), default=None),
         resident=_resident(),
+        precisions=_precisions(study),
         notes=tuple(_notes(study, later, networks)),
     )
 
@@ -223,6 +229,13 @@ def _notes(study: Study, later: Sequence[Trial], networks: Sequence[Network]) ->
     elif len({trial.backbone for trial in study.profile.trials}) > len(later):
         yield "stages 2 to 5: planned for the backbones that the study kept"
     yield "times hold for this machine as busy as it is now"
+
+
+def _precisions(study: Study) -> tuple[str, ...]:
+    if study.trunk_precision != "float32":
+        return ()
+    specs = [spec for spec in tlkit.list_engines() if study.engine in ("auto", spec.name)]
+    return tuple(precision for precision in LOW if able(specs, precision))
 
 
 def _resident() -> int:

@@ -55,6 +55,7 @@ from .features.extraction import (
 )
 from .features.precision.check import PrecisionCheck as PrecisionCheck
 from .features.workers.processes import ProcessExecutor as ProcessExecutor
+from .features.workers.ray_tasks import RayExecutor as RayExecutor
 from .freezing.head import Head as Head
 from .freezing.policies import (
     BatchNormOnly as BatchNormOnly,

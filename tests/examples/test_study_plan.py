@@ -90,6 +90,7 @@ def test_it_prints_a_row_for_each_stage_and_what_would_change_it(told: Told) -> 
     for title in importlib.import_module("protocol").STAGE_TITLES.values():
         assert (title in told.printed) == (not title.startswith("the candidates in order"))
     assert "--workers 2: " in told.printed
+    assert ("--trunk-precision int8: " in told.printed) == ("int8" in told.plan.precisions)
     assert "a GPU: not measured for these networks" in told.printed
     assert "WARNING" not in told.printed
 
@@ -114,6 +115,15 @@ def test_a_disk_that_is_too_small_is_told(told: Told) -> None:
     full = dataclasses.replace(told.plan, free=told.plan.disk - 1)
     assert not full.enough_disk
     assert "WARNING: " in str(full)
+
+
+@pytest.mark.usefixtures("told")
+def test_a_low_precision_gains_at_most_what_the_frozen_part_takes(told: Told) -> None:
+    otherwise = importlib.import_module("otherwise")
+    plan = dataclasses.replace(told.plan, precisions=("bfloat16", "int8"))
+    for precision, part in otherwise.OF_FLOAT32.items():
+        (change,) = [x for x in plan.otherwise if x.change == f"--trunk-precision {precision}"]
+        assert part * plan.time.seconds <= change.low <= change.high == plan.time.seconds
 
 
 @pytest.mark.parametrize("workers", [1, 2, 3, 50])

@@ -7,6 +7,8 @@ import multiprocessing
 import os
 import pickle
 import signal
+import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import (
     Executor,
@@ -273,6 +275,27 @@ def test_another_keras_backend_in_a_worker_is_told(
     assert "Keras runs on abacus in a worker and on" in caplog.text
 
 
+@pytest.mark.parametrize("other", ["tlkit 0.0.9 and Keras 3.15.1", "tlkit 9.0 and Keras 2.0"])
+def test_a_worker_of_another_version_is_refused_by_name(
+    model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, other: str
+) -> None:
+    class Elsewhere(Inline):
+        def submit(self, fn: Any, /, *args: Any, **_: Any) -> Future[Any]:
+            with monkeypatch.context() as patch:
+                patch.setattr(workers_module, "versions_here", lambda: other)
+                return super().submit(fn, *args)
+
+    with pytest.raises(FeatureError, match=f"A worker on .* has {other}, and .* Install these"):
+        spread(model, tmp_path, Elsewhere())
+    assert not list(tmp_path.rglob("*.shard")), "nothing was computed"
+
+
+def test_without_ray_it_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(FeatureError, match=r"needs Ray. .* pip install 'tlkit\[ray\]'"):
+        tlkit.RayExecutor()
+
+
 def test_forked_workers_are_refused_at_once(model: Any, tmp_path: Path) -> None:
     if "fork" not in multiprocessing.get_all_start_methods():
         pytest.skip("processes are not forked here")
@@ -392,3 +415,29 @@ def test_dask_shares_the_work_and_a_worker_is_killed(
         found = spread(model, tmp_path / "killed", Deadly(executor))
         assert np.array_equal(found.rows, alone)
         assert found.notes[-1].startswith("workers of Deadly failed (KilledWorker: ")
+
+
+@pytest.mark.slow
+def test_ray_shares_the_work_and_a_worker_is_killed(
+    model: Any, alone: np.ndarray, tmp_path: Path
+) -> None:
+    ray = pytest.importorskip("ray", reason="it is in the extra tlkit[ray]")
+    with pytest.raises(FeatureError, match=r"RayExecutor\(cores=2\): .* options of ray.remote"):
+        tlkit.RayExecutor(cores=2)
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+    try:
+        with tlkit.RayExecutor() as executor:
+            found = spread(model, tmp_path / "whole", executor)
+            assert np.array_equal(found.rows, alone)
+            assert found.notes == ("engine: keras, as asked",), "no task was left to this process"
+            assert isinstance(executor.submit(int, "x").exception(), ValueError)
+            waiting = [executor.submit(time.sleep, 1) for _ in range(5)]
+            assert waiting[-1].cancel()
+        with pytest.raises(RuntimeError, match="is shut down"):
+            executor.submit(abs, -3)
+        with tlkit.RayExecutor(max_retries=0) as once:
+            found = spread(model, tmp_path / "killed", Deadly(once))
+        assert np.array_equal(found.rows, alone)
+        assert found.notes[-1].startswith("workers of Deadly failed (WorkerCrashedError: ")
+    finally:
+        ray.shutdown()

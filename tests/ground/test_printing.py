@@ -339,7 +339,8 @@ RESULTS: dict[type, Callable[[], object]] = {
 # They are given and not got: settings, which print as the code that makes them, errors, and what
 # runs work.
 SETTINGS = {
-    *("ExportTarget", "ProcessExecutor", "Predictor", "ModelContract", "Coefficients"),
+    *("ExportTarget", "ProcessExecutor", "RayExecutor", "Predictor", "ModelContract"),
+    "Coefficients",
     *(
         "Augmentation",
         "BackboneSpec",

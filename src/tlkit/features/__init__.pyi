@@ -9,5 +9,6 @@ from .extraction import (
 from .fingerprint import trunk_fingerprint as trunk_fingerprint
 from .precision.check import PrecisionCheck as PrecisionCheck
 from .workers.processes import ProcessExecutor as ProcessExecutor
+from .workers.ray_tasks import RayExecutor as RayExecutor
 
 __all__: list[str]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from tlkit._keras.devices import ONE_DEVICE, Devices
 from tlkit._printing import counted
 from tlkit.data.class_names import shared_classes, shown_names
 from tlkit.data.decoding.fitting import one_fit
@@ -106,21 +107,55 @@ def check_data(train: LabelledImages, validation: LabelledImages | None = None) 
 
 
 def checked_sets(
-    train: LabelledImages, validation: LabelledImages | None, stages: Sequence[Stage]
+    train: LabelledImages,
+    validation: LabelledImages | None,
+    stages: Sequence[Stage],
+    devices: Devices = ONE_DEVICE,
 ) -> LabelledImages | None:
     """Return validation images with classes as the training images number them, by name.
 
     Raises:
         DataError: As for `check_data`; or the sets do not fit together.
-        TrainingError: The class weights of a stage, also the last, do not fit the classes.
+        TrainingError: The class weights of a stage, also the last, do not fit the classes; as for
+            `check_devices`.
     """
     check_data(train, validation)
+    check_devices(devices, stages, train, validation)
     if validation is not None:
         one_fit({"the training images": train.fit, "the validation images": validation.fit})
     validation = _in_training_order(train, validation)
     for stage in stages:
         class_weights(stage.class_weight, train, stage.name)
     return validation
+
+
+def check_devices(
+    devices: Devices,
+    stages: Sequence[Stage],
+    train: LabelledImages,
+    validation: LabelledImages | None = None,
+) -> None:
+    """Raise where batches cannot be dealt evenly to the devices.
+
+    Raises:
+        TrainingError: There are fewer images than devices, or a batch size that is no multiple.
+    """
+    count = devices.count
+    for images, name in ((train, "training"), (validation, "validation")):
+        if images is not None and len(images) < count:
+            raise TrainingError(
+                f"distribution has {count} devices, {', '.join(devices.names)}, and there "
+                f"{'is' if len(images) == 1 else 'are'} {counted(len(images), f'{name} image')}; "
+                f"expected at least one for each. Give {counted(len(images), 'device')} at most."
+            )
+    for stage in stages:
+        if stage.batch_size % count:
+            fitting = -(-stage.batch_size // count) * count
+            raise TrainingError(
+                f"Stage {stage.name!r}: batch_size={stage.batch_size} on {count} devices, "
+                f"expected a multiple of {count}, so that every device has the same share of a "
+                f"batch. Take batch_size={fitting}."
+            )
 
 
 def _in_training_order(

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tlkit._printing import Printed
+from tlkit._printing import Printed, code_of, one_line
 from tlkit.backbones.build import Backbone, ImageSize
+from tlkit.backbones.spec import BackboneSpec
 from tlkit.features.engines.precision import TrunkPrecision
 from tlkit.features.settings import FrozenSettings
+from tlkit.freezing.own_head import head_of
+from tlkit.training.stage import Stage
 
 
 class ShowsSettings(Printed):
-    """Has ``settings``, and shows each of them under its own name."""
+    """Has ``settings``, and shows each of them under its own name; prints as code."""
 
     settings: FrozenSettings
+    stages: tuple[Stage, ...]
 
     @property
     def backbone(self) -> Backbone:
@@ -59,3 +63,16 @@ class ShowsSettings(Printed):
     def seed(self) -> int:
         """What every random choice follows from."""
         return self.settings.seed
+
+    def __repr__(self) -> str:
+        return one_line(f"StagedTrainer({', '.join(self._code().values())})")
+
+    def __str__(self) -> str:
+        stages = "".join(f"        {stage!r},\n" for stage in self.stages)
+        lines = {**self._code(), "stages": f"stages=(\n{stages}    )"}.values()
+        return "\n".join(["StagedTrainer(", *(f"    {line}," for line in lines), ")"])
+
+    def _code(self) -> dict[str, str]:
+        given = self.backbone
+        name = {"backbone": repr(given.name)} if isinstance(given, BackboneSpec) else {}
+        return code_of(self, defaults={"head": head_of(None)}, written=name)

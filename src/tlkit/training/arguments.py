@@ -86,6 +86,7 @@ class TrainerArguments(NetworkArguments, total=False):
     head: GivenHead | None
     keep: Keep
     run_dir: str | Path | None
+    distribution: Any
 
 
 class ReplacedArguments(TrainerArguments, total=False):

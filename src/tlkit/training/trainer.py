@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from pathlib import Path
-from typing import Unpack
+from typing import Any, Unpack
 
-from tlkit._printing import code_of, one_line
+from tlkit._keras.devices import devices_of
 from tlkit._progress import reporter_for
 from tlkit.backbones.build import Backbone, ImageSize
-from tlkit.backbones.spec import BackboneSpec
 from tlkit.data.labelled_images import LabelledImages
 from tlkit.features.engines.precision import TrunkPrecision
 from tlkit.features.settings import FrozenSettings
@@ -24,7 +23,7 @@ from tlkit.training._trainer_settings import ShowsSettings
 from tlkit.training.arguments import ReplacedArguments
 from tlkit.training.kept import Keep
 from tlkit.training.loop._stages import run_stages, search
-from tlkit.training.loop.session import new_session
+from tlkit.training.loop.new_session import new_session
 from tlkit.training.planning._planner import Planner
 from tlkit.training.planning.plan import TrainingPlan
 from tlkit.training.result import TrainingResult
@@ -53,11 +52,14 @@ class StagedTrainer(ShowsSettings):
             ``"auto"``, the fastest that does no harm.
         keep: The model ends with the ``"last"`` stage's weights, or the ``"best"``'s by validation;
             of stages within one standard error of the best, the last is taken.
+        distribution: Devices that share each batch: a ``keras.distribution.DataParallel`` on JAX, a
+            ``tf.distribute.MirroredStrategy`` on TensorFlow, for the weights of one to rounding.
         run_dir: A folder for settings, checkpoints and results, or None to keep nothing.
         seed: Every random choice follows from it and the stage, epoch and sample.
 
     Raises:
-        TrainingError: No stage, or two of one name; an unknown ``feature_dtype`` or ``keep``.
+        TrainingError: No stage, or two of one name; an unknown ``feature_dtype`` or ``keep``; a
+            ``distribution`` that Keras's backend has not.
         EngineError, UnknownBackboneError: An unknown engine, ``trunk_precision`` or backbone.
 
     Example:
@@ -85,6 +87,7 @@ class StagedTrainer(ShowsSettings):
         feature_dtype: str = "float32",
         trunk_precision: TrunkPrecision = "float32",
         keep: Keep = "last",
+        distribution: Any = None,
         run_dir: str | Path | None = None,
         seed: int = 0,
     ) -> None:
@@ -96,6 +99,7 @@ class StagedTrainer(ShowsSettings):
         self.stages = tuple(stages)
         self.head = head_of(head)
         self.keep: Keep = keep
+        self.devices, self.distribution = devices_of(distribution), distribution
         self.start_from = Path(start_from) if start_from is not None else None
         self.run_dir = Path(run_dir) if run_dir is not None else None
 
@@ -158,7 +162,7 @@ class StagedTrainer(ShowsSettings):
             FrozenChangedError: Something changed that was to stay frozen.
         """
         _checks.check_resume(self.run_dir, resume=resume)
-        validation = _checks.checked_sets(train, validation, self.stages)
+        validation = _checks.checked_sets(train, validation, self.stages, self.devices)
         start = start_of(self.start_from, train.class_names)
         with open_store(self.settings.cache) as store:
             notes = _checks.check_images(store, train, validation)
@@ -170,6 +174,7 @@ class StagedTrainer(ShowsSettings):
                     executor=executor,
                     engines=run.engines() if run else None,
                     notes=notes,
+                    devices=self.devices,
                 )
                 return run_stages(session, self.stages, self.keep, run)
 
@@ -207,11 +212,11 @@ class StagedTrainer(ShowsSettings):
             4
         """
         _checks.check_resume(self.run_dir, resume=resume)
-        validation = _checks.checked_sets(train, validation, self.stages)
+        validation = _checks.checked_sets(train, validation, self.stages, self.devices)
         start = start_of(self.start_from, train.class_names)
         asked = (self.settings, self.head, self.stages, self.keep, self.start_from, self.run_dir)
-        planner = Planner(*asked, start, reporter_for(verbose))
-        return planner.plan(train, validation, resume=resume)
+        told = (start, reporter_for(verbose), self.devices)
+        return Planner(*asked, *told).plan(train, validation, resume=resume)
 
     def find_learning_rate(
         self, train: LabelledImages, finder: ExponentialLRFinder, *, verbose: int = 1
@@ -228,21 +233,9 @@ class StagedTrainer(ShowsSettings):
         """
         _checks.check_finder(finder)
         _checks.check_data(train)
+        _checks.check_devices(self.devices, self.stages[:1], train)
         start = start_of(self.start_from, train.class_names)
         with open_store(self.settings.cache) as store:
             _checks.check_images(store, train)
             given = (self.settings, self.head, start, store, (train, None), reporter_for(verbose))
-            return search(new_session(*given), self.stages[0], finder)
-
-    def __repr__(self) -> str:
-        return one_line(f"StagedTrainer({', '.join(self._code().values())})")
-
-    def __str__(self) -> str:
-        stages = "".join(f"        {stage!r},\n" for stage in self.stages)
-        lines = {**self._code(), "stages": f"stages=(\n{stages}    )"}.values()
-        return "\n".join(["StagedTrainer(", *(f"    {line}," for line in lines), ")"])
-
-    def _code(self) -> dict[str, str]:
-        given = self.backbone
-        name = {"backbone": repr(given.name)} if isinstance(given, BackboneSpec) else {}
-        return code_of(self, defaults={"head": head_of(None)}, written=name)
+            return search(new_session(*given, devices=self.devices), self.stages[0], finder)

@@ -25,6 +25,7 @@ from tlkit.features.workers._tasks import (
     compute,
     refuse_fork,
     trunk_file,
+    versions_here,
 )
 
 _log = logging.getLogger("tlkit")
@@ -114,6 +115,7 @@ class Spread:
             difference=check.difference if check else 0.0,
             backend=keras.backend.backend(),
             home=home,
+            versions=versions_here(),
         )
 
     @property

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,7 @@ class Task:
         home: By what the process that asks knows itself.
         calibrated: Key of the pictures that int8 was calibrated on.
         difference: Of the check of a low precision, largest to float32.
+        versions: As `versions_here` of the process that asks.
     """
 
     images: ImageDataset | UnlabelledImages
@@ -73,6 +75,14 @@ class Task:
     home: str
     calibrated: str = ""
     difference: float = 0.0
+    versions: str = ""
+
+
+def versions_here() -> str:
+    """Return what a worker must have just as the process that asks: other code, other features."""
+    import keras
+
+    return f"tlkit {version('tlkit')} and Keras {keras.__version__}"
 
 
 @contextmanager
@@ -112,6 +122,7 @@ def compute(task: Task) -> bool:
 
     Raises:
         DataError: An image is not what the process that asks has read.
+        FeatureError: This worker has another tlkit or Keras.
         EngineError: This worker cannot run the trunk.
     """
     pid, add = _AT_HOME.get(task.home, (os.getpid(), None))
@@ -119,6 +130,11 @@ def compute(task: Task) -> bool:
         raise _forked()
     if add is not None:
         return add(task.chosen)
+    if task.versions not in ("", versions_here()):
+        raise FeatureError(
+            f"A worker on {socket.gethostname()} has {versions_here()}, and the process that asks "
+            f"has {task.versions}; expected the same. Install these for the workers."
+        )
     changed = np.flatnonzero((task.images.image_digests != task.ids).any(axis=1))
     if len(changed):
         raise DataError(

@@ -100,6 +100,8 @@ def _jobs(recipe: Recipe) -> list[_Job] | str:
         return "run_dir keeps a folder of checkpoints for each"
     if trainer.start_from is not None:
         return "start_from gives them the weights of a file"
+    if trainer.devices.spread:
+        return "distribution spreads each over devices"
     precision = trainer.settings.trunk_precision
     if precision != "float32":
         return f"trunk_precision={precision!r} has pictures of each to be compared on"

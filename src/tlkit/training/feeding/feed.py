@@ -13,6 +13,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from tlkit._keras.devices import ONE_DEVICE, Devices
 from tlkit.data.batches import Passes, epoch_order
 
 # A backend that has fetched all it may does not ask again; then there is nothing to wait for.
@@ -36,6 +37,7 @@ class Feed(keras.utils.PyDataset):  # type: ignore[misc]
         epochs: How many epochs.
         first_epoch: Number of the first.
         shuffle: (seed, stage) that the order of each epoch follows from, or None for no shuffling.
+        devices: On which each batch is laid.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class Feed(keras.utils.PyDataset):  # type: ignore[misc]
         epochs: int = 1,
         first_epoch: int = 0,
         shuffle: tuple[int, str] | None = None,
+        devices: Devices = ONE_DEVICE,
     ) -> None:
         super().__init__(workers=1, use_multiprocessing=False)
         order = _orders(len(labels), shuffle)
@@ -57,6 +60,7 @@ class Feed(keras.utils.PyDataset):  # type: ignore[misc]
         self._inputs = inputs
         self._labels = labels
         self._targets = targets
+        self._devices = devices
         self._epochs = epochs
         self._busy = threading.Lock()
         self._closed = False
@@ -93,7 +97,7 @@ class Feed(keras.utils.PyDataset):  # type: ignore[misc]
         try:
             drawn = self._inputs(samples, epoch)
             inputs, labels = drawn if isinstance(drawn, tuple) else (drawn, self._labels[samples])
-            return inputs, *self._targets(labels)
+            return self._devices.placed((inputs, *self._targets(labels)))
         except Exception as error:
             # TensorFlow runs this in a thread of its own and would give back text only.
             self.error = error

@@ -16,7 +16,7 @@ from tlkit._keras.traces import predict_on_batch
 from tlkit._keras.types import Layer
 from tlkit._task import Task
 from tlkit.errors import TrainingError
-from tlkit.freezing.phase import Phase, prepare, selections
+from tlkit.freezing.phase import Phase, selections
 from tlkit.learning_rate.curve import LRCurve
 from tlkit.probing.probe import fitted_reading
 from tlkit.training.feeding.feed import Feed, Inputs, own_errors
@@ -70,7 +70,7 @@ class ProbeRun:
         """Solve for the head and return what it is worth; the model ends with it."""
         session, stage = self._session, self._stage
         ((first, end, chosen),) = selections(stage.policy, session.parts, 1)
-        phase = prepare(session.parts, chosen, stage.policy)
+        phase = session.prepare(chosen, stage.policy)
         start = time.perf_counter()
         ahead = session.count
         work = PhaseWork(stage.name, first, end, session.trunk(phase), ahead)
@@ -145,9 +145,10 @@ class ProbeRun:
     ) -> dict[str, list[float]]:
         stage, targets = self._stage, self._targets
         metrics = stage.objective.compiled_metrics(targets.task, targets.classes)
-        tail.compile("sgd", targets.loss, metrics=metrics)
         (one,) = targets.unweighted(np.zeros_like(self._session.train.labels[:1], "int32"))
-        build_compiled(tail, one)
+        with self._session.devices.scope():
+            tail.compile("sgd", targets.loss, metrics=metrics)
+            build_compiled(tail, one)
         found = self._evaluated(tail, inputs, self._session.train.labels, "")
         if validation is not None:
             found |= self._validated(tail, validation)
@@ -160,8 +161,10 @@ class ProbeRun:
     def _evaluated(
         self, tail: Any, inputs: Inputs, labels: np.ndarray, prefix: str
     ) -> dict[str, float]:
-        size = self._stage.batch_size
-        feed = Feed(inputs, labels, targets=self._targets.unweighted, batch_size=size)
+        devices, targets = self._session.devices, self._targets.unweighted
+        size = devices.whole_batches(self._stage.batch_size, len(labels))
+        feed = Feed(inputs, labels, targets=targets, batch_size=size, devices=devices)
         with own_errors(feed):
-            told = tail.evaluate(for_fit(feed), verbose=0, return_dict=True)
+            batches, steps = for_fit(feed, devices), devices.steps(len(feed))
+            told = tail.evaluate(batches, steps=steps, verbose=0, return_dict=True)
         return {f"{prefix}{name}": value for name, value in told.items()}

@@ -52,6 +52,7 @@ class StageFeeds:
             targets=self.targets,
             batch_size=self.stage.batch_size,
             shuffle=(self.session.seed, shuffled_as),
+            devices=self.session.devices,
             **span,
         )
 
@@ -60,4 +61,6 @@ class StageFeeds:
         if inputs is None or self.session.validation is None:
             return None
         labels, targets = self.session.validation.labels, self.targets.unweighted
-        return Feed(inputs, labels, targets=targets, batch_size=self.stage.batch_size)
+        devices = self.session.devices
+        size = devices.whole_batches(self.stage.batch_size, len(labels))
+        return Feed(inputs, labels, targets=targets, batch_size=size, devices=devices)

@@ -10,7 +10,7 @@ import numpy as np
 
 from tlkit._keras.types import Layer
 from tlkit.features.precision.check import PrecisionCheck
-from tlkit.freezing.phase import Phase, check_frozen, frozen_digests, prepare, selections
+from tlkit.freezing.phase import Phase, check_frozen, frozen_digests, selections
 from tlkit.freezing.whole_model import seed_noise
 from tlkit.learning_rate.curve import LRCurve
 from tlkit.learning_rate.finder import ExponentialLRFinder
@@ -135,7 +135,7 @@ class StageRun:
         """Return the curve of a search on the first phase; the model is left as it was."""
         self._begin()
         first, end, chosen = self._phases[0]
-        phase = prepare(self._session.parts, chosen, self._stage.policy)
+        phase = self._session.prepare(chosen, self._stage.policy)
         inputs, _ = self._prepare_inputs(phase, first, end)
         return self._search(phase, inputs, finder)
 
@@ -148,7 +148,7 @@ class StageRun:
         return self._progress.epoch >= end or self._progress.stopped
 
     def _run_phase(self, first: int, end: int, chosen: Collection[Layer]) -> Phase:
-        phase = prepare(self._session.parts, chosen, self._stage.policy)
+        phase = self._session.prepare(chosen, self._stage.policy)
         before = frozen_digests(phase)
         inputs, validation = self._prepare_inputs(phase, first, end)
         at_once = self._feeds.steps_at_once(inputs, self._stage.epochs, self._callbacks)

@@ -56,7 +56,7 @@ def run_stages(
             result, curve = running.run(), running.curve
             snapshots = running.snapshots_by_place()
             if files is not None:
-                files.finish(model, result, snapshots)
+                files.finish(session.model(), result, snapshots)
             session.reporter.line(str(result))
         results.append(result)
         if curve is not None:
@@ -69,9 +69,9 @@ def run_stages(
         session.reporter.line(line)
     data = session.train.dataset
     told = (tuple(results), curves, snapshots, keep, data.depth, data.fit, session.task)
-    trained = TrainingResult(model, data.class_names, *told)
+    trained = TrainingResult(session.model(), data.class_names, *told)
     if run is not None:
-        run.save_model(model, trained.contract)
+        run.save_model(trained.model, trained.contract)
     return trained
 
 

@@ -80,19 +80,22 @@ class TailTraining:
         """
         rates, parts = self._rates(rate, first), self.session.parts
         trained = tail.trainable_variables
-        optimizer = make_optimizer(self.stage, rates, parts, trained, self.starts)
-        loss, metrics = self.targets.loss, self._metrics()
-        if not search and self._compiles_updates(tail, optimizer):
-            compile_updates(optimizer, trained)
-        tail.compile(optimizer, loss, metrics=metrics, steps_per_execution=at_once)
-        build_compiled(tail, self._one_target)
+        with self.session.devices.scope():
+            optimizer = make_optimizer(self.stage, rates, parts, trained, self.starts)
+            loss, metrics = self.targets.loss, self._metrics()
+            if not search and self._compiles_updates(tail, optimizer):
+                compile_updates(optimizer, trained)
+            tail.compile(optimizer, loss, metrics=metrics, steps_per_execution=at_once)
+            build_compiled(tail, self._one_target)
 
     def _compiles_updates(self, tail: CompiledModel, optimizer: Any) -> bool:
         """Return whether the update is compiled, which changes how its sums are rounded.
 
         Behind a bias BatchNormalization leaves a gradient that is all rounding, of which Adam
-        makes whole steps.
+        makes whole steps. Devices update their weights together, which is not compiled.
         """
+        if self.session.devices.spread:
+            return False
         if any(is_batch_norm(layer) and layer.trainable for layer in leaf_layers(tail)):
             return False
         steps = self.stage.epochs * self.feeds.steps
@@ -119,9 +122,10 @@ class TailTraining:
         if not any(map(sees_images, self.stage.callbacks)):
             return None
         whole = self.session.parts.model
-        model: Any = keras.Model(whole.inputs[0], whole.outputs[0], name=whole.name)
-        model.compile(tail.optimizer, self.targets.loss, metrics=self._metrics())
-        build_compiled(model, self._one_target)
+        with self.session.devices.scope():
+            model: Any = keras.Model(whole.inputs[0], whole.outputs[0], name=whole.name)
+            model.compile(tail.optimizer, self.targets.loss, metrics=self._metrics())
+            build_compiled(model, self._one_target)
         follow_state(model, tail)
         return saved_with(model, self.session.contract)
 
@@ -155,10 +159,10 @@ class TailTraining:
             epochs = -(-rates // steps)
             showing = BatchSearchReport(reporter, rates)
         feed = self.feeds.train(inputs, "search", epochs=epochs)
-        with own_errors(feed):
+        with own_errors(feed), self.session.devices.training(tail):
             return finder.find(
                 tail,
-                for_fit(feed) if finder.unit == "epoch" else feed,
+                for_fit(feed, self.session.devices) if finder.unit == "epoch" else feed,
                 steps_per_epoch=steps if finder.unit == "epoch" else None,
                 shuffle=False,
                 callbacks=[showing],
@@ -184,11 +188,12 @@ class TailTraining:
             tail: Compiled.
             inputs: Gives its input for the validation images; None for no figures.
         """
-        feed = self.feeds.held_out(inputs)
+        feed, devices = self.feeds.held_out(inputs), self.session.devices
         if feed is None:
             return {}
         with own_errors(feed):
-            told = tail.evaluate(for_fit(feed), verbose=0, return_dict=True)
+            batches, steps = for_fit(feed, devices), devices.steps(len(feed))
+            told = tail.evaluate(batches, steps=steps, verbose=0, return_dict=True)
         return {f"val_{name}": float(value) for name, value in told.items()}
 
     def fit(
@@ -210,13 +215,15 @@ class TailTraining:
         """
         train = self.feeds.train(inputs, self.stage.name, epochs=len(span), first_epoch=span.start)
         held_out = self.feeds.held_out(validation)
-        with own_errors(train, held_out):
+        devices = self.session.devices
+        with own_errors(train, held_out), devices.training(tail):
             tail.fit(
-                for_fit(train),
+                for_fit(train, devices),
                 initial_epoch=span.start,
                 epochs=span.stop,
                 steps_per_epoch=train.steps,
-                validation_data=None if held_out is None else for_fit(held_out),
+                validation_data=held_out and for_fit(held_out, devices, again=True),
+                validation_steps=held_out and devices.steps(len(held_out)),
                 shuffle=False,
                 verbose=0,
                 callbacks=told(epochs=span.stop, steps=train.steps, verbose=0),

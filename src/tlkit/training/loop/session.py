@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tlkit._keras.layers import foreign_layers
-from tlkit._keras.types import Model
+from tlkit._keras.devices import ONE_DEVICE, Devices
+from tlkit._keras.types import Layer, Model
 from tlkit._progress import Reporter
 from tlkit._task import Task
 from tlkit.data.augmentation.views import ViewPixels
 from tlkit.data.images import Images
-from tlkit.data.labelled_images import LabelledImages
 from tlkit.features.outputs import Pixels
 from tlkit.features.passes import Extracted, Plan, extracted
 from tlkit.features.precision.sample import sample_of
 from tlkit.features.settings import FrozenSettings
 from tlkit.features.store.store import FeatureStore
 from tlkit.features.trunk import Trunk
-from tlkit.freezing.own_head import AnyHead
-from tlkit.freezing.phase import Phase
+from tlkit.freezing.phase import Phase, prepare
+from tlkit.freezing.policy import Policy
 from tlkit.freezing.whole_model import Parts
 from tlkit.inference.contract import ModelContract
-from tlkit.training._starting import Start
 from tlkit.training.feeding.inputs import Change, Fresh, Prepared, Stored, Views
 from tlkit.training.run_dir.engines_used import EngineNotes, Ran
 
@@ -67,6 +66,9 @@ class Session:
         executor: Whose workers compute features; None for this process alone.
         engines: Which engine ran what, in this training so far.
         notes: What there is to say on the images, for people.
+        devices: That the training is spread over.
+        plain: The same model on one device, which runs what is frozen and is kept in the end;
+            ``parts`` itself where there is one device.
     """
 
     parts: Parts
@@ -78,6 +80,8 @@ class Session:
     executor: Executor | None = None
     engines: EngineNotes = field(default_factory=EngineNotes)
     notes: tuple[str, ...] = ()
+    devices: Devices = ONE_DEVICE
+    plain: Parts | None = None
     _trunks: dict[str, Trunk] = field(default_factory=dict, init=False, repr=False)
 
     @property
@@ -108,11 +112,24 @@ class Session:
         """Images of an epoch, those for training and those for validation."""
         return len(self.train) + len(self.validation or ())
 
+    def prepare(self, chosen: Collection[Layer], policy: Policy) -> Phase:
+        """Return the phase that trains some layers of the backbone; see `prepare`."""
+        with self.devices.scope():
+            return prepare(self.parts, chosen, policy)
+
+    def model(self) -> Model:
+        """Return the whole model on one device, with the weights that it has by now."""
+        model: Model = (self.plain or self.parts).model
+        if self.plain is not None:
+            model.set_weights(self.parts.model.get_weights())
+        return model
+
     def trunk(self, phase: Phase) -> Trunk | None:
         """Return the trunk of a phase; one that was used before keeps its engine."""
-        if phase.trunk is None:
+        frozen = self._frozen(phase)
+        if frozen is None:
             return None
-        fresh = self._made(phase.trunk)
+        fresh = self._made(frozen)
         return self._trunks.setdefault(fresh.fingerprint, fresh)
 
     def inputs(self, work: PhaseWork, images: Images, change: Change) -> Prepared:
@@ -171,6 +188,16 @@ class Session:
         told = (found.passes, 0, found.ms, found.notes, found.check)
         return Prepared(inputs, found.engine, *told)
 
+    def _frozen(self, phase: Phase) -> Model | None:
+        """Return what is frozen below the cut, on one device."""
+        if self.plain is None or phase.cut is None:
+            return phase.trunk
+        self.model()
+        points = self.plain.graph.cut_points  # whose names may have other numbers
+        (name,) = (point.name for point in points if point.index == phase.cut.index)
+        trunk: Model = self.plain.graph.trunk(name)
+        return trunk
+
     def _made(self, frozen: Model) -> Trunk:
         sample = sample_of(self.train.pixels, self.train.dataset)
         return self.settings.trunk(frozen, self.store, sample, self.reporter.step)
@@ -190,59 +217,3 @@ class Session:
             f"features of {rows} images would take {needed / 2**30:.0f} GiB, more than "
             f"{limit / 2**30:.0f}: the trunk is run anew in every epoch"
         )
-
-
-def new_session(
-    settings: FrozenSettings,
-    head: AnyHead,
-    start: Start | None,
-    store: FeatureStore,
-    data: tuple[LabelledImages, LabelledImages | None],
-    reporter: Reporter,
-    *,
-    executor: Executor | None = None,
-    engines: EngineNotes | None = None,
-    notes: tuple[str, ...] = (),
-) -> Session:
-    """Return the session of a training that begins: the whole model, and its images.
-
-    Args:
-        settings: Of frozen work.
-        head: Of the model.
-        start: The weights to begin with, or None for those of the backbone.
-        store: Where frozen work is kept.
-        data: Images for training, and for validation or None.
-        reporter: Shows progress.
-        executor: Whose workers compute features; None for this process alone.
-        engines: Which engine ran what before, in a training that goes on.
-        notes: What there is to say on the images, for people.
-    """
-    train, validation = data
-    classes = len(train.class_names)
-    parts = settings.assembled(head, classes, head.task(train.labels, classes))
-    if start is not None:
-        start.load(parts.model)
-        if start.moved:
-            reporter.line("start_from: the head's columns are put in this order of classes")
-    height, width = parts.model.input_shape[1:3]
-    return Session(
-        parts=parts,
-        train=Images(train, (height, width)),
-        validation=Images(validation, (height, width)) if validation else None,
-        store=store,
-        settings=settings,
-        reporter=reporter,
-        executor=executor,
-        engines=engines or EngineNotes(),
-        notes=(*notes, *_needed_to_load(parts.model)),
-    )
-
-
-def _needed_to_load(model: Model) -> tuple[str, ...]:
-    foreign = foreign_layers(model)
-    if not foreign:
-        return ()
-    return (
-        f"the saved model needs more than Keras to be loaded: it holds {', '.join(foreign)}. "
-        "Import the package of these first; a Lambda needs load_model(..., safe_mode=False)",
-    )

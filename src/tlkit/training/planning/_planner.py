@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from tlkit._keras.devices import ONE_DEVICE, Devices
 from tlkit._progress import Reporter, Silent
 from tlkit.backbones.weights import load_file
 from tlkit.data.labelled_images import LabelledImages
@@ -20,7 +21,7 @@ from tlkit.freezing.own_head import AnyHead
 from tlkit.training._starting import Start
 from tlkit.training.kept import Keep
 from tlkit.training.loop._conflicts import check_conflicts
-from tlkit.training.loop.session import new_session
+from tlkit.training.loop.new_session import new_session
 from tlkit.training.planning._costs import StageCosts
 from tlkit.training.planning._disk import disk_needs, warnings_of
 from tlkit.training.planning._looking import looking
@@ -66,6 +67,7 @@ class Planner:
         run_dir: The run directory, or None.
         start: What ``start_from`` holds, or None.
         reporter: Shows how far the plan is.
+        devices: That the training is spread over.
     """
 
     settings: FrozenSettings
@@ -76,6 +78,7 @@ class Planner:
     run_dir: Path | None
     start: Start | None
     reporter: Reporter
+    devices: Devices = ONE_DEVICE
 
     def plan(
         self, train: LabelledImages, validation: LabelledImages | None, *, resume: bool
@@ -153,8 +156,9 @@ class Planner:
         roughly: bool,
     ) -> RehearsedSession:
         engines = run.engines().unwritten() if run else None
-        given = (self.settings, self.head, self.start, store, (train, validation))
-        return RehearsedSession.of(new_session(*given, Silent(), engines=engines), roughly=roughly)
+        given = (self.settings, self.head, self.start, store, (train, validation), Silent())
+        session = new_session(*given, engines=engines, devices=self.devices)
+        return RehearsedSession.of(session, roughly=roughly)
 
     def _earlier(
         self, train: LabelledImages, validation: LabelledImages | None, *, resume: bool

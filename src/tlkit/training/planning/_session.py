@@ -22,6 +22,7 @@ from tlkit.features.trunk import Trunk
 from tlkit.training.loop.session import Session
 from tlkit.training.planning._foreseen import foreseen
 from tlkit.training.planning._store import PromisedTable
+from tlkit.training.planning._tail_cost import TailCost
 from tlkit.training.planning._trunk_cost import decoding_cost
 from tlkit.training.planning.duration import Duration
 
@@ -122,6 +123,8 @@ class RehearsedSession(Session):
     asked: list[Asked] = field(default_factory=list, init=False)
     assumed: Assumed = field(default_factory=Assumed, init=False)
     choosing: list[float] = field(default_factory=list, init=False)
+    # What was timed already, by all that it depends on, which need not have a hash.
+    timed: list[tuple[Any, TailCost]] = field(default_factory=list, init=False)
     _decoded: dict[int, int] = field(default_factory=dict, init=False)
 
     @classmethod

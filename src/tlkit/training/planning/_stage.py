@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Sequence
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from tlkit._keras.types import Layer
 from tlkit.features.store.rows import IN_MEMORY
-from tlkit.freezing.phase import Phase, prepare
+from tlkit.freezing.phase import Phase
 from tlkit.learning_rate.rate import Rate
 from tlkit.training.feeding.feed import Inputs
 from tlkit.training.feeding.inputs import Fresh
 from tlkit.training.loop._stage_run import StageRun
 from tlkit.training.planning._phase_cost import PhaseCost
 from tlkit.training.planning._session import Asked, RehearsedSession
-from tlkit.training.planning._tail_cost import TailTimer
+from tlkit.training.planning._tail_cost import TailCost, TailTimer
 from tlkit.training.planning._trunk_cost import ImageCost, image_cost
 from tlkit.training.planning._work import Rehearsed, epoch_time, stage_work
 from tlkit.training.planning.duration import Duration, once
@@ -28,6 +30,8 @@ from tlkit.training.stage import Stage
 
 # Phases of a stage that are measured: the first, the last, and one between them.
 _MEASURED = 3
+# Settings of a stage that change no step of it.
+_TAKES_NO_TIME = ("name", "epochs", "learning_rate", "snapshots", "keep_best")
 
 
 class StageRehearsal(StageRun):
@@ -76,7 +80,7 @@ class StageRehearsal(StageRun):
         self, first: int, end: int, epochs: int, chosen: Collection[Layer], *, timed: bool
     ) -> Rehearsed:
         session, asked_before = self._rehearsal, len(self._rehearsal.asked)
-        phase, spent_before = prepare(session.parts, chosen, self._stage.policy), session.spent
+        phase, spent_before = session.prepare(chosen, self._stage.policy), session.spent
         session.assumed.engine = "" if timed else self._engine
         inputs, validation = self._prepare_inputs(phase, first, end)
         asked, choosing = session.asked[asked_before:], session.spent - spent_before
@@ -120,9 +124,30 @@ class StageRehearsal(StageRun):
         )
         at_once = self._feeds.steps_at_once(inputs[0], self._stage.epochs, self._callbacks)
         searched = finder.steps if finder is not None and self._searches else 0
-        roughly = self._rehearsal.roughly
-        tail = timer.cost(at_once, epochs + searched, roughly=roughly)
+        like = (*self._like(phase, inputs[0]), first, at_once)
+        tail = self._timed(like, timer, at_once, epochs + searched)
+        if not phase.tail.compiled:
+            self._training.compile(phase.tail, rate, first=first, at_once=at_once)
         return PhaseCost(once(choosing), self._image(asked), tail, self._keeping(phase))
+
+    def _timed(self, like: Any, timer: TailTimer, at_once: int, epochs: int) -> TailCost:
+        """Return what a tail takes; one that was timed in another stage takes as long again."""
+        roughly = self._rehearsal.roughly
+        for known, cost in self._rehearsal.timed:
+            if known == like and (roughly or cost.will_do(epochs)):
+                return cost
+        cost = timer.cost(at_once, epochs, roughly=roughly)
+        self._rehearsal.timed.append((like, cost))
+        return cost
+
+    def _like(self, phase: Phase, inputs: Inputs) -> tuple[Any, ...]:
+        """Return all that the time of a step depends on."""
+        fresh = isinstance(inputs, Fresh)
+        without = _TAKES_NO_TIME if fresh else (*_TAKES_NO_TIME, "augmentation", "views")
+        names = [part.name for part in fields(self._stage) if part.name not in without]
+        trained = tuple(variable.path for variable in phase.tail.trainable_variables)
+        place = phase.cut and phase.cut.name
+        return fresh, place, trained, *(getattr(self._stage, name) for name in names)
 
     def _image(self, asked: Sequence[Asked]) -> ImageCost | None:
         """Return what an image through the trunk takes; None where none goes through it."""

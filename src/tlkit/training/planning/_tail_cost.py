@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from statistics import median
 from typing import Any
@@ -42,6 +42,7 @@ class TailCost:
         training: An epoch, without validation.
         step: A step by itself, as a search by batch takes it.
         validation: One pass over the validation images.
+        thorough: Whether it was looked at for longer than a few steps.
     """
 
     startup: float
@@ -49,6 +50,12 @@ class TailCost:
     training: Duration
     step: Duration
     validation: Duration
+    thorough: bool = False
+
+    def will_do(self, epochs: float) -> bool:
+        """Return whether it need not be looked at for longer, for so many epochs."""
+        epoch = self.training.seconds + self.validation.seconds
+        return self.thorough or epochs * epoch < _SMALL * self.startup  # what is compiled rules
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,11 +142,12 @@ class TailTimer:
             roughly: Whether a few steps are enough, so that nothing is compiled twice.
         """
         rough = self._roughly()
-        if roughly:
+        if roughly or rough.will_do(epochs):
             return rough
+        return replace(self._thoroughly(rough, at_once), thorough=True)
+
+    def _thoroughly(self, rough: TailCost, at_once: int) -> TailCost:
         epoch = rough.training.seconds + rough.validation.seconds
-        if epochs * epoch < _SMALL * rough.startup:
-            return rough  # what has to be compiled rules
         if 2 * epoch <= _ENOUGH_S:
             return self._exactly(rough, self._steps, self._held_out, at_once)
         whole = at_once * max(1, round(_ENOUGH_S / 3 / (rough.step.seconds * at_once)))
@@ -193,6 +201,7 @@ class TailTimer:
             session.store,
             session.settings,
             session.reporter,
+            devices=session.devices,
         )
         self._warm(few)
         feeds = StageFeeds(few, training.stage, training.targets)

@@ -96,10 +96,11 @@ def decided(
         return _recipe(deciding)
     if record is not None:
         return _recipe(deciding, record.extent(deciding.full()))
-    validation = _checks.checked_sets(train, validation, trainer.stages)
+    validation = _checks.checked_sets(train, validation, trainer.stages, trainer.devices)
     start = start_of(trainer.start_from, train.class_names)
     asked = (trainer.settings, trainer.head, deciding.stages(deciding.full()), trainer.keep)
-    planner = Planner(*asked, trainer.start_from, trainer.run_dir, start, reporter)
+    about = (trainer.start_from, trainer.run_dir, start)
+    planner = Planner(*asked, *about, reporter, trainer.devices)
     return _recipe(deciding, deciding.in_time(planner, validation, begun))
 
 

@@ -138,7 +138,11 @@ class Maker:
         asked = {name: value for name, value in settings.items() if name in _OF_RECIPE}
         if epochs is not None:
             asked["epochs"] = epochs
-        kept = {name: network[name] for name in network if name not in ("keep", "run_dir")}
+        kept = {
+            name: network[name]
+            for name in network
+            if name not in ("keep", "run_dir", "distribution")
+        }
         stages = default(
             self.train, self.backbone, self.validation, seed=self.seed, **asked, **kept
         )
