@@ -225,6 +225,8 @@ def _weights(study: Study, trial: Trial) -> tuple[str | None, str]:
 
 def _forward(study: Study, trial: Trial, weights: str | None) -> tuple[Duration, Duration]:
     """Return the time of a picture through the whole network in Keras, and that to build it."""
+    import keras  # noqa: F401 - which takes longer than to build a network, and is no part of it
+
     begun = time.perf_counter()
     candidate = {**candidate_of(study, trial).arguments, "weights": weights}
     model: Any = tlkit.build_backbone(candidate.pop("backbone"), **candidate)
