@@ -2,11 +2,32 @@
 
 from __future__ import annotations
 
+import errno
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from tlkit.errors import RunDirectoryError
+
+
+@contextmanager
+def full_disk_told() -> Iterator[None]:
+    """Say what to do where a file that is not tlkit's own finds no room.
+
+    Raises:
+        RunDirectoryError: The disk is full.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise RunDirectoryError(
+            f"{error}. Free some space; the same command with --resume goes on from the last "
+            "finished epoch."
+        ) from error
 
 
 def open_out(out: Path, settings: dict[str, Any], *, resume: bool) -> None:

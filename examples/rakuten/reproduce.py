@@ -26,7 +26,7 @@ logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 from challenge import read_challenge  # noqa: E402
 from command_line import SAMPLE, parser, with_needed  # noqa: E402
-from out_folder import open_out  # noqa: E402
+from out_folder import full_disk_told, open_out  # noqa: E402
 from protocol import PROFILES, Profile, choose  # noqa: E402
 from study import Study  # noqa: E402
 
@@ -39,7 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the study and return the exit status: 0, 1 for an error, 130 for Ctrl-C."""
     options = parser(__doc__).parse_args(arguments)
     try:
-        run(options)
+        with full_disk_told():
+            run(options)
     except TlkitError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
