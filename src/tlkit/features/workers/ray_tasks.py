@@ -58,7 +58,9 @@ class RayExecutor(Executor):
         with self._lock:
             if self._closed:
                 raise RuntimeError("This RayExecutor is shut down and takes no more tasks.")
-            reference = self._call.remote(partial(fn, *args, **kwargs))
+            # As bytes: arrays that Ray hands over itself are shared, and cannot be written to.
+            call = self._ray.cloudpickle.dumps(partial(fn, *args, **kwargs))
+            reference = self._call.remote(call)
             self._running[future] = reference
         future.add_done_callback(self._forget)
         reference.future().add_done_callback(partial(self._take, future))
@@ -92,5 +94,7 @@ class RayExecutor(Executor):
             self._ray.cancel(reference)
 
 
-def _call(call: Callable[[], Result]) -> Result:
-    return call()
+def _call(call: bytes) -> Any:
+    from ray import cloudpickle
+
+    return cloudpickle.loads(call)()
