@@ -7,7 +7,7 @@ from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any, Unpack
 
-from tlkit._keras.devices import devices_of
+from tlkit._keras.distributions import devices_of
 from tlkit._progress import reporter_for
 from tlkit.backbones.build import Backbone, ImageSize
 from tlkit.data.labelled_images import LabelledImages
