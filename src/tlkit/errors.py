@@ -33,7 +33,10 @@ Each message says what was received, what was expected and what to do next.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class TlkitError(Exception):
