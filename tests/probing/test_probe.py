@@ -14,7 +14,9 @@ import pytest
 import tlkit
 from tests.conftest import few
 from tests.training.conftest import head_stage
-from tlkit.errors import DataError, EngineError, SplitError
+from tlkit._keras.graph import Graph
+from tlkit.backbones.all_cuts import block_ends
+from tlkit.errors import CutError, DataError, EngineError, SplitError
 from tlkit.testing import tiny_backbone, tiny_dataset
 
 
@@ -242,6 +244,53 @@ def test_a_discriminant_analysis_takes_the_place_of_the_regression(tmp_path: Pat
     result = trainer.fit(data, verbose=0)
     assert any("linear discriminant analysis" in note for note in result.stages[0].notes)
     assert tlkit.evaluate(result, data).accuracy > found.evaluation.accuracy
+
+
+def stepped() -> Any:
+    """A backbone of three depths, the last of which averages what the first tells apart away."""
+    image = keras.Input((16, 16, 3))
+    x = keras.layers.Rescaling(1 / 255)(image)
+    for channels in (6, 24, 8):
+        kernel = keras.initializers.HeNormal(seed=channels)
+        x = keras.layers.Conv2D(channels, 2, 2, activation="relu", kernel_initializer=kernel)(x)
+    return keras.Model(image, x)
+
+
+def test_all_cuts_are_read_by_the_model_too(tmp_path: Path) -> None:
+    data = tiny_dataset(60, 3, seed=0)
+    found = probe(data, backbone=stepped, cuts="all")
+    last = probe(data, backbone=stepped)
+    # 24 channels lie inside of a block: after them there are fewer.
+    assert np.asarray(found.features).shape == (60, 6 + 8)
+    np.testing.assert_allclose(
+        np.asarray(found.features)[:, 6:], np.asarray(last.features), atol=1e-5
+    )
+    assert str(found).startswith("stepped, all cuts, not trained: ")
+    assert "on 14 features" in str(found)
+    pixels = data.load(np.arange(60), 16)
+    expected = found.coefficients.probabilities(np.asarray(found.features))
+    found.save(tmp_path / "probe.keras")
+    plain = keras.saving.load_model(tmp_path / "probe.keras")
+    np.testing.assert_allclose(plain.predict(pixels, verbose=0), expected, atol=1e-4)
+    assert tlkit.evaluate(found, data).accuracy == np.mean(expected.argmax(axis=1) == data.labels)
+
+
+def test_cuts_that_there_are_not_are_refused() -> None:
+    with pytest.raises(CutError, match="cuts='some', expected 'last' or 'all'"):
+        probe(rare(9, 9), cuts="some")
+    with pytest.raises(CutError, match=r"has 1 before its output of shape .* Take cuts='last'"):
+        probe(rare(9, 9), backbone=patches, cuts="all")
+
+
+@pytest.mark.parametrize("name", ["mobilenet_v2", "resnet50", "densenet121"])
+def test_cuts_are_at_the_ends_of_blocks(name: str) -> None:
+    model = tlkit.build_backbone(name, image_size=64, weights=None)
+    ends = block_ends(Graph.of(model))
+    channels = [point.shape[-1] or 0 for point in ends]
+    assert channels == sorted(channels)
+    assert 4 <= len(ends) <= 13
+    assert channels[0] == {"mobilenet_v2": 16}.get(name, 64)
+    assert all("expand" not in point.name.split("_")[-1] for point in ends)
 
 
 def test_features_that_are_no_numbers_are_refused_by_the_image() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from functools import partial
-from typing import Unpack
+from typing import Any, Literal, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,11 +15,13 @@ from tlkit._regression.coefficients import Coefficients
 from tlkit._regression.nested import CrossValidated, cross_validated, fitted
 from tlkit._regression.regressions import Prepared
 from tlkit._threads import usable_cores
+from tlkit.backbones.all_cuts import AllCuts
 from tlkit.backbones.build import Backbone, ImageSize
 from tlkit.data.dataset import ImageDataset
 from tlkit.data.deals import deal_notes, deals
 from tlkit.data.even_folds import even_folds
-from tlkit.features.extraction import extract
+from tlkit.errors import CutError
+from tlkit.features.extraction import Features, extract
 from tlkit.features.settings import FrozenArguments, FrozenSettings
 from tlkit.probing._pictures import (
     check_counts,
@@ -44,6 +46,7 @@ def probe(
     repeats: int = 1,
     groups: Sequence[object] | None = None,
     discriminant: bool = True,
+    cuts: Literal["last", "all"] = "last",
     executor: Executor | None = None,
     seed: int = 0,
     verbose: int = 1,
@@ -70,6 +73,8 @@ def probe(
         groups: One value for each picture, such as its patient; pictures of one group are in one
             fold.
         discriminant: Whether a discriminant analysis is tried beside the regression.
+        cuts: ``"all"`` reads averaged features of several depths of a convolutional backbone, those
+            at the ends of its blocks; ``"last"`` those of its output alone, as a training does.
         executor: As for `tlkit.extract`.
         seed: The folds follow from it, and random weights where ``weights`` is None.
         verbose: 0 shows nothing, 1 a progress bar.
@@ -85,6 +90,8 @@ def probe(
         SplitError: Fewer than 3 folds; fewer images or groups than folds, or no class that has so
             many; groups that leave a single class to learn from.
         EngineError: The backbone gives NaN or infinite features.
+        CutError: ``cuts="all"``, and the backbone has no feature maps before its last one; or
+            ``cuts`` is something else.
 
     Example:
         >>> import tlkit, tlkit.testing
@@ -96,17 +103,12 @@ def probe(
     """
     check_pictures(data)
     check_counts(folds, repeats)
+    if cuts != "last":
+        backbone, image_size, settings = _all_cuts(cuts, backbone, image_size, settings)
     frozen = FrozenSettings(backbone, image_size, seed=seed, **settings)
     dealt = deals(data, folds, repeats, groups, seed)
-    features = extract(
-        backbone,
-        data,
-        image_size=image_size,
-        executor=executor,
-        seed=seed,
-        verbose=verbose,
-        **settings,
-    )
+    asked = partial(extract, image_size=image_size, executor=executor, seed=seed, verbose=verbose)
+    features = asked(backbone, data, **settings)
     rows = np.array(features, np.float32)
     reporter = reporter_for(verbose)
     low = (str(features.precision),) if features.precision else ()
@@ -120,20 +122,29 @@ def probe(
         )
         for n, deal in enumerate(dealt)
     ]
-    first, scored = found[0], tuple(evaluation_of(data, each.probabilities) for each in found)
+    return _probe_of(frozen, features, data, found, notes)
+
+
+def _probe_of(
+    frozen: FrozenSettings,
+    features: Features,
+    data: ImageDataset,
+    found: Sequence[CrossValidated],
+    notes: tuple[str, ...],
+) -> Probe:
+    first, chosen = found[0], found[0].choice.shrinkage
     assert first.whole is not None
-    choice, chosen = first.choice, first.choice.shrinkage
     return Probe(
-        frozen,
-        features,
-        scored,
-        first.whole,
-        choice.penalty,
-        first.losses,
-        folds,
-        data.depth,
-        data.fit,
-        (*notes, *_choice_notes(first)),
+        settings=frozen,
+        features=features,
+        evaluations=tuple(evaluation_of(data, each.probabilities) for each in found),
+        coefficients=first.whole,
+        penalty=first.choice.penalty,
+        losses=first.losses,
+        folds=len(first.choices),
+        depth=data.depth,
+        fit=data.fit,
+        notes=(*notes, *_choice_notes(first)),
         shrinkage=chosen.value if chosen else None,
         temperature=chosen.temperature if chosen else 1.0,
     )
@@ -186,6 +197,15 @@ def fitted_reading(
     if chosen:
         return found, f"linear discriminant analysis, {chosen}"
     return found, f"logistic regression, in scikit-learn C={1 / (penalty * len(labels)):.3g}"
+
+
+def _all_cuts(
+    cuts: str, backbone: Backbone, image_size: ImageSize | None, settings: FrozenArguments
+) -> tuple[AllCuts, None, FrozenArguments]:
+    if cuts != "all":
+        raise CutError(f"cuts={cuts!r}, expected 'last' or 'all'.")
+    own: dict[str, Any] = {x: settings[x] for x in ("weights", "preprocessing") if x in settings}
+    return AllCuts(backbone, image_size, **own), None, {**settings, "preprocessing": "auto"}
 
 
 def _shown(reporter: Reporter, number: int) -> Callable[[int, int], None]:

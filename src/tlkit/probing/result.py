@@ -13,6 +13,9 @@ from tlkit._printing import Printed, one_line
 from tlkit._regression.coefficients import Coefficients
 from tlkit._regression.discriminant import Shrinkage
 from tlkit._task import Task
+from tlkit.backbones.all_cuts import AllCuts
+from tlkit.backbones.build import Backbone, ImageSize
+from tlkit.backbones.registry import get_backbone
 from tlkit.backbones.spec import BackboneSpec
 from tlkit.data.decoding.decode import as_size
 from tlkit.data.decoding.fitting import Fit
@@ -66,11 +69,7 @@ class Probe(UsableModel, Printed):
     @property
     def name(self) -> str:
         """What to call it: the backbone and the size of its pictures."""
-        given, size = self.settings.backbone, self.settings.image_size
-        if not isinstance(given, BackboneSpec):
-            return getattr(given, "__name__", type(given).__name__)
-        height, width = as_size(size or given.default_size)
-        return f"{given.name} at {height} x {width}"
+        return _name(self.settings.backbone, self.settings.image_size)
 
     @property
     def evaluation(self) -> Evaluation:
@@ -132,3 +131,14 @@ class Probe(UsableModel, Printed):
     def _regression(self) -> str:
         alpha = self.penalty * len(self.features)
         return f"penalty {self.penalty:.3g}, in scikit-learn C={1 / alpha:.3g}"
+
+
+def _name(given: Backbone, size: ImageSize | None) -> str:
+    if isinstance(given, AllCuts):
+        return f"{_name(given.backbone, given.image_size)}, all cuts"
+    if isinstance(given, str):
+        given = get_backbone(given)
+    if not isinstance(given, BackboneSpec):
+        return getattr(given, "__name__", type(given).__name__)
+    height, width = as_size(size or given.default_size)
+    return f"{given.name} at {height} x {width}"
