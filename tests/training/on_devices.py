@@ -5,6 +5,7 @@ A program of its own: the number of devices is fixed once a backend has begun.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 from typing import Any
@@ -42,9 +43,21 @@ def make_devices() -> None:
     tf.config.set_logical_device_configuration(cpu, each)
 
 
+def any_rate(curve: tlkit.LRCurve) -> float:
+    """A rate that tells apart curves of other losses."""
+    return 0.01 * float(np.mean(curve.losses))
+
+
 def stages() -> list[tlkit.Stage]:
-    """A stage of the head, a few layers, and all layers with their BatchNormalization."""
+    """Of the head, a few layers, and all with their BatchNormalization; and what stages use."""
+    searched = tlkit.ExponentialLRFinder(1e-4, 1.0, steps=5, selector=any_rate)
+    by_batch = dataclasses.replace(searched, unit="batch")
+    given: dict[str, Any] = {"epochs": 2, "batch_size": 8, "optimizer": "sgd"}
     return [
+        tlkit.ProbeStage("probe"),
+        tlkit.Stage("searched", learning_rate=searched, **given),
+        tlkit.Stage("by batch", learning_rate=by_batch, **given),
+        tlkit.Stage("averaged", learning_rate=0.01, ema=0.9, **given),
         tlkit.Stage("head", epochs=2, learning_rate=0.01, batch_size=8),
         tlkit.Stage(
             "top",

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import keras
 import numpy as np
 
 from tlkit._keras.fit_types import CompiledModel
@@ -66,7 +65,8 @@ def _state_of(model: CompiledModel) -> list[Variable]:
 
 def _copy(variable: Variable) -> Any:
     # On a CPU the array may share its memory with the variable, or be a copy already.
-    array = keras.ops.convert_to_numpy(variable.value)
+    # Not its value: that of a metric on several devices is a sum that TensorFlow alone can take.
+    array = np.asarray(variable)
     return array if array.flags.owndata else array.copy()
 
 
