@@ -118,7 +118,7 @@ def main(images: str, counts: str, names: str) -> None:
     Args:
         images: Numbers of training images, such as ``"37,33"``: of 37 the last batch has 5 images,
             of 33 it has one, fewer than devices.
-        counts: Numbers of devices, such as ``"1,2,4"``.
+        counts: Numbers of devices, such as ``"2"``; on JAX there may be several, ``"1,2,4"``.
         names: Of the stages.
     """
     make_devices()
