@@ -6,6 +6,7 @@ A program of its own: the number of devices is fixed once a backend has begun.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import sys
 from typing import Any
@@ -20,6 +21,7 @@ from tlkit.testing import tiny_dataset
 MOST = 4  # devices; JAX makes them where XLA_FLAGS of its environment asks for them
 
 
+@functools.cache  # TensorFlow takes one strategy in a process
 def distribution(count: int) -> Any:
     """So many devices of the backend that Keras runs on."""
     if keras.backend.backend() == "jax":
