@@ -28,7 +28,7 @@ def worth_compiling(optimizer: Any, variables: Sequence[Variable], steps: int) -
     """
     stock = type(optimizer) is getattr(keras.optimizers, type(optimizer).__name__, None)
     plain = not getattr(optimizer, "optimizers", None) and not hasattr(optimizer, "inner_optimizer")
-    if not (stock and plain) or optimizer.gradient_accumulation_steps or _on_several_devices():
+    if not (stock and plain) or optimizer.gradient_accumulation_steps:
         return False
     weights = sum(math.prod(side or 1 for side in variable.shape) for variable in variables)
     return _SAVED * weights * steps > _BEGUN + _COMPILED * len(variables)
@@ -52,11 +52,3 @@ def compile_updates(optimizer: Any, variables: Sequence[Any]) -> None:
         return compiled(*gradients)
 
     optimizer.apply = apply_compiled
-
-
-def _on_several_devices() -> bool:
-    if keras.backend.backend() != "tensorflow":
-        return False
-    import tensorflow as tf
-
-    return bool(tf.distribute.has_strategy())
