@@ -395,5 +395,5 @@ def test_the_study_profile_is_the_published_protocol() -> None:
     np.testing.assert_allclose(rates, 1e-5 * 100 ** (np.arange(100) / 37), rtol=1e-12)
     assert (
         repr(protocol.HEAD)
-        == "Head(units=(1024, 512), dropout=0.2, activation='relu', output='auto')"
+        == "Head(units=(1024, 512), dropout=0.2, activation='relu', output='auto', cuts='last')"
     )

@@ -33,7 +33,7 @@ def own_policy(layers: Any, epoch: int) -> Any:  # noqa: ARG001
         ({"b": 1, "a": (2,)}, "{a: (2,), b: 1}"),
         (
             tlkit.Head(units=(8,)),
-            "Head(units=(8,), dropout=0.2, activation='relu', output='auto')",
+            "Head(units=(8,), dropout=0.2, activation='relu', output='auto', cuts='last')",
         ),
         (keras.optimizers.SGD, f"{keras.optimizers.SGD.__module__}.SGD"),
         (partial(keras.layers.MixUp, alpha=2), f"{keras.layers.MixUp.__module__}.MixUp(alpha=2)"),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tlkit._keras.graph import CutPoint, Graph
+from tlkit._keras.types import Model
 from tlkit.backbones.build import Backbone, ImageSize, build_backbone
 from tlkit.errors import CutError
 
@@ -41,28 +42,40 @@ class AllCuts:
         Raises:
             CutError: There are no feature maps before the last one.
         """
-        import keras
-
         model = build_backbone(
             self.backbone,
             image_size=self.image_size,
             weights=self.weights,
             preprocessing=self.preprocessing,
         )
-        graph = Graph.of(model)
-        ends = [graph.steps[point.index].output for point in block_ends(graph)]
-        if not ends or len(graph.output.shape) != 4:
-            raise CutError(
-                "cuts='all' takes a convolutional backbone, with feature maps (n, height, width, "
-                f"channels) at several depths and as its output. {model.name!r} has {len(ends)} "
-                f"before its output of shape {graph.output.shape}. Take cuts='last'."
-            )
-        average = keras.layers.GlobalAveragePooling2D
-        rows = [
-            average(name=f"cut_{number}")(each) for number, each in enumerate([*ends, graph.output])
-        ]
-        found = keras.layers.Concatenate(name="cuts")(rows)
-        return keras.Model(graph.source, found, name=f"{model.name}_all_cuts")
+        return with_all_cuts(model)
+
+
+def with_all_cuts(model: Model) -> Any:
+    """Return a model of averaged features of several depths, which shares a backbone's layers.
+
+    Args:
+        model: A built backbone.
+
+    Raises:
+        CutError: There are no feature maps before the last one.
+    """
+    import keras
+
+    graph = Graph.of(model)
+    ends = [graph.steps[point.index].output for point in block_ends(graph)]
+    if not ends or len(graph.output.shape) != 4:
+        raise CutError(
+            "cuts='all' takes a convolutional backbone, with feature maps (n, height, width, "
+            f"channels) at several depths and as its output. {model.name!r} has {len(ends)} "
+            f"before its output of shape {graph.output.shape}. Take cuts='last'."
+        )
+    average = keras.layers.GlobalAveragePooling2D
+    rows = [
+        average(name=f"cut_{number}")(each) for number, each in enumerate([*ends, graph.output])
+    ]
+    found = keras.layers.Concatenate(name="cuts")(rows)
+    return keras.Model(graph.source, found, name=f"{model.name}_all_cuts")
 
 
 def block_ends(graph: Graph) -> list[CutPoint]:

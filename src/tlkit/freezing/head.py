@@ -10,10 +10,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from tlkit._keras.types import Model
 from tlkit._numbers import is_whole
 from tlkit._seeds import stream_seed
 from tlkit._task import Task
-from tlkit.errors import TrainingError
+from tlkit.errors import CutError, TrainingError
 
 
 @dataclass(frozen=True)
@@ -27,20 +28,27 @@ class Head:
         output: ``"auto"`` is a softmax over the classes, or for a `tlkit.MultiLabelDataset` a
             sigmoid for each label. ``"sigmoid"`` is for two classes a single sigmoid, the
             probability of the second class, trained by binary cross-entropy.
+        cuts: What the head reads. ``"last"`` is the backbone's output; ``"all"`` averages of it and
+            of the ends of blocks at several depths, side by side, as in Head2Toe (Evci et al.,
+            2022, https://arxiv.org/abs/2201.03529) without its selection; ``"auto"`` the latter
+            where a backbone has feature maps at several depths. The model can then not be cut
+            between the first of these depths and the head: a stage that trains some of the layers
+            between them runs all of the model.
 
     Raises:
-        TrainingError: A width below 1, a rate outside [0, 1), or another ``output``.
+        TrainingError: A width below 1, a rate outside [0, 1), or another ``output`` or ``cuts``.
 
     Example:
         >>> import tlkit
         >>> tlkit.Head(units=(1024, 512))
-        Head(units=(1024, 512), dropout=0.2, activation='relu', output='auto')
+        Head(units=(1024, 512), dropout=0.2, activation='relu', output='auto', cuts='last')
     """
 
     units: Sequence[int] = ()
     dropout: float = 0.2
     activation: str = "relu"
     output: Literal["auto", "sigmoid"] = "auto"
+    cuts: Literal["last", "all", "auto"] = "last"
 
     def __post_init__(self) -> None:
         given = self.units
@@ -53,6 +61,26 @@ class Head:
             raise TrainingError(f"{self!r}: dropout must be at least 0 and below 1.")
         if self.output not in ("auto", "sigmoid"):
             raise TrainingError(f"{self!r}: output must be 'auto' or 'sigmoid'.")
+        if self.cuts not in ("last", "all", "auto"):
+            raise TrainingError(f"{self!r}: cuts must be 'last', 'all' or 'auto'.")
+
+    def below(self, backbone: Model) -> Model:
+        """Return the model whose output the head reads: a backbone, or one of several depths of it.
+
+        Raises:
+            CutError: ``cuts="all"`` of a backbone without feature maps at several depths.
+        """
+        from tlkit.backbones.all_cuts import with_all_cuts
+
+        if self.cuts == "last":
+            return backbone
+        try:
+            deep: Model = with_all_cuts(backbone)
+        except CutError:
+            if self.cuts == "all":
+                raise
+            return backbone
+        return deep
 
     def task(self, labels: NDArray[np.int64], classes: int) -> Task:
         """Return what the head tells of images with such labels.

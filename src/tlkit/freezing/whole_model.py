@@ -19,6 +19,7 @@ from tlkit._seeds import stream_seed
 from tlkit._task import Task
 from tlkit.backbones.build import Backbone, ImageSize, build_backbone
 from tlkit.errors import BackboneError, ImageSizeError
+from tlkit.freezing.head import Head
 from tlkit.freezing.own_head import AnyHead
 
 
@@ -79,6 +80,8 @@ def assemble(
             "training needs one. Give image_size=224 or image_size=(height, width)."
         )
     _require_features(trunk)
+    if isinstance(head, Head):
+        trunk = head.below(trunk)
     below = tuple(leaf_layers(trunk))
     taken = {layer.name for layer in (*below, *trunk.layers)}
     with _seeded(stream_seed(seed, "head")):  # what tlkit.Head draws follows from seeds of its own
