@@ -86,3 +86,17 @@ def test_a_backbone_of_one_depth_is_refused_or_read_as_it_is(data: tlkit.ImageDa
     assert result.model.get_layer("probabilities").kernel.shape == (4, 3)
     with pytest.raises(TrainingError, match="cuts must be"):
         tlkit.Head(cuts="some")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("cuts", ["last", "all"])
+def test_fine_tune_goes_on_from_a_file_with_the_head_that_it_has(
+    cuts: Any, data: tlkit.ImageDataset, tmp_path: Path
+) -> None:
+    asked: dict[str, Any] = {"image_size": 16, "epochs": 1, "cache": False, "verbose": 0}
+    head: Any = {} if cuts == "all" else {"head": tlkit.Head()}  # all is what it takes by itself
+    first = tlkit.fine_tune(data, None, small_network, augmentation=None, **asked, **head)
+    first.save(tmp_path / "model.keras")
+    again = tlkit.fine_tune(data, None, small_network, start_from=tmp_path / "model.keras", **asked)
+    for result in (first, again):
+        names = [layer.name for layer in result.model.layers]
+        assert ("cuts" in names) is (cuts == "all")

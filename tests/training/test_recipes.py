@@ -181,7 +181,8 @@ def test_the_default_trains_a_head_that_a_probe_cannot_give() -> None:
 @pytest.mark.slow
 def test_fine_tune_is_the_trainer_with_a_recipe(parts: Data) -> None:
     stages = tlkit.recipes.default(parts[0], tiny_backbone(), weights=None, epochs=1)
-    by_hand = trainer(*stages, keep="best").fit(*parts, verbose=0)
+    head = tlkit.Head(cuts="auto")
+    by_hand = trainer(*stages, head=head, keep="best").fit(*parts, verbose=0)
     result = tuned(*parts)
     assert isinstance(result, TrainingResult)
     assert same_weights(result.model, by_hand.model)

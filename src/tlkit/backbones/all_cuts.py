@@ -13,6 +13,8 @@ from tlkit._keras.types import Model
 from tlkit.backbones.build import Backbone, ImageSize, build_backbone
 from tlkit.errors import CutError
 
+# Name of the layer that puts them side by side.
+CUTS = "cuts"
 # So many cuts of one height and width are taken, the last ones.
 _OF_ONE_SIZE = 3
 
@@ -74,7 +76,7 @@ def with_all_cuts(model: Model) -> Any:
     rows = [
         average(name=f"cut_{number}")(each) for number, each in enumerate([*ends, graph.output])
     ]
-    found = keras.layers.Concatenate(name="cuts")(rows)
+    found = keras.layers.Concatenate(name=CUTS)(rows)
     return keras.Model(graph.source, found, name=f"{model.name}_all_cuts")
 
 

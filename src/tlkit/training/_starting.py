@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tlkit._keras.types import Model
+from tlkit.backbones.all_cuts import CUTS
 from tlkit.backbones.weights import load_file
 from tlkit.data.class_names import positions
 from tlkit.errors import TrainingError, WeightsError
+from tlkit.freezing.head import Head
 from tlkit.training.run_dir.saved_names import names_of_file
 
 
@@ -45,7 +50,9 @@ class Start:
         except WeightsError as error:
             raise WeightsError(
                 f"{error}\nstart_from takes the head over too, and needs one of the same sizes and "
-                f"number of classes. weights={str(self.file)!r} takes the backbone alone."
+                "number of classes: a head that reads all depths of the backbone, as that of "
+                "fine_tune, is head=tlkit.Head(cuts='all'). "
+                f"weights={str(self.file)!r} takes the backbone alone."
             ) from error
         if self.moved:
             for weight in model.layers[-1].weights:
@@ -78,3 +85,30 @@ def start_of(file: Path | None, class_names: Sequence[str]) -> Start | None:
     return Start(
         file, positions(class_names, known, words=words, way_out=way_out, error=TrainingError)
     )
+
+
+def head_of_file(file: str | PathLike[str] | None) -> Head | None:
+    """Return a head that reads of a backbone what that of a file does; None without a file.
+
+    Args:
+        file: A ``.keras`` file, which tells it, or weights alone, which are taken for those of a
+            head on the backbone's output.
+    """
+    if file is None:
+        return None
+    return Head(cuts="all" if CUTS in _layer_names(Path(file)) else "last")
+
+
+def _layer_names(file: Path) -> list[str]:
+    """Return the names of a ``.keras`` file's layers; none of another, or of one that is damaged.
+
+    That a file is damaged is told when its weights are read.
+    """
+    if file.suffix != ".keras":
+        return []
+    try:
+        with zipfile.ZipFile(file) as model:
+            config = json.loads(model.read("config.json"))["config"]
+            return [str(layer["name"]) for layer in config["layers"]]
+    except (OSError, LookupError, TypeError, ValueError, zipfile.BadZipFile):
+        return []

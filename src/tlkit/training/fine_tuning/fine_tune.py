@@ -109,8 +109,9 @@ def fine_tune(
 ) -> TrainingResult:
     """Put a linear probe on a pretrained backbone, then fine-tune all of it.
 
-    The same as a `StagedTrainer` with `tlkit.recipes.default`, which says what its stages are; use
-    these where this is not enough. ``print(tlkit.fine_tune.plan(...))``, with the same arguments,
+    The same as a `StagedTrainer` with `tlkit.recipes.default`, which says what its stages are, and
+    ``Head(cuts="auto")``, which reads averages of all depths of the backbone; use these where this
+    is not enough. ``print(tlkit.fine_tune.plan(...))``, with the same arguments,
     shows what is decided for the images at hand and why, and how long it will take. The model ends
     with the weights of fine-tuning, unless the probe is better on the validation images by more
     than one standard error, and says which; ``keep="last"`` takes those of fine-tuning anyway.

@@ -9,7 +9,7 @@ from tlkit._printing import counted
 from tlkit.training.recipes.changes import SUGGESTED
 from tlkit.training.recipes.decision import Decision
 from tlkit.training.recipes.extent import Extent
-from tlkit.training.recipes.recipe import FEWEST, MOST, STEPS, Deciding, Wishes
+from tlkit.training.recipes.recipe import FEWEST, HEAD, MOST, STEPS, Deciding, Wishes
 from tlkit.training.stage import Stage
 
 # A standard error of an accuracy above this is noise that chooses.
@@ -23,7 +23,7 @@ def decisions(made: Deciding, extent: Extent) -> tuple[Decision, ...]:
         made: What was decided on.
         extent: How much of fine-tuning is run.
     """
-    told = [_start(made, made.first()), *_lengths(made, extent)]
+    told = [_start(made, made.first()), *_head(made), *_lengths(made, extent)]
     if extent.epochs:
         told += _rates(made, made.fine(extent))
     return (*told, _validation(made))
@@ -41,6 +41,12 @@ def _start(made: Deciding, first: Stage | None) -> Decision:
     else:
         why = "a head at its optimum does not distort the pretrained features (Kumar 2022)"
     return Decision("start", first.name, why)
+
+
+def _head(made: Deciding) -> Iterator[Decision]:
+    if made.head is not None:
+        why = "where a backbone has feature maps at several depths, averages of all tell more"
+        yield Decision("head", made.head, why, made.head != HEAD)
 
 
 def _lengths(made: Deciding, extent: Extent) -> Iterator[Decision]:

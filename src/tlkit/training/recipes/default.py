@@ -48,13 +48,14 @@ def default(
     et al., 2020, https://arxiv.org/abs/1912.11370, section 3.3): small sets are gone through more
     often. Where the weights are random, it is 30 epochs, and BatchNormalization is trained.
 
-    ``tlkit.fine_tune.plan`` gives the same stages with the reasons for them.
+    ``tlkit.fine_tune.plan`` gives the same stages with the reasons for them. The head of
+    `fine_tune` is ``Head(cuts="auto")``, which is no part of a stage: give it to their trainer.
 
     Args:
         train: Training images; their number and kind decide.
         backbone: As for `tlkit.StagedTrainer`, and so are ``settings``; a budget in time needs it.
         validation: Validation images, whose passes count in such a budget.
-        head: Of the model, as for `tlkit.StagedTrainer`.
+        head: Of the trainer, as for `tlkit.StagedTrainer`.
         budget: As for `tlkit.fine_tune`; a time counts from this call on.
         epochs: Of fine-tuning; about 300 steps, in 4 to 30 epochs, where None.
         learning_rate: Of fine-tuning: the peak of the cosine, or whatever `tlkit.Stage` takes.

@@ -24,6 +24,8 @@ from tlkit.training.recipes.extent import Clock, Extent, Fitting, in_steps
 from tlkit.training.stage import Stage
 
 FINE_TUNE = "fine-tune"
+# What the probe, and what is trained from it, reads of a backbone where no head is given.
+HEAD = Head(cuts="auto")
 # About so many training steps, in so many epochs.
 STEPS, FEWEST, MOST = 300, 4, 30
 # A budget takes away epochs down to so many steps, or to so much of the epochs.
