@@ -15,6 +15,7 @@ from PIL import Image
 import tlkit
 import tlkit.testing
 from tests.conftest import thorough
+from tlkit.backbones.all_cuts import with_all_cuts
 from tlkit.errors import EvaluationError
 from tlkit.evaluation.gradcam._gradients import Gradients
 from tlkit.evaluation.gradcam.feature_map import cut_at_features
@@ -128,7 +129,7 @@ def test_heat_is_the_formula_of_the_paper(images: NDArray[np.uint8]) -> None:
     places = features.shape[1] * features.shape[2]
     heat = np.maximum(features @ (kernel / places), 0)
     cut = cut_at_features(model, images[:1])
-    slopes = Gradients(cut, 5).of(features, np.eye(3, dtype=np.float32)[[2] * 5])
+    slopes = Gradients(cut, 5).of(features, [], np.eye(3, dtype=np.float32)[[2] * 5])
     np.testing.assert_allclose(slopes[:, 0, 0], np.tile(kernel / places, (5, 1)), atol=1e-7)
     bilinear = Image.Resampling.BILINEAR
     for picture, small in zip(found.heatmaps, heat.astype(np.float32), strict=True):
@@ -137,31 +138,49 @@ def test_heat_is_the_formula_of_the_paper(images: NDArray[np.uint8]) -> None:
         np.testing.assert_allclose(picture, large / large.max(), atol=1e-5)
 
 
-def test_gradient_equals_the_backends_own(images: NDArray[np.uint8]) -> None:
+@pytest.mark.parametrize("deep", [False, True])
+def test_gradient_equals_the_backends_own(deep: bool, images: NDArray[np.uint8]) -> None:
     import keras
 
-    cut = cut_at_features(flat_model(), images[:1])
-    features, chosen = cut.features(images), np.eye(3, dtype=np.float32)[[0, 1, 2, 0, 1]]
-    ours = Gradients(cut, 5).of(features, chosen)
-    theirs = own_gradient(keras.backend.backend(), cut, features, chosen)
+    cut = cut_at_features(deep_model() if deep else flat_model(), images[:1])
+    features, beside = cut.features(images)
+    chosen = np.eye(3, dtype=np.float32)[[0, 1, 2, 0, 1]]
+    ours = Gradients(cut, 5).of(features, beside, chosen)
+    more = [keras.ops.convert_to_tensor(each) for each in beside]
+    theirs = own_gradient(keras.backend.backend(), cut, features, more, chosen)
+    assert bool(beside) is deep
     np.testing.assert_allclose(ours, theirs, rtol=1e-6, atol=1e-9)
     assert np.abs(ours).max() > 0
 
 
-def own_gradient(backend: str, cut: Any, features: Any, chosen: Any) -> Any:
+def test_of_a_head_that_reads_all_depths_the_last_map_is_asked(images: NDArray[np.uint8]) -> None:
+    deep, last = tlkit.explain(deep_model(), images), tlkit.explain(flat_model(), images)
+    assert deep.layer == last.layer
+    assert tlkit.explain(deep_model(), images, layer="stem_relu").layer == "stem_relu"
+
+
+def deep_model() -> Any:
+    """The tiny backbone with a head that reads all of its depths."""
+    import keras
+
+    below = with_all_cuts(tlkit.testing.tiny_model(SIZE))
+    return keras.Model(below.input, keras.layers.Dense(3, "softmax")(below.output))
+
+
+def own_gradient(backend: str, cut: Any, features: Any, beside: Any, chosen: Any) -> Any:
     if backend == "tensorflow":
         tf = importlib.import_module("tensorflow")
         given = tf.constant(features)
         with tf.GradientTape() as tape:
             tape.watch(given)
-            score = tf.reduce_sum(cut.following(given) * chosen)
+            score = tf.reduce_sum(cut.following(given, *beside) * chosen)
         return tape.gradient(score, given).numpy()
     if backend == "jax":
         jax = importlib.import_module("jax")
-        return np.asarray(jax.grad(lambda x: (cut.following(x) * chosen).sum())(features))
+        return np.asarray(jax.grad(lambda x: (cut.following(x, *beside) * chosen).sum())(features))
     torch = importlib.import_module("torch")
     given = torch.tensor(features, requires_grad=True)
-    (cut.following(given) * torch.tensor(chosen)).sum().backward()
+    (cut.following(given, *beside) * torch.tensor(chosen)).sum().backward()
     return given.grad.numpy()
 
 

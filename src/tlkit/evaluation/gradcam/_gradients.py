@@ -7,7 +7,7 @@ leaves exactly the negative gradient in them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tlkit._keras.types import Tensor
-from tlkit.evaluation.gradcam.feature_map import Cut
+from tlkit.evaluation.gradcam.feature_map import Cut, Floats
 
 
 class Gradients:
@@ -31,17 +31,20 @@ class Gradients:
         shape = cut.shape
         features = keras.Input(shape, batch_size=batch, dtype="float32")
         self._added = _Added((batch, *shape), dtype="float32")
-        scores = _Following(cut, dtype="float32")(self._added(features))
-        self._step = keras.Model(features, scores)
+        more = cut.before.outputs[1:]
+        beside = [keras.Input(x.shape[1:], batch_size=batch, dtype="float32") for x in more]
+        scores = _Following(cut, dtype="float32")(self._added(features), *beside)
+        self._step = keras.Model([features, *beside] if beside else features, scores)
         self._step.compile(
             keras.optimizers.SGD(1.0), _ChosenScores(), run_eagerly=True, auto_scale_loss=False
         )
 
-    def of(self, features: NDArray[Any], chosen: NDArray[np.float32]) -> NDArray[np.float32]:
+    def of(self, features: Floats, beside: Sequence[Floats], chosen: Floats) -> NDArray[np.float32]:
         """Return the gradient of each image's chosen score by its feature map.
 
         Args:
             features: Shape (n, h, w, k), n at most the batch.
+            beside: What passes the feature map, each of shape (n, channels).
             chosen: One-hot rows, shape (n, classes).
 
         Returns:
@@ -50,7 +53,8 @@ class Gradients:
         count = len(features)
         rows = np.minimum(np.arange(self._batch), count - 1)  # the last batch is filled up
         self._added.zeros.assign(np.zeros(self._added.zeros.shape, np.float32))
-        self._step.train_on_batch(np.asarray(features, np.float32)[rows], chosen[rows])
+        given = [np.asarray(each, np.float32)[rows] for each in (features, *beside)]
+        self._step.train_on_batch(given if beside else given[0], chosen[rows])
         return -np.asarray(keras.ops.convert_to_numpy(self._added.zeros.value)[:count])
 
 
@@ -74,10 +78,10 @@ class _Following(keras.layers.Layer):  # type: ignore[misc]
 
     def __init__(self, cut: Cut, dtype: str) -> None:
         super().__init__(dtype=dtype)
-        self._apply: Callable[[Any], Any] = lambda features: cut.following(features)
+        self._apply: Callable[..., Any] = lambda *given: cut.following(*given)
 
-    def call(self, features: Tensor) -> Any:
-        return keras.ops.cast(self._apply(features), "float32")
+    def call(self, features: Tensor, *beside: Tensor) -> Any:
+        return keras.ops.cast(self._apply(features, *beside), "float32")
 
 
 class _ChosenScores(keras.losses.Loss):  # type: ignore[misc]

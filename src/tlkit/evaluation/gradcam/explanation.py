@@ -208,15 +208,15 @@ def _explained(
     cut: Cut, gradients: Gradients, images: NDArray[np.number], wanted: NDArray[np.int64] | None
 ) -> tuple[Heat, NDArray[np.int64], Heat]:
     """Return small heatmaps of one batch, their classes, and those classes' scores."""
-    features = cut.features(images)
-    scores = cut.scores(features)
+    features, beside = cut.features(images)
+    scores = cut.scores(features, beside)
     chosen = scores.argmax(axis=1) if wanted is None else wanted
     if chosen.max() >= scores.shape[1]:
         raise EvaluationError(
             f"classes holds {chosen.max()}, and the model knows {scores.shape[1]} classes, 0 .. "
             f"{scores.shape[1] - 1}."
         )
-    slopes = gradients.of(features, np.eye(scores.shape[1], dtype=np.float32)[chosen])
+    slopes = gradients.of(features, beside, np.eye(scores.shape[1], dtype=np.float32)[chosen])
     weights = slopes.mean(axis=(1, 2))
     heat = np.maximum(np.einsum("nhwk,nk->nhw", features, weights), 0).astype(np.float32)
     return heat, chosen.astype(np.int64), scores[np.arange(len(chosen)), chosen]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -12,9 +12,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from tlkit._keras.graph import Graph, Step
 from tlkit._keras.types import Model, Tensor
+from tlkit.backbones.all_cuts import CUTS
 from tlkit.errors import CutError, EvaluationError
 from tlkit.evaluation.gradcam._place import place_of_map
 
+Floats = NDArray[np.float32]
 # Of what a model can end with, these turn scores into probabilities.
 _PROBABILITIES: dict[str, Callable[[Any], Any]] = {
     "softmax": keras.ops.softmax,
@@ -30,8 +32,9 @@ class Cut:
     Args:
         layer: Name of the layer whose output is the feature map.
         shape: Of the feature map: height, width, channels.
-        before: keras.Model from images to the feature map.
-        after: keras.Model from the feature map, or its tokens, to the scores.
+        before: keras.Model from images to the feature map, and to what goes past it: averages of
+            other depths, where the head reads them.
+        after: keras.Model from the feature map, or its tokens, and from these to the scores.
         ending: Name of what turns scores into probabilities; "linear" where nothing does.
         tokens: Whether the model has the places in a row, (n, h * w, k), and not in a grid.
     """
@@ -48,21 +51,24 @@ class Cut:
         """Whether one probability stands for two classes: its own, 1, and the other, 0."""
         return self.ending == "sigmoid" and self.after.output_shape[-1] == 1
 
-    def features(self, images: NDArray[Any]) -> NDArray[np.float32]:
-        """Return feature maps (n, h, w, k) of images (n, height, width, 3)."""
-        found = _array(self.before(images, training=False))
-        return found.reshape(len(found), *self.shape)
+    def features(self, images: NDArray[Any]) -> tuple[Floats, list[Floats]]:
+        """Return feature maps (n, h, w, k) of images (n, height, width, 3), and what passes them.
 
-    def scores(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        The latter are arrays (n, channels).
+        """
+        maps, *beside = map(_array, keras.tree.flatten(self.before(images, training=False)))
+        return maps.reshape(len(maps), *self.shape), beside
+
+    def scores(self, features: Floats, beside: Sequence[Floats]) -> Floats:
         """Return scores (n, classes) before the softmax."""
-        return _array(self.following(keras.ops.convert_to_tensor(features)))
+        return _array(self.following(*map(keras.ops.convert_to_tensor, (features, *beside))))
 
-    def following(self, features: Tensor) -> Any:
+    def following(self, features: Tensor, *beside: Tensor) -> Any:
         """Return the scores as the backend's tensor, so that they can be differentiated."""
         if self.tokens:
             height, width, channels = self.shape
             features = keras.ops.reshape(features, (-1, height * width, channels))
-        scores = self.after(features, training=False)
+        scores = self.after([features, *beside] if beside else features, training=False)
         return keras.ops.concatenate([-scores, scores], axis=-1) if self.of_two else scores
 
 
@@ -80,9 +86,12 @@ def cut_at_features(model: Model, image: NDArray[Any], layer: str | None = None)
         EvaluationError: There is no such layer or feature map, or the model cannot be cut.
     """
     graph = _graph(model)
-    step, grid = place_of_map(graph, layer)
+    beside, last = _depths(graph)
+    through = Graph.of(keras.Model(graph.source, last)) if beside else graph
+    step, grid = place_of_map(through, layer)
     scores, ending = _scores(graph.steps[-1])
-    before, after = keras.Model(graph.source, step.output), keras.Model(step.output, scores)
+    flowing: Any = [step.output, *beside] if beside else step.output
+    before, after = keras.Model(graph.source, flowing), keras.Model(flowing, scores)
     shape = (
         _fixed(step.output, image, graph.source) if grid is None else (*grid, step.output.shape[-1])
     )
@@ -99,6 +108,18 @@ def _graph(model: Model) -> Graph:
             f"{model.name!r} is not a built Functional or Sequential model with one input and one "
             "output, so it cannot be cut at a feature map."
         ) from error
+
+
+def _depths(graph: Graph) -> tuple[list[Tensor], Tensor]:
+    """Return the averages of all depths but the last, where a head reads them, and the last one.
+
+    They go past the last feature map, and are held as they are.
+    """
+    together = [step for step in graph.steps if step.operation.name == CUTS]
+    if not together:
+        return [], graph.output
+    *before, last = together[-1].inputs
+    return before, last
 
 
 def _scores(last: Step) -> tuple[Any, str]:
@@ -130,7 +151,7 @@ def _fixed(output: Tensor, image: NDArray[Any], source: Tensor) -> tuple[int, in
 
 def _check(cut: Cut, model: Model, image: NDArray[Any]) -> None:
     """Refuse parts that, one after the other, do not give what the whole model gives."""
-    scores = cut.scores(cut.features(image))
+    scores = cut.scores(*cut.features(image))
     turn = _PROBABILITIES.get(cut.ending)
     parts = scores if turn is None else _array(turn(keras.ops.convert_to_tensor(scores)))
     parts = parts[:, 1:] if cut.of_two else parts
