@@ -187,6 +187,7 @@ def test_run_directory_says_what_was_done(run: Path) -> None:
         "dropout": 0.2,
         "activation": "relu",
         "output": "auto",
+        "cuts": "last",
     }
     (stage,) = settings["stages"]
     assert stage.items() >= {"class": "tlkit.Stage", "name": "head", "epochs": 1}.items()
