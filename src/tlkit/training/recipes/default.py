@@ -49,7 +49,7 @@ def default(
     often. Where the weights are random, it is 30 epochs, and BatchNormalization is trained.
 
     ``tlkit.fine_tune.plan`` gives the same stages with the reasons for them. The head of
-    `fine_tune` is ``Head(cuts="auto")``, which is no part of a stage: give it to their trainer.
+    `tlkit.fine_tune` is ``Head(cuts="auto")``, which is no part of a stage: their trainer takes it.
 
     Args:
         train: Training images; their number and kind decide.
