@@ -56,7 +56,7 @@ class Predictor:
         engine: What runs it: ``"auto"``, or the name of an engine.
         trunk_precision: At which all of it is run, as for `tlkit.StagedTrainer`. Below float32 the
             labels of up to 300 of the pictures that are to be predicted are compared with
-            float32's first, and int8 is calibrated on up to 256 of them; `Predictions.precision`
+            float32's first, and int8 is calibrated on up to 256 of them; ``Predictions.precision``
             says what came of it, and it is refused where it does harm.
         cache: Where exported models are kept, as for `tlkit.StagedTrainer`.
 
