@@ -18,13 +18,13 @@ _SAVED, _COMPILED, _BEGUN = 1e-9, 0.05, 0.3
 def worth_compiling(optimizer: Any, variables: Sequence[Variable], steps: int) -> bool:
     """Return whether compiling an optimizer's update is sure to give the same, and saves time.
 
+    Nothing is measured, so that a run that goes on decides as it did before.
+
     Args:
-        optimizer: Of the training, compared by its class: what others do in Python is not known.
+        optimizer: Of the training; one of Keras's own classes, since what others do in Python is
+            not known.
         variables: What is trained.
         steps: How often.
-
-    Returns:
-        A function of the arguments alone, so that a run that goes on decides as it did before.
     """
     stock = type(optimizer) is getattr(keras.optimizers, type(optimizer).__name__, None)
     plain = not getattr(optimizer, "optimizers", None) and not hasattr(optimizer, "inner_optimizer")

@@ -74,7 +74,8 @@ def probe(
             fold.
         discriminant: Whether a discriminant analysis is tried beside the regression.
         cuts: ``"all"`` reads averaged features of several depths of a convolutional backbone, those
-            at the ends of its blocks; ``"last"`` those of its output alone, as a training does.
+            at the ends of its blocks, as `tlkit.fine_tune` does; ``"last"`` those of its output
+            alone, as a `StagedTrainer` does with the usual head.
         executor: As for `tlkit.extract`.
         seed: The folds follow from it, and random weights where ``weights`` is None.
         verbose: 0 shows nothing, 1 a progress bar.
