@@ -23,7 +23,8 @@ HUB_NEEDS = ("regex", "tokenizers", "rich", "absl-py", "packaging")
 HELPERS = ("-o", f"pythonpath={LITE}/tests {HUB}/tests")
 # Tests of one file stay together: they share models that take seconds to build.
 # In the order in which they are given here, so that no long file is left for the end.
-PARALLEL = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
+# One that crashes ends the run, which would else wait for ever for what it had to do.
+PARALLEL = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder", "--max-worker-restart", "0")
 LONG = ("training", "examples", "reporting", "learning_rate", "features", "testing", "backbones")
 # Two processes share the cores, so each is faster with one thread.
 ONE_THREAD = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}

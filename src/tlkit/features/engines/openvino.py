@@ -23,7 +23,7 @@ from tlkit.errors import EngineError
 from tlkit.features.engines.engine import EngineSpec, installed
 from tlkit.features.engines.exporting import write_export
 from tlkit.features.engines.openvino_network import write_network
-from tlkit.features.engines.openvino_runtime import openvino_runtime
+from tlkit.features.engines.openvino_runtime import openvino_core, openvino_runtime
 from tlkit.features.engines.quantizing import quantized
 
 SUFFIX = ".openvino"
@@ -59,8 +59,7 @@ class OpenVinoEngine:
         change: Callable[[Any, Callable[[], Any]], Any] | None = None,
         hint: str = "f32",
     ) -> None:
-        self._runtime = openvino_runtime()
-        core = self._runtime.Core()
+        core = openvino_core()
         size, cores = tuple(trunk.input_shape[1:]), core_limit()
         settings: dict[str, Any] = {**SETTINGS, "INFERENCE_PRECISION_HINT": hint}
         settings |= {"INFERENCE_NUM_THREADS": cores} if cores else {}
@@ -75,7 +74,7 @@ class OpenVinoEngine:
             raise EngineError(f"OpenVINO cannot load the exported trunk: {error}") from error
         self._compiled = compiled
         self._shape = tuple(compiled.output(0).shape)[1:]
-        self._queue = self._runtime.AsyncInferQueue(compiled)
+        self._queue = openvino_runtime().AsyncInferQueue(compiled)
         self._queue.set_callback(_keep)
         self._busy = threading.Lock()
 
@@ -179,7 +178,7 @@ def _quantized(core: Any, network: Any, pictures: np.ndarray, file: Path) -> Any
 
 def _precisions() -> Mapping[str, str]:
     """Return what each low precision lacks on this processor."""
-    able = openvino_runtime().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    able = openvino_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     int8 = "" if installed("nncf") else "pip install 'tlkit[int8]'"
     return {
         "bfloat16": "" if "BF16" in able else "a processor with AMX or AVX512-BF16",

@@ -11,7 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tlkit.features.engines.openvino_runtime import openvino_runtime, without_telemetry
+from tlkit.features.engines.openvino_runtime import (
+    openvino_runtime,
+    signal_stack_kept,
+    without_telemetry,
+)
 
 
 def quantized(
@@ -37,7 +41,8 @@ def quantized(
         return picture[None].astype("float32")
 
     given = nncf.Dataset(list(pictures), taken)
-    with contextlib.redirect_stdout(io.StringIO()):  # its progress bars
+    # Its progress bars; and its networks have cores of their own.
+    with contextlib.redirect_stdout(io.StringIO()), signal_stack_kept():
         return nncf.quantize(network, given, subset_size=len(pictures), **_settings(nncf))
 
 

@@ -14,7 +14,7 @@ from tlkit._keras.types import Model
 from tlkit.features.engines.exporting import write_export
 from tlkit.features.engines.openvino import SETTINGS
 from tlkit.features.engines.openvino_network import write_network
-from tlkit.features.engines.openvino_runtime import openvino_runtime
+from tlkit.features.engines.openvino_runtime import openvino_core, openvino_runtime
 from tlkit.features.engines.quantizing import quantized
 from tlkit.inference.contract import ModelContract
 
@@ -39,14 +39,14 @@ def quantize(
 
 def reader(path: Path) -> Callable[[NDArray[Any]], NDArray[Any]]:
     """Return what OpenVINO makes of images, in float32 but for what is int8."""
-    compiled = openvino_runtime().Core().compile_model(path, "CPU", SETTINGS)
+    compiled = openvino_core().compile_model(path, "CPU", SETTINGS)
     return lambda images: np.concatenate([np.asarray(compiled(x[None])[0]) for x in images])
 
 
 def _network(model: Model, path: Path) -> Any:
     plain = path.with_name(f"plain-{path.name}")
     write_export(write_network, model, plain)
-    network = openvino_runtime().Core().read_model(plain)
+    network = openvino_core().read_model(plain)
     return network
 
 
