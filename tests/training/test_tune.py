@@ -19,10 +19,13 @@ from hypothesis import given, strategies as st
 
 import tlkit
 from tests.conftest import few
+from tests.training.conftest import small_network
 from tests.training.test_stacked_heads import means
 from tlkit.errors import DataError, RunDirectoryError, TrainingError
 from tlkit.evaluation.evaluating import AnyEvaluation
+from tlkit.probing.augmenting import changes_that_fit
 from tlkit.testing import tiny_backbone, tiny_dataset
+from tlkit.training.recipes import fitting_augmentation
 from tlkit.training.tuning import _search, tune as tuning
 from tlkit.training.tuning._halving import Rounds, going_on
 from tlkit.training.tuning._space import drawn
@@ -130,6 +133,44 @@ def test_a_trial_that_fails_is_a_row_with_the_reason(fake: Fake) -> None:
     fake.score = hopeless
     with pytest.raises(TrainingError, match=r"All 10 trials failed.*no room"):
         tune()
+
+
+def test_trials_are_fine_tunes_and_the_images_are_looked_at_once(
+    fake: Fake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks, look = [], changes_that_fit
+
+    def counted(*given: Any) -> Any:
+        looks.append(look(*given))
+        return looks[-1]
+
+    monkeypatch.setattr(fitting_augmentation, "changes_that_fit", counted)
+    seen: list[tlkit.StagedTrainer] = []
+
+    def kept(trainer: tlkit.StagedTrainer) -> AnyEvaluation:
+        seen.append(trainer)
+        return by_rate(trainer)
+
+    fake.score = kept
+    given: dict[str, Any] = {"cache": False, "verbose": 0, "engine": "keras"}
+    own = {**SPACE, "augmentation": ["suggested", None]}
+    for space in (SPACE, own):
+        with pytest.raises(TrainingError, match="learning_rate=-1"):
+            tlkit.tune(small_network, *SETS, space={**space, "learning_rate": [-1.0]}, **given)
+    assert not looks, "what cannot be trained is said before"
+    plan = tlkit.fine_tune.plan(*SETS, small_network, epochs=9, **given)
+    looks.clear()
+    tuned = tlkit.tune(small_network, *SETS, space=SPACE, **given)
+    (found,) = looks
+    wanted = {repr(plan.stages[-1].augmentation)}
+    assert found.names
+    assert {repr(trainer.stages[-1].augmentation) for trainer in seen} == wanted
+    assert {repr(trainer.head) for trainer in [*seen, tuned.trainer]} == {repr(plan.trainer.head)}
+    del seen[:], looks[:]
+    tlkit.tune(small_network, *SETS, space=own, **given)
+    assert len(looks) == 1
+    both = {repr(trainer.stages[-1].augmentation) for trainer in seen}
+    assert both == {*wanted, repr(None)}
 
 
 class Cut(BaseException):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,12 @@ from tlkit.data.labelled_images import LabelledImages
 from tlkit.errors import TlkitError, TrainingError
 from tlkit.freezing.head import Head
 from tlkit.freezing.own_head import head_of
+from tlkit.training._starting import head_of_file
 from tlkit.training.arguments import TrainerArguments
+from tlkit.training.recipes.changes import SUGGESTED
 from tlkit.training.recipes.default import default
+from tlkit.training.recipes.recipe import HEAD
+from tlkit.training.run_dir.encoding import encoded
 from tlkit.training.stage import Stage
 from tlkit.training.trainer import StagedTrainer
 from tlkit.training.tuning._space import Settings, Space
@@ -28,6 +32,8 @@ _OF_STAGE = tuple(
     part.name for part in fields(Stage) if part.name not in (*_NO_SETTINGS, *_OF_RECIPE)
 )
 _OF_TRAINER = ("head", "dropout", "image_size", "preprocessing", "weights")
+# What decides on the features by which an augmentation is found.
+_SEEN_BY = ("image_size", "preprocessing", "weights")
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +55,8 @@ class Maker:
     given: TrainerArguments
     make: Make | None
     seed: int
+    # What fits the images, found once for each network.
+    _augmentation: dict[str, Any] = field(default_factory=dict, init=False)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -58,7 +66,12 @@ class Maker:
         return (*_OF_RECIPE, "weight_decay", *_OF_STAGE, *_OF_TRAINER)
 
     def trainer(
-        self, settings: Settings, epochs: int | None = None, run_dir: Path | None = None
+        self,
+        settings: Settings,
+        epochs: int | None = None,
+        run_dir: Path | None = None,
+        *,
+        look: bool = True,
     ) -> StagedTrainer:
         """Return the trainer of a trial.
 
@@ -66,6 +79,8 @@ class Maker:
             settings: Of the trial.
             epochs: Of its last stage; as many as the recipe says where None.
             run_dir: Where it keeps its run.
+            look: Whether to look at the images for the augmentation that fits, as `fine_tune` does
+                where none is given; without a look there is none.
 
         Raises:
             TlkitError: A setting is out of range, or of another kind than expected.
@@ -73,9 +88,14 @@ class Maker:
         own = {name: value for name, value in settings.items() if name in _OF_TRAINER}
         others = {name: value for name, value in settings.items() if name not in own}
         network: dict[str, Any] = {"keep": "best", **self.given, **own}
+        if self.make is None and network.get("head") is None:
+            network["head"] = head_of_file(network.get("start_from")) or HEAD
         if "dropout" in network:
             network["head"] = _with_dropout(network.get("head"), network.pop("dropout"))
-        made = self._recipe(others, epochs, network) if self.make is None else self._made(others)
+        if self.make is None:
+            made = self._recipe(others, epochs, network, look=look)
+        else:
+            made = self._made(others)
         stages = made if epochs is None else _lasting(made, epochs)
         return StagedTrainer(
             self.backbone, stages=stages, seed=self.seed, **{**network, "run_dir": run_dir}
@@ -89,15 +109,16 @@ class Maker:
         """
         if self.make is not None:
             return None
-        trainer = self.trainer({})
+        fixed = {name: values[0] for name, values in space.items() if len(values) == 1}
+        trainer = self.trainer({}, look=False)
         stage, head = trainer.stages[-1], trainer.head
         known: Settings = {part.name: getattr(stage, part.name) for part in fields(Stage)}
         # As given: the peak and not its schedule.
         known["learning_rate"] = getattr(stage.learning_rate, "peak", stage.learning_rate)
         known |= {name: getattr(trainer, name) for name in _OF_TRAINER if name != "dropout"}
+        known["augmentation"] = SUGGESTED
         known["dropout"] = getattr(head, "dropout", None)
         known["weight_decay"] = _DECAY if stage.optimizer == "adamw" else None
-        fixed = {name: values[0] for name, values in space.items() if len(values) == 1}
         return {name: fixed.get(name, known[name]) for name in space}
 
     def check(self, space: Space) -> None:
@@ -124,7 +145,7 @@ class Maker:
             TrainingError: Says which settings cannot be trained, and why.
         """
         try:
-            return self.trainer(settings)
+            return self.trainer(settings, look=False)
         except (TlkitError, TypeError, ValueError, AttributeError) as error:
             told = ", ".join(f"{name}={value!r}" for name, value in settings.items())
             reason = str(error) if isinstance(error, TlkitError) else repr(error)
@@ -133,7 +154,7 @@ class Maker:
             ) from error
 
     def _recipe(
-        self, settings: Settings, epochs: int | None, network: Mapping[str, Any]
+        self, settings: Settings, epochs: int | None, network: Mapping[str, Any], *, look: bool
     ) -> tuple[Stage, ...]:
         asked = {name: value for name, value in settings.items() if name in _OF_RECIPE}
         if epochs is not None:
@@ -143,15 +164,24 @@ class Maker:
             for name in network
             if name not in ("keep", "run_dir", "distribution")
         }
-        stages = default(
-            self.train, self.backbone, self.validation, seed=self.seed, **asked, **kept
+        stages = partial(
+            default, self.train, self.backbone, self.validation, seed=self.seed, **kept
         )
-        *before, last = stages
+        if asked.get("augmentation", SUGGESTED) == SUGGESTED:
+            asked["augmentation"] = self._fitting(stages, kept) if look else None
+        *before, last = stages(**asked)
         changed = {name: settings[name] for name in settings if name in _OF_STAGE}
         if "weight_decay" in settings:
             named = changed.get("optimizer", last.optimizer)
             changed["optimizer"] = _decaying(named, settings["weight_decay"])
         return (*before, replace(last, **changed))
+
+    def _fitting(self, stages: Callable[[], tuple[Stage, ...]], network: Mapping[str, Any]) -> Any:
+        """Return what `fine_tune` finds for a network, which takes it a while."""
+        named = repr([encoded(network.get(name)) for name in _SEEN_BY])
+        if named not in self._augmentation:
+            self._augmentation[named] = stages()[-1].augmentation
+        return self._augmentation[named]
 
     def _made(self, settings: Settings) -> tuple[Stage, ...]:
         assert self.make is not None

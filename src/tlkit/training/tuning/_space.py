@@ -13,6 +13,7 @@ from tlkit._seeds import stream_seed
 from tlkit.data.augmentation.geometric import Augmentation
 from tlkit.errors import TrainingError
 from tlkit.freezing.policies import UnfreezeAll, UnfreezeTop
+from tlkit.training.recipes.changes import SUGGESTED
 
 # What a user gives: for each setting the values to try.
 Space = Mapping[str, Sequence[Any]]
@@ -40,7 +41,7 @@ def default_space(*, several: bool) -> Space:
         "learning_rate": [2e-4, 5e-4, 1e-3],
         "policy": [UnfreezeAll(), UnfreezeTop(fraction=0.5)],
         "layer_decay": [None, 0.97],
-        "augmentation": [None, mild],
+        "augmentation": [SUGGESTED, mild],
         **smoothing,
     }
 

@@ -72,7 +72,9 @@ def tune(
             ``augmentation``, ``label_smoothing``), those of its last `Stage` (``layer_decay``,
             ``mix``, ``class_weight``, ...), ``weight_decay``, and of the trainer ``head``,
             ``dropout``, ``image_size``, ``preprocessing`` and ``weights``. None tries rates, all
-            layers or the upper half, a layer decay, a mild augmentation and label smoothing.
+            layers or the upper half, a layer decay, a mild augmentation beside the one that fits,
+            and label smoothing. ``"suggested"``, for an augmentation, is what `tlkit.fine_tune`
+            finds; it is looked for once, and is that of all trials whose settings have none.
         make: ``make(**settings)`` gives the stages of a trial, as the functions of `tlkit.recipes`
             do; it gets all settings of the space but the trainer's.
         budget: How long it may take, such as ``"30 min"``. Each round has an equal part of it, and
@@ -89,7 +91,8 @@ def tune(
             again, one that was cut off goes on from its last epoch.
         executor: As for `StagedTrainer.fit`.
         verbose: 0 shows nothing, 1 each training's progress and a line for each.
-        **settings: Of all trials, as for `StagedTrainer`. ``run_dir`` keeps the table of trials,
+        **settings: Of all trials, as for `StagedTrainer`; the head is that of `fine_tune` where
+            none is given and there is no ``make``. ``run_dir`` keeps the table of trials,
             and the training of those that may go on.
 
     Returns:
