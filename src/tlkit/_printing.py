@@ -10,6 +10,7 @@ from pathlib import Path
 
 # A list of results in a debugger or a notebook stays readable, whatever a class is called.
 LONGEST = 160
+_COLUMNS = "font-family: var(--jp-code-font-family, monospace); white-space: pre; overflow-x: auto"
 _KEYWORD = Parameter.KEYWORD_ONLY
 
 
@@ -44,8 +45,11 @@ def counted(number: int, noun: str) -> str:
 
 
 def preformatted(text: str) -> str:
-    """Return lines of text as HTML that keeps their columns."""
-    return f"<pre>{escape(text)}</pre>"
+    """Return lines of text as HTML that keeps their columns, in JupyterLab too.
+
+    There a ``pre`` has the font of its surroundings, and wraps, unless told.
+    """
+    return f'<pre style="{_COLUMNS}">{escape(text)}</pre>'
 
 
 def html_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

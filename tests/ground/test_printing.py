@@ -401,6 +401,8 @@ def test_a_result_is_escaped_in_a_notebook(kind: type) -> None:
     assert tags.found <= {"pre", "table", "thead", "tbody", "tr", "th", "td", "p"}
     assert tags.found
     assert "<script" not in page
+    # JupyterLab shows a bare pre in the font of its surroundings: columns would not stand.
+    assert page.count("<pre") == page.count('<pre style="font-family: var(--jp-code-font-family,')
 
 
 @pytest.mark.parametrize("kind", RESULTS, ids=lambda kind: kind.__name__)
