@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from tests.data.conftest import noise
+from tlkit.data.augmentation import _affine
 from tlkit.data.augmentation._affine import FILL_MODES, affine
 
 ndimage = importlib.import_module("scipy.ndimage")  # has no types
@@ -53,6 +54,49 @@ def test_any_transform_of_any_shape_equals_scipy(
     rows = np.array([[*row, 0, 0]], np.float32)
     expected = by_scipy(image, rows[0], fill)
     np.testing.assert_allclose(affine(image[None], rows, fill)[0], expected, atol=0.01)
+
+
+def one_by_one(image: Array, row: Array, fill: str) -> Array:
+    """Return what the formula gives for one pixel after the other, in float32."""
+    height, width, _ = image.shape
+    frame = {"nearest": "edge", "constant": "constant", "reflect": "symmetric"}[fill]
+    a, b, c, d, e, f = row[:6].tolist()
+    far = 400
+    around = np.pad(image, ((far, far), (far, far), (0, 0)), mode=frame).astype(np.float32)  # type: ignore[call-overload]
+    shown = np.empty(image.shape, np.float32)
+    for y, x in np.ndindex(height, width):
+        line, down = parted(d * x + f, e * y)
+        column, right = parted(a * x + c, b * y)
+        corner = around[line + far :, column + far :]
+        upper = corner[0, 0] + right * (corner[0, 1] - corner[0, 0])
+        lower = corner[1, 0] + right * (corner[1, 1] - corner[1, 0])
+        shown[y, x] = upper + down * (lower - upper)
+    return shown
+
+
+def parted(across: float, along: float) -> tuple[int, np.float32]:
+    whole = int(np.floor(across) + np.floor(along))
+    part = np.float32(across - np.floor(across)) + np.float32(along - np.floor(along))
+    return whole + int(part >= 1), np.float32(part - (part >= 1))
+
+
+@pytest.mark.parametrize("fill", FILL_MODES)
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (13, 8), (20, 20)])
+@pytest.mark.parametrize("at_once", [1, 50, 2**14])
+def test_each_pixel_is_bit_for_bit_what_the_formula_gives(
+    fill: str, dtype: type, size: tuple[int, int], at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_affine, "_AT_ONCE", at_once)
+    drawn = np.random.default_rng(0)
+    images: Array = drawn.integers(0, 256, (4, *size, 3)).astype(dtype)
+    rows = drawn.uniform(-2, 2, (4, 8)).astype(np.float32)
+    rows[:, [2, 5]] *= 20
+    rows[0] = [1, 0, 0, 0, 1, 0, 0, 0]
+    rows[1] = [-1, 0, size[1] - 1, 0, 1, 3, 0, 0]
+    got = affine(images, rows, fill)
+    for image, row, shown in zip(images, rows, got, strict=True):
+        np.testing.assert_array_equal(shown, one_by_one(image, row, fill))
 
 
 def test_a_batch_for_threads_gives_what_each_image_gives_alone() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,15 +11,52 @@ from numpy.typing import NDArray
 
 from tlkit.data.augmentation._one_by_one import for_each
 
-Ints = NDArray[np.int32]
 Floats = NDArray[np.float32]
 Numbers = NDArray[np.number]
-# For each fill mode: pixels added before and after a side of n, how numpy.pad makes them, and which
-# pixel of the longer side is at or before a position. Its neighbour is always the next one.
-_FRAMES: dict[str, tuple[Callable[[int], tuple[int, int]], Any, Callable[[Ints, int], Ints]]] = {
-    "nearest": (lambda _: (1, 1), "edge", lambda at, n: np.clip(at + 1, 0, n)),
-    "constant": (lambda _: (2, 2), "constant", lambda at, n: np.clip(at + 2, 0, n + 2)),
-    "reflect": (lambda n: (0, n + 1), "symmetric", lambda at, n: at % (2 * n)),
+# Up to here float32 tells every whole number from the next.
+_EXACT = 2**24
+# How many pixels are made at once: what is at hand meanwhile fits a core's own cache.
+_AT_ONCE = 2**14
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """What stands around an image in a fill mode, so that the next pixel is always the neighbour.
+
+    Args:
+        before: How many pixels are added before a side.
+        after: How many behind a side of n.
+        fill: Fills what was added to an image (h + added, w + added, c), given h and w.
+        period: After how many pixels a side of n comes again; None where it ends.
+    """
+
+    before: int
+    after: Callable[[int], int]
+    fill: Callable[[NDArray[Any], int, int], None]
+    period: Callable[[int], int | None]
+
+
+def _edge(framed: NDArray[Any], height: int, width: int) -> None:  # noqa: ARG001
+    framed[1:-1, 0], framed[1:-1, -1] = framed[1:-1, 1], framed[1:-1, -2]
+    framed[0], framed[-1] = framed[1], framed[-2]
+
+
+def _black(framed: NDArray[Any], height: int, width: int) -> None:
+    framed[:2], framed[height + 2 :] = 0, 0
+    framed[:, :2], framed[:, width + 2 :] = 0, 0
+
+
+def _mirror(framed: NDArray[Any], height: int, width: int) -> None:
+    framed[:height, width:-1] = framed[:height, width - 1 :: -1]
+    framed[:height, -1] = framed[:height, 0]
+    framed[height:-1] = framed[height - 1 :: -1]
+    framed[-1] = framed[0]
+
+
+_FRAMES = {
+    "nearest": _Frame(1, lambda _: 1, _edge, lambda _: None),
+    "constant": _Frame(2, lambda _: 2, _black, lambda _: None),
+    "reflect": _Frame(0, lambda n: n + 1, _mirror, lambda n: 2 * n),
 }
 FILL_MODES = tuple(_FRAMES)
 
@@ -42,57 +80,107 @@ def affine(images: Numbers, rows: NDArray[np.float32], fill_mode: str) -> Floats
         [0.5, 1.5, 2.0]
     """
     moved = np.empty(images.shape, np.float32)
+    frame, sides = _FRAMES[fill_mode], images.shape[1:3]
+    across, along = _coordinates(rows, sides, [frame.period(side) for side in sides])
 
     def move(number: int) -> None:
-        _move(images[number], rows[number].tolist(), fill_mode, moved[number])
+        summands = across[:, number], along[:, number]
+        _move(images[number], summands, frame, moved[number])
 
     for_each(images, move)
     return moved
 
 
-def _move(image: Numbers, row: list[float], fill_mode: str, moved: Floats) -> None:
-    """Fill ``moved`` with the transformed image, one channel after the other."""
-    height, width, channels = image.shape
-    a, b, c, d, e, f = row[:6]
-    x, y = np.arange(width, dtype=np.float64), np.arange(height, dtype=np.float64)
-    added, mode, place = _FRAMES[fill_mode]
-    column, right = _positions(a * x + c, b * y)
-    line, down = _positions(d * x + f, e * y)
-    frame = (added(height), added(width), (0, 0))
-    stride = width + sum(frame[1])
-    planes = np.empty((channels, height + sum(frame[0]), stride), np.float32)
-    planes[:] = np.pad(image, frame, mode=mode).transpose(2, 0, 1)
-    at = place(line, height).astype(np.intp)
-    at *= stride
-    at += place(column, width)
-    for channel, plane in enumerate(planes.reshape(channels, -1)):
-        upper = _between(_at(plane, at), _at(plane[1:], at), right)
-        lower = _between(_at(plane[stride:], at), _at(plane[stride + 1 :], at), right)
-        moved[..., channel] = _between(upper, lower, down)
+def _coordinates(
+    rows: NDArray[np.float32], sides: tuple[int, int], periods: list[int | None]
+) -> tuple[Floats, Floats]:
+    """Return what a column and what a line add to the positions that are shown there.
 
-
-def _positions(across: NDArray[np.float64], along: NDArray[np.float64]) -> tuple[Ints, Floats]:
-    """Return the whole and the fractional parts of all sums of two coordinates, (h, w).
-
-    The parts are added apart: float32 has too few digits for their sum, and float64 takes longer.
+    Returns:
+        ``(2, n, 2, w)`` and ``(2, n, 2, h)``: the whole parts and the fractional ones, for each
+        image, of the line and of the column that is shown.
     """
-    (whole_across, part_across), (whole_along, part_along) = map(_parts, (across, along))
-    whole = whole_across + whole_along[:, None]
-    part = part_across + part_along[:, None]
-    carried = part >= 1
+    a, b, c, d, e, f = rows[:, :6].T.astype(np.float64)[..., None]
+    y, x = (np.arange(side, dtype=np.float64) for side in sides)
+    parted = []
+    for values in (np.stack([d * x + f, a * x + c], 1), np.stack([e * y, b * y], 1)):
+        whole = np.floor(values)
+        part = values - whole
+        for place, period in enumerate(periods):
+            if period is not None:
+                whole[:, place] %= period
+        parted.append(np.stack([whole, part]).astype(np.float32))
+    return parted[0], parted[1]
+
+
+def _move(image: Numbers, summands: tuple[Floats, Floats], frame: _Frame, moved: Floats) -> None:
+    """Fill ``moved`` with the transformed image, some lines at a time, all channels at once.
+
+    What an image costs is the memory that is walked over and, where it is small, the calls.
+    """
+    height, width, channels = image.shape
+    planes, stride = _planes(image, frame)
+    size = planes.size - stride - 1
+    ahead = (0, stride, 1, stride + 1)
+    corners = [planes[step : step + size].reshape(channels, -1) for step in ahead]
+    lines = max(1, _AT_ONCE // width)
+    shown = np.empty((4, channels, min(lines, height), width), np.float32)
+    across, along = summands
+    for top in range(0, height, lines):
+        here = slice(top, top + lines)
+        at, down, right = _places((across, along[..., here]), frame, (height, width), stride)
+        four = shown[:, :, : len(at)]
+        for corner, taken in zip(corners, four, strict=True):
+            # Every place is inside; this mode skips the check that all are.
+            corner.take(at, axis=1, out=taken, mode="clip")
+        upper, lower = _between(four[:2], four[2:], right)
+        between = _between(upper, lower, down)
+        for channel in range(channels):
+            moved[here, :, channel] = between[channel]
+
+
+def _planes(image: Numbers, frame: _Frame) -> tuple[Floats, int]:
+    """Return the framed channels one after the other, and the length of their lines.
+
+    Behind the last there is as much room as the corner of a pixel lies ahead of it.
+    """
+    height, width, channels = image.shape
+    down, along = (frame.before + side + frame.after(side) for side in (height, width))
+    framed = np.empty((down, along, channels), image.dtype)
+    framed[frame.before :, frame.before :][:height, :width] = image
+    frame.fill(framed, height, width)
+    planes = np.empty(framed.size + along + 1, np.float32)
+    for channel, plane in enumerate(planes[: framed.size].reshape(channels, -1)):
+        plane[:] = framed[..., channel].ravel()
+    planes[framed.size :] = 0
+    return planes, along
+
+
+def _places(
+    summands: tuple[Floats, Floats], frame: _Frame, sides: tuple[int, int], stride: int
+) -> tuple[NDArray[np.intp], Floats, Floats]:
+    """Return the framed pixel at or before each position, and how far below and right that is.
+
+    The whole and the fractional parts of two coordinates are added apart: float32 has too few
+    digits for their sum, and float64 takes longer.
+    """
+    (whole, part), (whole_along, part_along) = summands
+    part = part[:, None] + part_along[..., None]
+    whole = whole[:, None] + whole_along[..., None]
+    carried = np.floor(part)
     part -= carried
     whole += carried
-    return whole, part
-
-
-def _parts(values: NDArray[np.float64]) -> tuple[Ints, Floats]:
-    whole = np.floor(values)
-    return whole.astype(np.int32), (values - whole).astype(np.float32)
-
-
-def _at(plane: Floats, places: NDArray[np.intp]) -> Floats:
-    # Every place is inside; this mode skips the check that all are.
-    return plane.take(places, mode="clip")
+    for places, side in zip(whole, sides, strict=True):
+        period = frame.period(side)
+        if period is not None:
+            places -= period * np.floor(places / np.float32(period))
+        else:
+            places += frame.before
+            np.clip(places, 0, side + 2 * (frame.before - 1), out=places)
+    line, column = whole if sides[0] * stride < _EXACT else whole.astype(np.float64)
+    line *= stride
+    line += column
+    return line.astype(np.intp), part[0], part[1]
 
 
 def _between(first: Floats, second: Floats, part: Floats) -> Floats:
