@@ -79,7 +79,9 @@ ON_TORCH = (
     SEARCH,
     "tests/learning_rate/test_finder.py",
     "tests/evaluation",
-    "tests/features/test_engine.py::test_keras_engine_gives_what_the_model_gives",
+    "tests/features/test_engine.py",
+    "tests/features/test_exporting.py",
+    "tests/training/test_devices.py",
 )
 
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 from foretold import candidate_of
 from protocol import HEAD, later_stage, stage_one
 from published import Trial
@@ -16,13 +14,12 @@ from study import Study
 import tlkit
 from tlkit.backbones.weights import keras_home
 from tlkit.backbones.weights_here import weights_in
-from tlkit.training.planning.duration import Duration, once, total
+from tlkit.training.planning.duration import Duration, total
 from tlkit.training.planning.plan import TrainingPlan
 from tlkit.training.planning.stage_plan import StagePlan
 
 # Any rate: it changes no time.
 _RATE = 1e-4
-_BATCH, _BATCHES = 32, 3
 # What a ranking solves before its last round, in which it has all pictures: half as much each.
 _ROUNDS = 2.0
 
@@ -40,7 +37,7 @@ class Foreseen:
         fresh: Of them, those that are changed anew in every epoch.
         features: Time for what is computed once.
         training: Time for the rest: search, training, what is written.
-        evaluation: Time to run the model on the validation pictures, and to build it.
+        evaluation: Time for a pass over the features of validation pictures, and to build a model.
         feature_bytes: Added to the store.
         run_bytes: Of its run directory.
         memory_bytes: Of pictures and features that it holds.
@@ -99,15 +96,16 @@ def foresee(study: Study, trials: Sequence[Trial], later: Sequence[Trial], views
         later: Who may go on to the later stages.
         views: How many there are of each picture, for the comparison.
     """
+    import keras  # noqa: F401 - which takes longer than to build a network, and is no part of it
+
     weights, note = _weights(study, trials[0])
-    seconds, building = _forward(study, trials[0], weights)
     asked = list(_stages(study, trials, later, views))
     plan = _planned(study, trials[0], weights, [stage for _, _, stage in asked], HEAD)
-    evaluation = seconds * len(study.validation) + building
+    building = total(work.time for work in plan.start if work.unit != "files")
     share = min(1.0, study.profile.kept / len(later))
     every = [(0, _ranked(study, trials[0], weights))] if 0 in study.stages else []
     for (number, trial, _), stage in zip(asked, plan.stages, strict=True):
-        one = _foreseen(abs(number), trial, stage, plan, evaluation)
+        one = _foreseen(abs(number), trial, stage, plan, building)
         every.append((number, replace(one, share=share if abs(number) > 1 else 1.0)))
     trainings = [one for number, one in every if number >= 0]
     if trials[0] in later:
@@ -153,10 +151,11 @@ def _planned(
 
 
 def _foreseen(
-    number: int, trial: Trial, stage: StagePlan, plan: TrainingPlan, evaluation: Duration
+    number: int, trial: Trial, stage: StagePlan, plan: TrainingPlan, building: Duration
 ) -> Foreseen:
     ahead, frozen = stage.timings, stage.frozen
     training, what = ahead["training"], f"{stage.epochs} epochs, batch {trial.batch_size}"
+    evaluation = building + stage.validation
     if number == 4:
         training, what = ahead["search"], f"{stage.search_rates} learning rates"
         evaluation = Duration()
@@ -221,20 +220,3 @@ def _weights(study: Study, trial: Trial) -> tuple[str | None, str]:
         note = f"{spec.name}: planned with random weights; the study will download {asked!r}"
         return None, f"{note}, and features that are there already are not counted"
     return asked, ""
-
-
-def _forward(study: Study, trial: Trial, weights: str | None) -> tuple[Duration, Duration]:
-    """Return the time of a picture through the whole network in Keras, and that to build it."""
-    import keras  # noqa: F401 - which takes longer than to build a network, and is no part of it
-
-    begun = time.perf_counter()
-    candidate = {**candidate_of(study, trial).arguments, "weights": weights}
-    model: Any = tlkit.build_backbone(candidate.pop("backbone"), **candidate)
-    building = once(time.perf_counter() - begun)
-    times = []
-    for number in range(_BATCHES + 1):
-        places = np.arange(number * _BATCH, (number + 1) * _BATCH) % len(study.validation)
-        begun = time.perf_counter()
-        model.predict_on_batch(study.validation.load(places, trial.image_size))
-        times.append((time.perf_counter() - begun) / _BATCH)
-    return Duration.of(times[1:]), building

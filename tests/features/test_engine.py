@@ -96,10 +96,18 @@ def test_keras_engine_gives_the_same_for_an_image_alone_and_anywhere_among_other
         assert np.array_equal(engine.run(IMAGES[place : place + 1])[0], together[place])
 
 
+def find_gpu(patch: pytest.MonkeyPatch) -> None:
+    """Let the backend find a GPU."""
+    if keras.backend.backend() == "torch":
+        patch.setattr("torch.cuda.is_available", lambda: True)
+    else:
+        patch.setattr(keras.distribution, "list_devices", lambda: ["gpu:0"])
+
+
 @pytest.fixture
 def gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let Keras find a GPU."""
-    monkeypatch.setattr(keras.distribution, "list_devices", lambda: ["gpu:0"])
+    """A GPU that is found."""
+    find_gpu(monkeypatch)
 
 
 @pytest.mark.usefixtures("gpu")
@@ -151,7 +159,7 @@ def test_features_of_a_gpu_are_kept_by_themselves(
 ) -> None:
     store = FeatureStore(tmp_path)
     folders = [Trunk(trunk, store).table("keras").folder]
-    monkeypatch.setattr(keras.distribution, "list_devices", lambda: ["gpu:0"])
+    find_gpu(monkeypatch)
     folders += [Trunk(trunk, store).table(name).folder for name in ("keras", "onnxruntime")]
     assert len(set(folders)) == 3
     assert Trunk(trunk, store).batch("onnxruntime") == BATCH

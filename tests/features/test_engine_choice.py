@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -231,6 +232,24 @@ def test_no_more_is_exported_once_an_engine_makes_the_work_little(
     )
     assert choose(trunk, tmp_path, *specs).images == EVER, "with more work the other is tried"
     assert made == ["swift", "swift from its file", "slow"]
+
+
+def test_after_a_slow_export_the_next_is_expected_to_be_as_slow(
+    trunk: Any, tmp_path: Path, made: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(weighing, "time", SimpleNamespace(perf_counter=lambda: clock[0]))
+
+    def make(trunk: Any, stem: Path) -> Any:
+        clock[0] += 20.0
+        return Fake("swift", trunk, stem.with_name(f"{stem.name}.swift"), unchanged)
+
+    specs = engine("swift", make=make, export_s=2.0), engine("slow", export_s=8.0)
+    # 100 s are left on the first, of which a tenth may be saved.
+    choice = choose(trunk, tmp_path, *specs, ahead=100_000)
+    assert made == ["swift"]
+    assert "slow not tried for the 100 s of work that are left" in choice.why
+    assert choice.images == 800_000, "an export of 80 s pays for itself from 800 s on"
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import pickle
 import signal
+import socket
 import sys
 import time
 from collections.abc import Iterator
@@ -21,8 +22,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
+from PIL import Image
 
 import tlkit
 from tests.conftest import thorough
@@ -256,6 +259,52 @@ def test_a_file_that_is_another_one_where_a_worker_runs_is_told(model: Any, tmp_
             trunk, PixelCache(data, trunk.size), wrong, replace(KERAS, executor=Inline())
         )
     assert not list(tmp_path.rglob("*.shard"))
+
+
+def test_a_worker_without_the_files_is_told_with_its_machine(model: Any, tmp_path: Path) -> None:
+    class Elsewhere(Inline):
+        def submit(self, fn: Any, /, *args: Any, **_: Any) -> Future[Any]:
+            (tmp_path / "pictures").rename(tmp_path / "not mounted")
+            return super().submit(fn, *args)
+
+    for number in range(4):
+        place = tmp_path / "pictures" / str(number % 2)
+        place.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (16, 16), (number, 0, 0)).save(place / f"{number}.png")
+    data = tlkit.ImageDataset.from_directory(tmp_path / "pictures")
+    trunk, given = Trunk(model, FeatureStore(tmp_path)), Plan("keras", executor=Elsewhere())
+    told = rf"On {socket.gethostname()}, where a worker runs: .*0.png cannot be read: No such file"
+    with pytest.raises(DataError, match=told):
+        extracted(trunk, data, given)
+    assert not list(tmp_path.rglob("*.shard"))
+
+
+def test_a_worker_without_the_plugin_is_told_and_its_work_is_done_here(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    @keras.saving.register_keras_serializable("of a plugin")
+    class Halved(keras.layers.Layer):  # type: ignore[misc]
+        def call(self, inputs: Any) -> Any:
+            return inputs / 2
+
+    class Elsewhere(Inline):
+        def submit(self, fn: Any, /, *args: Any, **_: Any) -> Future[Any]:
+            known = keras.saving.get_custom_objects()
+            layer = known.pop("of a plugin>Halved")
+            try:
+                return super().submit(fn, *args)
+            finally:
+                known["of a plugin>Halved"] = layer
+
+    image = keras.Input((16, 16, 3))
+    model = keras.Model(image, keras.layers.Flatten()(Halved()(image)))
+    found = spread(model, tmp_path, Elsewhere(), 8)
+    assert np.array_equal(
+        found.rows, features(Trunk(model, FeatureStore(tmp_path / "alone")), tiny_dataset(8))
+    )
+    told = "a worker cannot build the trunk: it does not know of a plugin>Halved: install"
+    assert told in caplog.text
+    assert told in found.notes[-1]
 
 
 def test_another_keras_backend_in_a_worker_is_told(

@@ -199,6 +199,27 @@ def test_what_was_written_to_lately_is_spared(old: Path, killed: Path) -> None:
     assert only(old) == "old"
 
 
+@pytest.mark.parametrize("apart_s", [-3700, 3700])
+def test_what_is_being_written_is_spared_where_this_machines_clock_is_wrong(
+    old: Path, monkeypatch: pytest.MonkeyPatch, apart_s: int
+) -> None:
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() + apart_s)
+    with whole_file(old) as part:
+        part.write_text("half")
+        remove_parts(old.parent, unused_s=3600)
+        part.write_text("whole")
+    assert only(old) == "whole"
+
+
+def test_what_is_dated_in_the_future_is_removed_where_nobody_else_writes(old: Path) -> None:
+    left = old.with_name(f"{PART}1-a-x")
+    left.touch()
+    os.utime(left, (time.time() + 3700,) * 2)
+    remove_parts(old.parent)
+    assert only(old) == "old"
+
+
 def test_only_temporary_files_are_removed_and_none_below(tmp_path: Path) -> None:
     kept = [tmp_path / ".gitignore", tmp_path / "part-x", tmp_path / "below" / f"{PART}1-a-x"]
     for file in (*kept, tmp_path / f"{PART}1-a-x"):

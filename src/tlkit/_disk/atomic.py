@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import secrets
 import time
@@ -56,13 +57,31 @@ def remove_parts(folder: Path, unused_s: float = 0.0) -> None:
 
     Args:
         folder: Where to look, not below it; it may be missing.
-        unused_s: Only what nobody has written to for so many seconds.
+        unused_s: Only what nobody has written to for so many seconds; 0 for all.
     """
-    latest = time.time() - unused_s
-    for part in folder.glob(f"{PART}*"):
+    parts = list(folder.glob(f"{PART}*"))
+    latest = now_in(folder) - unused_s if parts and unused_s else math.inf
+    for part in parts:
         with suppress(OSError):
             if part.stat().st_mtime <= latest:
                 part.unlink()
+
+
+def now_in(folder: Path) -> float:
+    """Return what time it is by the clock that dates a folder's files, in seconds since 1970.
+
+    Machines that share a folder may have clocks that differ, and their files are dated by one.
+    Where nothing can be written, it is this machine's.
+    """
+    part = _part_of(folder / "clock")
+    try:
+        part.touch(exist_ok=False)
+        return part.stat().st_mtime
+    except OSError:
+        return time.time()
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
 
 
 def _part_of(file: Path) -> Path:

@@ -84,6 +84,8 @@ class _Weighing:
     images_ahead: int
     failures: list[str] = field(default_factory=list)
     untried: dict[str, float] = field(default_factory=dict)
+    # By how much longer than it was said to take the last export took: so will the next.
+    slowness: float = 1.0
 
     @property
     def timing_s(self) -> float:
@@ -98,7 +100,12 @@ class _Weighing:
     def enough_s(self, spec: EngineSpec, stem: Path) -> float:
         """Return the seconds of work from which on trying an engine can pay for itself."""
         hoped = HOPED_OF_KERAS if self.fastest.name == "keras" else HOPED_OF_ANOTHER
-        return (READING_S if spec.files(stem) else spec.export_s) / hoped
+        return (READING_S if spec.files(stem) else spec.export_s * self.slowness) / hoped
+
+    def made(self, spec: EngineSpec, seconds: float) -> None:
+        """Take in how long an export took; from one that is quick by itself nothing follows."""
+        if spec.export_s >= 1:
+            self.slowness = max(1.0, seconds / spec.export_s)
 
     def add(self, engine: Engine, ms: dict[str, float]) -> None:
         """Take in an engine that agrees, timed in turn with the fastest so far."""
@@ -142,8 +149,11 @@ def fastest(trial: Trial, images_ahead: int, rivals: Sequence[EngineSpec]) -> Ch
         if found.ahead_s < enough_s:
             found.untried[spec.name] = enough_s
             continue
+        kept, begun = spec.files(trial.stem), time.perf_counter()
         try:
             engine = agreeing(spec, trial)
+            if not kept:
+                found.made(spec, time.perf_counter() - begun)
             found.add(engine, timed([found.fastest, engine], sample, found.timing_s))
         except Exception as error:  # noqa: BLE001 - said in the notice; another engine runs it
             found.failures.append(one_line(spec.name, error))

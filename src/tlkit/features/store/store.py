@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 
 from platformdirs import user_cache_path
 
-from tlkit._disk.atomic import remove_parts, whole_file
+from tlkit._disk.atomic import now_in, remove_parts, whole_file
 from tlkit.errors import CacheError
 from tlkit.features.store._contents import ABOUT, StoreInfo, size_of, sizes_in, table_info, used_at
 from tlkit.features.store._scans import RememberedScans
@@ -198,11 +197,11 @@ def clear(root: str | Path | None = None, *, unused_days: float = 0.0) -> int:
         0
     """
     folder = default_root() if root is None else Path(root)
-    now, freed = time.time(), 0
+    now, freed = now_in(folder), 0
     # Those of other versions too, but nothing else that may lie in the folder.
     for version in folder.glob("v[0-9]*"):
         for file in [f for f in version.rglob("*") if f.is_file()]:
-            if _age_s(file, now) < unused_days * 86400 or _in_writing(file):
+            if _age_s(file, now) < unused_days * 86400 or _in_writing(file, now):
                 continue
             size = size_of(file)
             try:
@@ -221,9 +220,9 @@ def _age_s(file: Path, now: float) -> float:
     return max(0.0, now - used_at(file))
 
 
-def _in_writing(file: Path) -> bool:
+def _in_writing(file: Path, now: float) -> bool:
     """Return whether a file is one that a process is still writing, so far as can be known."""
-    return file.name.startswith(".") and abs(time.time() - used_at(file)) < _ABANDONED_S
+    return file.name.startswith(".") and abs(now - used_at(file)) < _ABANDONED_S
 
 
 def _unwritable(folder: Path, error: OSError) -> CacheError:

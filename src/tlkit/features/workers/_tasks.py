@@ -6,10 +6,12 @@ features are there comes back.
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import threading
 import uuid
+import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
@@ -23,7 +25,7 @@ import numpy as np
 from tlkit.data.batches import PixelCache
 from tlkit.data.dataset import ImageDataset
 from tlkit.data.unlabelled import UnlabelledImages
-from tlkit.errors import DataError, EngineError, FeatureError
+from tlkit.errors import DamagedImageError, DataError, EngineError, FeatureError
 from tlkit.features.engines.precision import LOW, parts_of
 from tlkit.features.precision.asked import AskedPrecision
 from tlkit.features.precision.sample import KeptSample
@@ -35,6 +37,10 @@ _AT_HOME: dict[str, tuple[int, Callable[[np.ndarray], bool]]] = {}
 # The trunk that this worker has built last, and no older one.
 _built: dict[tuple[Any, ...], Trunk] = {}
 _building = threading.Lock()
+_SAME = (
+    "Workers must see the same files under the same paths, and images must not change while they "
+    "are used."
+)
 
 
 class TrunkFileError(EngineError):
@@ -135,12 +141,17 @@ def compute(task: Task) -> bool:
             f"A worker on {socket.gethostname()} has {versions_here()}, and the process that asks "
             f"has {task.versions}; expected the same. Install these for the workers."
         )
-    changed = np.flatnonzero((task.images.image_digests != task.ids).any(axis=1))
+    try:
+        found = task.images.image_digests
+    except DamagedImageError as error:
+        raise DataError(
+            f"On {socket.gethostname()}, where a worker runs: {error} {_SAME}"
+        ) from error
+    changed = np.flatnonzero((found != task.ids).any(axis=1))
     if len(changed):
         raise DataError(
             f"{task.images.names[changed[0]]} is not the same file on {socket.gethostname()}, "
-            "where a worker runs, as it was when its features were asked for. Workers must see the "
-            "same files under the same paths, and images must not change while they are used."
+            f"where a worker runs, as it was when its features were asked for. {_SAME}"
         )
     pixels = PixelCache(task.images, task.size)
     with _building:
@@ -172,13 +183,35 @@ def _trunk(task: Task) -> Trunk:
         try:
             model = keras.models.load_model(file, compile=False)
         except Exception as error:
-            raise TrunkFileError(f"a worker cannot build the trunk: {error}") from error
+            lacking = ", ".join(_unknown_in(file))
+            why = f"it does not know {lacking}: install the plugin there" if lacking else error
+            raise TrunkFileError(f"a worker cannot build the trunk: {why}") from error
         # A worker does not know which of its shards is the last.
         trunk = Trunk(model, store, task.dtype, compared_every=0, asked=_asked(task))
         if trunk.fingerprint != task.trunk:
             raise TrunkFileError("a worker has built another trunk")
         _built[key] = trunk
     return _built[key]
+
+
+def _unknown_in(file: Path) -> list[str]:
+    """Return the layers of a ``.keras`` file that nobody here has registered; none if damaged."""
+    from keras.saving import get_registered_object
+
+    try:
+        with zipfile.ZipFile(file) as parts:
+            whole = json.loads(parts.read("config.json"))
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile):
+        return []
+    names, waiting = set[str](), [whole]
+    while waiting:
+        part = waiting.pop()
+        inner = part.values() if isinstance(part, dict) else part
+        waiting.extend(each for each in inner if isinstance(each, (dict, list)))
+        name = part.get("registered_name") if isinstance(part, dict) else None
+        if isinstance(name, str) and ">" in name and get_registered_object(name) is None:
+            names.add(name)
+    return sorted(names)
 
 
 def _asked(task: Task) -> AskedPrecision:

@@ -180,6 +180,7 @@ class StageRehearsal(StageRun):
         trained = self._progress.epoch + epochs
         kept = [sum(x.count * x.trunk.bytes for x in phase.asked) for phase in phases]
         snapshots = 1 + len(stage.snapshots)
+        epoch, validation = epoch_time(phases) if epochs else (Duration(), Duration())
         return StagePlan(
             name=stage.name,
             epochs=epochs,
@@ -197,7 +198,8 @@ class StageRehearsal(StageRun):
             checkpoint_bytes=self._checkpoint_bytes * snapshots,
             memory_bytes=max((min(size, IN_MEMORY) for size in kept), default=0),
             work=tuple(stage_work(stage, phases, self._feeds.steps, session)) if epochs else (),
-            epoch=epoch_time(phases) if epochs else Duration(),
+            epoch=epoch,
+            validation=validation,
         )
 
 

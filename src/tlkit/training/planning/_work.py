@@ -67,13 +67,13 @@ def stage_work(
     yield _solving(both) if isinstance(stage, ProbeStage) else _training(both, steps)
 
 
-def epoch_time(phases: Sequence[Rehearsed]) -> Duration:
-    """Return how long an epoch takes, on average over the phases that are run."""
+def epoch_time(phases: Sequence[Rehearsed]) -> tuple[Duration, Duration]:
+    """Return how long an epoch takes, and of it validation, on average over what is run."""
     costs = filled([phase.cost for phase in phases])
     epochs = sum(phase.epochs for phase in phases)
-    return total(
-        cost.epoch * (phase.epochs / epochs) for phase, cost in zip(phases, costs, strict=True)
-    )
+    both = [(cost, phase.epochs / epochs) for phase, cost in zip(phases, costs, strict=True)]
+    whole = total(cost.epoch * share for cost, share in both)
+    return whole, total(cost.tail.validation * share for cost, share in both)
 
 
 def _choosing(both: Both) -> Iterator[PlannedWork]:

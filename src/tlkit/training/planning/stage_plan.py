@@ -70,6 +70,7 @@ class StagePlan(Printed):
         memory_bytes: Of the features that are held in memory at one time.
         work: Its parts, in order.
         epoch: Of it, an epoch on average, with validation and checkpoint.
+        validation: Of that, the validation, from features that are there.
     """
 
     name: str
@@ -89,6 +90,7 @@ class StagePlan(Printed):
     memory_bytes: int
     work: tuple[PlannedWork, ...]
     epoch: Duration = field(default_factory=Duration)
+    validation: Duration = field(default_factory=Duration)
 
     @classmethod
     def finished(cls, name: str, result: StageResult) -> StagePlan:
