@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import pytest
 from hypothesis import given, strategies as st
+from sklearn.metrics import f1_score
 
 import tlkit
 from tests.conftest import thorough
@@ -18,6 +19,7 @@ from tlkit.errors import TrainingError
 from tlkit.reporting import report
 from tlkit.training import StageResult, read_run
 from tlkit.training.kept import kept_lines, kept_stage
+from tlkit.training.loop._judging import WeightedF1
 
 Data = tuple[tlkit.ImageDataset, tlkit.ImageDataset]
 
@@ -66,18 +68,57 @@ def test_of_several_stages_a_line_says_whose_weights_the_model_has(
 
 
 @given(accuracies, st.integers(1, 1000))
-def test_a_later_stage_is_given_up_where_an_earlier_one_is_clearly_better(
-    values: list[float], images: int
-) -> None:
+def test_a_difference_that_may_be_chance_is_said_to_be(values: list[float], images: int) -> None:
     stages = [did(str(n), value, validation_images=images) for n, value in enumerate(values)]
-    largest, kept = max(values), kept_stage(stages, "best")
+    *_, second, largest = [0.0, *sorted(values)]
     error = np.sqrt(largest * (1 - largest) / images)
-    within = [n for n, value in enumerate(values) if value >= largest - error]
-    assert kept.name == str(within[-1])
-    chance = kept.best("val_accuracy") < largest
-    assert [("may be chance" in line) for line in kept_lines(stages, "best")] == [chance] * (
-        len(values) > 1
+    lines = list(kept_lines(stages, "best"))
+    assert [("may be chance" in line) for line in lines] == [largest - second < error] * len(lines)
+
+
+@given(st.lists(st.tuples(*[st.sampled_from([0.1, 0.2, 0.3])] * 2), min_size=2, max_size=4))
+def test_it_is_the_weighted_f1_that_decides_where_all_have_one(pairs: list[Any]) -> None:
+    stages = []
+    for place, (accuracy, score) in enumerate(pairs):
+        stage = did(str(place), accuracy)
+        stage.history["val_weighted_f1"] = [score]
+        stages.append(stage)
+    kept = kept_stage(stages, "best")
+    assert kept.best("val_weighted_f1") == max(score for _, score in pairs)
+    assert f"(val_weighted_f1 {kept.best('val_weighted_f1'):.4f})" in next(
+        kept_lines(stages, "best")
     )
+    del stages[0].history["val_weighted_f1"]  # a run of before
+    assert kept_stage(stages, "best").best("val_accuracy") == max(x for x, _ in pairs)
+
+
+@given(
+    st.integers(2, 5),
+    st.lists(st.integers(0, 4), min_size=1, max_size=30),
+    st.sampled_from(["indices", "column", "one-hot", "sigmoid"]),
+    st.integers(0, 1000),
+)
+def test_the_figure_is_scikit_learns(classes: int, labels: list[int], form: str, seed: int) -> None:
+    classes = 2 if form == "sigmoid" else classes
+    true = np.array(labels) % classes
+    scores = np.random.default_rng(seed).dirichlet(np.ones(classes), len(true)).astype("float32")
+    targets = {
+        "indices": true,
+        "column": true[:, None],
+        "one-hot": np.eye(classes, dtype="float32")[true],
+        "sigmoid": true[:, None].astype("float32"),
+    }[form]
+    metric = WeightedF1(classes)
+    assert float(metric.result()) == 0
+    for part in (slice(None, 7), slice(7, None)):
+        if len(true[part]):
+            metric.update_state(
+                targets[part], scores[part, 1:] if form == "sigmoid" else scores[part]
+            )
+    expected = f1_score(true, scores.argmax(axis=1), average="weighted", zero_division=0)
+    assert float(metric.result()) == pytest.approx(expected, abs=1e-6)
+    metric.reset_state()
+    assert float(metric.result()) == 0
 
 
 def test_without_validation_images_the_last_is_kept_and_nothing_is_said() -> None:
@@ -100,7 +141,7 @@ def test_best_ends_with_the_weights_of_the_better_stage(
     result = trainer(GOOD, BAD, keep="best", run_dir=run).fit(*parts, verbose=0)
     assert result.kept.name == "good"
     assert same_weights(result.model, good.model)
-    assert "the best stage; the last, 'bad' (val_accuracy" in str(result)
+    assert "the best stage; the last, 'bad' (val_weighted_f1" in str(result)
     assert "the best stage" in result._repr_html_()
     if run is not None:
         assert same_weights(keras.models.load_model(run / "model.keras"), good.model)
@@ -137,10 +178,10 @@ def test_fine_tune_keeps_the_better_stage(parts: Data) -> None:
     result = tlkit.fine_tune(parts[0], parts[1], **made, **rates, verbose=0)
     assert result.keep == "best"
     assert result.kept.name == "probe"
-    assert result.kept.best("val_accuracy") == max(x.best("val_accuracy") for x in result.stages)
-    scores = result.model.predict(parts[1].load(range(len(parts[1])), 16), verbose=0)
-    found = float(np.mean(scores.argmax(axis=1) == parts[1].labels))
-    assert found == pytest.approx(result.kept.best("val_accuracy"))
+    figure = "val_weighted_f1"
+    assert result.kept.best(figure) == max(x.best(figure) for x in result.stages)
+    found = tlkit.evaluate(result, parts[1]).weighted_f1
+    assert found == pytest.approx(result.kept.best(figure), abs=1e-6)
 
 
 @pytest.mark.parametrize("keep", ["first", None, True, "BEST"])

@@ -21,7 +21,7 @@ from tlkit.training import _checks
 from tlkit.training._starting import start_of
 from tlkit.training._trainer_settings import ShowsSettings
 from tlkit.training.arguments import ReplacedArguments
-from tlkit.training.kept import Keep
+from tlkit.training.kept import Keep, are_judged
 from tlkit.training.loop._stages import run_stages, search
 from tlkit.training.loop.new_session import new_session
 from tlkit.training.planning._planner import Planner
@@ -50,8 +50,8 @@ class StagedTrainer(ShowsSettings):
         feature_dtype: Features are kept as ``"float32"``, or ``"float16"``: 11 bits, half the disk.
         trunk_precision: The frozen part trains at ``"float32"``, ``"bfloat16"``, ``"int8"``, or
             ``"auto"``, the fastest that does no harm.
-        keep: The model ends with the ``"last"`` stage's weights, or the ``"best"``'s by validation;
-            of stages within one standard error of the best, the last is taken.
+        keep: The model ends with the weights of the ``"last"`` stage, or of the ``"best"``: by the
+            weighted F1 on validation images, with several labels by their accuracy.
         distribution: Devices that share each batch: a ``keras.distribution.DataParallel`` on JAX, a
             ``tf.distribute.MirroredStrategy`` on TensorFlow, for the weights of one to rounding.
         run_dir: A folder for settings, checkpoints and results, or None to keep nothing.
@@ -175,6 +175,7 @@ class StagedTrainer(ShowsSettings):
                     engines=run.engines() if run else None,
                     notes=notes,
                     devices=self.devices,
+                    judged=are_judged(self.stages, self.keep),
                 )
                 return run_stages(session, self.stages, self.keep, run)
 

@@ -113,8 +113,8 @@ def fine_tune(
     ``Head(cuts="auto")``, which reads averages of all depths of the backbone; use these where this
     is not enough. ``print(tlkit.fine_tune.plan(...))``, with the same arguments,
     shows what is decided for the images at hand and why, and how long it will take. The model ends
-    with the weights of fine-tuning, unless the probe is better on the validation images by more
-    than one standard error, and says which; ``keep="last"`` takes those of fine-tuning anyway.
+    with the weights of fine-tuning, unless the probe has the larger weighted F1 on the validation
+    images, and says which; ``keep="last"`` takes those of fine-tuning anyway.
 
     The default backbone is EfficientNetV2B0: 0.787 top-1 on ImageNet for 5.9 million weights, which
     `tlkit.list_backbones` sets beside all others; `tlkit.probe` tells in seconds how good one is

@@ -23,6 +23,7 @@ from tlkit.training.feeding.feed import Feed, Inputs, own_errors
 from tlkit.training.feeding.inputs import Change
 from tlkit.training.feeding.targets import Targets
 from tlkit.training.loop._as_saved import held_out_as_saved
+from tlkit.training.loop._judging import with_judging
 from tlkit.training.loop.session import PhaseWork, Session
 from tlkit.training.probe_stage import ProbeStage
 from tlkit.training.stage_result import StageResult
@@ -144,7 +145,8 @@ class ProbeRun:
         self, tail: Any, inputs: Inputs, validation: Inputs | None
     ) -> dict[str, list[float]]:
         stage, targets = self._stage, self._targets
-        metrics = stage.objective.compiled_metrics(targets.task, targets.classes)
+        own = stage.objective.compiled_metrics(targets.task, targets.classes)
+        metrics = with_judging(own, targets, judged=self._session.judged)
         (one,) = targets.unweighted(np.zeros_like(self._session.train.labels[:1], "int32"))
         with self._session.devices.scope():
             tail.compile("sgd", targets.loss, metrics=metrics)

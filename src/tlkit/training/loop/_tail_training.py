@@ -22,6 +22,7 @@ from tlkit.learning_rate.finder import ExponentialLRFinder
 from tlkit.learning_rate.rate import Rate
 from tlkit.training.feeding.feed import Inputs, own_errors
 from tlkit.training.feeding.targets import Targets
+from tlkit.training.loop._judging import with_judging
 from tlkit.training.loop._reports import BatchSearchReport, SearchReport
 from tlkit.training.loop._seen_model import follow_state, sees_images
 from tlkit.training.loop._stage_feeds import StageFeeds
@@ -136,7 +137,9 @@ class TailTraining:
         return one
 
     def _metrics(self) -> list[Any]:
-        return self.stage.objective.compiled_metrics(self.targets.task, self.targets.classes)
+        targets = self.targets
+        metrics = self.stage.objective.compiled_metrics(targets.task, targets.classes)
+        return with_judging(metrics, targets, judged=self.session.judged)
 
     def search(
         self, tail: CompiledModel, inputs: Inputs, finder: ExponentialLRFinder, at_once: int

@@ -32,6 +32,7 @@ def new_session(
     engines: EngineNotes | None = None,
     notes: tuple[str, ...] = (),
     devices: Devices = ONE_DEVICE,
+    judged: bool = False,
 ) -> Session:
     """Return the session of a training that begins: the whole model, and its images.
 
@@ -46,6 +47,7 @@ def new_session(
         engines: Which engine ran what before, in a training that goes on.
         notes: What there is to say on the images, for people.
         devices: That the training is spread over.
+        judged: Whether stages are compared, by a figure of their own.
 
     Raises:
         TrainingError: The devices need new weights, and the backbone is a model made before.
@@ -72,6 +74,7 @@ def new_session(
         engines=engines or EngineNotes(),
         notes=(*notes, *_needed_to_load(parts.model)),
         devices=devices,
+        judged=judged,
         plain=plain,
     )
 

@@ -67,6 +67,7 @@ class Session:
         engines: Which engine ran what, in this training so far.
         notes: What there is to say on the images, for people.
         devices: That the training is spread over.
+        judged: Whether stages are compared, by a figure of their own.
         plain: The same model on one device, which runs what is frozen and is kept in the end;
             ``parts`` itself where there is one device.
     """
@@ -81,6 +82,7 @@ class Session:
     engines: EngineNotes = field(default_factory=EngineNotes)
     notes: tuple[str, ...] = ()
     devices: Devices = ONE_DEVICE
+    judged: bool = False
     plain: Parts | None = None
     _trunks: dict[str, Trunk] = field(default_factory=dict, init=False, repr=False)
 

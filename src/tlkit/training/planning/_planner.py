@@ -19,7 +19,7 @@ from tlkit.data.labelled_images import LabelledImages
 from tlkit.features.settings import FrozenSettings
 from tlkit.freezing.own_head import AnyHead
 from tlkit.training._starting import Start
-from tlkit.training.kept import Keep
+from tlkit.training.kept import Keep, are_judged
 from tlkit.training.loop._conflicts import check_conflicts
 from tlkit.training.loop.new_session import new_session
 from tlkit.training.planning._costs import StageCosts
@@ -157,7 +157,12 @@ class Planner:
     ) -> RehearsedSession:
         engines = run.engines().unwritten() if run else None
         given = (self.settings, self.head, self.start, store, (train, validation), Silent())
-        session = new_session(*given, engines=engines, devices=self.devices)
+        session = new_session(
+            *given,
+            engines=engines,
+            devices=self.devices,
+            judged=are_judged(self.stages, self.keep),
+        )
         return RehearsedSession.of(session, roughly=roughly)
 
     def _earlier(

@@ -108,8 +108,9 @@ def _validation(made: Deciding) -> Decision:
         why = "no images are held out: nothing is chosen, the last epoch is kept"
         return Decision("validation", 0, why)
     error = 0.5 / math.sqrt(count)
+    figure = "accuracy" if made.several else "weighted F1"
     why = (
-        "choose the epoch, and the stage by more than one standard error of accuracy, at most "
+        f"choose the epoch, and the stage by {figure}, whose standard error is at most about "
         f"{100 * error:.1f} points"
     )
     if error > _NOISY:
