@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import numpy as np
@@ -73,3 +74,66 @@ def test_own_error_comes_back_in_place_of_what_a_backend_made_of_it() -> None:
     assert isinstance(caught.value.__cause__, RuntimeError)
     with pytest.raises(ZeroDivisionError), own_errors(None, feed()):
         1 / 0  # noqa: B018
+
+
+class Drawn:
+    """Inputs in two steps, which note what was drawn, and whether two draws went on at once."""
+
+    def __init__(self, broken: int = -1) -> None:
+        self.drawn: list[tuple[int, int]] = []
+        self.drawing = 0
+        self.together = False
+        self.begun = [threading.Event() for _ in range(5)]
+        self._broken = broken
+
+    def __call__(self, indices: np.ndarray, epoch: int) -> np.ndarray:
+        return self.make(self.draw(indices, epoch))
+
+    def draw(self, indices: np.ndarray, epoch: int) -> np.ndarray:
+        self.drawing += 1
+        self.together |= self.drawing > 1
+        self.drawn.append((int(indices[0]), epoch))
+        self.begun[int(indices[0]) // 2].set()
+        self.drawing -= 1
+        if int(indices[0]) == self._broken:
+            raise DamagedImageError(f"image {self._broken} is truncated")
+        return np.stack([indices, np.full_like(indices, epoch)], axis=1)
+
+    def make(self, drawn: np.ndarray) -> np.ndarray:
+        return 10 * drawn
+
+
+@given(st.lists(st.integers(0, 8), min_size=1, max_size=12))
+def test_batches_that_are_drawn_ahead_are_those_that_are_asked_for(asked: list[int]) -> None:
+    inputs = Drawn()
+    ahead = Feed(inputs, np.arange(10), batch_size=4, epochs=3, shuffle=(0, "stage"))
+    plain = Feed(
+        lambda *what: Drawn()(*what), np.arange(10), batch_size=4, epochs=3, shuffle=(0, "stage")
+    )
+    for index in asked:
+        for one, other in zip(ahead[index], plain[index], strict=True):
+            np.testing.assert_array_equal(one, other)
+    assert not inputs.together
+
+
+def test_the_next_batch_is_drawn_while_this_one_is_made() -> None:
+    class Waiting(Drawn):
+        def make(self, drawn: np.ndarray) -> np.ndarray:
+            following = min(int(drawn[0, 0]) // 2 + 1, 2)
+            assert self.begun[following].wait(timeout=60), "the next batch was not begun"
+            return drawn
+
+    inputs = Waiting()
+    made = Feed(inputs, np.arange(6), batch_size=2)
+    for index in range(3):
+        made[index]
+    assert inputs.drawn == [(0, 0), (2, 0), (4, 0)]
+
+
+def test_an_image_that_cannot_be_drawn_ahead_is_told_with_its_own_batch() -> None:
+    made = Feed(Drawn(broken=2), np.arange(4), batch_size=2)
+    made[0]
+    with pytest.raises(DamagedImageError, match="image 2"), own_errors(made):
+        made[1]
+    with pytest.raises(RuntimeError, match="no more batches"):
+        made[0]

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from tlkit._keras.devices import ONE_DEVICE, Devices
 from tlkit.data.batches import Passes, epoch_order
+from tlkit.training.feeding.ahead import Ahead, TwoSteps
 
 # A backend that has fetched all it may does not ask again; then there is nothing to wait for.
 CLOSING_S = 0.5
@@ -54,14 +55,17 @@ class Feed(keras.utils.PyDataset):  # type: ignore[misc]
     ) -> None:
         super().__init__(workers=1, use_multiprocessing=False)
         order = _orders(len(labels), shuffle)
+        self._epochs = epochs
         self._passes = Passes(len(labels), batch_size, order, first=first_epoch)
         self.steps = self._passes.steps
         self.error: Exception | None = None
         self._inputs = inputs
+        self._ahead: Ahead | None = None
+        if isinstance(inputs, TwoSteps):
+            self._ahead = Ahead(inputs, self._passes, len(self))
         self._labels = labels
         self._targets = targets
         self._devices = devices
-        self._epochs = epochs
         self._busy = threading.Lock()
         self._closed = False
         self._refused = threading.Event()
@@ -89,14 +93,16 @@ class Feed(keras.utils.PyDataset):  # type: ignore[misc]
         """
         self._closed = True
         with self._busy:
-            pass
+            if self._ahead is not None:
+                self._ahead.close()
         self._refused.wait(CLOSING_S)
 
     def _batch(self, index: int) -> tuple[Any, ...]:
         samples, epoch = self._passes[index], self._passes.pass_of(index)
         try:
-            drawn = self._inputs(samples, epoch)
-            inputs, labels = drawn if isinstance(drawn, tuple) else (drawn, self._labels[samples])
+            ahead = self._ahead
+            made = self._inputs(samples, epoch) if ahead is None else ahead[index]
+            inputs, labels = made if isinstance(made, tuple) else (made, self._labels[samples])
             return self._devices.placed((inputs, *self._targets(labels)))
         except Exception as error:
             # TensorFlow runs this in a thread of its own and would give back text only.

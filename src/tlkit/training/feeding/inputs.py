@@ -100,26 +100,24 @@ class Views:
 
 @dataclass(frozen=True)
 class Fresh:
-    """Give a tail what its trunk makes of images in each epoch anew.
+    """Give a tail images, changed in each epoch anew.
 
     Args:
         images: The images.
         change: How they change.
         seed: Of the training.
         stage: Name of the stage; with the seed, the epoch and the image it decides what is drawn.
-        run: The trunk; where None the tail gets the images themselves.
     """
 
     images: Images
     change: Change
     seed: int
     stage: str
-    run: Callable[[NDArray[Any]], NDArray[Any]] | None = None
 
     def __call__(
         self, indices: np.ndarray, epoch: int
     ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
-        """Return the tail's input for some images in an epoch, and mixed labels if there are any.
+        """Return some images in an epoch, and mixed labels if there are any.
 
         Images are given as they are, uint8: a quarter of the bytes is copied on the way to a model,
         which casts them.
@@ -128,10 +126,8 @@ class Fresh:
         if self.change.augmentation is not None:
             pixels = self._augmented(self.change.augmentation, pixels, indices, epoch)
         if self.change.mixing is None:
-            return self._run(pixels)
-        labels = self.images.labels[indices]
-        pixels, labels = self.change.mixing(pixels, labels, indices, epoch)
-        return self._run(pixels), labels
+            return pixels
+        return self.change.mixing(pixels, self.images.labels[indices], indices, epoch)
 
     def _augmented(
         self, augmentation: Transform, pixels: np.ndarray, indices: np.ndarray, epoch: int
@@ -141,5 +137,35 @@ class Fresh:
             augmentation, pixels, indices, seed=self.seed, stage=self.stage, epoch=drawn
         )
 
-    def _run(self, pixels: np.ndarray) -> np.ndarray:
-        return pixels if self.run is None else self.run(pixels)
+
+@dataclass(frozen=True)
+class FreshFeatures(Fresh):
+    """Give a tail what its trunk makes of images that change in each epoch.
+
+    Args:
+        images: The images.
+        change: How they change.
+        seed: Of the training.
+        stage: Name of the stage.
+        run: The trunk.
+    """
+
+    run: Callable[[NDArray[Any]], NDArray[Any]]
+
+    def __call__(
+        self, indices: np.ndarray, epoch: int
+    ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
+        """Return features of some images in an epoch, and mixed labels if there are any."""
+        return self.make(self.draw(indices, epoch))
+
+    def draw(self, indices: np.ndarray, epoch: int) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
+        """Return the images, and mixed labels if there are any."""
+        return super().__call__(indices, epoch)
+
+    def make(
+        self, drawn: np.ndarray | tuple[np.ndarray, np.ndarray]
+    ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
+        """Return features of images, and the mixed labels that came with them."""
+        if isinstance(drawn, tuple):
+            return self.run(drawn[0]), drawn[1]
+        return self.run(drawn)

@@ -25,7 +25,7 @@ from tlkit.freezing.phase import Phase, prepare
 from tlkit.freezing.policy import Policy
 from tlkit.freezing.whole_model import Parts
 from tlkit.inference.contract import ModelContract
-from tlkit.training.feeding.inputs import Change, Fresh, Prepared, Stored, Views
+from tlkit.training.feeding.inputs import Change, Fresh, FreshFeatures, Prepared, Stored, Views
 from tlkit.training.run_dir.engines_used import EngineNotes, Ran
 
 # Features of a trunk above this many bytes are computed anew in every epoch instead of stored.
@@ -169,7 +169,7 @@ class Session:
             return self._stored(trunk, stage, images, change, plan)
         choice = plan.choice(trunk, images.pixels)
         return Prepared(
-            Fresh(images, change, self.seed, stage, trunk.runner(choice, plan.engine)),
+            FreshFeatures(images, change, self.seed, stage, trunk.runner(choice, plan.engine)),
             choice.engine.name,
             each=len(images),
             ms=choice.ms,
