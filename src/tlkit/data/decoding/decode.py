@@ -18,7 +18,7 @@ from tlkit.data.decoding._pillow import (
 from tlkit.data.decoding._pillow_warnings import expected_pillow_warnings
 from tlkit.data.decoding.contents import ImageSource
 from tlkit.data.decoding.depth import FULL, Unusable
-from tlkit.data.decoding.fitting import SQUASH, Fit, resized
+from tlkit.data.decoding.fitting import PASSES_BY_COST, SQUASH, Fit, resized
 from tlkit.data.decoding.looks import read_file, unreadable
 from tlkit.errors import DataError
 
@@ -90,7 +90,8 @@ def decode_settings(size: Size) -> dict[str, Any]:
         >>> decode_settings(96)["size"]
         [96, 96]
     """
-    return {"decoder": 1, "resize": RESIZE, "background": "white", "size": list(as_size(size))}
+    resize = f"{RESIZE}, passes by cost" if PASSES_BY_COST else RESIZE
+    return {"decoder": 1, "resize": resize, "background": "white", "size": list(as_size(size))}
 
 
 def decode_image(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, TypeAlias, get_args
 
+import PIL
 from PIL import Image
 
 from tlkit.errors import DataError, TlkitError
@@ -13,6 +14,10 @@ Fit: TypeAlias = Literal["squash", "crop", "pad"]
 
 SQUASH: Fit = "squash"
 FITS: tuple[Fit, ...] = get_args(Fit)
+
+# Before, Pillow resized across and then down. Since then, down first where that saves work; values
+# differ by one.
+PASSES_BY_COST = int(PIL.__version__.partition(".")[0]) >= 13
 
 # A strip of more pixels is not laid out in full before it is resized.
 _MOST_LAID_OUT = 16_000_000

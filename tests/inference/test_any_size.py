@@ -1,0 +1,77 @@
+"""A model that takes pictures of any size sees the pixels that tlkit reads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from tlkit._keras.types import Model
+from tlkit.data.decoding.decode import decode_image, decode_settings
+from tlkit.data.decoding.fitting import FITS, PASSES_BY_COST, Fit
+from tlkit.inference import _any_size, save_model
+from tlkit.inference.contract import ModelContract
+
+SIZES = [(16, 16), (1, 1), (3, 90), (90, 3), (64, 40), (40, 64), (9, 12), (75, 50), (50, 33)]
+
+
+def pixels_of(size: tuple[int, int], fit: Fit, folder: Path) -> Model:
+    """Return a saved and loaded model that gives back the pixels that it sees."""
+    images = keras.Input((*size, 3))
+    model = keras.Model(images, keras.layers.Identity()(images))
+    contract = ModelContract(("a", "b", "c"), size, fit=fit)
+    save_model(model, folder / "any.keras", contract, input="any size")
+    return keras.saving.load_model(folder / "any.keras")
+
+
+def picture(size: tuple[int, int], channels: int = 3) -> NDArray[np.uint8]:
+    return np.random.default_rng(size).integers(0, 256, (*size, channels), np.uint8)
+
+
+@pytest.mark.parametrize("fit", FITS)
+@pytest.mark.parametrize("new", [(16, 16), (20, 12)], ids=str)
+def test_it_sees_what_is_read(new: tuple[int, int], fit: Fit, tmp_path: Path) -> None:
+    model, changed, values = pixels_of(new, fit, tmp_path), 0, 0
+    for size in SIZES:
+        for channels in (3, 4):
+            given = picture(size, channels)
+            Image.fromarray(given).save(tmp_path / "x.png")
+            read = decode_image(tmp_path / "x.png", new, fit=fit).astype("float32")
+            seen = np.asarray(model.predict_on_batch(given[None].astype("float32")))[0]
+            np.testing.assert_allclose(seen, read, atol=1)
+            changed, values = changed + np.count_nonzero(seen != read), values + read.size
+    assert changed <= values / 1000  # halves that Pillow's whole numbers round the other way
+
+
+def test_pictures_of_a_batch_do_not_see_each_other(tmp_path: Path) -> None:
+    model = pixels_of((16, 16), "squash", tmp_path)
+    batch = np.stack([picture((40, 30)), picture((40, 30))[::-1]]).astype("float32")
+    alone = [np.asarray(model.predict_on_batch(one[None]))[0] for one in batch]
+    np.testing.assert_array_equal(np.asarray(model.predict_on_batch(batch)), alone)
+
+
+@pytest.mark.parametrize("by_cost", [True, False])
+def test_passes_are_made_in_the_order_of_this_pillow(
+    by_cost: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(_any_size, "PASSES_BY_COST", by_cost)
+    model = pixels_of((16, 16), "squash", tmp_path)
+    for size in SIZES:
+        image = Image.fromarray(picture(size))
+        seen = np.asarray(model.predict_on_batch(np.asarray(image, "float32")[None]))[0]
+        down_first = by_cost and size[0] - 16 > max(0, 2 * (size[1] - 16))
+        between = (size[1], 16) if down_first else (16, size[0])
+        for step in (between, (16, 16)):
+            image = image.resize(step, Image.Resampling.BILINEAR)
+        np.testing.assert_allclose(seen, np.asarray(image, "float32"), atol=1)
+        assert np.count_nonzero(seen != np.asarray(image)) <= 2
+
+
+def test_features_of_one_pillow_are_not_those_of_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = decode_settings(16)
+    monkeypatch.setattr("tlkit.data.decoding.decode.PASSES_BY_COST", not PASSES_BY_COST)
+    assert decode_settings(16) != here
