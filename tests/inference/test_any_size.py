@@ -25,7 +25,8 @@ def pixels_of(size: tuple[int, int], fit: Fit, folder: Path) -> Model:
     model = keras.Model(images, keras.layers.Identity()(images))
     contract = ModelContract(("a", "b", "c"), size, fit=fit)
     save_model(model, folder / "any.keras", contract, input="any size")
-    return keras.saving.load_model(folder / "any.keras")
+    loaded: Model = keras.saving.load_model(folder / "any.keras")
+    return loaded
 
 
 def picture(size: tuple[int, int], channels: int = 3) -> NDArray[np.uint8]:
@@ -43,7 +44,7 @@ def test_it_sees_what_is_read(new: tuple[int, int], fit: Fit, tmp_path: Path) ->
             read = decode_image(tmp_path / "x.png", new, fit=fit).astype("float32")
             seen = np.asarray(model.predict_on_batch(given[None].astype("float32")))[0]
             np.testing.assert_allclose(seen, read, atol=1)
-            changed, values = changed + np.count_nonzero(seen != read), values + read.size
+            changed, values = changed + int(np.count_nonzero(seen != read)), values + read.size
     assert changed <= values / 1000  # halves that Pillow's whole numbers round the other way
 
 

@@ -27,11 +27,11 @@ class _Side(NamedTuple):
         all: Positions of at least all that are kept, where black is added; else None.
     """
 
-    positions: SymbolicTensor
-    length: SymbolicTensor
-    first: SymbolicTensor
-    full: SymbolicTensor
-    all: SymbolicTensor | None = None
+    positions: Any
+    length: Any
+    first: Any
+    full: Any
+    all: Any = None
 
 
 def of_any_size(model: Model, contract: ModelContract) -> tuple[Model, ModelContract]:
@@ -56,8 +56,8 @@ def _on_white(images: SymbolicTensor) -> SymbolicTensor:
 def _resized(images: SymbolicTensor, size: tuple[int, int], fit: Fit) -> SymbolicTensor:
     """Resize as Pillow's bilinear filter does: a pass for each side, each ending in whole numbers.
 
-    ``keras.layers.Resizing`` makes both passes and then rounds, so that many a value differs by one,
-    and now and then a label.
+    ``keras.layers.Resizing`` makes both passes and then rounds, so that many values differ by one,
+    and now and then a label does.
     """
     height, width = size
     down, across = _measured(images[0, :, 0, 0]), _measured(images[0, 0, :, 0])
