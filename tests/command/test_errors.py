@@ -151,6 +151,28 @@ def test_wrong_usage_is_status_2(words: list[str], capsys: pytest.CaptureFixture
     assert printed.out == ""
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["train", "x", "--size", "96"], "--size 96 (did you mean --image-size or --batch-size?)"),
+        (["train", "x", "--image-siez=9"], "(did you mean --image-size?)"),
+        (["train", "x", "--fit", "pda"], "(did you mean pad?)"),
+        (["trian", "x"], "(did you mean train?)"),
+        (["predict", "m", "x", "--no-such-thing"], "unrecognized arguments: --no-such-thing\n"),
+    ],
+    ids=lambda given: given[-1] if isinstance(given, list) else "",
+)
+def test_wrong_usage_says_what_was_probably_meant(
+    words: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words) == 2
+    printed = capsys.readouterr().err
+    assert told in printed
+    of = "tlkit" if words[0] == "trian" else f"tlkit {words[0]}"
+    assert f"usage: {of} " in printed  # of the subcommand, which knows its options
+    assert f"See {of} --help." in printed
+
+
 def test_a_package_that_is_missing_is_told(
     tmp_path: Path,
     pictures: Path,

@@ -27,6 +27,7 @@ from tlkit.command import (
     _report,
     _train,
 )
+from tlkit.command._usage import HelpfulParser
 from tlkit.command.answer import Answer, say
 from tlkit.command.options import layout
 from tlkit.errors import TlkitError
@@ -105,7 +106,7 @@ def _status(given: list[str]) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """Return what reads the command line."""
-    top = argparse.ArgumentParser(
+    top = HelpfulParser(
         "tlkit",
         description=_DESCRIPTION,
         epilog=_EXAMPLES,
