@@ -156,7 +156,7 @@ def test_wrong_usage_is_status_2(words: list[str], capsys: pytest.CaptureFixture
     [
         (["train", "x", "--size", "96"], "--size 96 (did you mean --image-size or --batch-size?)"),
         (["train", "x", "--image-siez=9"], "(did you mean --image-size?)"),
-        (["train", "x", "--fit", "pda"], "(did you mean pad?)"),
+        (["train", "x", "--fit", "pads"], "(did you mean pad?)"),
         (["trian", "x"], "(did you mean train?)"),
         (["predict", "m", "x", "--no-such-thing"], "unrecognized arguments: --no-such-thing\n"),
     ],
