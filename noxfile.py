@@ -245,12 +245,12 @@ def benchmark(session: nox.Session) -> None:
 
 @nox.session
 def tables(session: nox.Session) -> None:
-    """Measure what takes hours: ways to fine-tune, budgets, soups, the ranking; and a GPU's speed.
+    """Measure what takes hours: ways to fine-tune, budgets, soups, ranking, growth; a GPU's speed.
 
     What is given after -- is the name of one of them and what it takes.
     """
     session.install(".[int8,onnx,openvino,plots]", LITE)
-    every = [["recipes"], ["budgets"], ["soups"], ["ranking"], ["gpu"]]
+    every = [["recipes"], ["budgets"], ["soups"], ["ranking"], ["rehearsal"], ["gpu"]]
     for name, *words in [session.posargs] if session.posargs else every:
         session.run("python", f"benchmarks/{name}.py", *words)
 
