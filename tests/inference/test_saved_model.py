@@ -66,7 +66,10 @@ def test_a_model_of_any_size_gives_the_labels_of_pictures_as_people_load_them(
     assert np.asarray(model(as_people_do))[0] == pytest.approx(output, abs=1e-6)
     again = tlkit.Predictor(tmp_path / "any.keras")
     assert again.image_size == (16, 16)
-    assert again.predict(files, verbose=0).labels == rows.labels
+    assert again.model.input_shape == (None, 16, 16, 3)  # nothing resizes what is read so
+    assert list(again.predict(files, top=None, verbose=0)) == list(rows)
+    larger = tlkit.Predictor(tmp_path / "any.keras", image_size=20)
+    assert len(larger.predict(files, verbose=0).labels) == len(files)
 
 
 def test_a_model_of_any_size_puts_transparent_pictures_on_white(

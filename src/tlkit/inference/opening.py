@@ -47,7 +47,7 @@ def opened(
         names = known_names(given)
     names = _agreed(model, names, class_names)
     size = _size(model, known, image_size)
-    model = _of_size(model, size)
+    model = _of_size(model, size, known is not None and known.resized_inside)
     contract = known or ModelContract(names, size, task=_task(model, thresholds))
     contract = replace(contract, class_names=names, image_size=size, resized_inside=False)
     if thresholds is None:
@@ -144,11 +144,17 @@ def _fixed_size(model: Model) -> tuple[int, int] | None:
     return shape[1], shape[2]
 
 
-def _of_size(model: Model, size: tuple[int, int]) -> Model:
+def _of_size(model: Model, size: tuple[int, int], resized_inside: bool) -> Model:
     """Return a model that takes pictures of one size, as engines need it."""
     if _fixed_size(model) == size:
         return model
     import keras
+
+    if resized_inside:  # in front of the model proper, which pictures of this size do not need
+        within: Any = model.layers[-1]
+        if _fixed_size(within) == size:
+            inner: Model = within
+            return inner
 
     images = keras.Input((*size, 3))
     fixed: Model = keras.Model(images, model(images), name=model.name)
