@@ -45,12 +45,12 @@ def as_tlkit_reads(path: Path, size: int) -> np.ndarray:
     return keras.utils.img_to_array(seen.resize((size, size), Image.Resampling.BILINEAR))
 
 
-def any_size(model: Any, color_mode: str) -> Callable[[Path], np.ndarray]:
+def any_size(run: Callable[[Any], Any], color_mode: str) -> Callable[[Path], np.ndarray]:
     """Return the recipe of a model that resizes its pictures itself."""
 
     def label(path: Path) -> np.ndarray:
         picture = keras.utils.img_to_array(keras.utils.load_img(path, color_mode=color_mode))
-        return np.asarray(model.predict_on_batch(picture[None]))[0]
+        return np.asarray(run(picture[None]))[0]
 
     return label
 
@@ -85,13 +85,17 @@ def serve(
     result.save(folder / "any.keras", input="any size")
     model = keras.saving.load_model(folder / "any.keras")
     for mode in ("rgb", "rgba"):
-        yield f"Keras, load_img {mode}, any size", map(any_size(model, mode), files), ""
+        yield f"Keras, load_img {mode}, any size", map(any_size(model.predict_on_batch, mode), files), ""
     pictures = np.stack([as_tlkit_reads(file, options.size) for file in files])
     yield "Keras, plain Pillow", iter(result.model.predict(pictures, verbose=0)), ""
     for format, how in FORMATS.items():
         path = folder / f"model{how.suffix}"
         result.export(path, format=format)
         yield f"{format}, plain Pillow", iter(how.reader(path)(pictures)), ""
+        path = folder / f"any{how.suffix}"
+        result.export(path, format=format, input="any size")
+        run = any_size(how.reader(path), "rgba")
+        yield f"{format}, load_img rgba, any size", map(run, files), ""
         if how.quantize is not None:
             path = folder / f"small{how.suffix}"
             made = result.export(

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
 import tlkit
 from tests.conftest import thorough
@@ -58,6 +59,30 @@ def test_an_export_gives_keras_s_probabilities_and_knows_the_names(
         trained.result.model.predict(images, verbose=0),
         atol=1e-5,
     )
+    assert names_in(format, file) == list(trained.dataset.class_names)
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_an_export_of_any_size_takes_pictures_as_they_are(
+    format: str, trained: Trained, tmp_path: Path
+) -> None:
+    file = tmp_path / FILES[format]
+    scored: dict[str, Any] = {"test": trained.dataset} if format == "onnx" else {}
+    exported = trained.result.export(file, format=format, input="any size", **scored)
+    assert exported.changed == 0
+    assert exported.difference < 1e-5
+    assert exported.f1_cost == (0 if scored else None)
+    run, files = FORMATS[format].reader(file), []
+    for number, size in enumerate([(16, 16), (40, 31), (9, 70), (64, 23)]):
+        with Image.open(trained.pictures / trained.dataset.names[number * 5]) as picture:
+            files.append(tmp_path / f"{number}.png")
+            picture.resize(size, Image.Resampling.BICUBIC).save(files[-1])
+    rows = trained.result.predict(files, top=None, verbose=0)
+    for path, row in zip(files, rows, strict=True):
+        loaded = keras.utils.img_to_array(keras.utils.load_img(path))[None]
+        told = dict(zip(row.labels, row.probabilities, strict=True))
+        expected = [told[name] for name in trained.dataset.class_names]
+        np.testing.assert_allclose(run(loaded)[0], expected, atol=0.002)
     assert names_in(format, file) == list(trained.dataset.class_names)
 
 
@@ -169,11 +194,17 @@ def bad_calibrations(trained: Trained) -> dict[str, tuple[dict[str, Any], str]]:
         "for float32": ({"calibration": trained.dataset}, "which needs none"),
         "float16": ({"precision": "float16"}, "expected 'float32' or 'int8'"),
         "onnx": ({**int8, "format": "onnx"}, "formats that have it: 'openvino', 'litert'"),
+        "any size": ({**int8, "input": "any size"}, "no exact numbers to resize with"),
+        "no size": ({**int8, "input": "large"}, "expected 'model size' or 'any size'"),
     }
 
 
 @pytest.mark.parametrize(
-    "case", ["none", "few", "other classes", "a number", "for float32", "float16", "onnx"]
+    "case",
+    [
+        *("none", "few", "other classes", "a number", "for float32", "float16", "onnx"),
+        *("any size", "no size"),
+    ],
 )
 def test_what_int8_cannot_be_made_from_is_told_before_any_work(
     case: str, trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Sized
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -23,6 +23,7 @@ from tlkit.inference._export_steps import CALIBRATING, WRITING, Show, counting, 
 from tlkit.inference._formats import FORMATS, Format
 from tlkit.inference._parity import Parity, ServedModel, on_data_set, on_pictures
 from tlkit.inference.contract import ModelContract
+from tlkit.inference.saving import TakesPictures, check_input
 
 # Probabilities of a float32 file that differ by more are another model.
 MOST = 0.01
@@ -90,17 +91,26 @@ class ExportTarget:
         file: Where; it ends as the format does, ``saved_model`` is a folder that is not there yet.
         format: One of ``"onnx"``, ``"openvino"``, ``"litert"``, ``"saved_model"``.
         precision: ``"float32"``; of ``"openvino"`` and ``"litert"`` also ``"int8"``.
+        input: ``"model size"``, or in float32 ``"any size"``.
 
     Raises:
-        PredictionError: Another format, ending or precision; or what it needs is not installed.
+        PredictionError: Another format, ending, precision or input; or what it needs is not
+            installed.
     """
 
     file: Path
     format: str
     precision: Precision = "float32"
+    input: TakesPictures = "model size"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "file", Path(self.file))
+        check_input(self.input)
+        if self.input == "any size" and self.precision == "int8":
+            raise PredictionError(
+                "input='any size' was asked for with precision='int8', which has no exact numbers "
+                "to resize with. Leave one of them out."
+            )
         if self.format not in FORMATS:
             raise PredictionError(
                 f"format={self.format!r}; expected one of {', '.join(map(repr, FORMATS))}."
@@ -123,6 +133,13 @@ class ExportTarget:
         """How it is written and read."""
         return FORMATS[self.format]
 
+    def compared(self, contract: ModelContract) -> ModelContract:
+        """Return a contract of the size of pictures on which it is compared with Keras."""
+        if self.input == "model size":
+            return contract
+        height, width = contract.image_size
+        return replace(contract, image_size=(height + height // 2 + 1, 2 * width + 1))
+
 
 def export_model(
     model: Model,
@@ -136,12 +153,14 @@ def export_model(
 ) -> Exported:
     """Write a model in another format with its class names, and compare it with Keras.
 
+    One that resizes its pictures is compared on pictures of another size than the model's.
+
     Args:
         model: From raw images of one size to probabilities.
         contract: What travels with it.
         asked: What is written.
-        images: Pictures on which both are run, (n, height, width, 3), uint8, n at least 1; or None,
-            where there is a test.
+        images: Pictures on which both are run, (n, height, width, 3), uint8, n at least 1, as large
+            as ``asked.compared`` says; or None, where there is a test.
         calibration: For int8, from which it learns how large activations get, as ``images``.
         test: Labelled pictures, on which both are run and scored.
         show: Called with what is done next, and with the share of it that is done, 0..1.
@@ -152,6 +171,10 @@ def export_model(
         EvaluationError: The test's classes are not the model's.
     """
     target, how = asked.file, asked.how
+    if asked.input == "any size":
+        from tlkit.inference._any_size import of_any_size
+
+        model, contract = of_any_size(model, contract)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".part-", dir=target.parent) as folder:
@@ -164,7 +187,7 @@ def export_model(
                 how.quantize(model, part, contract, calibration, partial(show, CALIBRATING))
             compared: Sized = test if test is not None else images  # type: ignore[assignment]
             run = counting(how.reader(part), len(compared), show)
-            served = ServedModel(run, contract, model)
+            served = ServedModel(run, asked.compared(contract), model)
             parity = _compared(model, served, asked, images, test)
             files = _moved(part, target, how)
     except TlkitError:

@@ -36,6 +36,7 @@ from tlkit.inference.pictures import Given, as_pictures, read_ahead
 from tlkit.inference.prediction import Prediction
 from tlkit.inference.prediction_files import columns
 from tlkit.inference.predictions import Predictions
+from tlkit.inference.saving import TakesPictures
 
 
 class Predictor:
@@ -158,6 +159,7 @@ class Predictor:
         format: str,
         pictures: Given | None = None,
         precision: Precision = "float32",
+        input: TakesPictures = "model size",
         calibration: Given | None = None,
         test: LabelledImages | None = None,
         verbose: int = 1,
@@ -174,6 +176,8 @@ class Predictor:
             pictures: Of these 64, spread over all, are run by both; None for 32 of noise, or for
                 those of the calibration.
             precision: ``"float32"``; for OpenVINO and LiteRT also ``"int8"``.
+            input: ``"any size"``, for float32, lets the file resize its pictures itself, as
+                `tlkit.inference.save_model` says.
             calibration: For int8: pictures like those that it will see, given as for `predict`. Up
                 to 300 of them, evenly spread over all, tell how large activations get.
             test: A labelled data set. All of it is run by both instead of ``pictures``, and the
@@ -184,12 +188,13 @@ class Predictor:
             What was written, how near it comes to Keras, and with ``test`` the F1 that it costs.
 
         Raises:
-            PredictionError: Another format, ending or precision; what it needs is not installed; it
-                cannot be exported or written; a float32 file gives other probabilities than Keras;
-                the calibration's pictures are missing, too few, damaged or of other classes.
+            PredictionError: Another format, ending, precision or input; what it needs is not
+                installed; it cannot be exported or written; a float32 file gives other
+                probabilities than Keras; the calibration's pictures are missing, too few, damaged
+                or of other classes.
             EvaluationError: ``test`` has no labels, or classes that the model does not know.
         """
-        asked = ExportTarget(Path(file), format, precision)
+        asked = ExportTarget(Path(file), format, precision, input)
         if test is not None:
             check_test(test, self.contract)
         shown = ExportSteps(reporter_for(verbose), format)
@@ -197,7 +202,7 @@ class Predictor:
         calibrating = calibration_pictures(calibration, self.contract, precision)
         images = calibrating if pictures is None else None
         if images is None and test is None:
-            images = compared_pictures(pictures, self.contract)
+            images = compared_pictures(pictures, asked.compared(self.contract))
         given = (self.model, self.contract, asked, images)
         exported = export_model(*given, calibration=calibrating, test=test, show=shown)
         shown(DONE, 0.0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from tlkit._disk.atomic import whole_file
 from tlkit._disk.seals import seal_archive
@@ -41,8 +41,7 @@ def save_model(
         raise PredictionError(
             f"{str(path)!r} ends in {path.suffix!r}; expected a name that ends in '.keras'."
         )
-    if input not in ("model size", "any size"):
-        raise PredictionError(f"input={input!r}; expected 'model size' or 'any size'.")
+    check_input(input)
     if input == "any size":
         from tlkit.inference._any_size import of_any_size
 
@@ -57,6 +56,16 @@ def save_model(
         raise PredictionError(
             f"{path} cannot be written: {error}. Free some space or give another place."
         ) from error
+
+
+def check_input(given: object) -> None:
+    """Refuse what is no `TakesPictures`.
+
+    Raises:
+        PredictionError: Says what was given.
+    """
+    if given not in get_args(TakesPictures):
+        raise PredictionError(f"input={given!r}; expected 'model size' or 'any size'.")
 
 
 def write_model(model: Model, part: Path, contract: ModelContract | None) -> None:

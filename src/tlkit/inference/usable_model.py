@@ -71,6 +71,7 @@ class UsableModel:
         format: str,
         pictures: Given | None = None,
         precision: Precision = "float32",
+        input: TakesPictures = "model size",
         calibration: Given | None = None,
         test: LabelledImages | None = None,
         verbose: int = 1,
@@ -82,6 +83,7 @@ class UsableModel:
             format: ``"onnx"``, ``"openvino"``, ``"litert"`` or ``"saved_model"``.
             pictures: On which it is compared with Keras.
             precision: ``"float32"`` or ``"int8"``.
+            input: ``"any size"`` lets the file resize its pictures itself.
             calibration: For int8, pictures like those that it will see.
             test: A labelled data set, on which it is compared with Keras and scored.
             verbose: 0 shows nothing, 1 a progress bar.
@@ -91,6 +93,7 @@ class UsableModel:
             format=format,
             pictures=pictures,
             precision=precision,
+            input=input,
             calibration=calibration,
             test=test,
             verbose=verbose,

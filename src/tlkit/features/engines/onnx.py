@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -173,14 +173,16 @@ def _export(trunk: Model, file: Path) -> None:
         raise EngineError(f"the trunk cannot be exported to ONNX: {error}") from error
 
 
+_ANY = 32  # a side, to call a network with that takes images of any size
+
+
 def write_network(trunk: Model, file: Path) -> None:
     """Write a trunk of TensorFlow to an ONNX file."""
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         # tf2onnx still asks whether np.object exists, which NumPy answers with a warning.
         warnings.filterwarnings("ignore", "In the future `np.object`", FutureWarning)
-        # The trunk of a training takes images of one size.
-        size = cast(tuple[int, ...], trunk.input_shape[1:])
-        trunk(np.zeros((1, *size), "float32"))
+        height, width, channels = trunk.input_shape[1:]
+        trunk(np.zeros((1, height or _ANY, width or _ANY, channels or 3), "float32"))
         trunk.export(file, format="onnx", verbose=False)
 
 

@@ -85,10 +85,14 @@ def reader(path: Path) -> Callable[[NDArray[Any]], NDArray[Any]]:
     """Return what LiteRT makes of images, one at a time as on devices."""
     interpreter = _interpreter(path)
     (taken,), (given,) = interpreter.get_input_details(), interpreter.get_output_details()
-    interpreter.resize_tensor_input(taken["index"], (1, *taken["shape"][1:]))
-    interpreter.allocate_tensors()
+    size: tuple[int, ...] = ()
 
     def alone(image: NDArray[Any]) -> NDArray[Any]:
+        nonlocal size
+        if image.shape != size:
+            size = image.shape
+            interpreter.resize_tensor_input(taken["index"], (1, *size))
+            interpreter.allocate_tensors()
         interpreter.set_tensor(taken["index"], image[None])
         interpreter.invoke()
         row: NDArray[Any] = interpreter.get_tensor(given["index"])[0]
