@@ -85,7 +85,8 @@ def serve(
     result.save(folder / "any.keras", input="any size")
     model = keras.saving.load_model(folder / "any.keras")
     for mode in ("rgb", "rgba"):
-        yield f"Keras, load_img {mode}, any size", map(any_size(model.predict_on_batch, mode), files), ""
+        recipe = any_size(model.predict_on_batch, mode)
+        yield f"Keras, load_img {mode}, any size", map(recipe, files), ""
     pictures = np.stack([as_tlkit_reads(file, options.size) for file in files])
     yield "Keras, plain Pillow", iter(result.model.predict(pictures, verbose=0)), ""
     for format, how in FORMATS.items():
