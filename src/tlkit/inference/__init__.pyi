@@ -2,9 +2,9 @@ from .contract import (
     ModelContract as ModelContract,
     read_contract as read_contract,
 )
+from .export_target import ExportTarget as ExportTarget
 from .exporting import (
     Exported as Exported,
-    ExportTarget as ExportTarget,
     export_model as export_model,
 )
 from .prediction import Prediction as Prediction

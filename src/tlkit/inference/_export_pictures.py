@@ -13,7 +13,7 @@ from tlkit.data.expected import require_dataset
 from tlkit.data.fits import require_fit
 from tlkit.errors import EvaluationError, PredictionError, TlkitError
 from tlkit.inference.contract import ModelContract
-from tlkit.inference.exporting import Precision
+from tlkit.inference.export_target import Precision
 from tlkit.inference.pictures import Given, as_pictures, read, spread
 
 # Pictures on which an export is compared with Keras, where none are labelled.

@@ -30,7 +30,8 @@ from tlkit.inference._export_steps import DONE, READING, ExportSteps
 from tlkit.inference._kept_running import KeptRunning
 from tlkit.inference._precision import Precisely, asked_precision
 from tlkit.inference._rows import Rows
-from tlkit.inference.exporting import Exported, ExportTarget, Precision, export_model
+from tlkit.inference.export_target import ExportTarget, Precision
+from tlkit.inference.exporting import Exported, export_model
 from tlkit.inference.opening import opened
 from tlkit.inference.pictures import Given, as_pictures, read_ahead
 from tlkit.inference.prediction import Prediction

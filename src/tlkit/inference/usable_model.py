@@ -8,7 +8,8 @@ from typing import Any, Protocol
 from tlkit.evaluation.predict import LabelledImages
 from tlkit.features.engines.precision import TrunkPrecision
 from tlkit.inference.contract import ModelContract
-from tlkit.inference.exporting import Exported, Precision
+from tlkit.inference.export_target import Precision
+from tlkit.inference.exporting import Exported
 from tlkit.inference.pictures import Given
 from tlkit.inference.predictions import Predictions
 from tlkit.inference.predictor import Predictor
