@@ -76,7 +76,7 @@ def draw(rows: list[dict[str, Any]], file: Path) -> None:
     ]
     left.errorbar(pictures, planned, spread, fmt="s--", capsize=3, color=THEIRS, label="planned")
     left.plot(pictures, [row["took"] / 60 for row in rows], "o-", color=OURS, label="took")
-    left.set(ylabel="minutes")
+    left.set(ylabel="minutes", ylim=(1, 100))
     left.legend()
     right.plot(pictures, [row["memory"] for row in rows], "o-", color=OURS)
     right.set(ylabel="largest resident memory, GiB")
@@ -85,9 +85,9 @@ def draw(rows: list[dict[str, Any]], file: Path) -> None:
         axes.set_xticks(pictures, [f"{count:,}" for count in pictures])
         axes.minorticks_off()
         axes.grid(alpha=0.3)
-    marks = [0.5, 1, 2, 4]
-    right.set_yticks(marks, [str(mark) for mark in marks])
-    right.set_ylim(marks[0], marks[-1] * 1.1)
+    for axes, marks in ((left, [1, 3, 10, 30, 100]), (right, [0.5, 1, 2, 4])):
+        axes.set_yticks(marks, [str(mark) for mark in marks])
+    right.set_ylim(0.5, 4.4)
     figure.savefig(file, dpi=120)
 
 
