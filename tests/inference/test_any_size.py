@@ -16,7 +16,7 @@ from tlkit.data.decoding.fitting import FITS, PASSES_BY_COST, Fit
 from tlkit.inference import _any_size, save_model
 from tlkit.inference.contract import ModelContract
 
-SIZES = [(16, 16), (1, 1), (3, 90), (90, 3), (64, 40), (40, 64), (9, 12), (75, 50), (50, 33)]
+SIZES = [(16, 16), (1, 1), (3, 90), (90, 3), (64, 40), (40, 64), (9, 12), (75, 50), (23, 64)]
 
 
 def pixels_of(size: tuple[int, int], fit: Fit, folder: Path) -> Model:
@@ -36,16 +36,14 @@ def picture(size: tuple[int, int], channels: int = 3) -> NDArray[np.uint8]:
 @pytest.mark.parametrize("fit", FITS)
 @pytest.mark.parametrize("new", [(16, 16), (20, 12)], ids=str)
 def test_it_sees_what_is_read(new: tuple[int, int], fit: Fit, tmp_path: Path) -> None:
-    model, changed, values = pixels_of(new, fit, tmp_path), 0, 0
+    model = pixels_of(new, fit, tmp_path)
     for size in SIZES:
         for channels in (3, 4):
             given = picture(size, channels)
             Image.fromarray(given).save(tmp_path / "x.png")
             read = decode_image(tmp_path / "x.png", new, fit=fit).astype("float32")
             seen = np.asarray(model.predict_on_batch(given[None].astype("float32")))[0]
-            np.testing.assert_allclose(seen, read, atol=1)
-            changed, values = changed + int(np.count_nonzero(seen != read)), values + read.size
-    assert changed <= values / 1000  # halves that Pillow's whole numbers round the other way
+            np.testing.assert_array_equal(seen, read)
 
 
 def test_pictures_of_a_batch_do_not_see_each_other(tmp_path: Path) -> None:
@@ -68,8 +66,7 @@ def test_passes_are_made_in_the_order_of_this_pillow(
         between = (size[1], 16) if down_first else (16, size[0])
         for step in (between, (16, 16)):
             image = image.resize(step, Image.Resampling.BILINEAR)
-        np.testing.assert_allclose(seen, np.asarray(image, "float32"), atol=1)
-        assert np.count_nonzero(seen != np.asarray(image)) <= 2
+        np.testing.assert_array_equal(seen, np.asarray(image))
 
 
 def test_features_of_one_pillow_are_not_those_of_another(monkeypatch: pytest.MonkeyPatch) -> None:

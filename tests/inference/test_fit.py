@@ -61,7 +61,7 @@ def test_it_travels_with_the_model(shapes: Path, tmp_path: Path, fit: Any) -> No
     model = keras.saving.load_model(file)
     for path, expected in zip(files, evaluation.probabilities, strict=True):
         loaded = keras.utils.img_to_array(keras.utils.load_img(path))
-        np.testing.assert_allclose(model.predict_on_batch(loaded[None])[0], expected, atol=0.002)
+        np.testing.assert_allclose(model.predict_on_batch(loaded[None])[0], expected, atol=1e-5)
 
 
 def test_a_data_set_that_is_read_otherwise_is_refused_with_the_way_out(

@@ -128,7 +128,7 @@ def _weights(side: _Side, new: int) -> SymbolicTensor:
 
     found = heights(side.positions - side.first)
     total = ops.sum(found if side.all is None else heights(side.all), axis=0)
-    units = ops.floor(found * _HALF**2 / total + 0.5)
-    coarse = ops.round(units / _HALF)
-    weights: SymbolicTensor = ops.stack([coarse, units - coarse * _HALF], axis=-1)
+    coarse = ops.round(found * _HALF / total)
+    rest = found * _HALF - coarse * total  # exact, however a runtime divides
+    weights: SymbolicTensor = ops.stack([coarse, ops.floor(rest * _HALF / total + 0.5)], axis=-1)
     return weights
