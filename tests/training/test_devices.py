@@ -82,6 +82,45 @@ def test_what_is_no_distribution_is_refused(given: Any) -> None:
         trainer(head_stage(), distribution=given)
 
 
+def spread(*names: str) -> Any:
+    """A distribution over these devices, of the backend; whether they are there it does not say."""
+    if BACKEND == "jax":
+        return keras.distribution.DataParallel(devices=list(names))
+    import tensorflow as tf
+
+    return tf.distribute.MirroredStrategy(list(names))
+
+
+@pytest.mark.skipif(BACKEND == "torch", reason="Keras spreads no training on PyTorch")
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (["cpu:0", "gpu:0"], r"differ, cpu:0, gpu:0; expected one kind, .* those of 'gpu' alone"),
+        (["cpu:0", "cpu:97"], rf"has cpu:97, and {BACKEND} has cpu:0.* here\. Give devices that"),
+        (["gpu:97", "gpu:98"], rf"has gpu:97, gpu:98, and {BACKEND} has .* names that .*list_"),
+    ],
+)
+def test_devices_that_differ_or_are_not_there_are_refused_when_the_trainer_is_made(
+    names: list[str], words: str
+) -> None:
+    with pytest.raises(TrainingError, match=words):
+        trainer(head_stage(), distribution=spread(*names))
+
+
+@pytest.mark.skipif(BACKEND != "jax", reason="TensorFlow itself makes no such strategy")
+def test_a_device_that_is_named_twice_is_refused() -> None:
+    with pytest.raises(TrainingError, match=r"has cpu:0 more than once, .* expected each device o"):
+        trainer(head_stage(), distribution=spread("cpu:0", "cpu"))
+
+
+@pytest.mark.skipif(BACKEND != "jax", reason="a mesh is of JAX")
+def test_a_mesh_may_hold_devices_themselves_or_their_names() -> None:
+    import jax
+
+    for device in (*jax.devices("cpu")[:1], "cpu", "cpu:0"):
+        assert trainer(head_stage(), distribution=spread(device)).devices.names == ("cpu:0",)
+
+
 @pytest.mark.skipif(BACKEND == "jax", reason="it is the backend that takes one")
 def test_a_distribution_of_another_backend_is_refused() -> None:
     mesh = keras.distribution.DeviceMesh((2,), ["batch"], ["cpu:0", "cpu:1"])

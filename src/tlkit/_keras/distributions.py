@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -14,6 +16,11 @@ _EXPECTED = (
     "tf.distribute.MirroredStrategy([...]) on TensorFlow"
 )
 
+_LISTED = {
+    "jax": "keras.distribution.list_devices()",
+    "tensorflow": "tf.config.list_logical_devices()",
+}
+
 
 def devices_of(distribution: object) -> Devices:
     """Return the devices that a distribution names.
@@ -23,8 +30,8 @@ def devices_of(distribution: object) -> Devices:
             ``tf.distribute.MirroredStrategy``.
 
     Raises:
-        TrainingError: It is something else, of another backend, of devices that differ, or of
-            more than one axis or process.
+        TrainingError: It is something else, of another backend, of devices that differ, that are
+            not here or are named twice, or of more than one axis or process.
     """
     if distribution is None:
         return ONE_DEVICE
@@ -37,10 +44,11 @@ def devices_of(distribution: object) -> Devices:
                 f"distribution has devices of shape {devices.shape}, expected them in a row: "
                 "keras.distribution.DataParallel(devices=[...])."
             )
-        return JaxDevices(distribution, _alike([str(name) for name in devices]))
+        names = [_name(device) for device in devices]
+        return JaxDevices(distribution, _checked(names, _of_jax))
     if type(distribution).__module__.partition(".")[0] == "tensorflow":
         _check_backend(distribution, "tensorflow", backend)
-        return MirroredDevices(distribution, _alike(_of_strategy(distribution)))
+        return MirroredDevices(distribution, _checked(_of_strategy(distribution), _of_tensorflow))
     raise TrainingError(f"distribution={distribution!r}, {_EXPECTED}.")
 
 
@@ -64,11 +72,49 @@ def _of_strategy(strategy: Any) -> list[str]:
     return [name.rpartition("device:")[2].lower() for name in devices]
 
 
-def _alike(names: list[str]) -> list[str]:
+def _name(device: Any) -> str:
+    """Return how Keras calls a device of JAX, which a mesh may hold by name or by itself."""
+    if hasattr(device, "platform"):
+        return f"{device.platform}:{device.id}"
+    return str(device) if ":" in str(device) else f"{device}:0"
+
+
+def _of_jax(kind: str) -> list[str]:
+    try:
+        names: list[str] = keras.distribution.list_devices(kind)
+    except RuntimeError:  # JAX, asked for a kind of which it has none
+        return []
+    return names
+
+
+def _of_tensorflow(kind: str) -> list[str]:
+    import tensorflow as tf
+
+    found = tf.config.list_logical_devices(kind.upper())
+    return [device.name.rpartition("device:")[2].lower() for device in found]
+
+
+def _checked(names: list[str], here: Callable[[str], list[str]]) -> list[str]:
+    """Return the names of devices of one kind, each of which is here and is named once."""
     kinds = sorted({name.partition(":")[0] for name in names})
+    listed = ", ".join(names)
     if len(kinds) > 1:
         raise TrainingError(
-            f"distribution has devices that differ, {', '.join(names)}; expected one kind, since "
-            f"the slowest would set the pace. Give those of {kinds[-1]!r} alone."
+            f"distribution has devices that differ, {listed}; expected one kind, since the "
+            f"slowest would set the pace. Give those of {kinds[-1]!r} alone."
+        )
+    twice = [name for name, often in Counter(names).items() if often > 1]
+    if twice:
+        raise TrainingError(
+            f"distribution has {' and '.join(twice)} more than once, {listed}; expected each "
+            "device once."
+        )
+    there = here(kinds[0])
+    absent = [name for name in names if name not in there]
+    if absent:
+        raise TrainingError(
+            f"distribution has {', '.join(absent)}, and {keras.backend.backend()} has "
+            f"{', '.join(there) or f'no {kinds[0]!r}'} here. Give devices that are there, by the "
+            f"names that {_LISTED[keras.backend.backend()]} gives."
         )
     return names
