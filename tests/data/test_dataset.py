@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -168,6 +169,36 @@ def test_rows_whose_image_is_missing_are_named_and_counted(folders: Path) -> Non
         match=r"8 of 13 rows .*row 5: cat/gone0\.jpg; row 6: cat/gone1\.jpg.*and 3 more",
     ):
         from_table(folders, images)
+
+
+def test_of_a_hundred_missing_images_the_error_knows_every_row(folders: Path) -> None:
+    images = [*NAMES, *(f"cat/gone{number}.jpg" for number in range(100))]
+    with pytest.raises(
+        TableError, match=r"100 of 105 rows .*row 9: cat/gone4\.jpg; and 95 more"
+    ) as caught:
+        from_table(folders, images)
+    assert caught.value.missing == tuple(range(5, 105))
+
+
+def test_reading_a_table_resolves_a_folder_once_however_many_pictures_it_holds(
+    folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resolved: list[str] = []
+    resolve = os.path.realpath
+
+    def noted(path: Any, **settings: Any) -> str:
+        resolved.append(os.fspath(path))
+        return str(resolve(path, **settings))
+
+    for number in range(100):
+        (folders / "cat" / f"{number}.jpg").hardlink_to(folders / NAMES[0])
+    monkeypatch.setattr(os.path, "realpath", noted)
+    from_table(folders)
+    few = len(resolved)
+    resolved.clear()
+    data = from_table(folders, [*NAMES, *(f"cat/{number}.jpg" for number in range(100))])
+    assert len(data) == 105
+    assert len(resolved) == few
 
 
 @pytest.mark.parametrize(

@@ -197,6 +197,19 @@ def test_missing_images_are_counted_and_all_named(
         read(root)
 
 
+def test_a_hundred_missing_images_are_all_named(read: Read, root: Path) -> None:
+    gone = range(6, 106)
+    for name, cells in ((PRODUCTS, ["x", ""]), (TYPES, [])):
+        with (root / name).open("a", encoding="utf-8", newline="") as file:
+            rows = ([row, *cells, 200 + row, 100 + row] if cells else [row, 10] for row in gone)
+            csv.writer(file).writerows(rows)
+    with pytest.raises(TableError, match=r"100 of 106 images") as caught:
+        read(root)
+    said = str(caught.value)
+    assert [row for row in range(106) if image_path(root, row).name in said] == [*gone]
+    assert caught.value.missing == tuple(gone)
+
+
 def test_a_link_out_of_the_folder_is_refused(
     read: Read, root: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

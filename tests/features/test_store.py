@@ -211,6 +211,27 @@ def test_user_says_where_features_are_kept(tmp_path: Path, monkeypatch: pytest.M
     assert default_root() == Path.home() / ".cache" / "tlkit"
 
 
+@pytest.mark.parametrize("apart_s", [-3700, 3700])
+def test_a_wrong_clock_of_this_machine_neither_ages_features_nor_takes_what_is_being_written(
+    store: FeatureStore, monkeypatch: pytest.MonkeyPatch, apart_s: int
+) -> None:
+    old, new = fill(store, "old"), fill(store, "new")
+    begun = store.root / ".part-1-a-x"
+    begun.write_bytes(b"half")
+    hours_ago = time.time() - 2 * 3600
+    for file in (old, old.with_name("about.json")):
+        os.utime(file, (hours_ago, hours_ago))
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() + apart_s)
+    # Used 0 and 2 hours ago by the clock that dates the files; this machine's says 1 and 3, or 1
+    # hour ahead and 1 ago.
+    tlkit.cache.clear(store.root.parent, unused_days=1.5 / 24)
+    assert (old.exists(), new.exists(), begun.exists()) == (False, True, True)
+    monkeypatch.setattr(time, "time", lambda: real() + 2 * apart_s)
+    tlkit.cache.clear(store.root.parent, unused_days=1.5 / 24)
+    assert new.exists(), "used just now"
+
+
 def test_what_was_used_in_the_future_is_cleared_too(tmp_path: Path) -> None:
     store = FeatureStore(tmp_path)
     fill(store, "a")
