@@ -14,6 +14,7 @@ from study import Study
 import tlkit
 from tlkit.backbones.weights import keras_home
 from tlkit.backbones.weights_here import weights_in
+from tlkit.training.planning._probe import solving_time
 from tlkit.training.planning.duration import Duration, total
 from tlkit.training.planning.plan import TrainingPlan
 from tlkit.training.planning.stage_plan import StagePlan
@@ -87,7 +88,13 @@ class Network:
     note: str = ""
 
 
-def foresee(study: Study, trials: Sequence[Trial], later: Sequence[Trial], views: int) -> Network:
+def foresee(
+    study: Study,
+    trials: Sequence[Trial],
+    later: Sequence[Trial],
+    views: int,
+    timings: tlkit.PlanTimings,
+) -> Network:
     """Return the trainings of one network.
 
     Args:
@@ -95,15 +102,16 @@ def foresee(study: Study, trials: Sequence[Trial], later: Sequence[Trial], views
         trials: Its candidates in stage 1.
         later: Who may go on to the later stages.
         views: How many there are of each picture, for the comparison.
+        timings: What was timed of other networks.
     """
     import keras  # noqa: F401 - which takes longer than to build a network, and is no part of it
 
     weights, note = _weights(study, trials[0])
     asked = list(_stages(study, trials, later, views))
-    plan = _planned(study, trials[0], weights, [stage for _, _, stage in asked], HEAD)
+    plan = _planned(study, trials[0], weights, [stage for _, _, stage in asked], timings)
     building = total(work.time for work in plan.start if work.unit != "files")
     share = min(1.0, study.profile.kept / len(later))
-    every = [(0, _ranked(study, trials[0], weights))] if 0 in study.stages else []
+    every = [(0, _ranked(study, trials[0], plan))] if 0 in study.stages else []
     for (number, trial, _), stage in zip(asked, plan.stages, strict=True):
         one = _foreseen(abs(number), trial, stage, plan, building)
         every.append((number, replace(one, share=share if abs(number) > 1 else 1.0)))
@@ -136,18 +144,23 @@ def _stages(
 
 
 def _planned(
-    study: Study, trial: Trial, weights: str | None, stages: Sequence[Any], head: tlkit.Head
+    study: Study,
+    trial: Trial,
+    weights: str | None,
+    stages: Sequence[Any],
+    timings: tlkit.PlanTimings,
 ) -> TrainingPlan:
     trainer = tlkit.StagedTrainer(
         **{**candidate_of(study, trial).arguments, "weights": weights},
         stages=stages,
-        head=head,
+        head=HEAD,
         engine=study.engine,
         trunk_precision=study.trunk_precision,
         run_dir=study.out / "planned",
         seed=study.seed,
     )
-    return trainer.plan(study.train, study.validation, verbose=study.verbose)
+    given = (study.train, study.validation)
+    return trainer.plan(*given, verbose=study.verbose, timings=timings)
 
 
 def _foreseen(
@@ -177,10 +190,10 @@ def _foreseen(
     )
 
 
-def _ranked(study: Study, trial: Trial, weights: str | None) -> Foreseen:
+def _ranked(study: Study, trial: Trial, plan: TrainingPlan) -> Foreseen:
     """Return the regressions of stage 0; what they need is computed there and read by stage 1."""
-    plan = _planned(study, trial, weights, [tlkit.ProbeStage("0 rank")], tlkit.Head())
-    solving = plan.stages[0].timings["training"] * _ROUNDS
+    folds, classes = tlkit.ProbeStage("0 rank").folds, len(study.train.class_names)
+    solving = solving_time(plan.train, plan.stages[0].floats, classes, folds) * _ROUNDS
     nothing = Duration()
     what = "logistic regressions"
     return Foreseen(0, trial, what, 0, 0, 0, nothing, solving, nothing, 0, 0, plan.memory)

@@ -175,10 +175,10 @@ def plan_study(study: Study) -> StudyPlan:
         for part in (study.train, study.validation):
             part.scan(scans, decoded=False).raise_if_any()
         scans.save()
-    later, networks = later_trials(study), []
+    later, networks, timings = later_trials(study), [], tlkit.PlanTimings()
     for trials in networks_of(study).values():
         study.say(f"planning {trials[0].backbone} at {trials[0].image_size} pixels")
-        networks.append(foresee(study, trials, later, VIEWS))
+        networks.append(foresee(study, trials, later, VIEWS, timings))
     return StudyPlan(
         train=len(study.train),
         validation=len(study.validation),

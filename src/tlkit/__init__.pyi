@@ -103,6 +103,7 @@ from .training.cross_validation.cross_validate import cross_validate as cross_va
 from .training.fine_tuning.fine_tune import fine_tune as fine_tune
 from .training.fine_tuning.plan import FineTunePlan as FineTunePlan
 from .training.planning.plan import TrainingPlan as TrainingPlan
+from .training.planning.timings import PlanTimings as PlanTimings
 from .training.probe_stage import ProbeStage as ProbeStage
 from .training.result import TrainingResult as TrainingResult
 from .training.stage import Stage as Stage

@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
+import tlkit
 from tests.examples.test_reproduce import brief_example, make_challenge, run
+from tlkit.training.planning._tail_cost import TailCost
 
 ONE = ("--backbones", "tiny_a")
 
@@ -80,6 +82,25 @@ def test_the_published_five_go_on_or_whoever_may_be_kept(monkeypatch: pytest.Mon
     names = [x.backbone for x in study_plan.later_trials(Study)]
     assert names == ["resnet50", "efficientnet_b5", "efficientnet_b7"]
     assert len(study_plan.networks_of(Study)) == 3
+
+
+def test_each_network_is_built_once_and_a_second_one_times_no_tail(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    example = brief_example(monkeypatch)
+    plans: list[int] = []
+    plan = tlkit.StagedTrainer.plan
+
+    def noted(*given: Any, **more: Any) -> Any:
+        found = plan(*given, **more)
+        plans.append(more["timings"].tails)
+        return found
+
+    monkeypatch.setattr(tlkit.StagedTrainer, "plan", noted)
+    monkeypatch.setattr(TailCost, "will_do", lambda *_: True)
+    data = make_challenge(tmp_path / "data")
+    assert run(example, data, tmp_path / "out", "--plan", "--stages", "0,1") == 0
+    assert plans == [1, 1]
 
 
 def test_nothing_is_left_but_what_files_were_read_for(told: Told) -> None:

@@ -327,6 +327,7 @@ RESULTS: dict[type, Callable[[], object]] = {
     ImagePrediction: lambda: evaluation().top_losses(1)[0],
     PairResult: lambda: comparison().pairs[0],
     tlkit.TrainingPlan: training_plan,
+    tlkit.PlanTimings: tlkit.PlanTimings,
     tlkit.Tuned: tuned,
     Trial: trial,
     tlkit.FineTunePlan: fine_tune_plan,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,13 @@ from tests.conftest import few
 from tests.training.conftest import head_stage, same_weights, top_stage, trainer
 from tests.training.test_resume import Data, Interrupt
 from tlkit.errors import DataError, RunDirectoryError, TrainingError
+from tlkit.training.planning import _session
 from tlkit.training.planning._disk import disk_needs, warnings_of
+from tlkit.training.planning._tail_cost import TailCost, TailTimer
 from tlkit.training.planning.duration import Duration
 from tlkit.training.planning.plan import TrainingPlan
 from tlkit.training.planning.stage_plan import PlannedWork, StagePlan
+from tlkit.training.planning.timings import Through
 from tlkit.training.stage_result import FrozenWork, StageResult
 
 TURNED = tlkit.Augmentation()
@@ -103,6 +107,77 @@ def test_the_counts_of_a_plan_are_those_of_what_is_run(
         assert one.search_rates == (0 if curve is None else len(curve.losses))
     unplanned = trainer(*CASES[case], **settings | {"cache": False, "run_dir": None})
     assert same_weights(unplanned.fit(*parts, verbose=0).model, result.model)
+
+
+@pytest.fixture
+def timed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is timed, once for each time that it is."""
+    found: list[str] = []
+    for place, name in ((TailTimer, "cost"), (_session, "image_cost")):
+        measure = getattr(place, name)
+
+        def noted(*given: Any, name: str = name, measure: Any = measure, **more: Any) -> Any:
+            found.append(name)
+            return measure(*given, **more)
+
+        monkeypatch.setattr(place, name, noted)
+    # Whether a few steps are enough depends on how busy the machine is.
+    monkeypatch.setattr(TailCost, "will_do", lambda *_: True)
+    return found
+
+
+def test_stages_that_train_alike_are_timed_once(parts: Data, timed: list[str]) -> None:
+    like = [head_stage(name=f"{n}", epochs=n + 1, learning_rate=0.1**n) for n in (1, 2)]
+    seen = [head_stage(name=f"views {n}", augmentation=TURNED, views=2, epochs=4) for n in (1, 2)]
+    swept = head_stage(name="swept", epochs=1, learning_rate=searched())
+    plan = trainer(*like, swept, *seen).plan(*parts, verbose=0)
+    assert timed == ["cost", "image_cost", "image_cost"], "one tail; images, and their views"
+    times = [stage.epoch.seconds for stage in plan.stages]
+    assert times == pytest.approx([times[0]] * len(times), rel=0.5), "but for the checkpoint"
+
+
+def test_networks_that_train_alike_are_timed_once(parts: Data, timed: list[str]) -> None:
+    timings = tlkit.PlanTimings()
+    stages = head_stage(), head_stage(name="anew", augmentation=TURNED), top_stage()
+    known = []
+    for seed in (1, 2):  # other weights: another trunk, whose images alone are timed
+        made = trainer(*stages, seed=seed, engine="keras")
+        known.append(made.plan(*parts, timings=timings, verbose=0))
+    assert timed == ["cost", "image_cost", "cost", "cost", *["image_cost"] * 3], "each trunk"
+    assert timings.tails == 3
+    first, second = known
+    assert [x.steps for x in first.stages] == [x.steps for x in second.stages]
+    trainer(head_stage(batch_size=8)).plan(*parts, timings=timings, verbose=0)
+    assert timings.tails == 4, "another batch is another tail"
+
+
+def told(timings: tlkit.PlanTimings, size: float, through: Through, new: float = 9.0) -> float:
+    """Seconds of a step that are told for a tail; of one that is measured, they are new."""
+    step = Duration.of([new])
+    cost = TailCost(1.0, 0.5, step * 4, step, step)
+    found = timings.tail("like", through, 10, size, lambda _: True, lambda: cost)
+    assert found.training.seconds == pytest.approx(4 * found.step.seconds)
+    assert found.startup == 1.0
+    return found.step.seconds
+
+
+def test_a_tail_of_another_size_takes_in_proportion_and_one_of_a_far_other_is_timed() -> None:
+    timings, alone = tlkit.PlanTimings(), Through()
+    assert told(timings, 100, alone, new=0.1) == 0.1
+    assert told(timings, 120, alone) == pytest.approx(0.12)
+    assert told(timings, 160, alone, new=0.2) == 0.2
+    assert told(timings, 160, alone) == 0.2, "that of its own size before others"
+    assert timings.tails == 2
+
+
+def test_with_another_trunk_a_step_takes_the_difference_of_its_images() -> None:
+    timings, times = tlkit.PlanTimings(), {"a": 0.01, "b": 0.02, "c": 0.001}
+    through = {name: Through(name, partial(Duration.of, [x])) for name, x in times.items()}
+    assert told(timings, 100, through["a"], new=0.2) == 0.2
+    assert told(timings, 100, through["b"]) == pytest.approx(0.2 + 10 * 0.01)
+    assert told(timings, 100, through["c"]) == pytest.approx(0.2 - 10 * 0.009)
+    assert told(timings, 100, Through("d"), new=0.3) == 0.3, "of which nothing is known"
+    assert told(timings, 100, Through(), new=0.4) == 0.4
 
 
 @pytest.mark.slow

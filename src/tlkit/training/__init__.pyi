@@ -8,6 +8,7 @@ from .fine_tuning.trainer import fine_tune_trainer as fine_tune_trainer
 from .planning.duration import Duration as Duration
 from .planning.plan import DiskNeed as DiskNeed, TrainingPlan as TrainingPlan
 from .planning.stage_plan import PlannedWork as PlannedWork, StagePlan as StagePlan
+from .planning.timings import PlanTimings as PlanTimings
 from .probe_stage import ProbeStage as ProbeStage
 from .recipes.decision import Decision as Decision
 from .result import TrainingResult as TrainingResult

@@ -26,6 +26,7 @@ from tlkit.training.loop._stages import run_stages, search
 from tlkit.training.loop.new_session import new_session
 from tlkit.training.planning._planner import Planner
 from tlkit.training.planning.plan import TrainingPlan
+from tlkit.training.planning.timings import PlanTimings
 from tlkit.training.result import TrainingResult
 from tlkit.training.run_dir.run_settings import held_run, trainer_arguments
 from tlkit.training.stage import Stage
@@ -186,6 +187,7 @@ class StagedTrainer(ShowsSettings):
         *,
         resume: bool = False,
         verbose: int = 1,
+        timings: PlanTimings | None = None,
     ) -> TrainingPlan:
         """Say what `fit` will run, how long that takes on this machine, and the disk it needs.
 
@@ -197,6 +199,8 @@ class StagedTrainer(ShowsSettings):
             validation: As for `fit`.
             resume: Plan what is left of the run in ``run_dir``.
             verbose: 0 shows nothing, 1 a progress bar.
+            timings: What plans just before have timed on this machine, which this one does not time
+                again; it adds its own.
 
         Returns:
             The plan; it prints as a table.
@@ -216,7 +220,7 @@ class StagedTrainer(ShowsSettings):
         validation = _checks.checked_sets(train, validation, self.stages, self.devices)
         start = start_of(self.start_from, train.class_names)
         asked = (self.settings, self.head, self.stages, self.keep, self.start_from, self.run_dir)
-        told = (start, reporter_for(verbose), self.devices)
+        told = (start, reporter_for(verbose), self.devices, timings)
         return Planner(*asked, *told).plan(train, validation, resume=resume)
 
     def find_learning_rate(

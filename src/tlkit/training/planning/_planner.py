@@ -31,6 +31,7 @@ from tlkit.training.planning._store import RehearsalStore, rehearsal_store
 from tlkit.training.planning.duration import once
 from tlkit.training.planning.plan import TrainingPlan
 from tlkit.training.planning.stage_plan import PlannedWork, StagePlan
+from tlkit.training.planning.timings import PlanTimings
 from tlkit.training.run_dir.longer import longer_stages
 from tlkit.training.run_dir.run_directory import RunDirectory
 from tlkit.training.run_dir.run_settings import run_settings
@@ -68,6 +69,7 @@ class Planner:
         start: What ``start_from`` holds, or None.
         reporter: Shows how far the plan is.
         devices: That the training is spread over.
+        timings: What plans before have timed, and this one adds to; None for one plan alone.
     """
 
     settings: FrozenSettings
@@ -79,6 +81,7 @@ class Planner:
     start: Start | None
     reporter: Reporter
     devices: Devices = ONE_DEVICE
+    timings: PlanTimings | None = None
 
     def plan(
         self, train: LabelledImages, validation: LabelledImages | None, *, resume: bool
@@ -163,7 +166,12 @@ class Planner:
             devices=self.devices,
             judged=are_judged(self.stages, self.keep),
         )
-        return RehearsedSession.of(session, roughly=roughly)
+        return RehearsedSession.of(
+            session,
+            roughly=roughly,
+            timings=PlanTimings() if self.timings is None else self.timings,
+            followed=self.timings is not None,
+        )
 
     def _earlier(
         self, train: LabelledImages, validation: LabelledImages | None, *, resume: bool

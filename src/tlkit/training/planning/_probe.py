@@ -62,7 +62,7 @@ class _ProbeRehearsal(StageRehearsal):
         passes = (1 if phase.trunk is not None else 2) * -(-train // size) + -(-held_out // size)
         (head,) = (layer for layer in phase.live if layer.trainable_weights)
         width, classes = head.weights[0].shape
-        solving = _solving(train, width, max(classes, 2), stage.folds)
+        solving = solving_time(train, width, max(classes, 2), stage.folds)
         tail = TailCost(startup, 0.0, batch * passes + solving, batch, Duration())
         return PhaseCost(once(choosing), image, tail, Duration())
 
@@ -78,8 +78,15 @@ class _ProbeRehearsal(StageRehearsal):
         return max(0.0, times[0] - batch.seconds), batch
 
 
-def _solving(count: int, width: int, classes: int, folds: int) -> Duration:
-    """Return how long a regression takes, measured on features and labels made up for it."""
+def solving_time(count: int, width: int, classes: int, folds: int) -> Duration:
+    """Return how long a regression takes, measured on features and labels made up for it.
+
+    Args:
+        count: Pictures.
+        width: Numbers that are known of each.
+        classes: 2 or more.
+        folds: As for `tlkit.probe`.
+    """
     known, told = min(count, _PICTURES), min(classes, _CLASSES)
     features, labels = _made_up(known, width, told)
     begun = time.perf_counter()

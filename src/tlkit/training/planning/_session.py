@@ -19,12 +19,13 @@ from tlkit.features.outputs import Pixels
 from tlkit.features.passes import Extracted, Plan
 from tlkit.features.store.rows import FeatureRows
 from tlkit.features.trunk import Trunk
+from tlkit.freezing.phase import Phase
 from tlkit.training.loop.session import Session
 from tlkit.training.planning._foreseen import foreseen
 from tlkit.training.planning._store import PromisedTable
-from tlkit.training.planning._tail_cost import TailCost
-from tlkit.training.planning._trunk_cost import decoding_cost
+from tlkit.training.planning._trunk_cost import ImageCost, decoding_cost, image_cost
 from tlkit.training.planning.duration import Duration
+from tlkit.training.planning.timings import PlanTimings, Through
 
 _DIFFERENT = 64  # rows
 
@@ -117,21 +118,27 @@ class RehearsedSession(Session):
 
     Args:
         roughly: Whether a few steps of a stage are enough to time it.
+        timings: What was timed already.
+        followed: Whether plans of other networks follow, with these timings.
     """
 
     roughly: bool = False
+    timings: PlanTimings = field(default_factory=PlanTimings)
+    followed: bool = False
     asked: list[Asked] = field(default_factory=list, init=False)
     assumed: Assumed = field(default_factory=Assumed, init=False)
     choosing: list[float] = field(default_factory=list, init=False)
-    # What was timed already, by all that it depends on, which need not have a hash.
-    timed: list[tuple[Any, TailCost]] = field(default_factory=list, init=False)
+    # The end of an epoch, by the bytes that are kept of it.
+    keeping: dict[int, Duration] = field(default_factory=dict, init=False)
+    _last: list[tuple[Phase, Trunk | None]] = field(default_factory=list, init=False)
+    _images: dict[tuple[str, str], ImageCost] = field(default_factory=dict, init=False)
     _decoded: dict[int, int] = field(default_factory=dict, init=False)
 
     @classmethod
-    def of(cls, session: Session, *, roughly: bool = False) -> RehearsedSession:
+    def of(cls, session: Session, **more: Any) -> RehearsedSession:
         """Return a session in the place of another."""
         given = [part.name for part in fields(session) if part.init]
-        return cls(**{name: getattr(session, name) for name in given}, roughly=roughly)
+        return cls(**{name: getattr(session, name) for name in given}, **more)
 
     @property
     def spent(self) -> float:
@@ -142,6 +149,41 @@ class RehearsedSession(Session):
     def decoding(self) -> Duration:
         """How long it takes to decode an image."""
         return decoding_cost(self.train)
+
+    def trunk(self, phase: Phase) -> Trunk | None:
+        """Return the trunk of a phase, of which the weights are hashed once."""
+        if not self._last or self._last[0][0] is not phase:
+            self._last[:] = [(phase, super().trunk(phase))]
+        return self._last[0][1]
+
+    def image(self, asked: Asked) -> ImageCost:
+        """Return what it takes to give an image, or a view of one, its features."""
+        trunk, pixels, images = asked.trunk, asked.pixels, self.images_of(asked.pixels)
+        if not isinstance(pixels, ViewPixels):
+            return self._plain(trunk, images)
+        like = (pixels.augmentation, images.pixels.size, trunk.dtype)
+
+        def measured() -> ImageCost:
+            return image_cost(trunk, self.settings.engine, images, pixels)
+
+        return self.timings.views(like, self.through(trunk, images), measured)
+
+    def through(self, trunk: Trunk, images: Images) -> Through:
+        """Return a trunk with what an image takes, if that is known or will be of use."""
+        name = self._run(trunk, images)
+        known = self.followed or name in self._images
+        seconds = (lambda: self._plain(trunk, images).trunk) if known else None
+        return Through(" on ".join(name), seconds)
+
+    def _plain(self, trunk: Trunk, images: Images) -> ImageCost:
+        name = self._run(trunk, images)
+        if name not in self._images:
+            self._images[name] = image_cost(trunk, self.settings.engine, images, images.pixels)
+        return self._images[name]
+
+    def _run(self, trunk: Trunk, images: Images) -> tuple[str, str]:
+        """Return a trunk's fingerprint and the name of its engine, which was chosen before."""
+        return trunk.fingerprint, trunk.choice(images.pixels, self.settings.engine).engine.name
 
     def images_of(self, pixels: Pixels) -> Images:
         """Return the images that pixels are of."""

@@ -15,23 +15,24 @@ from tlkit.features.store.rows import IN_MEMORY
 from tlkit.freezing.phase import Phase
 from tlkit.learning_rate.rate import Rate
 from tlkit.training.feeding.feed import Inputs
-from tlkit.training.feeding.inputs import Fresh
+from tlkit.training.feeding.inputs import Fresh, FreshFeatures
 from tlkit.training.loop._stage_run import StageRun
 from tlkit.training.planning._phase_cost import PhaseCost
 from tlkit.training.planning._session import Asked, RehearsedSession
 from tlkit.training.planning._tail_cost import TailCost, TailTimer
-from tlkit.training.planning._trunk_cost import ImageCost, image_cost
+from tlkit.training.planning._trunk_cost import ImageCost
 from tlkit.training.planning._work import Rehearsed, epoch_time, stage_work
 from tlkit.training.planning.duration import Duration, once
 from tlkit.training.planning.stage_plan import StagePlan
+from tlkit.training.planning.timings import Through, kinds_of, size_of
 from tlkit.training.run_dir.checkpoint import Progress, values, write_checkpoint
 from tlkit.training.run_dir.stage_files import StageFiles
 from tlkit.training.stage import Stage
 
 # Phases of a stage that are measured: the first, the last, and one between them.
 _MEASURED = 3
-# Settings of a stage that change no step of it.
-_TAKES_NO_TIME = ("name", "epochs", "learning_rate", "snapshots", "keep_best")
+# Settings of a stage that change no step of it, where the layers that it trains are the same.
+_TAKES_NO_TIME = ("name", "epochs", "learning_rate", "snapshots", "keep_best", "policy")
 
 
 class StageRehearsal(StageRun):
@@ -98,7 +99,8 @@ class StageRehearsal(StageRun):
         _disturb(phase)
         anew = self._engine if trunk is not None and isinstance(inputs, Fresh) else ""
         cut = phase.cut.name if phase.cut else ""
-        return Rehearsed(epochs, asked, anew, cut, decoded, searched, cost)
+        floats = 0 if trunk is None else trunk.floats
+        return Rehearsed(epochs, asked, anew, cut, floats, decoded, searched, cost)
 
     def _searched(self, phase: Phase) -> int:
         """Return the steps of the search before the first phase; the tail is compiled."""
@@ -122,55 +124,65 @@ class StageRehearsal(StageRun):
         timer = TailTimer(
             self._rehearsal, self._training, phase.tail, *inputs, rate=rate, first=first
         )
-        at_once = self._feeds.steps_at_once(inputs[0], self._stage.epochs, self._callbacks)
         searched = finder.steps if finder is not None and self._searches else 0
-        like = (*self._like(phase, inputs[0]), first, at_once)
-        tail = self._timed(like, timer, at_once, epochs + searched)
+        # A search in epochs is trained as they are.
+        passes = max(self._stage.epochs, searched * (finder is not None and finder.unit == "epoch"))
+        at_once = self._feeds.steps_at_once(inputs[0], passes, self._callbacks)
+        tail = self._timed(phase, timer, inputs[0], (first, at_once, epochs + searched))
         if not phase.tail.compiled:
             self._training.compile(phase.tail, rate, first=first, at_once=at_once)
         return PhaseCost(once(choosing), self._image(asked), tail, self._keeping(phase))
 
-    def _timed(self, like: Any, timer: TailTimer, at_once: int, epochs: int) -> TailCost:
-        """Return what a tail takes; one that was timed in another stage takes as long again."""
-        roughly = self._rehearsal.roughly
-        for known, cost in self._rehearsal.timed:
-            if known == like and (roughly or cost.will_do(epochs)):
-                return cost
-        cost = timer.cost(at_once, epochs, roughly=roughly)
-        self._rehearsal.timed.append((like, cost))
-        return cost
+    def _timed(
+        self, phase: Phase, timer: TailTimer, inputs: Inputs, span: tuple[int, int, int]
+    ) -> TailCost:
+        """Return what a tail takes; one like it that was timed before takes as long again."""
+        session, (first, at_once, epochs) = self._rehearsal, span
+        through = Through()
+        if isinstance(inputs, FreshFeatures):
+            trunk = session.trunk(phase)
+            assert trunk is not None
+            through = session.through(trunk, inputs.images)
+        return session.timings.tail(
+            (*self._like(phase, inputs), first, at_once),
+            through,
+            self._stage.batch_size,
+            size_of(phase.tail),
+            lambda known: session.roughly or known.will_do(epochs),
+            lambda: timer.cost(at_once, epochs, roughly=session.roughly),
+        )
 
     def _like(self, phase: Phase, inputs: Inputs) -> tuple[Any, ...]:
-        """Return all that the time of a step depends on."""
-        fresh = isinstance(inputs, Fresh)
+        """Return all that the time of a step depends on, but for the trunk."""
+        fresh, session = isinstance(inputs, Fresh), self._rehearsal
         without = _TAKES_NO_TIME if fresh else (*_TAKES_NO_TIME, "augmentation", "views")
         names = [part.name for part in fields(self._stage) if part.name not in without]
-        trained = tuple(variable.path for variable in phase.tail.trainable_variables)
-        place = phase.cut and phase.cut.name
-        return fresh, place, trained, *(getattr(self._stage, name) for name in names)
+        images = (session.train.pixels.size if fresh else None, len(session.train))
+        counts = (*images, len(session.validation or ()), session.devices.names)
+        return fresh, kinds_of(phase.tail), counts, *(getattr(self._stage, x) for x in names)
 
     def _image(self, asked: Sequence[Asked]) -> ImageCost | None:
         """Return what an image through the trunk takes; None where none goes through it."""
         most = max(asked, key=lambda x: x.missing, default=None)
         if most is None or not most.missing:
             return None
-        images = self._rehearsal.images_of(most.pixels)
-        return image_cost(most.trunk, self._rehearsal.settings.engine, images, most.pixels)
+        return self._rehearsal.image(most)
 
     def _keeping(self, phase: Phase) -> Duration:
-        """Return how long the end of an epoch takes."""
-        start = time.perf_counter()
-        state = values(self._state)
+        """Return how long the end of an epoch takes; as long as another of as many bytes."""
+        start, known = time.perf_counter(), self._rehearsal.keeping
+        groups = {"state": values(self._state), "best": []}
         if self._scratch is not None:
-            groups = {
-                "state": state,
-                "optimizer": values(phase.tail.optimizer.variables),
-                "best": values(self._weights),
-            }
-            write_checkpoint(self._scratch / "checkpoint.npz", Progress(), groups)
-            size = sum(array.nbytes for group in groups.values() for array in group)
+            groups["optimizer"] = values(phase.tail.optimizer.variables)
+            groups["best"] = values(self._weights)
+        size = sum(array.nbytes for group in groups.values() for array in group)
+        if self._scratch is not None:
             self._checkpoint_bytes = max(self._checkpoint_bytes, size)
-        return once(time.perf_counter() - start)
+        if size not in known:
+            if self._scratch is not None:
+                write_checkpoint(self._scratch / "checkpoint.npz", Progress(), groups)
+            known[size] = once(time.perf_counter() - start)
+        return known[size]
 
     def _told(self, phases: Sequence[Rehearsed]) -> StagePlan:
         stage, session = self._stage, self._rehearsal
@@ -200,6 +212,7 @@ class StageRehearsal(StageRun):
             work=tuple(stage_work(stage, phases, self._feeds.steps, session)) if epochs else (),
             epoch=epoch,
             validation=validation,
+            floats=max((phase.floats for phase in phases), default=0),
         )
 
 

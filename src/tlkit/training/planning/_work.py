@@ -23,6 +23,7 @@ class Rehearsed:
         asked: Images whose features it needs beforehand.
         anew: Name of the engine that runs the trunk in every epoch; empty where none does.
         cut: The layer behind which the model is cut; empty where it is not.
+        floats: Numbers that come out of the frozen part below it; 0 where there is none.
         decoded: How many images are decoded for what it needs beforehand, and for its epochs.
         searched: Steps of a search before it.
         cost: Where it was measured.
@@ -32,6 +33,7 @@ class Rehearsed:
     asked: Sequence[Asked]
     anew: str
     cut: str
+    floats: int
     decoded: tuple[int, int]
     searched: int
     cost: PhaseCost | None

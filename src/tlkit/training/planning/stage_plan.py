@@ -71,6 +71,7 @@ class StagePlan(Printed):
         work: Its parts, in order.
         epoch: Of it, an epoch on average, with validation and checkpoint.
         validation: Of that, the validation, from features that are there.
+        floats: Numbers that the frozen part gives for an image; 0 where all is trained.
     """
 
     name: str
@@ -91,6 +92,7 @@ class StagePlan(Printed):
     work: tuple[PlannedWork, ...]
     epoch: Duration = field(default_factory=Duration)
     validation: Duration = field(default_factory=Duration)
+    floats: int = 0
 
     @classmethod
     def finished(cls, name: str, result: StageResult) -> StagePlan:
