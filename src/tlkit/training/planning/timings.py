@@ -29,7 +29,7 @@ class _Timed:
         trunk: Fingerprint and engine of the trunk that ran in it; empty where none did.
         image: Seconds for an image through that trunk; None where that was not timed.
         cost: What it took.
-        size: Of its layers, see `size_of`; what has no other size is 1.
+        size: Of its layers, see ``size_of``; what has no other size is 1.
     """
 
     like: Any
@@ -103,7 +103,7 @@ class PlanTimings(Printed):
             like: All that its time depends on, which need not have a hash.
             through: The trunk that its images run through in every step.
             batch: Images of a step.
-            size: Of its layers, by `size_of`.
+            size: Of its layers, by ``size_of``.
             will_do: Whether what is known is exact enough.
             measured: Measures it.
         """
