@@ -56,7 +56,8 @@ def measured(count: int, folder: Path, size: int) -> dict[str, Any]:
     planning, _ = example("reproduce.py", *words, "--plan", folder / f"plan-{count}.json")
     took, memory = example("reproduce.py", *words)
     plan = json.loads((folder / f"plan-{count}.json").read_text())
-    disk = sum(file.stat().st_size for file in store.rglob("*") if file.is_file())
+    written = (file for place in (store, out) for file in place.rglob("*") if file.is_file())
+    disk = sum(file.stat().st_size for file in written)  # a plan's disk: the store and the run
     return {
         "pictures": count, "planning": planning, "planned": plan["time"]["seconds"],
         "low": plan["time"]["low"], "high": plan["time"]["high"], "took": took,
