@@ -57,6 +57,7 @@ from .features.precision.check import PrecisionCheck as PrecisionCheck
 from .features.workers.processes import ProcessExecutor as ProcessExecutor
 from .features.workers.ray_tasks import RayExecutor as RayExecutor
 from .freezing.head import Head as Head
+from .freezing.lora import LoRA as LoRA
 from .freezing.policies import (
     BatchNormOnly as BatchNormOnly,
     FreezeAll as FreezeAll,

@@ -150,6 +150,8 @@ def test_policies_print_as_the_code_that_makes_them() -> None:
         "UnfreezeTop(layers=8, fraction=None, from_layer=None, batch_norm='train')",
         "GradualUnfreeze(groups=4, every=2, batch_norm='frozen')",
         "BatchNormOnly(batch_norm='train')",
+        "LoRA()",
+        "LoRA(rank=2, within=UnfreezeAll(batch_norm='train'))",
     ):
         assert repr(eval(text, vars(tlkit) | {n: getattr(tlkit, n) for n in tlkit.__all__})) == text  # noqa: S307
 

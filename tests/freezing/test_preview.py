@@ -39,7 +39,7 @@ def convolutions(layers: Any, epoch: int) -> Any:  # noqa: ARG001
         tlkit.GradualUnfreeze(groups=2, every=1),
         *thorough(tlkit.FreezeAll(), tlkit.UnfreezeTop(fraction=0.6, batch_norm="train")),
         *thorough(tlkit.UnfreezeTop(layers=3), tlkit.UnfreezeAll(), tlkit.BatchNormOnly()),
-        *thorough(convolutions),
+        *thorough(convolutions, tlkit.LoRA(rank=2)),
     ],
 )
 def test_preview_tells_what_the_trainer_then_does(

@@ -355,7 +355,7 @@ SETTINGS = {
         "Stage",
     ),
     *("Candidate", "Cost", "TrialRound"),
-    *("BatchNormOnly", "FreezeAll", "GradualUnfreeze", "UnfreezeAll", "UnfreezeTop"),
+    *("BatchNormOnly", "FreezeAll", "GradualUnfreeze", "LoRA", "UnfreezeAll", "UnfreezeTop"),
     *("MinimumOverTen", "ShareOfFall", "SmoothedMinimum", "Steepest", "Valley"),
     *("OneCycle", "Staircase", "WarmupCosine"),
 }

@@ -41,6 +41,11 @@ POLICIES = st.one_of(
         every=st.integers(1, 2),
         batch_norm=BATCH_NORM,
     ),
+    st.builds(
+        tlkit.LoRA,
+        rank=st.integers(1, 3),
+        within=st.sampled_from([tlkit.UnfreezeAll(), tlkit.GradualUnfreeze(groups=2)]),
+    ),
 )
 # Features are rounded at 1e-7 of them, which Adam may carry into a few steps.
 ROUNDING = 2e-5

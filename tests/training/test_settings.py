@@ -78,6 +78,7 @@ def halved(steps: int) -> Any:
         tlkit.UnfreezeTop(from_layer="conv"),
         tlkit.GradualUnfreeze(groups=2, every=3),
         tlkit.BatchNormOnly(),
+        tlkit.LoRA(rank=4, within=tlkit.UnfreezeTop(layers=3)),
         tlkit.ExponentialLRFinder(steps=5, selector=tlkit.Steepest(window=3)),
         tlkit.ExponentialLRFinder(selector=tlkit.Valley()),
         tlkit.ExponentialLRFinder(selector=tlkit.ShareOfFall(0.5)),

@@ -1,6 +1,7 @@
 # The public names of this room.
 
 from .head import Head as Head
+from .lora import LoRA as LoRA
 from .policies import (
     BatchNormOnly as BatchNormOnly,
     FreezeAll as FreezeAll,

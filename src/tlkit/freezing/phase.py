@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import keras
@@ -14,6 +14,8 @@ from tlkit._keras.graph import CutPoint, leaves
 from tlkit._keras.layers import inner_layers, is_batch_norm, leaf_layers
 from tlkit._keras.random_states import random_states
 from tlkit.errors import CutError, FrozenChangedError, PolicyError, TrainingError
+from tlkit.freezing.lora import LoRA
+from tlkit.freezing.low_rank import LowRank
 from tlkit.freezing.policy import Policy
 from tlkit.freezing.whole_model import Parts
 
@@ -24,12 +26,13 @@ class Phase:
 
     Args:
         tail: What is trained: a keras.Model from the cut (or the image) to the probabilities. It
-            shares its layers with the whole model.
+            shares its layers with the whole model, but for twins.
         trunk: What is frozen below the cut, a keras.Model; None where there is no cut.
         cut: The cut point, or None.
         note: Why there is no cut where a frozen part is left in the tail, else empty.
         live: The layers that may change.
         frozen: All other layers, and what stays frozen inside the live ones.
+        low_rank: The twins of live layers that are in the tail in their place, with `LoRA`.
     """
 
     tail: Any
@@ -38,6 +41,7 @@ class Phase:
     note: str
     live: tuple[Any, ...]
     frozen: tuple[Any, ...]
+    low_rank: LowRank = field(default_factory=LowRank)
 
 
 def selections(policy: Policy, parts: Parts, epochs: int) -> list[tuple[int, int, tuple[Any, ...]]]:
@@ -64,6 +68,7 @@ def prepare(parts: Parts, chosen: Collection[Any], policy: Policy) -> Phase:
         chosen: The backbone's layers to train; the head is always trained.
         policy: Whose ``batch_norm="frozen"``, where it has that, also holds for the
             BatchNormalization inside layers that are made of others, which it cannot leave out.
+            `LoRA` trains twins of the layers, which are handed back by `LowRank.hand_back`.
 
     Raises:
         TrainingError: The tail does not train exactly the variables that it should.
@@ -78,7 +83,8 @@ def prepare(parts: Parts, chosen: Collection[Any], policy: Policy) -> Phase:
         frozen += _still_inside(layer for layer in chosen if not is_batch_norm(layer))
     cut, note = _cut_below(parts, live)
     trunk, tail = _trunk_and_tail(parts, cut, frozen)
-    phase = Phase(tail, trunk, cut, note, live, frozen)
+    low_rank = LowRank(chosen, policy.rank) if isinstance(policy, LoRA) else LowRank()
+    phase = Phase(low_rank.within(tail), trunk, cut, note, live, frozen, low_rank)
     _check_trainable(phase)
     return phase
 
@@ -200,7 +206,8 @@ class Still(keras.layers.Layer):  # type: ignore[misc]
 
 
 def _check_trainable(phase: Phase) -> None:
-    intended = {id(v): layer.name for layer in phase.live for v in layer.trainable_variables}
+    layers = map(phase.low_rank.of, phase.live)
+    intended = {id(v): layer.name for layer in layers for v in layer.trainable_variables}
     actual = {id(v): v.path for v in phase.tail.trainable_variables}
     missing = sorted({name for key, name in intended.items() if key not in actual})
     extra = sorted({path for key, path in actual.items() if key not in intended})

@@ -161,7 +161,7 @@ def _phase(parts: Parts, first: int, end: int, phase: Phase) -> PhasePreview:
     return PhasePreview(
         first=first + 1,
         last=end,
-        layers=tuple(_layer(layer) for layer in parts.backbone if id(layer) not in known),
+        layers=tuple(_layer(layer, phase) for layer in parts.backbone if id(layer) not in known),
         once=len(once),
         once_parameters=sum(_size(layer.weights) for layer in once),
         cut=phase.cut,
@@ -175,11 +175,11 @@ def _before_cut(parts: Parts, phase: Phase) -> tuple[Any, ...]:
     return tuple(layer for layer in parts.backbone if id(layer) in below)
 
 
-def _layer(layer: Any) -> LayerPreview:
+def _layer(layer: Any, phase: Phase) -> LayerPreview:
     return LayerPreview(
         name=layer.name,
         kind=type(layer).__name__,
-        trained=_size(layer.trainable_weights),
+        trained=_size(phase.low_rank.of(layer).trainable_weights),
         parameters=_size(layer.weights),
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from numbers import Real
 from typing import Any
 
@@ -11,6 +11,7 @@ from tlkit._keras.first_seen import note_as_made
 from tlkit._keras.types import Callback
 from tlkit._numbers import is_whole
 from tlkit.errors import TrainingError
+from tlkit.freezing.lora import LoRA
 from tlkit.learning_rate.rate import LearningRate, Rate
 
 # Settings that are a share: what is expected, and whether None, 0 and 1 are.
@@ -153,4 +154,24 @@ def check_pull(l2_sp: Any, stage: str) -> None:
         raise TrainingError(
             f"Stage {stage!r}: l2_sp={l2_sp!r}, expected None or a finite number above 0, such as "
             "l2_sp=10."
+        )
+
+
+def check_low_rank(policy: object, given: Mapping[str, object], stage: str) -> None:
+    """Raise where settings are for weights of the backbone that a policy does not train.
+
+    Args:
+        policy: Of the stage.
+        given: Values of the settings by name; None for those that are not.
+        stage: Its name.
+
+    Raises:
+        TrainingError: One of them is given beside `LoRA`.
+    """
+    names = [name for name, value in given.items() if value is not None]
+    if names and isinstance(policy, LoRA):
+        raise TrainingError(
+            f"Stage {stage!r}: {names[0]}={given[names[0]]!r} with policy={policy!r}, which trains "
+            f"products beside the backbone's kernels. Leave {names[0]} out, or train the kernels "
+            "themselves: policy=UnfreezeAll()."
         )

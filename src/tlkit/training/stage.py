@@ -20,6 +20,7 @@ from tlkit.training._losses_and_metrics import Loss, Metric, checked_loss, check
 from tlkit.training._objective import Objective
 from tlkit.training._stage_checks import (
     SHARES,
+    check_low_rank,
     check_made_anew,
     check_pull,
     check_rates,
@@ -175,6 +176,8 @@ class Stage:
         check_views(self.views, self.augmentation, self.mix, self.name)
         check_rates(self.learning_rate, self.backbone_learning_rate, self.name)
         check_pull(self.l2_sp, self.name)
+        apart = ("layer_decay", "backbone_learning_rate", "l2_sp")
+        check_low_rank(self.policy, {name: getattr(self, name) for name in apart}, self.name)
         for rate in self.rates:
             check_snapshots(self.snapshots, self.epochs, rate, self.name)
         for name, expected, limits in SHARES:

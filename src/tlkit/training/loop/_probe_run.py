@@ -71,7 +71,7 @@ class ProbeRun:
         """Solve for the head and return what it is worth; the model ends with it."""
         session, stage = self._session, self._stage
         ((first, end, chosen),) = selections(stage.policy, session.parts, 1)
-        phase = session.prepare(chosen, stage.policy)
+        phase = session.prepare(chosen, stage)
         start = time.perf_counter()
         ahead = session.count
         work = PhaseWork(stage.name, first, end, session.trunk(phase), ahead)

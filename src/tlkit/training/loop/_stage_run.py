@@ -21,7 +21,7 @@ from tlkit.training.feeding.inputs import Change
 from tlkit.training.feeding.mixing import Mixing
 from tlkit.training.feeding.targets import Targets
 from tlkit.training.loop._as_saved import held_out_as_saved
-from tlkit.training.loop._ema import Averaging
+from tlkit.training.loop._judged_weights import JudgedWeights
 from tlkit.training.loop._live import completed, known_layers, live_layers, missed_phases
 from tlkit.training.loop._reports import show_epoch, step_reports
 from tlkit.training.loop._seen_model import end_training, told
@@ -50,9 +50,7 @@ class StageRun:
     """
 
     def __init__(self, session: Session, stage: Stage, files: StageFiles | None = None) -> None:
-        self._session = session
-        self._stage = stage
-        self._files = files
+        self._session, self._stage, self._files = session, stage, files
         self._phases = selections(stage.policy, session.parts, stage.epochs)
         self._live = live_layers(session.parts, self._phases)
         self._weights = [w for layer in self._live for w in layer.weights]
@@ -65,7 +63,8 @@ class StageRun:
         self._feeds = StageFeeds(session, stage, self._targets)
         self._training = TailTraining(session, stage, self._targets, self._feeds)
         self._mixing = Mixing.of(stage, self._targets.classes, session.seed)
-        self._callbacks = [Averaging(), *stage.callbacks]
+        self._judged = JudgedWeights()
+        self._callbacks = [self._judged, *stage.callbacks]
         self._timings = {"features": 0.0, "search": 0.0, "training": 0.0}
         self._notes = [*session.notes]
         self._precision: PrecisionCheck | None = None
@@ -89,6 +88,7 @@ class StageRun:
     def _as_saved(self, phase: Phase) -> dict[str, float]:
         """Return figures of the validation images at float32; empty where they are those known."""
         start = time.perf_counter()
+        phase.low_rank.take_over()
         inputs = held_out_as_saved(self._session, self._stage.name, self._session.trunk(phase))
         figures = self._training.evaluated(phase.tail, inputs)
         self._timings["training"] += time.perf_counter() - start
@@ -110,8 +110,7 @@ class StageRun:
     @property
     def _watched(self) -> str | None:
         """The figure that `keep_best` can watch."""
-        watched = figure_of(self._stage.keep_best)
-        without = self._session.validation is None
+        watched, without = figure_of(self._stage.keep_best), self._session.validation is None
         return None if watched and watched.startswith("val_") and without else watched
 
     def _begin(self) -> None:
@@ -135,7 +134,7 @@ class StageRun:
         """Return the curve of a search on the first phase; the model is left as it was."""
         self._begin()
         first, end, chosen = self._phases[0]
-        phase = self._session.prepare(chosen, self._stage.policy)
+        phase = self._session.prepare(chosen, self._stage)
         inputs, _ = self._prepare_inputs(phase, first, end)
         return self._search(phase, inputs, finder)
 
@@ -148,7 +147,8 @@ class StageRun:
         return self._progress.epoch >= end or self._progress.stopped
 
     def _run_phase(self, first: int, end: int, chosen: Collection[Layer]) -> Phase:
-        phase = self._session.prepare(chosen, self._stage.policy)
+        phase = self._session.prepare(chosen, self._stage)
+        self._judged.follow(phase.low_rank)
         before = frozen_digests(phase)
         inputs, validation = self._prepare_inputs(phase, first, end)
         at_once = self._feeds.steps_at_once(inputs, self._stage.epochs, self._callbacks)
@@ -159,8 +159,7 @@ class StageRun:
             assign(phase.tail.optimizer.variables, saved["optimizer"])
         seen, steps = self._training.seen(phase.tail), self._feeds.steps
         shown = step_reports(self._session.reporter, self._stage, steps=steps, at_once=at_once)
-        told_too = [*self._callbacks, *shown]
-        call = partial(told, told_too, self._keeper(saved), phase.tail, seen)
+        call = partial(told, [*self._callbacks, *shown], self._keeper(saved), phase.tail, seen)
         start = time.perf_counter()
         with appended_logs(self._callbacks, begun=self._progress.epoch > 0):
             if self._done(end):
@@ -170,6 +169,7 @@ class StageRun:
                 self._training.fit(phase.tail, inputs, validation, span, call)
         self._timings["training"] += time.perf_counter() - start
         check_frozen(phase, before)
+        phase.low_rank.hand_back()  # a callback may have put other weights into the tail
         return phase
 
     def _prepare_inputs(self, phase: Phase, first: int, end: int) -> tuple[Inputs, Inputs | None]:

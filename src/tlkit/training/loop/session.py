@@ -22,11 +22,11 @@ from tlkit.features.settings import FrozenSettings
 from tlkit.features.store.store import FeatureStore
 from tlkit.features.trunk import Trunk
 from tlkit.freezing.phase import Phase, prepare
-from tlkit.freezing.policy import Policy
-from tlkit.freezing.whole_model import Parts
+from tlkit.freezing.whole_model import Parts, noise_start
 from tlkit.inference.contract import ModelContract
 from tlkit.training.feeding.inputs import Change, Fresh, FreshFeatures, Prepared, Stored, Views
 from tlkit.training.run_dir.engines_used import EngineNotes, Ran
+from tlkit.training.stage import Stage
 
 # Features of a trunk above this many bytes are computed anew in every epoch instead of stored.
 STORE_LIMIT = 16 * 2**30
@@ -114,10 +114,12 @@ class Session:
         """Images of an epoch, those for training and those for validation."""
         return len(self.train) + len(self.validation or ())
 
-    def prepare(self, chosen: Collection[Layer], policy: Policy) -> Phase:
-        """Return the phase that trains some layers of the backbone; see `prepare`."""
+    def prepare(self, chosen: Collection[Layer], stage: Stage) -> Phase:
+        """Return the phase of a stage that trains some layers of the backbone; see `prepare`."""
         with self.devices.scope():
-            return prepare(self.parts, chosen, policy)
+            phase = prepare(self.parts, chosen, stage.policy)
+            phase.low_rank.begin(lambda layer: noise_start(layer, self.seed, f"{stage.name}, LoRA"))
+            return phase
 
     def model(self) -> Model:
         """Return the whole model on one device, with the weights that it has by now."""

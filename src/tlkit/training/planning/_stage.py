@@ -81,7 +81,7 @@ class StageRehearsal(StageRun):
         self, first: int, end: int, epochs: int, chosen: Collection[Layer], *, timed: bool
     ) -> Rehearsed:
         session, asked_before = self._rehearsal, len(self._rehearsal.asked)
-        phase, spent_before = session.prepare(chosen, self._stage.policy), session.spent
+        phase, spent_before = session.prepare(chosen, self._stage), session.spent
         session.assumed.engine = "" if timed else self._engine
         inputs, validation = self._prepare_inputs(phase, first, end)
         asked, choosing = session.asked[asked_before:], session.spent - spent_before

@@ -18,7 +18,7 @@ from tlkit.data.images import Images
 from tlkit.learning_rate.rate import Rate
 from tlkit.training.feeding.feed import Inputs
 from tlkit.training.feeding.inputs import Fresh
-from tlkit.training.loop._ema import Averaging
+from tlkit.training.loop._judged_weights import JudgedWeights
 from tlkit.training.loop._seen_model import told
 from tlkit.training.loop._stage_feeds import StageFeeds
 from tlkit.training.loop._tail_training import TailTraining
@@ -210,7 +210,7 @@ class TailTimer:
         start = time.perf_counter()
         training.compile(self._tail, self._rate, first=self._first, at_once=at_once)
         validation = self._validation if few.validation else None
-        call = partial(told, [Averaging()], clock, self._tail, None)
+        call = partial(told, [JudgedWeights()], clock, self._tail, None)
         short.fit(self._tail, self._inputs, validation, range(epochs), call)
         return start, clock.epochs
 

@@ -24,6 +24,7 @@ from tlkit.data.augmentation.geometric import Augmentation
 from tlkit.data.augmentation.rand_augment import RandAugment
 from tlkit.data.augmentation.transforms import InOrder
 from tlkit.freezing.head import Head
+from tlkit.freezing.lora import LoRA
 from tlkit.freezing.own_head import OwnHead
 from tlkit.freezing.policies import (
     BatchNormOnly,
@@ -51,6 +52,7 @@ _OWN: dict[str, Callable[..., Any]] = {
         FreezeAll,
         GradualUnfreeze,
         Head,
+        LoRA,
         OneCycle,
         ProbeStage,
         RandAugment,

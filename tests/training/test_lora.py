@@ -1,0 +1,201 @@
+"""LoRA: kernels change by products of low rank, and the model stays what it was."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+import tlkit
+from tests.conftest import thorough
+from tests.training.conftest import (
+    HEAD,
+    assembled,
+    head_stage,
+    largest_difference,
+    same_weights,
+    small_network,
+    trainer,
+    weights_of,
+)
+from tests.training.plain import fit_plainly, plain_model
+from tests.training.test_resume import Data, Interrupt, run_with_interruptions
+from tlkit.errors import PolicyError, TrainingError
+from tlkit.freezing.head import Head
+from tlkit.freezing.low_rank import LowRank
+from tlkit.freezing.whole_model import noise_start
+
+
+def low_rank(**settings: Any) -> tlkit.Stage:
+    """A stage that trains products of rank 2 beside all kernels of the small network."""
+    given = {"policy": tlkit.LoRA(rank=2), "keep_best": None, "epochs": 3, **settings}
+    return head_stage(**given)
+
+
+def run(stage: tlkit.Stage, data: tlkit.ImageDataset, **settings: Any) -> Any:
+    """The small network after a stage."""
+    return trainer(stage, backbone=small_network, **settings).fit(data, verbose=0)
+
+
+def plainly(data: tlkit.ImageDataset, stage: tlkit.Stage, trained: tuple[str, ...]) -> Any:
+    """The small network with Keras's LoRA in some layers, trained by ``fit``."""
+    model = plain_model(trained)
+    for layer in model.layers:
+        if layer.name in trained:
+            start = noise_start(layer.name, 0, f"{stage.name}, LoRA")
+            layer.enable_lora(2, a_initializer=keras.initializers.HeUniform(seed=start))
+    model.compile(keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy")
+    fit_plainly(model, stage, data)
+    return model
+
+
+def test_it_is_what_keras_does_with_lora_enabled(data: tlkit.ImageDataset, tmp_path: Path) -> None:
+    stage = low_rank()
+    result = run(stage, data)
+    trained = tuple(name for name in result.stages[0].trained_layers if name not in HEAD)
+    plain = plainly(data, stage, trained)
+    merged = assembled(small_network, Head(), None).model
+    plain.save_weights(tmp_path / "plain.weights.h5")  # Keras saves kernels with their products
+    merged.load_weights(tmp_path / "plain.weights.h5")
+    assert largest_difference(merged, result.model) <= 2e-5
+    start = weights_of(assembled(small_network, Head(), None).model)
+    for path, value in weights_of(result.model).items():
+        if path.endswith("conv/kernel"):
+            change = (value - start[path]).reshape(-1, value.shape[-1])
+            assert 1 <= np.linalg.matrix_rank(change, tol=1e-5) <= 2
+
+
+def test_the_model_has_the_layers_and_weights_that_it_always_had(
+    data: tlkit.ImageDataset, tmp_path: Path
+) -> None:
+    result = run(low_rank(), data)
+    assert not any(getattr(layer, "lora_enabled", False) for layer in result.model.layers)
+    result.save(tmp_path / "model.keras")
+    opened = keras.saving.load_model(tmp_path / "model.keras")
+    assert weights_of(opened).keys() == weights_of(result.model).keys()
+    images = data.load([0, 1], 16).astype("float32")
+    assert np.array_equal(
+        opened.predict(images, verbose=0), result.model.predict(images, verbose=0)
+    )
+
+
+def test_few_weights_are_trained_and_the_stage_tells_how_many(data: tlkit.ImageDataset) -> None:
+    policy = tlkit.LoRA(rank=2, within=tlkit.UnfreezeTop(layers=3))
+    (stage,) = run(low_rank(policy=policy), data).stages
+    kernel = next(x for x in small_network().layers if x.name == stage.trained_layers[0]).kernel
+    *sides, inputs, outputs = kernel.shape
+    products = 2 * (int(np.prod(sides)) * inputs + outputs)
+    (phase,) = tlkit.preview(policy, small_network(), epochs=1).phases
+    biases = phase.trained_parameters - products
+    assert biases in (0, outputs)
+    head = outputs * len(data.class_names) + len(data.class_names)
+    assert stage.trained_parameters == phase.trained_parameters + head
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"optimizer": partial(keras.optimizers.Adam, use_ema=True, ema_momentum=0.5)},
+        *thorough(
+            {"keep_best": "val_loss"},
+            {"policy": tlkit.LoRA(rank=2, within=tlkit.GradualUnfreeze(groups=2, every=2))},
+            {"callbacks": ("stop",)},
+        ),
+    ],
+)
+def test_interrupted_training_ends_with_the_same_weights(
+    parts: Data, tmp_path: Path, settings: dict[str, Any]
+) -> None:
+    def make(folder: str) -> tlkit.StagedTrainer:
+        stops = keras.callbacks.EarlyStopping(patience=9, restore_best_weights=True)
+        more = (stops,) if "callbacks" in settings else ()
+        stage = low_rank(**{**settings, "callbacks": (*more, Interrupt("head"))})
+        return trainer(stage, backbone=small_network, run_dir=tmp_path / folder, seed=3)
+
+    whole = make("whole").fit(*parts, verbose=0)
+    places = [("head", "epoch end", 0), ("head", "batch end", 1), ("head", "epoch end", 2)]
+    resumed = run_with_interruptions(partial(make, "resumed"), parts, places)
+    assert same_weights(whole.model, resumed.model)
+    assert whole.history == resumed.history
+
+
+@pytest.mark.parametrize("keep_best", ["val_loss", *thorough(None)])
+def test_the_kept_epoch_is_validated_as_it_is_saved(parts: Data, keep_best: Any) -> None:
+    train, validation = parts
+    stage = low_rank(keep_best=keep_best, learning_rate=0.05, metrics=())
+    result = trainer(stage, backbone=small_network).fit(train, validation, verbose=0)
+    told = result.history["head"]["val_loss"][result.stages[0].best_epoch]
+    assert tlkit.evaluate(result, validation).log_loss == pytest.approx(told, abs=1e-4)
+
+
+def test_callbacks_see_the_products_in_the_kernels(data: tlkit.ImageDataset) -> None:
+    seen: list[Any] = []
+
+    class Look(keras.callbacks.Callback):  # type: ignore[misc]
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
+            seen.append(weights_of(self.model))
+
+    result = run(low_rank(callbacks=(Look(),)), data)
+    end = weights_of(result.model)
+    assert all(np.array_equal(seen[-1][path], value) for path, value in end.items())
+    assert any(not np.array_equal(seen[0][path], value) for path, value in end.items())
+
+
+@pytest.mark.slow
+def test_a_search_leaves_the_model_as_it_was(data: tlkit.ImageDataset) -> None:
+    finder = tlkit.ExponentialLRFinder(
+        1e-4, 1e-1, steps=4, unit="batch", selector=lambda curve: float(curve.learning_rates[1])
+    )
+    searched = run(low_rank(learning_rate=finder, epochs=1), data)
+    (stage,) = searched.stages
+    known = run(low_rank(learning_rate=stage.learning_rate, epochs=1), data)
+    assert same_weights(searched.model, known.model)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: tlkit.LoRA(rank=0), r"LoRA\(rank=0\): expected a whole number from 1"),
+        (lambda: tlkit.LoRA(rank=2.5), "expected a whole number"),  # type: ignore[arg-type]
+        (lambda: tlkit.LoRA(rank=True), "expected a whole number"),
+        (lambda: tlkit.LoRA(within="top"), "expected a policy that trains whole layers"),  # type: ignore[arg-type]
+        (lambda: tlkit.LoRA(within=tlkit.LoRA()), "expected a policy that trains whole layers"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused_at_once(make: Any, message: str) -> None:
+    with pytest.raises(PolicyError, match=message):
+        make()
+
+
+@pytest.mark.parametrize("name", ["layer_decay", "backbone_learning_rate", "l2_sp"])
+def test_what_is_for_the_backbones_own_weights_is_refused_beside_it(name: str) -> None:
+    with pytest.raises(TrainingError, match=rf"{name}=0.5 with policy=LoRA\(rank=2\), which"):
+        low_rank(**{name: 0.5})
+
+
+def test_a_backbone_without_such_layers_is_refused(data: tlkit.ImageDataset) -> None:
+    def depthwise() -> Any:
+        images = keras.Input((16, 16, 3))
+        return keras.Model(images, keras.layers.DepthwiseConv2D(3)(images))
+
+    with pytest.raises(
+        PolicyError, match=r"none of the 1 layers .* with weights are DepthwiseConv2D"
+    ):
+        trainer(low_rank(), backbone=depthwise).fit(data, verbose=0)
+
+
+def test_layers_with_a_constraint_stay_frozen() -> None:
+    held = keras.layers.Dense(3, kernel_constraint="non_neg")
+    free = keras.layers.Dense(3)
+    for layer in (held, free):
+        layer.build((None, 2))
+    assert tlkit.LoRA()([held, free], 0) == [free]
+
+
+def test_without_layers_nothing_is_done() -> None:
+    model = small_network()
+    assert LowRank().within(model) is model
