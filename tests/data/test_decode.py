@@ -210,6 +210,16 @@ def test_pixels_of_a_bomb_are_never_decoded(monkeypatch: pytest.MonkeyPatch) -> 
         decode_image(png_that_declares(8001, 8000), 8)
 
 
+def test_a_jpeg_of_a_large_camera_is_decoded_at_a_part_of_its_size() -> None:
+    large = Image.new("L", (12_000, 9_000), 200)
+    large.paste(50, (0, 0, 6_000, 9_000))
+    content = encoded(large, "JPEG")
+    pixels = decode_image(content, (6, 8))
+    assert pixels[:, 0].mean() == pytest.approx(50, abs=3)
+    assert pixels[:, -1].mean() == pytest.approx(200, abs=3)
+    assert find_damage(content) is None
+
+
 def test_broken_exif_does_not_make_an_image_damaged() -> None:
     exif = b"Exif\0\0MM\0*\0\0\0\x08\0\x05\x01\x12\0\x03\0\0\xff"
     jpeg = encoded(quarters(), "JPEG", exif=exif)

@@ -33,7 +33,7 @@ class Ruin(keras.callbacks.Callback):  # type: ignore[misc]
             weight.assign(np.zeros(weight.shape, "float32"))
 
 
-GOOD = head_stage(name="good", epochs=8)
+GOOD = head_stage(name="good", epochs=16, learning_rate=0.1)
 BAD = head_stage(name="bad", epochs=1, callbacks=(Ruin(),))
 
 

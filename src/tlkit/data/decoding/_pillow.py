@@ -11,6 +11,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
+from PIL.JpegImagePlugin import JpegImageFile
 
 from tlkit.data.decoding.contents import ImageSource, read_content
 from tlkit.data.decoding.depth import Unusable, eight_bit, need_of, refusal
@@ -20,7 +21,10 @@ from tlkit.data.decoding.formats import readers_for
 Pixels: TypeAlias = NDArray[np.uint8]
 
 MAX_PIXELS = 64_000_000
-"""Images that declare more pixels than this are refused before anything is decoded."""
+"""Images of more pixels than this are refused before anything is decoded.
+
+A JPEG counts with the size in which it is decoded: at a half, a quarter or an eighth of its own
+where that is enough."""
 
 Depth: TypeAlias = Callable[[int], int]
 """Gives the depth at which an image of more than 8 bits is read, from what that image needs."""
@@ -78,8 +82,9 @@ def read_pixels(
     readers = readers_for(content)
     try:
         with Image.open(io.BytesIO(content), formats=readers) as image:
+            _draft(image, size, fit)
             _refuse_bomb(image)
-            upright = _upright(image, size, depth, fit)
+            upright = _upright(image, depth)
             sized = upright if size is None else resized(upright, size, fit)
             return np.asarray(sized.convert("RGB"))
     except UnidentifiedImageError as error:
@@ -100,15 +105,17 @@ def _refuse_bomb(image: Image.Image) -> None:
         )
 
 
-def _upright(
-    image: Image.Image, size: tuple[int, int] | None, depth: Depth, fit: Fit
-) -> Image.Image:
-    """Return an RGB image, or a grey one where the file has deep grey values: that takes less."""
-    if size is not None:
+def _draft(image: Image.Image, size: tuple[int, int] | None, fit: Fit) -> None:
+    """Have a JPEG decoded no larger than is needed."""
+    if size is not None and isinstance(image, JpegImageFile):
         sideways = image.getexif().get(_ORIENTATION_TAG) in (5, 6, 7, 8)
         seen = image.size[::-1] if sideways else image.size
         least = draft_size(seen, size, fit)
         image.draft("RGB", least[::-1] if sideways else least)
+
+
+def _upright(image: Image.Image, depth: Depth) -> Image.Image:
+    """Return an RGB image, or a grey one where the file has deep grey values: that takes less."""
     need = need_of(image)
     image.load()
     # Read again: Pillow turns TIFF files itself while loading, and then clears the tag.

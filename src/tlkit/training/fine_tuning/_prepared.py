@@ -12,10 +12,9 @@ from tlkit.data.expected import require_dataset
 from tlkit.data.labelled_images import LabelledImages
 from tlkit.data.multi_label import MultiLabelDataset
 from tlkit.errors import TrainingError
-from tlkit.training._starting import head_of_file
 from tlkit.training.arguments import TrainerArguments
 from tlkit.training.recipes.decided import Recipe, decided
-from tlkit.training.recipes.recipe import HEAD, Wishes
+from tlkit.training.recipes.recipe import Wishes, default_head
 from tlkit.training.trainer import StagedTrainer
 
 
@@ -79,7 +78,7 @@ def prepared(
         )
     settings.setdefault("keep", "best")
     if settings.get("head") is None:
-        settings["head"] = head_of_file(settings.get("start_from")) or HEAD
+        settings["head"] = default_head(settings.get("start_from"))
     recipe = decided(
         train,
         validation,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from os import PathLike
 from typing import Any
 
 from tlkit._numbers import is_whole
@@ -16,6 +17,7 @@ from tlkit.freezing.policy import Policy
 from tlkit.learning_rate.finder import ExponentialLRFinder
 from tlkit.learning_rate.rate import LearningRate, Rate
 from tlkit.learning_rate.schedules import WarmupCosine
+from tlkit.training._starting import head_of_file
 from tlkit.training.planning._planner import Planner
 from tlkit.training.probe_stage import ProbeStage
 from tlkit.training.recipes.budget import Budget
@@ -33,6 +35,11 @@ _FLOOR_STEPS, _FLOOR_SHARE = 100, 1 / 3
 # To find out which augmentation fits takes about half a minute; of a budget below this, in
 # seconds, that would be more than a tenth.
 _SHORT = 300
+
+
+def default_head(start_from: str | PathLike[str] | None) -> Head:
+    """Return the head where none is given: it reads all depths, or what that of a file does."""
+    return head_of_file(start_from) or HEAD
 
 
 @dataclass(frozen=True)

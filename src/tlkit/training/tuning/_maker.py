@@ -13,11 +13,10 @@ from tlkit.data.labelled_images import LabelledImages
 from tlkit.errors import TlkitError, TrainingError
 from tlkit.freezing.head import Head
 from tlkit.freezing.own_head import head_of
-from tlkit.training._starting import head_of_file
 from tlkit.training.arguments import TrainerArguments
 from tlkit.training.recipes.changes import SUGGESTED
 from tlkit.training.recipes.default import default
-from tlkit.training.recipes.recipe import HEAD
+from tlkit.training.recipes.recipe import default_head
 from tlkit.training.run_dir.encoding import encoded
 from tlkit.training.stage import Stage
 from tlkit.training.trainer import StagedTrainer
@@ -89,7 +88,7 @@ class Maker:
         others = {name: value for name, value in settings.items() if name not in own}
         network: dict[str, Any] = {"keep": "best", **self.given, **own}
         if self.make is None and network.get("head") is None:
-            network["head"] = head_of_file(network.get("start_from")) or HEAD
+            network["head"] = default_head(network.get("start_from"))
         if "dropout" in network:
             network["head"] = _with_dropout(network.get("head"), network.pop("dropout"))
         if self.make is None:
