@@ -83,6 +83,13 @@ def test_the_model_has_the_layers_and_weights_that_it_always_had(
     )
 
 
+def test_the_preview_tells_that_the_products_are_beside_the_weights() -> None:
+    shown = str(tlkit.LoRA(rank=2).preview(tlkit.testing.tiny_backbone()))
+    products = 2 * (3 * 3 * 8 + 12)
+    assert f"top_conv                  Conv2D              864 changed by {products}" in shown
+    assert "trained: 478 beside 1,964 parameters, in 4 layers; 1,964 frozen; the head" in shown
+
+
 def test_few_weights_are_trained_and_the_stage_tells_how_many(data: tlkit.ImageDataset) -> None:
     policy = tlkit.LoRA(rank=2, within=tlkit.UnfreezeTop(layers=3))
     (stage,) = run(low_rank(policy=policy), data).stages

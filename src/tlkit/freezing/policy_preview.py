@@ -21,20 +21,24 @@ class LayerPreview:
     Args:
         name: As in the backbone.
         kind: Its class.
-        trained: Weights that change.
+        trained: Weights that change, those of a low-rank change among them.
         parameters: All its weights.
+        low_rank: Weights of its low-rank change, which it has besides while `LoRA` trains.
     """
 
     name: str
     kind: str
     trained: int
     parameters: int
+    low_rank: int = 0
 
     @property
     def state(self) -> str:
         """What happens to it, in words."""
         if not self.parameters:
             return "no weights"
+        if self.low_rank:
+            return f"{self.parameters:,} changed by {self.trained:,}"
         if self.trained and self.trained < self.parameters:
             return f"{self.trained:,} of {self.parameters:,} trained"
         return f"{self.parameters:,} {'trained' if self.trained else 'frozen'}"
@@ -164,9 +168,11 @@ def _head(preview: PolicyPreview) -> str:
 
 def _facts(phase: PhasePreview, preview: PolicyPreview) -> Iterator[str]:
     trained, layers = phase.trained_parameters, len(phase.trained_layers)
+    besides = sum(layer.low_rank for layer in phase.layers)
+    whose = f"beside {preview.parameters:,}" if besides else f"of {preview.parameters:,}"
     yield (
-        f"  trained: {trained:,} of {preview.parameters:,} parameters, in {layers} "
-        f"layer{'s' * (layers != 1)}; {preview.parameters - trained:,} frozen; the head is trained "
+        f"  trained: {trained:,} {whose} parameters, in {layers} layer{'s' * (layers != 1)}; "
+        f"{preview.parameters - trained + besides:,} frozen; the head is trained "
         f"besides{_head(preview)}"
     )
     yield f"  BatchNormalization: {_batch_norm(*phase.batch_norm)}"

@@ -176,11 +176,13 @@ def _before_cut(parts: Parts, phase: Phase) -> tuple[Any, ...]:
 
 
 def _layer(layer: Any, phase: Phase) -> LayerPreview:
+    inside, parameters = phase.low_rank.of(layer), _size(layer.weights)
     return LayerPreview(
         name=layer.name,
         kind=type(layer).__name__,
-        trained=_size(phase.low_rank.of(layer).trainable_weights),
-        parameters=_size(layer.weights),
+        trained=_size(inside.trainable_weights),
+        parameters=parameters,
+        low_rank=_size(inside.weights) - parameters,
     )
 
 
