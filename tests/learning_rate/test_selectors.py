@@ -85,6 +85,15 @@ def test_pure_noise_is_refused() -> None:
         SmoothedMinimum(max_volatility=0.25)(curve(noise))
 
 
+@pytest.mark.parametrize("selector", ALL)
+def test_a_model_that_has_learned_all_is_told_from_noise(selector: Selector) -> None:
+    noise = 1 + 0.3 * np.random.default_rng(3).normal(size=41)
+    losses = 0.03 * np.abs(noise)
+    losses[20:] = 0.03 * 1.8 ** np.arange(21) * np.abs(noise[20:])
+    with pytest.raises(SelectorError, match=r"rises to \d.*: little is left to learn\. Search"):
+        selector(curve(losses))
+
+
 def test_steepest_goes_by_log_rate() -> None:
     steps = -1 / (1 + np.exp(-(np.arange(41) - 20) / 2.0))
     assert Steepest(3)(curve(steps)) == pytest.approx(RATES[20])

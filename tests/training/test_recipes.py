@@ -49,8 +49,9 @@ def test_discriminative_rates_fall_with_depth() -> None:
 def test_study_has_its_published_stages() -> None:
     stages = tlkit.recipes.study(epochs=40, batch_size=64)
     assert [bool(stage.augmentation) for stage in stages] == [False, True, True, True]
-    assert [stage.learning_rate for stage in stages[:3]] == [0.001, 0.001, 0.00001]
-    assert stages[3].learning_rate == tlkit.ExponentialLRFinder.study()
+    assert [stage.learning_rate for stage in stages] == [0.001, 0.001, 0.00001, 0.0004]
+    finder = tlkit.ExponentialLRFinder.study()
+    assert tlkit.recipes.study(finder=finder)[3].learning_rate == finder
     eight = tlkit.UnfreezeTop(layers=8)
     assert [stage.policy for stage in stages] == [tlkit.FreezeAll()] * 2 + [eight] * 2
     assert {(stage.epochs, stage.batch_size) for stage in stages} == {(40, 64)}

@@ -69,6 +69,12 @@ def readable(curve: Curve, points: int) -> Readable:
     if not stands_out(rest):
         total_fall(despiked(rest))
         after = f" after its first {started} points" if started else ""
+        if stands_out(rest[::-1]):
+            raise SelectorError(
+                f"the loss never falls clearly below the {rest[0]:.4g} where it begins{after}, and "
+                f"rises to {rest[-1]:.4g}: little is left to learn. Search before the model is "
+                "trained on these images, or take a rate at which the loss does not rise."
+            )
         raise SelectorError(
             f"the loss never falls by more than its own scatter{after}: it is noise around "
             f"{np.median(rest):.4g}, and as good as flat. Check that the model trains at all; then "
