@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
+import keras
 import pytest
 
 import tlkit
 from tests.conftest import thorough
 from tests.training.conftest import AtStart, head_stage, same_weights, trainer
 from tests.training.test_resume import Data
-from tlkit.errors import SelectorError, TrainingError
+from tlkit.errors import LossNotFiniteError, SelectorError, TrainingError
 from tlkit.learning_rate.sweep._rate_dial import RateDial
 
 Selector = Any
@@ -95,6 +97,33 @@ def test_a_curve_without_an_answer_is_kept_for_a_look(
     with pytest.raises(SelectorError, match="4 rates and none is good"):
         made.fit(*parts, resume=True, verbose=0)
     assert len(sweeps) == 4
+
+
+def overflowing(_: Any) -> Any:
+    return keras.optimizers.SGD(float("inf"))
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "told"),
+    [
+        ({"learning_rate": finder(refusing)}, SelectorError, "Stage 'later': 4 rates and none"),
+        ({"optimizer": overflowing}, LossNotFiniteError, "The loss became nan in epoch 1 of"),
+    ],
+)
+def test_a_later_stage_without_a_result_tells_how_to_keep_the_earlier_ones(
+    change: dict[str, Any], error: Any, told: str, parts: Data, tmp_path: Path
+) -> None:
+    first, later = head_stage(), head_stage(**{"name": "later", **change})
+    with pytest.raises(error, match=rf"{told}.* What 'head' trained is lost: give a run_dir"):
+        trainer(first, later).fit(*parts, verbose=0)
+    with pytest.raises(error, match=rf"{told}.* To go on from 'head' with other") as caught:
+        trainer(first, later, run_dir=tmp_path / "run").fit(*parts, verbose=0)
+    told_files = re.findall(r"'([^']*/[^']*)'", str(caught.value))
+    assert all(Path(file).is_file() for file in told_files)
+    begun = {"start_from": told_files[-1], "run_dir": tmp_path / "new"}
+    result = trainer(head_stage(name="later"), **begun).fit(*parts, verbose=0)
+    whole = trainer(first, head_stage(name="later")).fit(*parts, verbose=0)
+    assert same_weights(result.model, whole.model)
 
 
 @pytest.mark.slow

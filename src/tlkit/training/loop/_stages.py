@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from tlkit.backbones.weights import load_file
+from tlkit.errors import LossNotFiniteError, SelectorError
 from tlkit.learning_rate.curve import LRCurve
 from tlkit.learning_rate.finder import ExponentialLRFinder
 from tlkit.training.kept import Keep, kept_lines, kept_stage
@@ -36,6 +37,8 @@ def run_stages(
 
     Raises:
         PolicyError, TrainingError: A stage, also the last, cannot be run.
+        SelectorError, LossNotFiniteError: A search gives no rate, or a loss becomes none; the
+            message says how to go on from what was trained before.
     """
     check_conflicts(session, stages)
     model = session.parts.model
@@ -53,7 +56,12 @@ def run_stages(
             if run is not None and number > 1:
                 run.stage(number - 1, stages[number - 2].name).close()
             running = _run_of(session, stage, files)
-            result, curve = running.run(), running.curve
+            try:
+                result, curve = running.run(), running.curve
+            except (SelectorError, LossNotFiniteError) as error:
+                where = f"Stage {stage.name!r}: " * isinstance(error, SelectorError)
+                way_on = _way_on(stages[: number - 1], files, run)
+                raise type(error)(f"{where}{error}{way_on}") from error
             snapshots = running.snapshots_by_place()
             if files is not None:
                 files.finish(session.model(), result, snapshots)
@@ -73,6 +81,28 @@ def run_stages(
     if run is not None:
         run.save_model(trained.model, trained.contract)
     return trained
+
+
+def _way_on(done: Sequence[Stage], files: StageFiles | None, run: RunDirectory | None) -> str:
+    """Return how to go on where a stage ends without a result.
+
+    Args:
+        done: The stages before it.
+        files: Of its own stage.
+        run: Of the training.
+    """
+    if files is None or run is None:
+        names = ", ".join(repr(stage.name) for stage in done)
+        return f" What {names} trained is lost: give a run_dir to keep it." if done else ""
+    curve = files.curve.is_file()
+    told = f" LRCurve.load({str(files.curve)!r}) shows the search." if curve else ""
+    if not done:
+        return told
+    weights = run.stage(len(done), done[-1].name).weights
+    return (
+        f"{told} To go on from {done[-1].name!r} with other settings, pass start_from="
+        f"{str(weights)!r} and a new run_dir, and leave out the stages that are done."
+    )
 
 
 def _run_of(session: Session, stage: Stage, files: StageFiles | None) -> StageRun | ProbeRun:
