@@ -30,6 +30,21 @@ def inner_optimizers(optimizer: Optimizer) -> list[Any]:
     return list(getattr(optimizer, "optimizers", None) or [optimizer])
 
 
+def on_one_device(optimizer: Any) -> None:
+    """Leave out of an optimizer's steps the sum over devices, where there is one device.
+
+    On TensorFlow, Keras sums gradients over replicas, also over one, by a function with a gradient
+    of its own. TensorFlow keeps such for ever, with the graph of the training and all variables in
+    it: each ``fit`` would leave the weights of its model, and what the optimizer has beside them,
+    in memory (TensorFlow 2.21, Keras 3.15). The steps stay what they are.
+
+    Args:
+        optimizer: Of a training that is not spread over devices.
+    """
+    for inner in inner_optimizers(optimizer):
+        inner._all_reduce_sum_gradients = list
+
+
 def steps_per_update(optimizer: Optimizer) -> int:
     """Return the training steps after which all groups of an optimizer make an update.
 

@@ -14,7 +14,7 @@ from tlkit._keras.compiled_updates import compile_updates, worth_compiling
 from tlkit._keras.fit_types import CompiledModel
 from tlkit._keras.for_fit import for_fit
 from tlkit._keras.layers import is_batch_norm, leaf_layers
-from tlkit._keras.optimizers import epochs_per_rate, steps_per_update
+from tlkit._keras.optimizers import epochs_per_rate, on_one_device, steps_per_update
 from tlkit._keras.saved_with import saved_with
 from tlkit._keras.types import Layer, Model
 from tlkit.learning_rate.curve import LRCurve
@@ -83,6 +83,8 @@ class TailTraining:
         trained = tail.trainable_variables
         with self.session.devices.scope():
             optimizer = make_optimizer(self.stage, rates, parts, trained, self.starts)
+            if not self.session.devices.spread:
+                on_one_device(optimizer)
             loss, metrics = self.targets.loss, self._metrics()
             if not search and self._compiles_updates(tail, optimizer):
                 compile_updates(optimizer, trained)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from tlkit._keras.compiled_updates import compile_updates
 from tlkit._keras.for_fit import for_fit
+from tlkit._keras.optimizers import on_one_device
 from tlkit._keras.types import Logs
 from tlkit._progress import Reporter
 from tlkit.data.batches import Passes, epoch_order
@@ -94,6 +95,7 @@ class _Stack:
         one, heads = self._members[0], self._heads
         epochs, steps = one.stage.epochs, one.steps
         optimizer = stacked_optimizer(self._members)
+        on_one_device(optimizer)
         heads.compile(optimizer, steps_per_execution=steps_at_once(steps, epochs, ()))
         compile_updates(optimizer, heads.trainable_variables)
         keeper = _Keeper(self._members, heads.stacked, self._show)
