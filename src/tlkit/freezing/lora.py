@@ -9,7 +9,6 @@ from typing import Any
 from tlkit._numbers import is_whole
 from tlkit._printing import code_of
 from tlkit.errors import PolicyError
-from tlkit.freezing.low_rank import takes_low_rank
 from tlkit.freezing.policies import Previewed, UnfreezeAll
 from tlkit.freezing.policy import Policy
 
@@ -60,7 +59,7 @@ class LoRA(Previewed):
             PolicyError: None of the layers has LoRA.
         """
         asked = self.within(layers, epoch)
-        able = [layer for layer in asked if takes_low_rank(layer)]
+        able = [layer for layer in asked if _takes_it(layer)]
         if able:
             return able
         kinds = sorted({type(layer).__name__ for layer in asked if layer.weights})
@@ -69,3 +68,9 @@ class LoRA(Previewed):
             f"expected Dense, EinsumDense or Conv layers; with weights are {', '.join(kinds)}. "
             "Reach further down, or use UnfreezeTop or BatchNormOnly."
         )
+
+
+def _takes_it(layer: Any) -> bool:
+    """Return whether Keras can give a layer LoRA: it has a kernel, and that is free to change."""
+    free = getattr(layer, "kernel_constraint", None) is None
+    return hasattr(layer, "enable_lora") and hasattr(layer, "kernel") and free

@@ -15,17 +15,11 @@ from tlkit._keras.types import Layer, Variable
 from tlkit.errors import PolicyError
 
 
-def takes_low_rank(layer: Layer) -> bool:
-    """Return whether Keras can give a layer LoRA: it has a kernel, and that is free to change."""
-    free = getattr(layer, "kernel_constraint", None) is None
-    return hasattr(layer, "enable_lora") and hasattr(layer, "kernel") and free
-
-
 class LowRank:
     """Twins of layers, which train products of rank ``rank`` beside kernels that stay.
 
     Args:
-        layers: To have twins; `takes_low_rank` holds for each. Without any, nothing is done.
+        layers: To have twins, such as `LoRA` chooses. Without any, nothing is done.
         rank: Of the products.
     """
 
