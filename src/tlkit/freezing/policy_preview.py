@@ -23,7 +23,7 @@ class LayerPreview:
         kind: Its class.
         trained: Weights that change, those of a low-rank change among them.
         parameters: All its weights.
-        low_rank: Weights of its low-rank change, which it has besides while `LoRA` trains.
+        low_rank: Weights of its low-rank change, which it has besides while `tlkit.LoRA` trains.
     """
 
     name: str
