@@ -195,6 +195,21 @@ def test_a_backbone_without_such_layers_is_refused(data: tlkit.ImageDataset) -> 
         trainer(low_rank(), backbone=depthwise).fit(data, verbose=0)
 
 
+def test_a_policy_within_may_answer_as_any_policy(data: tlkit.ImageDataset) -> None:
+    def each(layers: Any, epoch: int) -> Any:  # noqa: ARG001
+        return (layer for layer in layers)
+
+    def nothing(layers: Any, epoch: int) -> Any:  # noqa: ARG001
+        return None
+
+    layers = small_network().layers
+    assert list(tlkit.LoRA(within=each)(layers, 0)) == list(tlkit.LoRA()(layers, 0))
+    with pytest.raises(PolicyError, match="returned None for epoch 0"):
+        run(low_rank(policy=tlkit.LoRA(within=nothing)), data)
+    with pytest.raises(PolicyError, match=r"none of the 0 layers .* with weights are none"):
+        run(low_rank(policy=tlkit.LoRA(within=tlkit.FreezeAll())), data)
+
+
 def test_layers_with_a_constraint_stay_frozen() -> None:
     held = keras.layers.Dense(3, kernel_constraint="non_neg")
     free = keras.layers.Dense(3)

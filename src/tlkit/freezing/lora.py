@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -58,13 +58,16 @@ class LoRA(Previewed):
         Raises:
             PolicyError: None of the layers has LoRA.
         """
-        asked = self.within(layers, epoch)
+        answer = self.within(layers, epoch)
+        if not isinstance(answer, Iterable):
+            return answer  # the trainer's own error says what is wrong with it
+        asked = list(answer)
         able = [layer for layer in asked if _takes_it(layer)]
         if able:
             return able
-        kinds = sorted({type(layer).__name__ for layer in asked if layer.weights})
+        kinds = sorted({type(layer).__name__ for layer in asked if layer.weights}) or ["none"]
         raise PolicyError(
-            f"{self!r}: none of the {len(list(asked))} layers that it may train has LoRA in Keras, "
+            f"{self!r}: none of the {len(asked)} layers that it may train has LoRA in Keras, "
             f"expected Dense, EinsumDense or Conv layers; with weights are {', '.join(kinds)}. "
             "Reach further down, or use UnfreezeTop or BatchNormOnly."
         )

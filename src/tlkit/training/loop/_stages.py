@@ -58,10 +58,12 @@ def run_stages(
             running = _run_of(session, stage, files)
             try:
                 result, curve = running.run(), running.curve
-            except (SelectorError, LossNotFiniteError) as error:
-                where = f"Stage {stage.name!r}: " * isinstance(error, SelectorError)
+            except SelectorError as error:
                 way_on = _way_on(stages[: number - 1], files, run)
-                raise type(error)(f"{where}{error}{way_on}") from error
+                raise SelectorError(f"Stage {stage.name!r}: {error}{way_on}") from error
+            except LossNotFiniteError as error:  # which names its stage
+                way_on = _way_on(stages[: number - 1], files, run)
+                raise LossNotFiniteError(f"{error}{way_on}") from error
             snapshots = running.snapshots_by_place()
             if files is not None:
                 files.finish(session.model(), result, snapshots)
@@ -95,7 +97,7 @@ def _way_on(done: Sequence[Stage], files: StageFiles | None, run: RunDirectory |
         names = ", ".join(repr(stage.name) for stage in done)
         return f" What {names} trained is lost: give a run_dir to keep it." if done else ""
     curve = files.curve.is_file()
-    told = f" LRCurve.load({str(files.curve)!r}) shows the search." if curve else ""
+    told = f" tlkit.LRCurve.load({str(files.curve)!r}) shows the search." if curve else ""
     if not done:
         return told
     weights = run.stage(len(done), done[-1].name).weights
