@@ -17,7 +17,8 @@ import pytest
 import tlkit
 from tests.features.test_shards import ids
 from tlkit.errors import CacheError
-from tlkit.features.store.store import FeatureStore, default_limit, default_root
+from tlkit.features.store.places import default_limit, default_root
+from tlkit.features.store.store import FeatureStore
 
 IDS = ids(4)
 ROWS = np.ones((4, 250), "float32")

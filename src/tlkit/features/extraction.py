@@ -119,7 +119,7 @@ def extract(
             which int8 is calibrated and low precisions are compared with float32.
         executor: Whose workers share the work: `tlkit.ProcessExecutor`, any other
             ``concurrent.futures.Executor``, or ``Client.get_executor()`` of Dask. They need the
-            same files and the same cache folder. What a worker fails to do is done here.
+            same files and the same cache folder or address. What a worker fails to do is done here.
         seed: Random weights, where ``weights`` is None, follow from it.
         verbose: 0 shows nothing, 1 a progress bar.
 

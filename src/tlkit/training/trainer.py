@@ -46,8 +46,9 @@ class StagedTrainer(ShowsSettings):
             and head, whose weights the first stage starts from. Classes are matched by name if
             the file lies in its run directory; else columns are taken to be classes in order.
         engine: What runs the frozen part: ``"auto"``, or a name of `tlkit.list_engines`.
-        cache: True keeps features in the user's cache folder, a path keeps them there, False
-            keeps them for this training only.
+        cache: True keeps features in the user's cache folder, a path keeps them there, an address
+            such as ``"s3://bucket/features"`` there for other machines too, False keeps them for
+            this training only.
         feature_dtype: Features are kept as ``"float32"``, or ``"float16"``: 11 bits, half the disk.
         trunk_precision: The frozen part trains at ``"float32"``, ``"bfloat16"``, ``"int8"``, or
             ``"auto"``, the fastest that does no harm.

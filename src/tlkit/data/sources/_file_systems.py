@@ -1,7 +1,4 @@
-"""File systems that fsspec opens, asked once for what a folder holds.
-
-How fsspec gets there (keys, accounts, caches) is its own affair: see `fsspec.config`.
-"""
+"""File systems that fsspec opens, asked once for what a folder holds."""
 
 from __future__ import annotations
 
@@ -10,7 +7,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias, TypeVar
 
-from tlkit._urls import without_secrets
+from tlkit._urls import file_system, told, without_secrets
 from tlkit.errors import DataError
 
 # What tells one version of a file from another, by the names that file systems give it.
@@ -46,7 +43,7 @@ class FileSystems:
         key = f"{protocol}::{rest}" if rest else f"{protocol}://{path.partition('/')[0]}"
         with self._lock:
             if key not in self._opened:
-                self._opened[key] = _file_system(url)
+                self._opened[key] = file_system(url, DataError)
             system = self._opened[key]
         return system, system._strip_protocol(link)
 
@@ -75,25 +72,6 @@ def _kept(info: Info) -> Info:
     return {key: info[key] for key in ("type", "size", *STAMPS) if key in info}
 
 
-def _file_system(url: str) -> Any:
-    try:
-        import fsspec
-    except ImportError:
-        raise DataError(
-            f"{without_secrets(url)} is an address, which needs fsspec: pip install "
-            "'tlkit[fsspec]'. Or give a path of this machine."
-        ) from None
-    try:
-        system, _ = fsspec.core.url_to_fs(url)
-        system.invalidate_cache()  # a listing of before may be of other files
-    except Exception as error:  # noqa: BLE001 - of any file system; it may tell a password
-        raise DataError(
-            f"{without_secrets(url)} cannot be opened: {told(error)}. Expected an address that "
-            "fsspec knows, with the package for its file system, such as s3fs for s3://."
-        ) from None
-    return system
-
-
 def asked(url: str, ask: Callable[[], Found]) -> Found | None:
     """Return an answer about an address; None where there is nothing.
 
@@ -109,8 +87,3 @@ def asked(url: str, ask: Callable[[], Found]) -> Found | None:
             f"{without_secrets(url)} cannot be looked at: {told(error)}. Expected files that may "
             "be listed and read; keys and accounts are given to fsspec, see fsspec.config."
         ) from None
-
-
-def told(error: Exception) -> str:
-    """Return what an error of a file system says, without what is secret in its addresses."""
-    return without_secrets(f"{type(error).__name__}: {error}".rstrip(": ").rstrip("."))

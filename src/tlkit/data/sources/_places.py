@@ -10,10 +10,10 @@ from os import PathLike
 from pathlib import Path, PurePosixPath
 from typing import TypeAlias
 
-from tlkit._urls import is_url, without_secrets
+from tlkit._urls import is_url, told, without_secrets
 from tlkit.data.decoding.contents import Content, require_size
 from tlkit.data.decoding.depth import Unusable
-from tlkit.data.sources._file_systems import STAMPS, FileSystems, Info, asked, told
+from tlkit.data.sources._file_systems import STAMPS, FileSystems, Info, asked
 from tlkit.errors import DataError
 
 

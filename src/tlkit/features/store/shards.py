@@ -31,7 +31,8 @@ MAGIC = b"tlkit features 2"
 ID_BYTES = 32
 SUFFIX = ".shard"
 # Of finished ones: a file in writing is hidden and ends as the finished one will.
-FINISHED = f"[!.]*{SUFFIX}"
+HIDDEN = "."
+FINISHED = f"[!{HIDDEN}]*{SUFFIX}"
 _ALIGN = 64
 _BLOCK = 2**20
 
@@ -111,6 +112,15 @@ class Shard:
             return self._stream.readinto(into)  # type: ignore[attr-defined, no-any-return]
 
 
+def keys_of(ids: np.ndarray) -> np.ndarray:
+    """Return one value for each image's SHA-256, (n,), that compares and sorts.
+
+    Args:
+        ids: uint8 of shape (n, 32).
+    """
+    return np.ascontiguousarray(ids).view(f"V{ID_BYTES}").ravel()
+
+
 def write_shard(file: Path, ids: np.ndarray, batches: Iterable[np.ndarray]) -> None:
     """Write a shard, which appears whole or not at all.
 
@@ -135,8 +145,22 @@ def read_ids(file: Path) -> np.ndarray:
         ValueError: It is no shard, or is cut off.
     """
     with file.open("rb") as stream:
-        count = _read_layout(stream).rows
-        content = stream.read(count * ID_BYTES)
+        return ids_in(stream)
+
+
+def rows_begin(stream: IO[bytes]) -> int:
+    """Return the byte at which the rows of an open shard begin, after its header and images.
+
+    Raises:
+        ValueError: It is no shard, or is cut off.
+    """
+    return _read_layout(stream).start
+
+
+def ids_in(stream: IO[bytes]) -> np.ndarray:
+    """Return the same of an open one."""
+    count = _read_layout(stream).rows
+    content = stream.read(count * ID_BYTES)
     return np.frombuffer(content, np.uint8).reshape(count, ID_BYTES)
 
 

@@ -11,48 +11,19 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from platformdirs import user_cache_path
-
 from tlkit._disk.atomic import now_in, remove_parts, whole_file
+from tlkit._urls import is_url, without_secrets
 from tlkit.errors import CacheError
 from tlkit.features.store._contents import ABOUT, StoreInfo, size_of, sizes_in, table_info, used_at
+from tlkit.features.store._elsewhere import Elsewhere, ShardsElsewhere
 from tlkit.features.store._scans import RememberedScans
+from tlkit.features.store.places import default_limit, default_root, places_of
 from tlkit.features.store.shards import FINISHED
 from tlkit.features.store.table import FeatureTable
 
 FORMAT = 2
-LIMIT_GB = 50.0
 # Nobody writes for so long at a file without adding to it.
 _ABANDONED_S = 3600.0
-
-
-def default_root() -> Path:
-    r"""Return where features are kept: ``$TLKIT_CACHE_DIR``, else the system's place for caches.
-
-    That is ``~/.cache/tlkit`` on Linux (``$XDG_CACHE_HOME/tlkit`` where that is set),
-    ``~/Library/Caches/tlkit`` on macOS and ``%LOCALAPPDATA%\tlkit\Cache`` on Windows.
-    """
-    named = os.environ.get("TLKIT_CACHE_DIR")
-    return Path(named) if named else user_cache_path("tlkit", appauthor=False)
-
-
-def default_limit() -> int:
-    """Return how many bytes a store may take: ``$TLKIT_CACHE_LIMIT_GB``, else 50 GB.
-
-    Raises:
-        CacheError: The variable holds no number above 0.
-    """
-    text = os.environ.get("TLKIT_CACHE_LIMIT_GB") or str(LIMIT_GB)
-    try:
-        limit = float(text)
-    except ValueError:
-        limit = 0.0
-    if not limit > 0:
-        raise CacheError(
-            f"TLKIT_CACHE_LIMIT_GB={text!r}, expected how many gigabytes the feature store may "
-            "take, such as 50."
-        )
-    return int(min(limit, 1e9) * 1e9)
 
 
 class FeatureStore:
@@ -71,18 +42,23 @@ class FeatureStore:
         root: Folder of the store; made where it does not exist.
         limit: The most bytes that it may take; ``$TLKIT_CACHE_LIMIT_GB`` or 50 GB where None.
             Before it would be passed, the shards and exports whose last use is the longest ago go.
+        url: An address at which the same shards are kept for other machines; None for this alone.
 
     Raises:
-        CacheError: There is no such folder and it cannot be made.
+        CacheError: There is no such folder and it cannot be made; nobody answers at the address.
     """
 
-    def __init__(self, root: Path, limit: int | None = None) -> None:
+    def __init__(self, root: Path, limit: int | None = None, url: str | None = None) -> None:
         self.root = Path(root) / f"v{FORMAT}"
+        self.url = url
         self.limit = default_limit() if limit is None else limit
         try:
             self.root.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise _unwritable(self.root, error) from error
+        self._elsewhere = None if url is None else Elsewhere(url).folder(self.root.name)
+        if self._elsewhere is not None:
+            self._elsewhere.sizes()  # told before any work
 
     def table(self, key: str, about: Mapping[str, Any]) -> FeatureTable:
         """Return the table of a key; its folder is made with its first shard.
@@ -92,7 +68,32 @@ class FeatureStore:
             about: What the key stands for, readable as JSON; ``hash`` is the trunk's fingerprint.
         """
         folder = self.root / key
-        return FeatureTable(folder, lambda size: self._prepare(folder, about, size))
+        return FeatureTable(
+            folder, lambda size: self._prepare(folder, about, size), self._shards_elsewhere(key)
+        )
+
+    def share(self, file: Path) -> None:
+        """Copy a file of this store to its address, if it has one.
+
+        Raises:
+            CacheError: The address cannot be written.
+        """
+        if self._elsewhere is not None:
+            self._elsewhere.put(file)
+
+    def fetch(self, file: Path) -> None:
+        """Copy a file from the address of this store, if it has one that holds it.
+
+        Raises:
+            CacheError: The address cannot be read.
+            OSError: The file cannot be written.
+        """
+        if self._elsewhere is not None:
+            with suppress(FileNotFoundError), whole_file(file) as part:
+                self._elsewhere.get(file.name, part)
+
+    def _shards_elsewhere(self, key: str) -> ShardsElsewhere | None:
+        return None if self._elsewhere is None else ShardsElsewhere(self._elsewhere.folder(key))
 
     def trunk_stem(self, fingerprint: str) -> Path:
         """Return what the exports of a trunk are called, but for their suffixes."""
@@ -155,13 +156,15 @@ def open_store(cache: bool | str | Path) -> Iterator[FeatureStore]:
     """Give the store that a ``cache=`` means: the user's, one in a folder, or a passing one.
 
     Args:
-        cache: True for the default folder, a path, or False for what goes with the block.
+        cache: True for the default folder, a path, an address, or False for what goes with the
+            block.
     """
-    if cache is False:
+    root, url = places_of(cache)
+    if root is None:
         with tempfile.TemporaryDirectory(prefix="tlkit-", ignore_cleanup_errors=True) as folder:
             yield FeatureStore(Path(folder))
     else:
-        yield FeatureStore(default_root() if cache is True else Path(cache))
+        yield FeatureStore(root, url=url)
 
 
 def info(root: str | Path | None = None) -> StoreInfo:
@@ -175,7 +178,7 @@ def info(root: str | Path | None = None) -> StoreInfo:
         >>> tlkit.cache.info(tempfile.mkdtemp()).bytes
         0
     """
-    return FeatureStore(default_root() if root is None else Path(root)).info()
+    return FeatureStore(_folder(root)).info()
 
 
 def clear(root: str | Path | None = None, *, unused_days: float = 0.0) -> int:
@@ -196,7 +199,7 @@ def clear(root: str | Path | None = None, *, unused_days: float = 0.0) -> int:
         >>> tlkit.cache.clear(tempfile.mkdtemp())
         0
     """
-    folder = default_root() if root is None else Path(root)
+    folder = _folder(root)
     now, freed = now_in(folder), 0
     # Those of other versions too, but nothing else that may lie in the folder.
     for version in folder.glob("v[0-9]*"):
@@ -213,6 +216,15 @@ def clear(root: str | Path | None = None, *, unused_days: float = 0.0) -> int:
             with suppress(OSError):
                 empty.rmdir()
     return freed
+
+
+def _folder(root: str | Path | None) -> Path:
+    if root is not None and is_url(root):
+        raise CacheError(
+            f"Received the address {without_secrets(str(root))}, expected a folder of this machine "
+            "or None. What lies there is looked at and removed with the tools of that place."
+        )
+    return default_root() if root is None else Path(root)
 
 
 def _age_s(file: Path, now: float) -> float:

@@ -17,12 +17,14 @@ from numpy.typing import NDArray
 
 from tlkit._disk.locks import open_lock, release, still_there, take
 from tlkit.errors import CacheError
+from tlkit.features.store._elsewhere import ShardsElsewhere
 from tlkit.features.store.rows import IN_MEMORY, FeatureRows
 from tlkit.features.store.shards import (
     FINISHED,
     ID_BYTES,
     SUFFIX,
     Shard,
+    keys_of,
     read_ids,
     read_shard,
     write_shard,
@@ -41,11 +43,17 @@ class FeatureTable:
     Args:
         folder: Where the shards are.
         prepare: Called with a number of bytes before they are written; makes the folder.
+        elsewhere: Where other machines find the same shards; None where there is no such place.
     """
 
-    def __init__(self, folder: Path, prepare: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        prepare: Callable[[int], None],
+        elsewhere: ShardsElsewhere | None = None,
+    ) -> None:
         self.folder = folder
-        self._prepare = prepare
+        self._prepare, self._elsewhere = prepare, elsewhere
         self._ids: dict[str, Ids] = {}
         self._checked: set[str] = set()
         self._written: list[Path] = []
@@ -61,11 +69,12 @@ class FeatureTable:
         Args:
             ids: SHA-256 of each image's content, (n, 32).
         """
-        self._refresh()
-        keys = _keys(ids)
-        _, first = np.unique(keys, return_index=True)
-        first.sort()
-        absent: NDArray[np.intp] = first[~self._holds(keys[first])]
+        absent = self._absent(ids)
+        if len(absent) and self._elsewhere is not None:
+            with self._telling_what_to_do():
+                given = ids[absent], self._ids, self.folder, self._prepare
+                if self._elsewhere.fetch(*given):
+                    absent = self._absent(ids)
         return absent
 
     def rows(self, ids: Ids, in_memory: int = IN_MEMORY) -> FeatureRows | None:
@@ -77,13 +86,15 @@ class FeatureTable:
         """
         if len(self.missing(ids)):
             return None
-        places = np.searchsorted(self._known, _keys(ids))
+        places = np.searchsorted(self._known, keys_of(ids))
         used = np.unique(self._number[places])
         names = [list(self._ids)[number] for number in used]
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             shards = [shard for shard in pool.map(self._opened, names) if shard is not None]
         if len(shards) < len(used):
             return None
+        if self._elsewhere is not None:
+            self._elsewhere.give(self.folder / name for name in names)
         number = np.searchsorted(used, self._number[places])
         return FeatureRows(shards, number, self._row[places], in_memory)
 
@@ -103,16 +114,12 @@ class FeatureTable:
         """
         file = self.folder / f"{hashlib.sha256(ids.tobytes()).hexdigest()[:40]}{SUFFIX}"
         self._prepare(size)
-        try:
-            with _claimed(file.with_suffix(".lock")) as mine:
-                if mine and (not file.is_file() or self._is_damaged(file)):
-                    write_shard(file, ids, compute())
-                    self._written.append(file)
-        except OSError as error:
-            raise CacheError(
-                f"Features could not be written to {self.folder}: {error}. Free some space there, "
-                "or give another folder with cache=PATH or TLKIT_CACHE_DIR."
-            ) from error
+        with self._telling_what_to_do(), _claimed(file.with_suffix(".lock")) as mine:
+            if mine and (not file.is_file() or self._is_damaged(file)):
+                write_shard(file, ids, compute())
+                self._written.append(file)
+                if self._elsewhere is not None:
+                    self._elsewhere.replace(file)
         return file.is_file() and not self._is_damaged(file)
 
     def take_back(self) -> None:
@@ -120,7 +127,27 @@ class FeatureTable:
         for file in self._written:
             with suppress(OSError):
                 file.unlink(missing_ok=True)
+        if self._elsewhere is not None:
+            self._elsewhere.remove([file.name for file in self._written])
         self._written.clear()
+
+    @contextmanager
+    def _telling_what_to_do(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise CacheError(
+                f"Features could not be written to {self.folder}: {error}. Free some space there, "
+                "or give another folder with cache=PATH or TLKIT_CACHE_DIR."
+            ) from error
+
+    def _absent(self, ids: Ids) -> NDArray[np.intp]:
+        self._refresh()
+        keys = keys_of(ids)
+        _, first = np.unique(keys, return_index=True)
+        first.sort()
+        absent: NDArray[np.intp] = first[~self._holds(keys[first])]
+        return absent
 
     def _holds(self, keys: NDArray[Any]) -> NDArray[np.bool_]:
         if not len(self._known):
@@ -178,15 +205,11 @@ class FeatureTable:
         return file.name in self._damaged and self._damaged[file.name] == _changed_at(file)
 
     def _index(self) -> None:
-        keys = [_keys(ids) for ids in self._ids.values()] or [self._known[:0]]
+        keys = [keys_of(ids) for ids in self._ids.values()] or [self._known[:0]]
         counts = [len(ids) for ids in self._ids.values()]
         self._known, first = np.unique(np.concatenate(keys), return_index=True)
         self._number = np.repeat(np.arange(len(counts)), counts)[first]
         self._row = np.concatenate([np.arange(n) for n in counts] or [first])[first]
-
-
-def _keys(ids: Ids) -> NDArray[Any]:
-    return np.ascontiguousarray(ids).view(f"V{ID_BYTES}").ravel()
 
 
 def _changed_at(file: Path) -> int:

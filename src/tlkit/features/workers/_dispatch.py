@@ -106,7 +106,8 @@ class Spread:
             chosen=part,
             ids=self._ids[part],
             size=self._trunk.size,
-            root=store.root.parent.absolute(),
+            root=None if store.url else store.root.parent.absolute(),
+            url=store.url,
             limit=store.limit,
             trunk=self._trunk.fingerprint,
             engine=self._engine,
@@ -125,11 +126,13 @@ class Spread:
     def _leave_trunk(self) -> None:
         """Leave the trunk in the store, where workers find it."""
         file = self._trunk_file
-        if isinstance(self._executor, ThreadPoolExecutor) or file.is_file():
+        if isinstance(self._executor, ThreadPoolExecutor):
             return
         try:
-            with whole_file(file) as part:
-                self._trunk.model.save(part)
+            if not file.is_file():
+                with whole_file(file) as part:
+                    self._trunk.model.save(part)
+            self._trunk.store.share(file)
         except OSError as error:
             raise CacheError(
                 f"The trunk could not be written to {file.parent} for the workers: {error}. Free "

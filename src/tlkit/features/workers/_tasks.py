@@ -29,6 +29,7 @@ from tlkit.errors import DamagedImageError, DataError, EngineError, FeatureError
 from tlkit.features.engines.precision import LOW, parts_of
 from tlkit.features.precision.asked import AskedPrecision
 from tlkit.features.precision.sample import KeptSample
+from tlkit.features.store.places import default_root
 from tlkit.features.store.store import FeatureStore
 from tlkit.features.trunk import Trunk
 
@@ -56,7 +57,8 @@ class Task:
         chosen: Their positions in the data set of the process that asks.
         ids: SHA-256 of each one's content as that process found it.
         size: (height, width) in pixels.
-        root: Folder of the store.
+        root: Folder of the store; None for the worker's own, where there is an address.
+        url: Address of the store, or None.
         limit: The most bytes that it may take.
         trunk: Fingerprint of the trunk.
         engine: Name of the engine.
@@ -72,7 +74,8 @@ class Task:
     chosen: np.ndarray
     ids: np.ndarray
     size: tuple[int, int]
-    root: Path
+    root: Path | None
+    url: str | None
     limit: int
     trunk: str
     engine: str
@@ -173,14 +176,16 @@ def _trunk(task: Task) -> Trunk:
             f"Keras runs on {keras.backend.backend()} in a worker and on {task.backend} in the "
             "process that asks. Set KERAS_BACKEND for the workers"
         )
-    key = (task.root, task.trunk, task.engine, task.dtype, task.calibrated)
+    key = (task.root, task.url, task.trunk, task.engine, task.dtype, task.calibrated)
     if key not in _built:
         if _built:  # two trunks would take twice the memory; Keras would keep both
             _built.clear()
             keras.utils.clear_session()
-        store = FeatureStore(task.root, task.limit)
+        store = FeatureStore(task.root or default_root(), task.limit, task.url)
         file = trunk_file(store, task.trunk)
         try:
+            if not file.is_file():
+                store.fetch(file)
             model = keras.models.load_model(file, compile=False)
         except Exception as error:
             lacking = ", ".join(_unknown_in(file))

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tlkit.features.store.store import default_root
+from tlkit.features.store.places import places_of
 from tlkit.training.planning.plan import DiskNeed, size_text
 from tlkit.training.planning.stage_plan import StagePlan
 
@@ -29,7 +29,7 @@ def disk_needs(
     """
     features = sum(stage.feature_bytes for stage in stages)
     if features:
-        root = default_root() if cache is True else Path(cache or tempfile.gettempdir())
+        root = places_of(cache)[0] or Path(tempfile.gettempdir())
         yield _need("features", root, features)
     ahead = sum(stage.epochs > 0 for stage in stages)
     if run_dir is not None and ahead:

@@ -14,17 +14,26 @@ from numpy.typing import NDArray
 
 from tlkit._disk.atomic import whole_file
 from tlkit.data.scans import Scan, ScanMemory
+from tlkit.features.store._elsewhere import ShardsElsewhere
 from tlkit.features.store._scans import RememberedScans
-from tlkit.features.store.store import FORMAT, FeatureStore, default_root
+from tlkit.features.store.places import places_of
+from tlkit.features.store.store import FORMAT, FeatureStore
 from tlkit.features.store.table import FeatureTable
 
 
 class PromisedTable(FeatureTable):
-    """A table that is read, and in which rows count that stages before would have added."""
+    """A table that is read, and in which rows count that stages before would have added.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: Where its shards are.
+        elsewhere: Where a training would find more of them; they are not copied.
+    """
+
+    def __init__(self, folder: Path, elsewhere: ShardsElsewhere | None = None) -> None:
         super().__init__(folder, _refuse)
         self._promised: set[bytes] = set()
+        for ids in elsewhere.ids().values() if elsewhere else ():
+            self.promise(ids)
 
     def promise(self, ids: NDArray[np.uint8]) -> None:
         """Count the rows of these images as there."""
@@ -44,17 +53,20 @@ class RehearsalStore(FeatureStore):
         folder: That place.
         root: The store's root, which need not exist; None where the training has a store of its
             own that begins empty.
+        url: The store's address, or None.
     """
 
-    def __init__(self, folder: Path, root: Path | None) -> None:
-        super().__init__(folder)
+    def __init__(self, folder: Path, root: Path | None, url: str | None = None) -> None:
+        super().__init__(folder, url=url)
         self.real = None if root is None else root / f"v{FORMAT}"
         self._tables: dict[str, PromisedTable] = {}
 
     def table(self, key: str, about: Mapping[str, Any]) -> PromisedTable:  # noqa: ARG002
         """Return what the store holds of a table; there is one object for each."""
-        found = (self.root if self.real is None else self.real) / key
-        return self._tables.setdefault(key, PromisedTable(found))
+        if key not in self._tables:
+            found = (self.root if self.real is None else self.real) / key
+            self._tables[key] = PromisedTable(found, self._shards_elsewhere(key))
+        return self._tables[key]
 
     def scans(self) -> RememberedScans:
         """Return what the store knows of image files; it is not to be saved."""
@@ -114,8 +126,7 @@ class SeenScans:
 def rehearsal_store(cache: bool | str | Path) -> Iterator[RehearsalStore]:
     """Give a passing store that knows what the store of a ``cache=`` holds."""
     with tempfile.TemporaryDirectory(prefix="tlkit-plan-", ignore_cleanup_errors=True) as folder:
-        root = default_root() if cache is True else Path(cache) if cache else None
-        yield RehearsalStore(Path(folder), root)
+        yield RehearsalStore(Path(folder), *places_of(cache))
 
 
 def _refuse(_: int) -> None:

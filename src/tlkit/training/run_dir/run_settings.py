@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tlkit._disk.digests import file_digest
+from tlkit._urls import is_url
 from tlkit.backbones.build import Backbone
 from tlkit.backbones.registry import get_backbone
 from tlkit.backbones.spec import BackboneSpec
@@ -71,7 +72,7 @@ def run_settings(
         "validation": None if validation is None else _data(validation),
         PLACES: {
             "start_from": None if start_from is None else str(start_from.resolve()),
-            "cache": cache if isinstance(cache, bool) else str(Path(cache).resolve()),
+            "cache": _place(cache),
             **({} if weights is None else {"weights": str(weights.resolve())}),
         },
     }
@@ -237,3 +238,9 @@ def _digest(name: str, file: Path) -> str:
             f"{name}={str(file)!r} cannot be read: {error}. Give the path of a .weights.h5 or "
             ".keras file that can."
         ) from error
+
+
+def _place(cache: bool | str | Path) -> bool | str:
+    if isinstance(cache, bool) or (isinstance(cache, str) and is_url(cache)):
+        return cache
+    return str(Path(cache).resolve())
