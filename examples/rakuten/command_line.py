@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from executors import cluster_address
 from protocol import PROFILES
 
 import tlkit
@@ -83,13 +84,21 @@ def parser(about: str) -> argparse.ArgumentParser:
     add(
         "--seed", type=int, default=0, help="of split, weights, order and augmentation (default: 0)"
     )
-    add(
+    spread = result.add_mutually_exclusive_group()
+    spread.add_argument(
         "--workers",
         type=_workers,
         default=1,
         metavar="N",
         help="processes that run independent trainings at the same time, with the results of one "
         "(default: 1); worth it where there are cores and memory for several",
+    )
+    spread.add_argument(
+        "--executor",
+        type=cluster_address,
+        metavar="ADDRESS",
+        help="dask://HOST:PORT or ray://HOST:PORT: the workers of a cluster run them, which see "
+        "--data, --out and the feature store under the same paths",
     )
     add(
         "--plan",

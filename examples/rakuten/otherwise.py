@@ -75,12 +75,9 @@ def with_workers(
         resident: Bytes that a process has beside pictures and features.
         workers: How many.
     """
-    alone = time.seconds - sum(one.time.seconds * one.share for one in trainings if one.stage)
-    first = [one.time.seconds for one in trainings if one.stage == 1 and not one.again]
-    chains = _chains(trainings, kept)
     return Otherwise(
         change=f"--workers {workers}",
-        low=alone + makespan(first, workers) + makespan(chains, workers),
+        low=_spread(trainings, time, kept, workers),
         high=time.seconds,
         disk=_disk(trainings),
         memory=workers * (resident + max(one.memory_bytes for one in trainings)),
@@ -88,22 +85,26 @@ def with_workers(
     )
 
 
-def with_machines(trainings: Sequence[Foreseen], time: Duration, machines: int) -> Otherwise:
-    """Return what ``fit(executor=...)`` makes of it, which spreads what is computed once.
+def with_machines(
+    trainings: Sequence[Foreseen], time: Duration, kept: int, machines: int
+) -> Otherwise:
+    """Return what ``--executor`` makes of it, whose workers are machines like this one.
 
     Args:
         trainings: Of the plan.
         time: Of the whole study.
-        machines: How many like this one.
+        kept: How many candidates go on to stages 2 to 5.
+        machines: How many.
     """
-    spread = sum(one.features.seconds * one.share for one in trainings)
+    low = _spread(trainings, time, kept, machines)
+    awaited = sum(one.features.seconds * one.share for one in trainings) * (1 - 1 / machines)
     return Otherwise(
-        change=f"features on {machines} such machines, fit(executor=...)",
-        low=time.seconds - spread * (1 - 1 / machines),
-        high=time.seconds,
+        change=f"--executor, {machines} such machines",
+        low=low,
+        high=min(time.seconds, low + awaited),
         disk=_disk(trainings),
         memory=max(one.memory_bytes for one in trainings),
-        note="the first if they share the work evenly; fresh augmentation is not spread",
+        note="the first if none waits for features that another one computes",
     )
 
 
@@ -141,6 +142,13 @@ def makespan(seconds: Iterable[float], workers: int) -> float:
     for task in seconds:
         heapq.heapreplace(free, free[0] + task)
     return max(free)
+
+
+def _spread(trainings: Sequence[Foreseen], time: Duration, kept: int, workers: int) -> float:
+    """Return how long a study takes whose workers are as fast as one process alone."""
+    alone = time.seconds - sum(one.time.seconds * one.share for one in trainings if one.stage)
+    first = [one.time.seconds for one in trainings if one.stage == 1 and not one.again]
+    return alone + makespan(first, workers) + makespan(_chains(trainings, kept), workers)
 
 
 def _chains(trainings: Sequence[Foreseen], kept: int) -> list[float]:

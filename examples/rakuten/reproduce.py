@@ -13,9 +13,7 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Executor
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +24,7 @@ logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 from challenge import read_challenge  # noqa: E402
 from command_line import SAMPLE, parser, with_needed  # noqa: E402
+from executors import executor_of  # noqa: E402
 from out_folder import full_disk_told, open_out  # noqa: E402
 from protocol import PROFILES, Profile, choose  # noqa: E402
 from study import Study  # noqa: E402
@@ -60,6 +59,8 @@ def run(options: argparse.Namespace) -> None:
         PROFILES[options.profile], options.backbones, options.image_size, options.preprocessing
     )
     stages = with_needed(options.stages)
+    if options.executor is not None:  # workers begin in other folders
+        options.data, options.out = options.data.absolute(), options.out.absolute()
     say(f"reading {options.data}")
     dataset = read_challenge(options.data)
     if options.plan is not None:
@@ -94,7 +95,7 @@ def run(options: argparse.Namespace) -> None:
         stages=stages,
         trunk_precision=options.trunk_precision,
     )
-    with _executor(options.workers) as study.executor:
+    with executor_of(options.workers, options.executor) as study.executor:
         study.run()
     write_all(study, name, options.out, check)
 
@@ -223,21 +224,6 @@ def _copy(source: Path, file: Path) -> None:
     part = file.with_name(f".{file.name}")
     shutil.copyfile(source, part)
     part.replace(file)
-
-
-@contextmanager
-def _executor(workers: int) -> Iterator[Executor | None]:
-    """Give processes to run trainings, or None for one training at a time."""
-    if workers == 1:
-        yield None
-        return
-    # Each uses all cores: with fewer, sums would be rounded in another order.
-    with tlkit.ProcessExecutor(workers, max_tasks_per_child=4, share_cores=False) as executor:
-        try:
-            yield executor
-        except BaseException:
-            executor.shutdown(cancel_futures=True)
-            raise
 
 
 if __name__ == "__main__":

@@ -90,7 +90,7 @@ class StudyPlan:
         return (
             *with_views(*given, self.with_views),
             *(with_workers(*given, self.kept, self.resident, count) for count in WORKERS),
-            *(with_machines(*given, count) for count in WORKERS),
+            *(with_machines(*given, self.kept, count) for count in WORKERS),
             *(with_precision(*given, each) for each in self.precisions),
         )
 

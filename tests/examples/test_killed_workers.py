@@ -57,19 +57,30 @@ def install(folder: Path) -> Path:
     return folder
 
 
-def study(folder: Path, data: Path, out: Path, *more: str, kill_at: str = "") -> list[str]:
-    """Run it with two workers; all processes are killed as soon as a file of this name is there."""
-    environment = {
+def surroundings(folder: Path, out: Path) -> dict[str, str]:
+    """What processes that know the plugin and keep features beside a study are started in."""
+    return {
         **os.environ,
         "PYTHONPATH": os.pathsep.join((str(folder), os.environ.get("PYTHONPATH", ""))),
         "TLKIT_CACHE_DIR": str(out.with_name(f"{out.name} cache")),
     }
-    command = [sys.executable, "-u", str(folder / "program.py"), "--workers", "2"]
+
+
+def study(
+    folder: Path,
+    data: Path,
+    out: Path,
+    *more: str,
+    spread: tuple[str, ...] = ("--workers", "2"),
+    kill_at: str = "",
+) -> list[str]:
+    """Run it with two workers; all processes are killed as soon as a file of this name is there."""
+    command = [sys.executable, "-u", str(folder / "program.py"), *spread]
     where = ["--data", str(data), "--out", str(out), *more]
     with subprocess.Popen(
         [*command, *where],
         cwd=ROOT,
-        env=environment,
+        env=surroundings(folder, out),
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         text=True,
