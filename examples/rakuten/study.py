@@ -186,11 +186,11 @@ class Study:
         else:
             stage = replace(stage_one(trial), name="4 sweep")
             trainer = self._trainer(trial, stage, self.profile.preprocessing)
-            curve = trainer.find_learning_rate(
-                self.train, self.profile.finder, verbose=self.verbose
-            )
             folder.mkdir(parents=True, exist_ok=True)
+            given = {"checkpoint": folder / "sweep.npz", "verbose": self.verbose}
+            curve = trainer.find_learning_rate(self.train, self.profile.finder, **given)
             curve.save(file)
+            given["checkpoint"].unlink(missing_ok=True)
         seconds = seconds_of(folder, time.perf_counter() - started)
         mode = self.profile.preprocessing
         return Outcome(4, trial, seconds, curve=curve, preprocessing=mode)

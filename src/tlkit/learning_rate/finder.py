@@ -16,6 +16,7 @@ from tlkit.learning_rate._checks import check_range, check_whole
 from tlkit.learning_rate.curve import LRCurve, Selector
 from tlkit.learning_rate.selectors.smoothed_minimum import SmoothedMinimum
 from tlkit.learning_rate.selectors.smoothing import Floats
+from tlkit.learning_rate.sweep.kept import SweepKeeper
 from tlkit.learning_rate.sweep.measurements import Measurements
 from tlkit.learning_rate.sweep.settings import SweepSettings
 
@@ -121,6 +122,7 @@ class ExponentialLRFinder:
         shuffle: bool = True,
         seed: int = 0,
         fresh_start: bool | None = None,
+        keeper: SweepKeeper | None = None,
         verbose: int = 0,
     ) -> LRCurve:
         """Train ``model`` through all rates, put it back bit for bit, and return the curve.
@@ -151,6 +153,8 @@ class ExponentialLRFinder:
             shuffle: Whether arrays are shuffled anew in every pass, and batches of a PyDataset.
             seed: Start of every random order made here, 0 or above.
             fresh_start: In place of the finder's own; None keeps that.
+            keeper: Keeps how far a search by epoch is, so that one that was interrupted goes on,
+                as `tlkit.StagedTrainer` does; ``data`` begins behind the rates that it knows.
             verbose: 0 for silence, 1 for a progress bar, 2 (per epoch) for a line per rate.
 
         Returns:
@@ -186,6 +190,7 @@ class ExponentialLRFinder:
             validation_data=validation_data,
             steps_per_epoch=steps_per_epoch,
             verbose=verbose,
+            keeper=keeper,
         )
         batches = self._checked(model, data, y, batch_size, settings, again=again)
         measured = Measurements(self.learning_rates.tolist(), self.stop_factor)

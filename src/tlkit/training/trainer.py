@@ -18,11 +18,12 @@ from tlkit.freezing.own_head import GivenHead, head_of
 from tlkit.learning_rate.curve import LRCurve
 from tlkit.learning_rate.finder import ExponentialLRFinder
 from tlkit.training import _checks
+from tlkit.training._learning_rate_search import find_learning_rate
 from tlkit.training._starting import start_of
 from tlkit.training._trainer_settings import ShowsSettings
 from tlkit.training.arguments import ReplacedArguments
 from tlkit.training.kept import Keep, are_judged
-from tlkit.training.loop._stages import run_stages, search
+from tlkit.training.loop._stages import run_stages
 from tlkit.training.loop.new_session import new_session
 from tlkit.training.planning._planner import Planner
 from tlkit.training.planning.plan import TrainingPlan
@@ -46,9 +47,8 @@ class StagedTrainer(ShowsSettings):
             and head, whose weights the first stage starts from. Classes are matched by name if
             the file lies in its run directory; else columns are taken to be classes in order.
         engine: What runs the frozen part: ``"auto"``, or a name of `tlkit.list_engines`.
-        cache: True keeps features in the user's cache folder, a path keeps them there, an address
-            such as ``"s3://bucket/features"`` there for other machines too, False keeps them for
-            this training only.
+        cache: True keeps features in the user's cache folder; a path; an address for several
+            machines, ``"s3://bucket/features"``; False keeps them for this training only.
         feature_dtype: Features are kept as ``"float32"``, or ``"float16"``: 11 bits, half the disk.
         trunk_precision: The frozen part trains at ``"float32"``, ``"bfloat16"``, ``"int8"``, or
             ``"auto"``, the fastest that does no harm.
@@ -196,8 +196,7 @@ class StagedTrainer(ShowsSettings):
         behind. Callbacks are not run: where one may end a stage, the plan is an upper bound.
 
         Args:
-            train: As for `fit`.
-            validation: As for `fit`.
+            train, validation: As for `fit`.
             resume: Plan what is left of the run in ``run_dir``.
             verbose: 0 shows nothing, 1 a progress bar.
             timings: What plans just before have timed on this machine, which this one does not time
@@ -225,23 +224,27 @@ class StagedTrainer(ShowsSettings):
         return Planner(*asked, *told).plan(train, validation, resume=resume)
 
     def find_learning_rate(
-        self, train: LabelledImages, finder: ExponentialLRFinder, *, verbose: int = 1
+        self,
+        train: LabelledImages,
+        finder: ExponentialLRFinder,
+        *,
+        checkpoint: str | Path | None = None,
+        verbose: int = 1,
     ) -> LRCurve:
         """Search for the learning rate of the first stage, and train nothing.
 
         Args:
             train: Training images.
             finder: Which rates to try and how to choose.
+            checkpoint: File, ``.npz``, of a search by epoch: one that was interrupted goes on from
+                it, one that came to its end is not done again.
             verbose: 0 shows nothing, 1 a progress bar.
 
         Returns:
             The curve; ``curve.suggestion`` is the chosen rate.
+
+        Raises:
+            LearningRateError, RunDirectoryError: The checkpoint is of another search, or unusable.
         """
-        _checks.check_finder(finder)
-        _checks.check_data(train)
-        _checks.check_devices(self.devices, self.stages[:1], train)
-        start = start_of(self.start_from, train.class_names)
-        with open_store(self.settings.cache) as store:
-            _checks.check_images(store, train)
-            given = (self.settings, self.head, start, store, (train, None), reporter_for(verbose))
-            return search(new_session(*given, devices=self.devices), self.stages[0], finder)
+        asked = (self.settings, self.head, self.stages[0], self.start_from, self.devices)
+        return find_learning_rate(*asked, train, finder, checkpoint=checkpoint, verbose=verbose)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,8 +21,33 @@ _COMPILED = ("train_function", "test_function")
 _ATTRIBUTES = ("stop_training", "history", "steps_per_execution", *_COMPILED)
 
 
+@dataclass(frozen=True)
+class Loan:
+    """What a borrower may do with a model.
+
+    Args:
+        begin_again: Puts all of it back in between, and begins the global random generators anew.
+        variables: All that changes when it is trained, but for metrics.
+        model: The model.
+    """
+
+    begin_again: Callable[[], None]
+    variables: list[Variable]
+    model: CompiledModel
+
+    def values(self) -> list[np.ndarray]:
+        """Return copies of the variables' values."""
+        _synchronize(self.model)
+        return [_copy(variable) for variable in self.variables]
+
+    def put(self, values: Sequence[np.ndarray]) -> None:
+        """Give the variables values that `values` has returned, here or in another process."""
+        for variable, value in zip(self.variables, values, strict=True):
+            variable.assign(value)
+
+
 @contextmanager
-def borrowed(model: CompiledModel, seed: int) -> Iterator[Callable[[], None]]:
+def borrowed(model: CompiledModel, seed: int) -> Iterator[Loan]:
     """Lend a compiled, built model; on leaving, also by an exception, it is as it was.
 
     Restored are the weights, all non-trainable state (BatchNormalization statistics, random seeds),
@@ -35,8 +61,7 @@ def borrowed(model: CompiledModel, seed: int) -> Iterator[Callable[[], None]]:
         seed: Start of the global random generators inside, 0 or above.
 
     Yields:
-        A function that puts all of this back in between, and begins the global random generators
-        anew.
+        What puts all of this back in between.
     """
     if not model.optimizer.built:
         model.optimizer.build(model.trainable_variables)
@@ -51,7 +76,8 @@ def borrowed(model: CompiledModel, seed: int) -> Iterator[Callable[[], None]]:
         try:
             for name in _COMPILED:
                 setattr(model, name, None)
-            yield begin_again
+            metrics = {id(variable) for variable in model.metrics_variables}
+            yield Loan(begin_again, [v for v, _ in values if id(v) not in metrics], model)
         finally:
             _put_back(model, values, attributes)
 
@@ -70,12 +96,16 @@ def _copy(variable: Variable) -> Any:
     return array if array.flags.owndata else array.copy()
 
 
+def _synchronize(model: CompiledModel) -> None:
+    """Bring the variables up to date, beside which JAX keeps newer state and writes it later."""
+    getattr(model, "jax_state_sync", lambda: None)()
+
+
 def _put_back(
     model: CompiledModel, values: list[tuple[Any, Any]], attributes: dict[str, Any]
 ) -> None:
     try:
-        # JAX keeps newer state beside the variables and would write it over ours later.
-        getattr(model, "jax_state_sync", lambda: None)()
+        _synchronize(model)
         model.reset_metrics()
     finally:
         for variable, value in values:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import keras
@@ -16,6 +17,7 @@ from tlkit.errors import LearningRateError
 from tlkit.learning_rate.sweep._rate_dial import RateDial, drop_half_an_update
 from tlkit.learning_rate.sweep._refusals import check_counted
 from tlkit.learning_rate.sweep.batches import ArrayBatches, is_read_once, one_pass
+from tlkit.learning_rate.sweep.kept import SweepState
 from tlkit.learning_rate.sweep.measurements import Measurements
 from tlkit.learning_rate.sweep.settings import SweepSettings
 
@@ -36,8 +38,10 @@ class EpochSweep(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has n
         passes: int = 1,
         *,
         last_only: bool = False,
+        keep: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__()
+        self.keep = keep
         self.passes, self.last_only = passes, last_only
         self.seen: list[Mapping[str, Any]] = []
         self.measured, self.dial, self.steps = measured, dial, steps
@@ -77,6 +81,7 @@ class EpochSweep(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has n
         self.seen = []
         self.measured.add(logs if self.last_only or self.passes == 1 else means)
         check_counted(self.model, self.measured.losses)
+        self.keep()
 
 
 def sweep_epochs(
@@ -103,12 +108,14 @@ def sweep_epochs(
         steps = steps or data.per_pass
         data = for_fit(data.lasting(steps * count * passes))
     dial = RateDial(model.optimizer)
-    own = EpochSweep(measured, dial, steps or 1, passes, last_only=again)
+    keep = partial(_keep, measured, settings)
+    own = EpochSweep(measured, dial, steps or 1, passes, last_only=again, keep=keep)
+    first = count if measured.complete else len(measured.losses)
     if settings.begin_again is None:
         drop_half_an_update(model.optimizer)
-        _fit(model, data, own, settings, steps, range(count * passes))
+        _fit(model, data, own, settings, steps, range(first * passes, count * passes))
     else:
-        for rate in range(count):
+        for rate in range(first, count):
             settings.begin_again()
             drop_half_an_update(model.optimizer)
             _fit(model, data, own, settings, steps, range(rate * passes, (rate + 1) * passes))
@@ -120,6 +127,11 @@ def sweep_epochs(
             f"data ({type(data).__name__}) gave too few batches for one epoch of "
             f"{steps or 1}; give more, or a smaller steps_per_epoch."
         )
+
+
+def _keep(measured: Measurements, settings: SweepSettings) -> None:
+    if settings.keeper is not None:
+        settings.keeper.write(lambda: SweepState.of(measured, settings.kept_values()))
 
 
 def _passes(model: CompiledModel, data: FitBatches, steps: int | None, *, again: bool) -> int:
@@ -146,6 +158,8 @@ def _fit(
     steps: int | None,
     span: range,
 ) -> None:
+    if not span:
+        return
     with warnings.catch_warnings():
         # Told in stop_reason, or raised later, with the number of rates that were reached.
         warnings.filterwarnings("ignore", "\\s*Your input ran out of data", UserWarning)

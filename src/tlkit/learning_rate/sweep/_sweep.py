@@ -34,6 +34,15 @@ def sweep(
         again: Whether each rate begins with the model as it came.
     """
     run = sweep_batches if unit == "batch" else sweep_epochs
-    with borrowed(model, settings.seed) as begin_again, losses_are_named(model):
-        own = replace(settings, begin_again=begin_again if again else None)
+    with borrowed(model, settings.seed) as loan, losses_are_named(model):
+        begun = settings.keeper.read() if settings.keeper else None
+        if begun is not None:
+            measured.go_on(begun.losses, begun.accuracies, begun.validation_losses)
+            if not again and not measured.complete:
+                loan.put(begun.values)
+        own = replace(
+            settings,
+            begin_again=loan.begin_again if again else None,
+            kept_values=list if again else loan.values,
+        )
         run(model, batches, measured, own)

@@ -41,6 +41,22 @@ class Measurements:
         self.validation_losses.append(float(logs.get("val_loss", math.nan)))
         self.stop_reason = self._divergence()
 
+    @property
+    def complete(self) -> bool:
+        """Whether there is no rate left to measure."""
+        return self.stop_reason is not None or len(self.losses) == len(self.rates)
+
+    def go_on(
+        self,
+        losses: Sequence[float],
+        accuracies: Sequence[float],
+        validation_losses: Sequence[float],
+    ) -> None:
+        """Take what a sweep that was interrupted had measured, one value for each rate."""
+        self.losses, self.accuracies = list(losses), list(accuracies)
+        self.validation_losses = list(validation_losses)
+        self.stop_reason = self._divergence() if self.losses else None
+
     def stop_short(self, why: str) -> None:
         """Note that the sweep ended for another reason, unless it was complete."""
         if self.stop_reason is None and len(self.losses) < len(self.rates):

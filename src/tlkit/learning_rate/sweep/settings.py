@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from tlkit._keras.fit_types import FitData
 from tlkit._keras.types import Callback
+from tlkit.learning_rate.sweep.kept import SweepKeeper
 
 
 @dataclass(frozen=True)
@@ -15,6 +18,9 @@ class SweepSettings:
 
     Args:
         begin_again: Puts the model back to its start; called before each rate. None goes on.
+        keeper: Of a search by epoch: keeps how far it is. The data of one that goes on begins
+            behind what was trained on.
+        kept_values: Returns what is kept of the model.
     """
 
     callbacks: tuple[Callback, ...] = ()
@@ -25,3 +31,5 @@ class SweepSettings:
     steps_per_epoch: int | None = None
     verbose: int = 0
     begin_again: Callable[[], None] | None = None
+    keeper: SweepKeeper | None = None
+    kept_values: Callable[[], list[np.ndarray]] = list

@@ -22,6 +22,7 @@ from tlkit.training.feeding.mixing import Mixing
 from tlkit.training.feeding.targets import Targets
 from tlkit.training.loop._as_saved import held_out_as_saved
 from tlkit.training.loop._judged_weights import JudgedWeights
+from tlkit.training.loop._kept_sweep import KeptSweep
 from tlkit.training.loop._live import completed, known_layers, live_layers, missed_phases
 from tlkit.training.loop._reports import show_epoch, step_reports
 from tlkit.training.loop._seen_model import end_training, told
@@ -69,6 +70,7 @@ class StageRun:
         self._notes = [*session.notes]
         self._precision: PrecisionCheck | None = None
         self.curve: LRCurve | None = None
+        self._sweep = KeptSweep(files.sweep) if files else None
 
     def run(self) -> StageResult:
         """Train the stage and return what it did; the model ends with the kept weights."""
@@ -126,12 +128,13 @@ class StageRun:
         seed_noise(new, self._session.seed, self._stage.name)
         assign([v for layer in known for v in layer.variables], self._saved["state"])
         whole = partial(completed, self._weights, [w for layer in known for w in layer.weights])
-        self._best = whole(self._saved["best"])
-        self.snapshots |= {n: whole(self._saved[snapshot_group(n)]) for n in self._progress.ends}
+        self._best, ends = whole(self._saved["best"]), self._progress.ends
+        self.snapshots |= {n: whole(self._saved[snapshot_group(n)]) for n in ends}
         self._notes.append(f"resumed after epoch {self._progress.epoch}")
 
-    def search(self, finder: ExponentialLRFinder) -> LRCurve:
+    def search(self, finder: ExponentialLRFinder, sweep: KeptSweep | None) -> LRCurve:
         """Return the curve of a search on the first phase; the model is left as it was."""
+        self._sweep = sweep
         self._begin()
         first, end, chosen = self._phases[0]
         phase = self._session.prepare(chosen, self._stage)
@@ -139,8 +142,7 @@ class StageRun:
         return self._search(phase, inputs, finder)
 
     def _runs(self, first: int, end: int, begun: int) -> bool:
-        """Return whether a phase is run, of a stage that begins after so many epochs."""
-        # One whose epochs are all done may still lack the end of its training.
+        # A phase whose epochs are all done may still lack the end of its training.
         return first < begun <= end or not self._done(end)
 
     def _done(self, end: int) -> bool:
@@ -197,7 +199,6 @@ class StageRun:
 
     @property
     def _chosen(self) -> Rate:
-        """The learning rate, with what was found in the place of the finder."""
         rate, found = Rate.of(self._stage.learning_rate), self._progress.learning_rate
         return rate if found is None else rate.with_found(found)
 
@@ -205,11 +206,10 @@ class StageRun:
         start = time.perf_counter()
         epochs = finder.steps if finder.unit == "epoch" else 1
         at_once = self._feeds.steps_at_once(inputs, epochs, self._callbacks)
-        curve = self._training.search(phase.tail, inputs, finder, at_once)
+        curve = self._training.search(phase.tail, inputs, finder, at_once, self._sweep)
         self._timings["search"] += time.perf_counter() - start
-        # Before it is asked: a curve without an answer took as long as any other.
-        if self._files is not None:
-            curve.save(self._files.curve)
+        if self._files is not None:  # before it is asked: without an answer it took as long
+            self._files.keep_curve(curve)
         return curve
 
     def _keeper(self, saved: dict[str, list[np.ndarray]]) -> EpochKeeper:

@@ -12,6 +12,7 @@ from tlkit.learning_rate.curve import LRCurve
 from tlkit.learning_rate.finder import ExponentialLRFinder
 from tlkit.training.kept import Keep, kept_lines, kept_stage
 from tlkit.training.loop._conflicts import check_conflicts
+from tlkit.training.loop._kept_sweep import KeptSweep
 from tlkit.training.loop._probe_run import ProbeRun
 from tlkit.training.loop._stage_run import StageRun
 from tlkit.training.loop.session import Session
@@ -113,16 +114,22 @@ def _run_of(session: Session, stage: Stage, files: StageFiles | None) -> StageRu
     return StageRun(session, stage, files)
 
 
-def search(session: Session, stage: Stage, finder: ExponentialLRFinder) -> LRCurve:
+def search(
+    session: Session, stage: Stage, finder: ExponentialLRFinder, sweep: KeptSweep | None = None
+) -> LRCurve:
     """Search for a stage's learning rate, and train nothing.
 
     Args:
         session: Of the stage alone.
         stage: What the rate is for.
         finder: Which rates to try and how to choose.
+        sweep: Keeps how far a search by epoch is, and what it measured; None keeps nothing.
 
     Raises:
         PolicyError, TrainingError: The stage cannot be run.
     """
     check_conflicts(session, (stage,))
-    return StageRun(session, stage).search(finder)
+    curve = StageRun(session, stage).search(finder, sweep)
+    if sweep is not None and finder.unit == "epoch":
+        sweep.finish(curve)
+    return curve

@@ -20,6 +20,7 @@ from tlkit._keras.types import Layer, Model
 from tlkit.learning_rate.curve import LRCurve
 from tlkit.learning_rate.finder import ExponentialLRFinder
 from tlkit.learning_rate.rate import Rate
+from tlkit.learning_rate.sweep.kept import SweepKeeper
 from tlkit.training.feeding.feed import Inputs, own_errors
 from tlkit.training.feeding.targets import Targets
 from tlkit.training.loop._judging import with_judging
@@ -144,7 +145,12 @@ class TailTraining:
         return with_judging(metrics, targets, judged=self.session.judged)
 
     def search(
-        self, tail: CompiledModel, inputs: Inputs, finder: ExponentialLRFinder, at_once: int
+        self,
+        tail: CompiledModel,
+        inputs: Inputs,
+        finder: ExponentialLRFinder,
+        at_once: int,
+        keeper: SweepKeeper | None = None,
     ) -> LRCurve:
         """Return the curve of a search; the tail is left as it was, but compiled.
 
@@ -153,17 +159,23 @@ class TailTraining:
             inputs: Gives the tail's input.
             finder: Which rates to try.
             at_once: As for `compile`.
+            keeper: Keeps how far a search by epoch is; None keeps nothing.
         """
         self.compile(tail, Rate.of(finder.min_lr), at_once=at_once, search=True)
         steps = self.feeds.steps
-        reporter, rates = self.session.reporter, finder.steps
+        reporter, rates, done = self.session.reporter, finder.steps, 0
         if finder.unit == "epoch":
             epochs = self.search_steps(tail, finder) // steps
             showing = SearchReport(reporter, rates, epochs // rates)
+            known = keeper.read() if keeper else None
+            if known and not finder.fresh_start:  # else each rate reads the same
+                done = len(known.losses) * (epochs // rates)
         else:
             epochs = -(-rates // steps)
             showing = BatchSearchReport(reporter, rates)
-        feed = self.feeds.train(inputs, "search", epochs=epochs)
+        # One that comes to no rate any more asks for a batch all the same, to see what it is like.
+        span = {"epochs": max(1, epochs - done), "first_epoch": done}
+        feed = self.feeds.train(inputs, "search", **span)
         with own_errors(feed), self.session.devices.training(tail):
             return finder.find(
                 tail,
@@ -171,6 +183,7 @@ class TailTraining:
                 steps_per_epoch=steps if finder.unit == "epoch" else None,
                 shuffle=False,
                 callbacks=[showing],
+                keeper=keeper,
             )
 
     def search_steps(self, tail: CompiledModel, finder: ExponentialLRFinder) -> int:

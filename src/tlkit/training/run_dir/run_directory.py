@@ -42,6 +42,7 @@ class RunDirectory:
           weights.weights.h5     whole model, once the stage is finished
           result.json            its history, timings and notes, once it is finished
           curve.json             the learning-rate search, if there was one
+          sweep.npz              how far that is, while it goes on
           snapshots.npz          weights after fewer epochs, if they were asked for
         model.keras              the trained model, at the end
 

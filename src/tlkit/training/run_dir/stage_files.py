@@ -33,6 +33,7 @@ class StageFiles:
         self.checkpoint = folder / "checkpoint.npz"
         self.weights = folder / "weights.weights.h5"
         self.curve = folder / "curve.json"
+        self.sweep = folder / "sweep.npz"
         self._snapshots = folder / "snapshots.npz"
         self._result = folder / "result.json"
 
@@ -76,6 +77,11 @@ class StageFiles:
                 "rate that was found; before the first checkpoint the search begins anew."
             ) from error
 
+    def keep_curve(self, curve: LRCurve) -> None:
+        """Keep what a search has measured, in the place of how far it was."""
+        curve.save(self.curve)
+        self.sweep.unlink(missing_ok=True)
+
     def snapshots(self) -> dict[int, Snapshot]:
         """Return the snapshots of a finished stage, whose checksum `finished` has looked at."""
         found: dict[int, dict[int, np.ndarray]] = {}
@@ -105,7 +111,9 @@ class StageFiles:
     @property
     def begun(self) -> bool:
         """Whether anything is kept of the stage."""
-        return any(file.is_file() for file in (self.checkpoint, self.curve, self._result))
+        return any(
+            file.is_file() for file in (self.checkpoint, self.sweep, self.curve, self._result)
+        )
 
     def reopen(self) -> None:
         """Let a finished stage go on from its checkpoint."""
