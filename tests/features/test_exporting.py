@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -75,3 +76,9 @@ def test_process_that_does_not_end_is_stopped_and_told(
     monkeypatch.setattr(exporting, "PATIENCE_S", 0.01)
     with pytest.raises(EngineError, match=r"TensorFlow took more than 0.01 s for it"):
         exporting.write_export(hangs, tiny_model(), tmp_path / "file")
+
+
+def test_the_process_s_exception_is_told_and_not_the_end_of_its_message() -> None:
+    program = "raise ValueError('<unknown>: no int8 form\\n  of this:\\n}) : () -> ()')"
+    with pytest.raises(EngineError, match=r"of its own: ValueError: <unknown>: no int8 form$"):
+        exporting._run([sys.executable, "-c", program])

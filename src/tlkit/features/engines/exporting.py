@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -16,6 +17,7 @@ from tlkit.errors import EngineError
 from tlkit.features.engines.engine import backend
 
 PATIENCE_S = 900
+_EXCEPTION = re.compile(r"[A-Za-z_][\w.]*(Error|Exception|Interrupt): ")
 
 
 def write_export(write: Callable[[Model, Path], None], trunk: Model, file: Path) -> None:
@@ -52,8 +54,10 @@ def _run(command: Sequence[str]) -> None:
         )
     except subprocess.CalledProcessError as error:
         lines = error.stderr.strip().splitlines() or [f"exit status {error.returncode}"]
+        # Behind the line with the exception its message may go on for pages.
+        told = [line for line in lines if _EXCEPTION.match(line)] or lines
         raise EngineError(
-            f"TensorFlow, in a process of its own: {shorten(lines[-1], 300)}"
+            f"TensorFlow, in a process of its own: {shorten(told[-1], 300)}"
         ) from error
     except subprocess.TimeoutExpired as error:
         raise EngineError(f"TensorFlow took more than {PATIENCE_S} s for it") from error
