@@ -196,7 +196,8 @@ class StagedTrainer(ShowsSettings):
         behind. Callbacks are not run: where one may end a stage, the plan is an upper bound.
 
         Args:
-            train, validation: As for `fit`.
+            train: As for `fit`.
+            validation: As for `fit`.
             resume: Plan what is left of the run in ``run_dir``.
             verbose: 0 shows nothing, 1 a progress bar.
             timings: What plans just before have timed on this machine, which this one does not time
@@ -236,15 +237,14 @@ class StagedTrainer(ShowsSettings):
         Args:
             train: Training images.
             finder: Which rates to try and how to choose.
-            checkpoint: File, ``.npz``, of a search by epoch: one that was interrupted goes on from
-                it, one that came to its end is not done again.
+            checkpoint: File, ``.npz``, from which a search by epoch goes on if it was interrupted.
             verbose: 0 shows nothing, 1 a progress bar.
 
         Returns:
             The curve; ``curve.suggestion`` is the chosen rate.
 
         Raises:
-            LearningRateError, RunDirectoryError: The checkpoint is of another search, or unusable.
+            TlkitError: The checkpoint is of another search, or unusable.
         """
         asked = (self.settings, self.head, self.stages[0], self.start_from, self.devices)
         return find_learning_rate(*asked, train, finder, checkpoint=checkpoint, verbose=verbose)
