@@ -196,7 +196,7 @@ class ShardsElsewhere:
         there = self._sizes()
         _all(self._folder.put, [file for file in files if file.name not in there])
 
-    def replace(self, file: Path) -> None:
+    def overwrite(self, file: Path) -> None:
         """Copy a shard to the address, also over one that is there.
 
         Raises:

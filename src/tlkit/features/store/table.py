@@ -119,7 +119,7 @@ class FeatureTable:
                 write_shard(file, ids, compute())
                 self._written.append(file)
                 if self._elsewhere is not None:
-                    self._elsewhere.replace(file)
+                    self._elsewhere.overwrite(file)
         return file.is_file() and not self._is_damaged(file)
 
     def take_back(self) -> None:
