@@ -17,7 +17,8 @@ from tlkit.errors import EngineError
 from tlkit.features.engines.engine import backend
 
 PATIENCE_S = 900
-_EXCEPTION = re.compile(r"[A-Za-z_][\w.]*(Error|Exception|Interrupt): ")
+# As Python begins the line of an exception, and Keras that of the one behind its own.
+_EXCEPTION = re.compile(r"([A-Za-z_][\w.]*(Error|Exception|Interrupt)|Exception encountered): ")
 
 
 def write_export(write: Callable[[Model, Path], None], trunk: Model, file: Path) -> None:
