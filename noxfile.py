@@ -125,8 +125,8 @@ def _run_on(backend: str, session: nox.Session, paths: Sequence[str]) -> None:
 @nox.session
 def jax(session: nox.Session) -> None:
     """Run all tests on JAX in which a backend takes part, or the paths after ``--``."""
-    install_wheel(session, "[int8,onnx,openvino,plots,table]")
-    session.install("jax", *group("test"))
+    install_wheel(session, "[int8,jax,onnx,openvino,plots,table]")
+    session.install(*group("test"))
     _run_on("jax", session, session.posargs or ALL_ON_JAX)
 
 

@@ -28,6 +28,7 @@ ENGINES = [
 def beside_another_backend(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let exports go the way of another backend, also where these tests run on TensorFlow."""
     monkeypatch.setattr(exporting, "backend", lambda: "another")
+    monkeypatch.setattr(exporting, "jax_writes", lambda: False)
 
 
 def choose(trunk: Any, name: str, folder: Path) -> Any:

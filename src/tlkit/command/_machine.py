@@ -24,6 +24,7 @@ _PACKAGES = (
     ("onnxruntime", "onnxruntime-gpu"),
     ("onnx",),
     ("tf2onnx",),
+    ("jax2onnx",),
     ("openvino",),
     ("jinja2",),
     ("matplotlib",),

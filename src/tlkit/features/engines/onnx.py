@@ -24,6 +24,7 @@ from tlkit.errors import EngineError
 from tlkit.features.engines.engine import EngineSpec, installed
 from tlkit.features.engines.exporting import write_export
 from tlkit.features.engines.keras_engine import large_batch, padded
+from tlkit.features.engines.on_jax import write_onnx
 
 SUFFIX = ".onnx"
 IN_EXTRA = ("onnxruntime", "tf2onnx")
@@ -167,7 +168,7 @@ def _export(trunk: Model, file: Path) -> None:
     """
     try:
         with whole_file(file) as part:
-            write_export(write_network, trunk, part)
+            write_export(write_network, trunk, part, on_jax=write_onnx)
             seal(part, ONNX_TAG)
     except Exception as error:
         raise EngineError(f"the trunk cannot be exported to ONNX: {error}") from error

@@ -22,6 +22,7 @@ from tlkit._threads import core_limit
 from tlkit.errors import EngineError
 from tlkit.features.engines.engine import EngineSpec, installed
 from tlkit.features.engines.exporting import write_export
+from tlkit.features.engines.on_jax import write_openvino
 from tlkit.features.engines.openvino_network import write_network
 from tlkit.features.engines.openvino_runtime import openvino_core, openvino_runtime
 from tlkit.features.engines.quantizing import quantized
@@ -131,7 +132,7 @@ def _exported(core: Any, trunk: Model, file: Path) -> Any:
     try:
         with tempfile.TemporaryDirectory() as folder:
             xml = Path(folder) / "model.xml"
-            write_export(write_network, trunk, xml)
+            write_export(write_network, trunk, xml, on_jax=write_openvino)
             parts = {name: (xml.parent / name).read_bytes() for name in ("model.xml", "model.bin")}
     except Exception as error:
         raise EngineError(f"the trunk cannot be exported to OpenVINO: {error}") from error
