@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from tlkit._keras.types import Model
 from tlkit.features.engines.exporting import write_export
+from tlkit.features.engines.on_jax import write_onnx
 from tlkit.features.engines.onnx import write_network
 from tlkit.inference.contract import ModelContract
 
@@ -20,7 +21,7 @@ def write(model: Model, path: Path, contract: ModelContract) -> None:
     """Write a model as ONNX."""
     import onnx
 
-    write_export(write_network, model, path)
+    write_export(write_network, model, path, on_jax=write_onnx)
     network = onnx.load(path)
     told = {"class_names": json.dumps(contract.class_names), "tlkit": contract.to_json()}
     for key, text in told.items():

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from tlkit._keras.types import Model
 from tlkit.features.engines.exporting import write_export
+from tlkit.features.engines.on_jax import write_openvino
 from tlkit.features.engines.openvino import SETTINGS
 from tlkit.features.engines.openvino_network import write_network
 from tlkit.features.engines.openvino_runtime import openvino_core, openvino_runtime
@@ -45,7 +46,7 @@ def reader(path: Path) -> Callable[[NDArray[Any]], NDArray[Any]]:
 
 def _network(model: Model, path: Path) -> Any:
     plain = path.with_name(f"plain-{path.name}")
-    write_export(write_network, model, plain)
+    write_export(write_network, model, plain, on_jax=write_openvino)
     network = openvino_core().read_model(plain)
     return network
 
