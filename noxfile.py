@@ -70,7 +70,13 @@ JAX_TESTS = (
     f"{LAYERS}::test_layer_does_what_keras_says_that_it_does",
     "tests/features/test_engine.py::test_keras_engine_gives_what_the_model_gives",
 )
-ALL_ON_JAX = ("tests/training", "tests/learning_rate", "tests/data", "tests/features")
+ALL_ON_JAX = (
+    "tests/training",
+    "tests/learning_rate",
+    "tests/data",
+    "tests/features",
+    "tests/inference/test_exporting.py",
+)
 
 ON_TORCH = (
     "tests/training/test_laws.py",

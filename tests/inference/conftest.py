@@ -37,7 +37,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     dataset = tlkit.ImageDataset.from_directory(pictures)
     trainer = tlkit.StagedTrainer(
         tiny_backbone(),
-        stages=[tlkit.Stage("head", epochs=4, learning_rate=0.05, batch_size=8)],
+        stages=[tlkit.Stage("head", epochs=12, learning_rate=0.05, batch_size=8)],
         weights=None,
         cache=False,
         run_dir=run,
