@@ -21,7 +21,6 @@ from tlkit.features.engines.on_jax import jax_writes
 PATIENCE_S = 900
 # As Python begins the line of an exception, and Keras that of the one behind its own.
 _EXCEPTION = re.compile(r"([A-Za-z_][\w.]*(Error|Exception|Interrupt)|Exception encountered): ")
-_EXCEPTION = re.compile(r"[A-Za-z_][\w.]*(Error|Exception|Interrupt): ")
 Write = Callable[[Model, Path], None]
 _log = logging.getLogger("tlkit")
 
