@@ -73,6 +73,7 @@ def stages() -> list[tlkit.Stage]:
             augmentation=tlkit.Augmentation(rotation=10),
             class_weight="balanced",
         ),
+        tlkit.Stage("low rank", learning_rate=0.01, policy=tlkit.LoRA(2), **given),
         tlkit.Stage(
             "all",
             epochs=2,

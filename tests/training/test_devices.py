@@ -45,7 +45,7 @@ def test_two_devices_train_what_one_does_with_a_last_batch_of_one() -> None:
 @pytest.mark.skipif(BACKEND == "torch", reason="Keras spreads no training on PyTorch")
 @pytest.mark.parametrize("count", ["1", "2", "4"])
 def test_any_number_of_devices_trains_what_one_does(count: str) -> None:
-    found = differences("37,33,5", count, "head,top,all")
+    found = differences("37,33,5", count, "head,top,low rank,all")
     assert len(found) == 3
     for what, apart in found.items():
         assert apart["weights"] < ROUNDING, what

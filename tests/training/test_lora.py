@@ -210,6 +210,13 @@ def test_a_policy_within_may_answer_as_any_policy(data: tlkit.ImageDataset) -> N
         run(low_rank(policy=tlkit.LoRA(within=tlkit.FreezeAll())), data)
 
 
+def test_a_function_that_asks_a_lora_is_told_to_give_it(data: tlkit.ImageDataset) -> None:
+    lora = tlkit.LoRA(2)
+    wrapped = head_stage(policy=lambda layers, epoch: lora(layers, epoch))
+    with pytest.raises(PolicyError, match=r"Give the LoRA itself, policy=LoRA\(\.\.\.\), and what"):
+        trainer(wrapped).fit(data, verbose=0)
+
+
 def test_layers_with_a_constraint_stay_frozen() -> None:
     held = keras.layers.Dense(3, kernel_constraint="non_neg")
     free = keras.layers.Dense(3)

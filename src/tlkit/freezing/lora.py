@@ -13,6 +13,12 @@ from tlkit.freezing.policies import Previewed, UnfreezeAll
 from tlkit.freezing.policy import Policy
 
 
+class LowRankLayers(tuple[Any, ...]):
+    """Layers of which a low-rank change is to be trained; nobody but `LoRA` means that."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, repr=False)
 class LoRA(Previewed):
     """Train low-rank changes of kernels, and of the backbone nothing else but the biases there.
@@ -64,7 +70,7 @@ class LoRA(Previewed):
         asked = list(answer)
         able = [layer for layer in asked if _takes_it(layer)]
         if able:
-            return able
+            return LowRankLayers(able)
         kinds = sorted({type(layer).__name__ for layer in asked if layer.weights}) or ["none"]
         raise PolicyError(
             f"{self!r}: none of the {len(asked)} layers that it may train has LoRA in Keras, "

@@ -14,7 +14,7 @@ from tlkit._keras.graph import CutPoint, leaves
 from tlkit._keras.layers import inner_layers, is_batch_norm, leaf_layers
 from tlkit._keras.random_states import random_states
 from tlkit.errors import CutError, FrozenChangedError, PolicyError, TrainingError
-from tlkit.freezing.lora import LoRA
+from tlkit.freezing.lora import LoRA, LowRankLayers
 from tlkit.freezing.low_rank import LowRank
 from tlkit.freezing.policy import Policy
 from tlkit.freezing.whole_model import Parts
@@ -115,6 +115,12 @@ def _selected(policy: Policy, parts: Parts, epoch: int) -> tuple[Any, ...]:
         raise PolicyError(
             f"{policy!r} returned {chosen!r} for epoch {epoch}, expected a sequence of layers. "
             "Return some of the layers that the policy is given, or () for none."
+        )
+    if isinstance(chosen, LowRankLayers) and not isinstance(policy, LoRA):
+        raise PolicyError(
+            f"{policy!r} returned for epoch {epoch} what a LoRA has chosen, whose kernels would be "
+            "trained as a whole. Give the LoRA itself, policy=LoRA(...), and what says which "
+            "layers as its within=."
         )
     chosen = tuple(chosen)
     known = {id(layer) for layer in parts.backbone}
