@@ -16,6 +16,7 @@ import tlkit
 from tests.features.test_shards import ids
 from tests.features.test_trunk import KERAS, features
 from tests.features.test_workers import Inline
+from tlkit.data.batches import PixelCache
 from tlkit.errors import CacheError
 from tlkit.features import passes
 from tlkit.features.outputs import EXTRACT_BATCH
@@ -75,7 +76,7 @@ def test_what_one_machine_computes_another_one_reads(
     done = len(runs)
     found = passes.extracted(
         Trunk(model, machine(tmp_path / "second")),
-        passes.PixelCache(data, (16, 16)),
+        PixelCache(data, (16, 16)),
         data.image_digests,
         KERAS,
     )
@@ -90,7 +91,7 @@ def test_it_computes_the_new_images_alone_and_the_first_then_reads_them(
     half, whole = tiny_dataset(COUNT).subset(range(EXTRACT_BATCH)), tiny_dataset(COUNT)
     first, second = (machine(tmp_path / name) for name in ("first", "second"))
     features(Trunk(model, first), half)
-    size, digests = passes.PixelCache(whole, (16, 16)), whole.image_digests
+    size, digests = PixelCache(whole, (16, 16)), whole.image_digests
     found = passes.extracted(Trunk(model, second), size, digests, KERAS)
     assert found.passes == COUNT - EXTRACT_BATCH
     again = passes.extracted(Trunk(model, first), size, digests, KERAS)

@@ -58,7 +58,6 @@ class Task:
         ids: SHA-256 of each one's content as that process found it.
         size: (height, width) in pixels.
         root: Folder of the store; None for the worker's own, where there is an address.
-        url: Address of the store, or None.
         limit: The most bytes that it may take.
         trunk: Fingerprint of the trunk.
         engine: Name of the engine.
@@ -68,6 +67,7 @@ class Task:
         calibrated: Key of the pictures that int8 was calibrated on.
         difference: Of the check of a low precision, largest to float32.
         versions: As `versions_here` of the process that asks.
+        url: Address of the store, or None.
     """
 
     images: ImageDataset | UnlabelledImages
@@ -75,7 +75,6 @@ class Task:
     ids: np.ndarray
     size: tuple[int, int]
     root: Path | None
-    url: str | None
     limit: int
     trunk: str
     engine: str
@@ -85,6 +84,7 @@ class Task:
     calibrated: str = ""
     difference: float = 0.0
     versions: str = ""
+    url: str | None = None
 
 
 def versions_here() -> str:
