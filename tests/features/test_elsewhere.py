@@ -211,6 +211,11 @@ def test_an_address_that_nobody_knows_is_refused(url: str) -> None:
         tlkit.extract(tiny_backbone(), tiny_dataset(9), weights=None, cache=url, verbose=0)
 
 
+def test_an_address_that_became_a_path_is_refused() -> None:
+    with pytest.raises(CacheError, match="lost one of its slashes; expected text, such as 's3://"):
+        tlkit.extract(tiny_backbone(), tiny_dataset(9), weights=None, cache=Path(URL), verbose=0)
+
+
 def test_it_is_not_listed_or_cleared_here() -> None:
     for work in (tlkit.cache.info, tlkit.cache.clear):
         with pytest.raises(CacheError, match="the address memory://bucket/features, expected a f"):

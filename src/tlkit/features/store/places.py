@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 from platformdirs import user_cache_path
@@ -11,6 +12,7 @@ from tlkit._urls import is_url
 from tlkit.errors import CacheError
 
 LIMIT_GB = 50.0
+_SLASH_LOST = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 
 
 def default_root() -> Path:
@@ -29,7 +31,15 @@ def places_of(cache: bool | str | Path) -> tuple[Path | None, str | None]:
     """Return where a ``cache=`` keeps features: a folder, None for a passing one; an address.
 
     An address has a folder beside it, the default one, in which what is needed of it is read.
+
+    Raises:
+        CacheError: An address that has become a `pathlib.Path`, which takes one of its slashes.
     """
+    if isinstance(cache, Path) and _SLASH_LOST.match(cache.as_posix()):
+        raise CacheError(
+            f"cache={cache!r} was an address before it became a Path, which has lost one of its "
+            "slashes; expected text, such as 's3://bucket/features'."
+        )
     asked = os.environ.get("TLKIT_CACHE_DIR") or True if cache is True else cache
     if isinstance(asked, str) and is_url(asked):
         return default_root(), asked
