@@ -13,10 +13,8 @@ from tlkit.freezing.policies import Previewed, UnfreezeAll
 from tlkit.freezing.policy import Policy
 
 
-class LowRankLayers(tuple[Any, ...]):
+class LowRankLayers(list[Any]):
     """Layers of which a low-rank change is to be trained; nobody but `LoRA` means that."""
-
-    __slots__ = ()
 
 
 @dataclass(frozen=True, repr=False)
