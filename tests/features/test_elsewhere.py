@@ -9,6 +9,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 
@@ -289,8 +290,42 @@ def test_workers_on_machines_without_a_shared_folder_need_the_address_alone(
     workers_module._built.clear()
     memory.pipe_file(left, b"damaged")
     for file in tmp_path.rglob("*.keras"):
-        file.unlink()
+        file.write_bytes(b"damaged")
     more = tiny_dataset(COUNT + EXTRACT_BATCH)
     again = features(Trunk(model, machine(tmp_path / "asks")), more, plan)
     assert np.array_equal(again[:COUNT], expected)
-    assert executor.tasks == 5
+    assert not list(tmp_path.rglob("*.keras"))
+    most = tiny_dataset(COUNT + 2 * EXTRACT_BATCH)
+    found = passes.extracted(
+        Trunk(model, machine(tmp_path / "asks")),
+        PixelCache(most, (16, 16)),
+        most.image_digests,
+        plan,
+    )
+    assert np.array_equal(np.asarray(found.rows)[:COUNT], expected)
+    assert not any("failed" in note for note in found.notes), "a worker has read the new one"
+
+
+def test_the_trunk_is_copied_once_and_predictions_ask_no_address(
+    model: Any, memory: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put: list[str] = []
+    copy = type(memory).put_file
+
+    def counted(self: Any, local: str, remote: str, **named: Any) -> None:
+        put.append(remote)
+        copy(self, local, remote, **named)
+
+    monkeypatch.setattr(type(memory), "put_file", counted)
+    plan = Plan("keras", executor=Inline())
+    for count in (COUNT, COUNT + EXTRACT_BATCH):
+        features(Trunk(model, machine(tmp_path)), tiny_dataset(count), plan)
+    assert len([name for name in put if name.endswith(".keras")]) == 1
+    images = keras.Input((16, 16, 3))
+    flat = keras.layers.Flatten()(images)
+    network = keras.Model(images, keras.layers.Dense(2, activation="softmax")(flat))
+    predictor = tlkit.Predictor(network, class_names=["a", "b"], cache=URL)
+    with monkeypatch.context() as down:
+        down.setattr(type(memory), "ls", broken)
+        found = predictor.predict(tiny_dataset(3).load(range(3), 16), verbose=0)
+    assert len(found) == 3

@@ -219,7 +219,7 @@ class Predictor:
             how = (self.trunk_precision, pictures, self.contract, reporter.step)
             precisely = Precisely(self.trunk_precision, lambda: asked_precision(*how))
         with (
-            open_store(self.cache) as store,
+            open_store(self.cache, shared=False) as store,
             self._kept.running(self.model, self.engine, store, precisely) as running,
         ):
             for places, images, errors in read_ahead(pictures, self.image_size, BATCH):

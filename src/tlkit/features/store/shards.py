@@ -149,11 +149,7 @@ def read_ids(file: Path) -> np.ndarray:
 
 
 def rows_begin(stream: IO[bytes]) -> int:
-    """Return the byte at which the rows of an open shard begin, after its header and images.
-
-    Raises:
-        ValueError: It is no shard, or is cut off.
-    """
+    """Return the byte at which the rows of an open shard begin, after its header and images."""
     return _read_layout(stream).start
 
 

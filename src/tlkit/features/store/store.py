@@ -15,8 +15,9 @@ from tlkit._disk.atomic import now_in, remove_parts, whole_file
 from tlkit._urls import is_url, without_secrets
 from tlkit.errors import CacheError
 from tlkit.features.store._contents import ABOUT, StoreInfo, size_of, sizes_in, table_info, used_at
-from tlkit.features.store._elsewhere import Elsewhere, ShardsElsewhere
+from tlkit.features.store._elsewhere import Elsewhere
 from tlkit.features.store._scans import RememberedScans
+from tlkit.features.store._shards_elsewhere import ShardsElsewhere
 from tlkit.features.store.places import default_limit, default_root, places_of
 from tlkit.features.store.shards import FINISHED
 from tlkit.features.store.table import FeatureTable
@@ -72,13 +73,17 @@ class FeatureStore:
             folder, lambda size: self._prepare(folder, about, size), self._shards_elsewhere(key)
         )
 
-    def share(self, file: Path) -> None:
+    def share(self, file: Path, *, again: bool) -> None:
         """Copy a file of this store to its address, if it has one.
+
+        Args:
+            file: In the folder of the store.
+            again: Also over one that is there.
 
         Raises:
             CacheError: The address cannot be written.
         """
-        if self._elsewhere is not None:
+        if self._elsewhere is not None and (again or file.name not in self._elsewhere.sizes()):
             self._elsewhere.put(file)
 
     def fetch(self, file: Path) -> None:
@@ -152,19 +157,20 @@ class FeatureStore:
 
 
 @contextmanager
-def open_store(cache: bool | str | Path) -> Iterator[FeatureStore]:
+def open_store(cache: bool | str | Path, *, shared: bool = True) -> Iterator[FeatureStore]:
     """Give the store that a ``cache=`` means: the user's, one in a folder, or a passing one.
 
     Args:
         cache: True for the default folder, a path, an address, or False for what goes with the
             block.
+        shared: Whether features are kept at an address; exports alone stay on this machine.
     """
     root, url = places_of(cache)
     if root is None:
         with tempfile.TemporaryDirectory(prefix="tlkit-", ignore_cleanup_errors=True) as folder:
             yield FeatureStore(Path(folder))
     else:
-        yield FeatureStore(root, url=url)
+        yield FeatureStore(root, url=url if shared else None)
 
 
 def info(root: str | Path | None = None) -> StoreInfo:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from tlkit._disk.locks import open_lock, release, still_there, take
 from tlkit.errors import CacheError
-from tlkit.features.store._elsewhere import ShardsElsewhere
+from tlkit.features.store._shards_elsewhere import ShardsElsewhere
 from tlkit.features.store.rows import IN_MEMORY, FeatureRows
 from tlkit.features.store.shards import (
     FINISHED,

@@ -129,10 +129,11 @@ class Spread:
         if isinstance(self._executor, ThreadPoolExecutor):
             return
         try:
-            if not file.is_file():
+            anew = not file.is_file()
+            if anew:
                 with whole_file(file) as part:
                     self._trunk.model.save(part)
-            self._trunk.store.share(file)
+            self._trunk.store.share(file, again=anew)
         except OSError as error:
             raise CacheError(
                 f"The trunk could not be written to {file.parent} for the workers: {error}. Free "

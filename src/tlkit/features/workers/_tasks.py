@@ -189,6 +189,8 @@ def _trunk(task: Task) -> Trunk:
             model = keras.models.load_model(file, compile=False)
         except Exception as error:
             lacking = ", ".join(_unknown_in(file))
+            if task.url:  # a copy of this machine, which is made anew
+                file.unlink(missing_ok=True)
             why = f"it does not know {lacking}: install the plugin there" if lacking else error
             raise TrunkFileError(f"a worker cannot build the trunk: {why}") from error
         # A worker does not know which of its shards is the last.

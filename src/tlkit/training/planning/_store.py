@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from tlkit._disk.atomic import whole_file
 from tlkit.data.scans import Scan, ScanMemory
-from tlkit.features.store._elsewhere import ShardsElsewhere
 from tlkit.features.store._scans import RememberedScans
+from tlkit.features.store._shards_elsewhere import ShardsElsewhere
 from tlkit.features.store.places import places_of
 from tlkit.features.store.store import FORMAT, FeatureStore
 from tlkit.features.store.table import FeatureTable
