@@ -296,14 +296,14 @@ def test_workers_on_machines_without_a_shared_folder_need_the_address_alone(
     assert np.array_equal(again[:COUNT], expected)
     assert not list(tmp_path.rglob("*.keras"))
     most = tiny_dataset(COUNT + 2 * EXTRACT_BATCH)
-    found = passes.extracted(
+    last = passes.extracted(
         Trunk(model, machine(tmp_path / "asks")),
         PixelCache(most, (16, 16)),
         most.image_digests,
         plan,
     )
-    assert np.array_equal(np.asarray(found.rows)[:COUNT], expected)
-    assert not any("failed" in note for note in found.notes), "a worker has read the new one"
+    assert np.array_equal(np.asarray(last.rows)[:COUNT], expected)
+    assert not any("failed" in note for note in last.notes), "a worker has read the new one"
 
 
 def test_the_trunk_is_copied_once_and_predictions_ask_no_address(
