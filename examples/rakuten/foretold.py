@@ -15,13 +15,14 @@ if TYPE_CHECKING:
 
 
 def rank(study: Study) -> tlkit.Ranking:
-    """Rank what stage 1 will train, on the training images alone."""
+    """Rank what stage 1 will train, on the training images alone; what is finished is kept."""
     entered = [candidate_of(study, trial) for trial in study.profile.trials]
     return tlkit.rank_backbones(
         list(dict.fromkeys(entered)),
         study.train,
         engine=study.engine,
         trunk_precision=study.trunk_precision,
+        checkpoint=study.out / "runs" / "stage-0",
         seed=study.seed,
         verbose=study.verbose,
     )

@@ -10,6 +10,7 @@ import numpy as np
 from tlkit._progress import Reporter
 from tlkit._regression.nested import cross_validated
 from tlkit._regression.regressions import Prepared
+from tlkit._regression.standardized import Doubles, Floats
 from tlkit.data.batches import PixelCache
 from tlkit.data.dataset import ImageDataset
 from tlkit.evaluation.evaluation import Evaluation
@@ -22,6 +23,7 @@ from tlkit.features.settings import FrozenSettings
 from tlkit.features.store.store import FeatureStore
 from tlkit.features.trunk import Trunk
 from tlkit.freezing.policies import FreezeAll
+from tlkit.probing._kept_probes import KeptProbes, probe_key
 from tlkit.probing._pictures import evaluation_of
 from tlkit.probing._rounds import Round
 from tlkit.probing.ranked import Cost
@@ -37,6 +39,7 @@ class Contestant:
         settings: Of the network and its features.
         executor: Whose workers share the work.
         reporter: Shows how far it is.
+        kept: Where finished probes are kept, and read; None to keep none.
     """
 
     name: str
@@ -44,6 +47,7 @@ class Contestant:
     settings: FrozenSettings
     executor: Executor | None
     reporter: Reporter
+    kept: KeptProbes | None = None
 
     @classmethod
     def built(
@@ -54,6 +58,7 @@ class Contestant:
         data: ImageDataset,
         executor: Executor | None,
         reporter: Reporter,
+        kept: KeptProbes | None = None,
     ) -> Contestant:
         """Build a candidate's network; on the data a low precision is calibrated and compared."""
         phase = first_phase(settings, FreezeAll())
@@ -65,7 +70,7 @@ class Contestant:
             reporter.step(f"{name}, {what}", done, total)
 
         trunk = settings.trunk(phase.trunk, store, sample, show)
-        return cls(name, trunk, settings, executor, reporter)
+        return cls(name, trunk, settings, executor, reporter, kept)
 
     def probed(self, part: Round) -> Evaluation:
         """Return the scores of a probe of a round's pictures, out of their folds.
@@ -73,19 +78,31 @@ class Contestant:
         Raises:
             EngineError: Features are not finite, or no engine runs the network.
             DamagedImageError: A picture cannot be read.
+            RunDirectoryError: It cannot be kept.
         """
         data = part.data
         plan = self.settings.plan(self._show, images_ahead=len(data), executor=self.executor)
         pixels = PixelCache(data, self.trunk.size)
         found = extracted(self.trunk, pixels, data.image_digests, plan)
         rows = np.array(found.rows, np.float32)
-        pictures = Prepared.of(rows, data.labels, len(data.class_names))
+        return evaluation_of(data, self._probabilities(rows, part))
+
+    def _probabilities(self, rows: Floats, part: Round) -> Doubles:
+        """Return those of a probe: kept ones, or of a probe made now; ``rows`` may change."""
+        labels, classes = part.data.labels, len(part.data.class_names)
+        key = "" if self.kept is None else probe_key(rows, labels, part.folds, classes)
+        before = None if self.kept is None else self.kept.read(key, (len(rows), classes))
+        if before is not None:
+            return before
 
         def show(done: int, total: int) -> None:
             self._show("probe", done, total)
 
-        crossed = cross_validated(pictures, part.folds, show, discriminant=True)
-        return evaluation_of(data, crossed.probabilities)
+        pictures = Prepared.of(rows, labels, classes)
+        found = cross_validated(pictures, part.folds, show, discriminant=True).probabilities
+        if self.kept is not None:
+            self.kept.write(key, found)
+        return found
 
     def cost(self, data: ImageDataset) -> Cost:
         """Return what it costs; the time is measured on the first pictures, unless it is known."""

@@ -17,6 +17,7 @@ from tlkit.features.settings import FrozenSettings
 from tlkit.features.store.store import open_store
 from tlkit.probing._contestant import Contestant
 from tlkit.probing._field import field_of, no_candidate, possible
+from tlkit.probing._kept_probes import KeptProbes
 from tlkit.probing._pictures import check_counts, check_pictures
 from tlkit.probing._race import Race
 from tlkit.probing._ranking_text import on_unranked
@@ -37,6 +38,7 @@ def rank_backbones(
     feature_dtype: str = "float32",
     trunk_precision: TrunkPrecision = "float32",
     executor: Executor | None = None,
+    checkpoint: str | Path | None = None,
     seed: int = 0,
     verbose: int = 1,
 ) -> Ranking:
@@ -66,6 +68,9 @@ def rank_backbones(
         trunk_precision: At which networks run, as for `tlkit.extract`. Int8 is calibrated for each,
             for half a minute, and pays for many pictures alone.
         executor: Whose workers share the work.
+        checkpoint: Folder in which every finished probe is kept: a ranking that was interrupted
+            goes on from them, and one of more candidates makes those of the new ones alone. It is
+            made where it is not there. None keeps the features alone.
         seed: The folds follow from it, who is in the first rounds, and random weights.
         verbose: 0 shows nothing, 1 progress and a line for each candidate.
 
@@ -77,8 +82,9 @@ def rank_backbones(
         BackboneError: No candidate, one that is given twice, or none that can be built.
         DataError: As for `tlkit.probe`.
         SplitError: As for `tlkit.probe`.
-        KeyboardInterrupt: After what is known so far was shown. Features stay, so that a second
-            call goes on from there.
+        RunDirectoryError: ``checkpoint`` cannot be written.
+        KeyboardInterrupt: After what is known so far was shown. Features stay, and with
+            ``checkpoint`` the probes, so that a second call goes on from there.
 
     Example:
         >>> import tlkit, tlkit.testing
@@ -91,6 +97,7 @@ def rank_backbones(
     """
     check_pictures(data)
     check_counts(folds, 1)
+    kept = None if checkpoint is None else KeptProbes(Path(checkpoint))
     entered = possible(field_of(candidates, image_size))
     asked = partial(FrozenSettings, engine=engine, cache=cache, feature_dtype=feature_dtype)
     settings = {
@@ -106,7 +113,7 @@ def rank_backbones(
             reporter.line(f"rank: {line}")
 
         def build(name: str) -> Contestant:
-            return Contestant.built(name, settings[name], store, data, executor, reporter)
+            return Contestant.built(name, settings[name], store, data, executor, reporter, kept)
 
         race = Race(rounds, build, reporter, list(entered.unranked))
         try:
