@@ -143,4 +143,5 @@ def test_what_a_killed_process_left_is_swept(probes: Probes, tmp_path: Path) -> 
     (tmp_path / ".part-1-x-y.npz").write_bytes(b"half")
     probes.of(pictures(), CANDIDATES[:1], checkpoint=tmp_path)
     names = [file.name for file in tmp_path.iterdir()]
-    assert names and all(name.endswith(".npz") and name[0] != "." for name in names)
+    assert names
+    assert all(name.endswith(".npz") and name[0] != "." for name in names)

@@ -95,6 +95,5 @@ def probe_key(features: Floats, labels: Sequence[int], folds: Sequence[int], cla
     """
     rows = np.ascontiguousarray(features)
     about = f"{__version__} {rows.dtype} {rows.shape} {classes}"
-    numbers = (np.ascontiguousarray(each, np.int64) for each in (labels, folds))
-    parts = (about.encode(), memoryview(rows).cast("B"), *(memoryview(x).cast("B") for x in numbers))
-    return digest_of(parts).hex()[:32]
+    arrays = (rows, *(np.ascontiguousarray(each, np.int64) for each in (labels, folds)))
+    return digest_of([about.encode(), *(memoryview(x).cast("B") for x in arrays)]).hex()[:32]
