@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import tlkit
+from tlkit._regression.nested import cross_validated
 from tlkit.errors import RunDirectoryError
 from tlkit.probing import Candidate, _contestant
 from tlkit.testing import tiny_backbone, tiny_dataset
@@ -61,7 +62,7 @@ class Probes:
 @pytest.fixture
 def probes(monkeypatch: pytest.MonkeyPatch) -> Probes:
     """What makes probes in this test."""
-    counted = Probes(_contestant.cross_validated)
+    counted = Probes(cross_validated)
     monkeypatch.setattr(_contestant, "cross_validated", counted)
     return counted
 
@@ -71,7 +72,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, int, Path]:
     """A ranking, of how many probes it is, and the folder that keeps them."""
     folder = tmp_path_factory.mktemp("rank")
     with pytest.MonkeyPatch.context() as patch:
-        counted = Probes(_contestant.cross_validated)
+        counted = Probes(cross_validated)
         patch.setattr(_contestant, "cross_validated", counted)
         return *counted.of(pictures(), checkpoint=folder), folder
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +11,10 @@ from tlkit import __version__
 from tlkit._disk.atomic import remove_parts, whole_file
 from tlkit._disk.digests import digest_of
 from tlkit._regression.standardized import Doubles, Floats
+from tlkit.data.deals import Ints
 from tlkit.errors import RunDirectoryError
 
 _log = logging.getLogger("tlkit")
-_ENTRY = "probabilities"
 
 
 class KeptProbes:
@@ -54,7 +53,7 @@ class KeptProbes:
         try:
             # Given a name, np.load leaves the file open where it is damaged.
             with file.open("rb") as stream, np.load(stream, allow_pickle=False) as kept:
-                found = kept[_ENTRY]
+                found = kept["probabilities"]
             if found.shape != shape or found.dtype != np.float64:
                 raise ValueError(f"it holds {found.dtype} {found.shape}, expected float64 {shape}")
         except FileNotFoundError:
@@ -73,7 +72,7 @@ class KeptProbes:
         """
         try:
             with whole_file(self._file(key)) as part:
-                np.savez(part, **{_ENTRY: probabilities})
+                np.savez(part, probabilities=probabilities)
         except OSError as error:
             raise RunDirectoryError(
                 f"{self._folder} cannot be written: {error}. The same call goes on from the probes "
@@ -84,7 +83,7 @@ class KeptProbes:
         return self._folder / f"{key}.npz"
 
 
-def probe_key(features: Floats, labels: Sequence[int], folds: Sequence[int], classes: int) -> str:
+def probe_key(features: Floats, labels: Ints, folds: Ints, classes: int) -> str:
     """Return the name of what a probe of these gives, by this version of tlkit.
 
     Args:
@@ -95,5 +94,5 @@ def probe_key(features: Floats, labels: Sequence[int], folds: Sequence[int], cla
     """
     rows = np.ascontiguousarray(features)
     about = f"{__version__} {rows.dtype} {rows.shape} {classes}"
-    arrays = (rows, *(np.ascontiguousarray(each, np.int64) for each in (labels, folds)))
-    return digest_of([about.encode(), *(memoryview(x).cast("B") for x in arrays)]).hex()[:32]
+    numbers = [np.ascontiguousarray(each, np.int64) for each in (labels, folds)]
+    return digest_of([about.encode(), rows.data, *(each.data for each in numbers)]).hex()[:32]
