@@ -26,9 +26,13 @@ import tlkit
 import tlkit.testing
 from tlkit._plugins.discovery import Discovery
 from tlkit.backbones import registry
+from tlkit.probing._kept_probes import KeptProbes
+from tlkit.training.loop._reports import SearchReport
+from tlkit.training.loop.callbacks import EpochKeeper
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "rakuten"
 BACKBONES = ("tiny_a", "tiny_b")
+EVERY_STAGE = ("--stages", "0,1,2,3,4,5")
 SMALL = ["--image-size", "32", *(f"--weights={name}=none" for name in BACKBONES)]
 
 Main = Callable[..., int]
@@ -109,8 +113,8 @@ def unbroken(tmp_path_factory: pytest.TempPathFactory) -> Study:
     printed = io.StringIO()
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(printed):
         example = brief_example(patch)
-        data, stages = make_challenge(folder / "data"), ("--stages", "0,1,2,3,4,5")
-        assert run(example, data, folder / "out", *stages) == 0
+        data = make_challenge(folder / "data")
+        assert run(example, data, folder / "out", *EVERY_STAGE) == 0
     return Study(folder / "out", printed.getvalue())
 
 
@@ -147,7 +151,7 @@ def test_all_five_stages_end_in_tables_plots_results_and_a_plain_keras_model(
 
 # The sweep, which trains as well; the others take as long again.
 @pytest.mark.slow
-@pytest.mark.parametrize("stage", range(1, 6))
+@pytest.mark.parametrize("stage", range(6))
 def test_ctrl_c_in_any_stage_is_told_and_resume_gives_what_an_unbroken_run_gives(
     example: Any,
     challenge_folder: Path,
@@ -159,11 +163,11 @@ def test_ctrl_c_in_any_stage_is_told_and_resume_gives_what_an_unbroken_run_gives
 ) -> None:
     with monkeypatch.context() as patch:
         press_ctrl_c(patch, stage)
-        assert run(example, challenge_folder, tmp_path / "out") == 130
+        assert run(example, challenge_folder, tmp_path / "out", *EVERY_STAGE) == 130
     assert "--resume" in capsys.readouterr().err
     assert not (tmp_path / "out" / "model.keras").exists()
     assert not list((tmp_path / "out").rglob(".*")), "nothing half-written"
-    assert run(example, challenge_folder, tmp_path / "out", "--resume") == 0
+    assert run(example, challenge_folder, tmp_path / "out", "--resume", *EVERY_STAGE) == 0
     assert scores(tmp_path / "out") == unbroken.scores
 
 
@@ -266,17 +270,17 @@ def test_stage_0_ranks_what_stage_1_trains_and_says_how_they_agree(unbroken: Stu
 
 
 def press_ctrl_c(patch: pytest.MonkeyPatch, stage: int) -> None:
-    """Interrupt the end of a stage's first epoch, or of the sweep's first rate."""
-    callbacks = importlib.import_module("tlkit.training.loop.callbacks")
-    owner = callbacks.SearchReport if stage == 4 else callbacks.EpochKeeper
-    finish = owner.on_epoch_end
+    """Interrupt after a probe, the end of a stage's first epoch, or of the sweep's first rate."""
+    name = "write" if stage == 0 else "on_epoch_end"
+    owner = {0: KeptProbes, 4: SearchReport}.get(stage, EpochKeeper)
+    finish = getattr(owner, name)
 
     def interrupted(self: Any, *arguments: Any) -> None:
         finish(self, *arguments)
-        if stage == 4 or self._stage.startswith(str(stage)):
+        if stage in (0, 4) or self._stage.startswith(str(stage)):
             raise KeyboardInterrupt
 
-    patch.setattr(owner, "on_epoch_end", interrupted)
+    patch.setattr(owner, name, interrupted)
 
 
 def scores(out: Path) -> list[float]:
