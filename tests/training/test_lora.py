@@ -24,8 +24,10 @@ from tests.training.conftest import (
 )
 from tests.training.plain import fit_plainly, plain_model
 from tests.training.test_resume import Data, Interrupt, run_with_interruptions
+from tlkit._keras.layers import inner_layers
 from tlkit.errors import PolicyError, TrainingError
 from tlkit.freezing.head import Head
+from tlkit.freezing.lora import low_rank_layers
 from tlkit.freezing.low_rank import LowRank
 from tlkit.freezing.whole_model import noise_start
 
@@ -228,3 +230,156 @@ def test_layers_with_a_constraint_stay_frozen() -> None:
 def test_without_layers_nothing_is_done() -> None:
     model = small_network()
     assert LowRank().within(model) is model
+
+
+@keras.saving.register_keras_serializable("tlkit tests")
+class Block(keras.layers.Layer):  # type: ignore[misc]
+    """Attention and a dense layer in one, with a token of its own, dropout and BatchNormalization.
+
+    Args:
+        dropout: Share of what the dense layer gives that is dropped.
+    """
+
+    def __init__(self, dropout: float = 0.0, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.dropout = dropout
+        self.attention = _attention("attention")
+        self.others = [
+            keras.layers.LayerNormalization(name="norm"),
+            keras.layers.BatchNormalization(name="batch_norm"),
+        ]
+        self.dense = keras.layers.Dense(8, "gelu", kernel_initializer=_drawn(2), name="dense")
+        self.drop = keras.layers.Dropout(dropout)
+
+    def build(self, shape: Any) -> None:
+        self.token = self.add_weight(shape=(1, 1, 8), initializer="ones", name="token")
+        self.attention.build(shape, shape)
+        for layer in (*self.others, self.dense):
+            layer.build(shape)
+
+    def call(self, x: Any, training: Any = None) -> Any:
+        x = x + self.token
+        x = x + self.attention(x, x, training=training)
+        x = self.others[1](self.others[0](x), training=training)
+        return x + self.drop(self.dense(x), training=training)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "dropout": self.dropout}
+
+
+def _attention(name: str) -> Any:
+    return keras.layers.MultiHeadAttention(2, 4, kernel_initializer=_drawn(1), name=name)
+
+
+def _drawn(seed: int) -> Any:
+    return keras.initializers.GlorotUniform(seed=seed)
+
+
+def transformer(dropout: float = 0.0) -> Any:
+    """Patches, attention as a layer of the model, a block of layers, and their mean."""
+    image = keras.Input((16, 16, 3))
+    x = keras.layers.Rescaling(1 / 127.5, -1.0)(image)
+    x = keras.layers.Conv2D(8, 4, 4, kernel_initializer=_drawn(3), name="patches")(x)
+    x = keras.layers.Reshape((16, 8), name="tokens")(x)
+    x = keras.layers.Add()([x, _attention("first")(x, x)])
+    x = Block(dropout, name="block")(x)
+    return keras.Model(image, keras.layers.GlobalAveragePooling1D(name="mean")(x))
+
+
+def test_layers_inside_attention_and_blocks_learn_and_all_else_of_them_stays(
+    data: tlkit.ImageDataset,
+) -> None:
+    result = trainer(low_rank(), backbone=transformer).fit(data, verbose=0)
+    start, end = weights_of(transformer()), weights_of(result.model)
+    changed = {path for path, value in start.items() if not np.array_equal(value, end[path])}
+    kernels = {path for path in changed if path.endswith("kernel")}
+    assert {path.rpartition("/")[0] for path in kernels} == {
+        "patches",
+        *(f"first/{name}" for name in ("query", "key", "value", "attention_output")),
+        *(f"block/attention/{x}" for x in ("query", "key", "value", "attention_output")),
+        "block/dense",
+    }
+    assert {path.rpartition("/")[2] for path in changed} == {"kernel", "bias"}
+    for path in kernels:
+        change = end[path] - start[path]
+        wide = change.reshape(*((-1, change.shape[-1]) if "patches" in path else change.shape))
+        if wide.ndim == 2:
+            assert np.linalg.matrix_rank(wide, tol=1e-5) <= 2, path
+    assert not any(getattr(x, "lora_enabled", False) for x in _inside(result.model))
+    shown = str(tlkit.LoRA(rank=2).preview(transformer()))
+    assert "MultiHeadAttention" in shown
+    assert "changed by" in shown
+
+
+def _inside(model: Any) -> list[Any]:
+    return [x for layer in model.layers for x in (layer, *inner_layers(layer))]
+
+
+def test_inside_layers_it_is_what_keras_does_with_lora_enabled(
+    data: tlkit.ImageDataset, tmp_path: Path
+) -> None:
+    # A key's bias has a gradient that is all rounding, of which Adam would make whole steps.
+    stage = low_rank(optimizer="sgd", learning_rate=0.1)
+    result = trainer(stage, backbone=transformer).fit(data, verbose=0)
+    parts = assembled(transformer, Head(), None)
+    for layer in parts.backbone:
+        able = low_rank_layers(layer)
+        for each in (layer, *inner_layers(layer)):
+            for variable in each.weights:
+                variable.trainable = False
+            if isinstance(each, keras.layers.BatchNormalization):
+                each.trainable = False
+        for place, each in enumerate(able):
+            name = layer.name if each is layer else f"{layer.name}/{place}"
+            seed = noise_start(name, 0, f"{stage.name}, LoRA")
+            for variable in each.weights:
+                variable.trainable = True
+            each.enable_lora(2, a_initializer=keras.initializers.HeUniform(seed=seed))
+    model = parts.model
+    model.compile(keras.optimizers.SGD(0.1), "sparse_categorical_crossentropy")
+    fit_plainly(model, stage, data)
+    model.save_weights(tmp_path / "plain.weights.h5")
+    merged = assembled(transformer, Head(), None).model
+    merged.load_weights(tmp_path / "plain.weights.h5")
+    assert largest_difference(merged, result.model) <= 2e-5
+
+
+def test_dropout_inside_goes_on_after_an_interruption(parts: Data, tmp_path: Path) -> None:
+    def make(folder: str) -> tlkit.StagedTrainer:
+        stage = low_rank(callbacks=(Interrupt("head"),))
+        network = partial(transformer, 0.3)
+        return trainer(stage, backbone=network, run_dir=tmp_path / folder, seed=3)
+
+    whole = make("whole").fit(*parts, verbose=0)
+    places = [("head", "epoch end", 0), ("head", "batch end", 1)]
+    resumed = run_with_interruptions(partial(make, "resumed"), parts, places)
+    assert same_weights(whole.model, resumed.model)
+    again = make("again").fit(*parts, verbose=0)
+    assert same_weights(whole.model, again.model)
+    still = trainer(low_rank(), backbone=transformer, seed=3).fit(*parts, verbose=0)
+    assert not same_weights(whole.model, still.model)
+
+
+def test_a_layer_that_holds_other_things_when_it_is_made_again_is_told() -> None:
+    class Forgets(Block):
+        """Its config does not tell how many layers it holds."""
+
+        def __init__(self, more: int = 0, **settings: Any) -> None:
+            super().__init__(**settings)
+            self.more = [keras.layers.Dense(8) for _ in range(more)]
+
+        def call(self, x: Any, training: Any = None) -> Any:
+            for layer in self.more:
+                x = layer(x)
+            return super().call(x, training=training)
+
+    def network() -> Any:
+        tokens = keras.Input((16, 16, 3))
+        x = keras.layers.Reshape((96, 8))(tokens)
+        x = Forgets(2, name="forgets")(x)
+        return keras.Model(tokens, keras.layers.GlobalAveragePooling1D()(x))
+
+    with pytest.raises(
+        PolicyError, match=r"'forgets' cannot be copied.*holds other layers.*from_layer"
+    ):
+        trainer(low_rank(), backbone=network).fit(tlkit.testing.tiny_dataset(), verbose=0)

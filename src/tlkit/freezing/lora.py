@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from tlkit._keras.layers import inner_layers
 from tlkit._numbers import is_whole
 from tlkit._printing import code_of
 from tlkit.errors import PolicyError
@@ -35,7 +36,8 @@ class LoRA(Previewed):
         rank: Of the products, from 1.
         within: The policy that says which layers; of these it is those that have LoRA, which are
             ``Dense``, ``EinsumDense`` and the convolutions without the depthwise and separable
-            ones. All others stay frozen.
+            ones, also inside layers that are made of others, as ``MultiHeadAttention`` is. All
+            others stay frozen.
 
     Raises:
         PolicyError: No whole number from 1, or not a policy.
@@ -66,7 +68,7 @@ class LoRA(Previewed):
         if not isinstance(answer, Iterable):
             return answer  # the trainer's own error says what is wrong with it
         asked = list(answer)
-        able = [layer for layer in asked if _takes_it(layer)]
+        able = [layer for layer in asked if low_rank_layers(layer)]
         if able:
             return LowRankLayers(able)
         kinds = sorted({type(layer).__name__ for layer in asked if layer.weights}) or ["none"]
@@ -77,7 +79,20 @@ class LoRA(Previewed):
         )
 
 
-def _takes_it(layer: Any) -> bool:
+def takes_low_rank(layer: Any) -> bool:
     """Return whether Keras can give a layer LoRA: it has a kernel, and that is free to change."""
     free = getattr(layer, "kernel_constraint", None) is None
     return hasattr(layer, "enable_lora") and hasattr(layer, "kernel") and free
+
+
+def low_rank_layers(layer: Any) -> list[Any]:
+    """Return what of a layer can be given LoRA: the layer itself, or layers that it holds.
+
+    Example:
+        >>> import keras
+        >>> layer = keras.layers.MultiHeadAttention(2, 4)
+        >>> layer.build((None, 3, 8), (None, 3, 8))
+        >>> len(low_rank_layers(layer))
+        4
+    """
+    return [layer] if takes_low_rank(layer) else list(filter(takes_low_rank, inner_layers(layer)))
