@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from tests.data.conftest import noise
-from tlkit.data.augmentation import _affine
+from tlkit import _threads
+from tlkit.data.augmentation import _affine, _one_by_one
 from tlkit.data.augmentation._affine import FILL_MODES, affine
 
 ndimage = importlib.import_module("scipy.ndimage")  # has no types
@@ -99,7 +100,12 @@ def test_each_pixel_is_bit_for_bit_what_the_formula_gives(
         np.testing.assert_array_equal(shown, one_by_one(image, row, fill))
 
 
-def test_a_batch_for_threads_gives_what_each_image_gives_alone() -> None:
+def test_a_batch_for_threads_gives_what_each_image_gives_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(_one_by_one, "_LARGE", 96 * 96)
+    monkeypatch.setattr(_threads, "usable_cores", lambda: 4)
+    monkeypatch.setattr(_one_by_one, "usable_cores", lambda: 4)
     images = np.stack([noise(96, 96, seed) for seed in range(40)])
     rows = np.random.default_rng(0).uniform(-1, 1, (40, 8)).astype(np.float32)
     together = affine(images, rows, "nearest")

@@ -404,6 +404,34 @@ def test_openvino_rounds_to_float32_on_processors_that_could_do_less(
 
 
 @pytest.mark.parametrize("exported", ["openvino"], indirect=True)
+def test_openvino_writes_into_no_array_but_the_one_that_it_returns(
+    trunk: Any, exported: tuple[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = OpenVinoEngine(trunk, exported[1] / "trunk")
+    given = IMAGES.astype("float32")
+    each = {count: engine.run(given[:count]) for count in (40, 1, 3, 40)}
+    kept = {count: found.copy() for count, found in each.items()}
+    assert engine.run(given[:0]).shape == (0, *each[1].shape[1:])
+    real = engine._tensor
+    for room in (0, 1, 4, 29):  # the last images before are still being run then
+        rows: list[Any] = []
+
+        def broken(row: Any, rows: list[Any] = rows, room: int = room) -> Any:
+            rows.append(row)
+            if len(rows) > room:
+                raise MemoryError("no room")
+            return real(row)
+
+        monkeypatch.setattr(engine, "_tensor", broken)
+        with pytest.raises(MemoryError):
+            engine.run(255 - given)
+        monkeypatch.setattr(engine, "_tensor", real)
+        assert np.array_equal(engine.run(given), kept[40])
+    assert np.array_equal(given, IMAGES.astype("float32"))
+    assert all(np.array_equal(each[count], kept[count]) for count in each)
+
+
+@pytest.mark.parametrize("exported", ["openvino"], indirect=True)
 def test_openvino_without_a_place_to_write_runs_all_the_same(
     trunk: Any, exports_at_once: list[Path], tmp_path: Path
 ) -> None:

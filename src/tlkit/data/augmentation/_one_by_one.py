@@ -8,11 +8,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tlkit._seeds import stream
-from tlkit._threads import in_threads
+from tlkit._threads import in_threads, usable_cores
 from tlkit.errors import DataError
 
-# Below this many pixels in a batch, threads cost more than they save.
-_WORTH_THREADS = 2**17
+# NumPy takes Python's lock again after each step, so that threads wait for each other where steps
+# are short: below this many pixels in an image, or with no core to spare, they cost up to twice the
+# processor time and save none.
+_LARGE, _SPARE = 2**16, 2
 # An image (h, w, 3), 0..255, and its random numbers; the image that becomes of it.
 Change = Callable[[NDArray[np.number], np.random.Generator], NDArray[np.number]]
 
@@ -53,6 +55,7 @@ def one_by_one(
 
 
 def for_each(images: NDArray[np.number], work: Callable[[int], None]) -> None:
-    """Call something with the place of each image (n, h, w, c), in threads where there is much."""
-    small = images.shape[0] * images.shape[1] * images.shape[2] < _WORTH_THREADS
-    in_threads(work, range(len(images)), workers=1 if small else None)
+    """Call something with the place of each image (n, h, w, c), in threads where that pays."""
+    height, width = images.shape[1:3]
+    pays = height * width >= _LARGE and usable_cores() > _SPARE
+    in_threads(work, range(len(images)), workers=None if pays else 1)

@@ -73,26 +73,33 @@ class OpenVinoEngine:
             raise
         except Exception as error:
             raise EngineError(f"OpenVINO cannot load the exported trunk: {error}") from error
-        self._compiled = compiled
-        self._shape = tuple(compiled.output(0).shape)[1:]
-        self._queue = openvino_runtime().AsyncInferQueue(compiled)
-        self._queue.set_callback(_keep)
+        self._compiled, given = compiled, compiled.output(0)
+        self._shape, self._dtype = tuple(given.shape)[1:], given.element_type.to_dtype()
+        # Twice as many as run at a time: the next image waits where one ends.
+        count = 2 * compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
+        self._requests = [compiled.create_infer_request() for _ in range(count)]
+        self._own = [request.get_output_tensor(0) for request in self._requests]
+        self._tensor = partial(openvino_runtime().Tensor, shared_memory=True)
         self._busy = threading.Lock()
 
     def run(self, images: np.ndarray) -> np.ndarray:
         """Return the trunk's float32 output for images ``(n, h, w, 3)``, 0..255."""
         batch = np.ascontiguousarray(images, "float32")
-        output = np.empty((len(batch), *self._shape), "float32")
-        with self._busy:  # wait_all is for the images of every thread
-            for row in range(len(batch)):
-                self._queue.start_async({0: batch[row : row + 1]}, (output, row), True)
-            self._queue.wait_all()
-        return output
-
-
-def _keep(request: Any, place: tuple[np.ndarray, int]) -> None:
-    output, row = place
-    output[row] = request.get_output_tensor(0).data[0]
+        output = np.empty((len(batch), *self._shape), self._dtype)
+        with self._busy:  # a request is one thread's at a time
+            started = self._requests[: len(batch)]
+            try:
+                for row in range(len(batch)):
+                    request = started[row % len(started)]
+                    request.wait()
+                    request.set_output_tensor(0, self._tensor(output[row : row + 1]))
+                    request.start_async({0: batch[row : row + 1]}, share_inputs=True)
+            finally:  # after an error too, as they read and write these arrays
+                for request in started:
+                    request.wait()
+                for request, own in zip(started, self._own, strict=False):
+                    request.set_output_tensor(0, own)
+        return output.astype("float32", copy=False)
 
 
 def _network(core: Any, trunk: Model, stem: Path) -> Any:
