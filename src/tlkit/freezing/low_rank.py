@@ -33,9 +33,8 @@ class LowRank:
     def __init__(self, layers: Iterable[Layer] = (), rank: int = 1) -> None:
         self._rank = rank
         self._twins = {id(layer): (layer, _twin(layer)) for layer in layers}
-        # With what they hold, each with its twin; those that learn, and all others.
+        # What learns of them, each with its twin.
         self._learning: list[tuple[Any, Any]] = []
-        self._resting: list[tuple[Any, Any]] = []
 
     def __iter__(self) -> Iterator[tuple[Any, Any]]:
         """Yield each layer that learns, and its twin."""
@@ -61,14 +60,15 @@ class LowRank:
         made = keras.models.clone_model(tail, clone_function=self.of, recursive=True)
         for layer, twin in self._twins.values():
             able = {id(each) for each in low_rank_layers(layer)}
-            for pair in _pairs(layer, twin):
-                (self._learning if id(pair[0]) in able else self._resting).append(pair)
+            for one, other in _pairs(layer, twin):
+                if id(one) in able:
+                    self._learning.append((one, other))
+                else:
+                    _copy(one, other)
             _hold(twin)
         for _, twin in self:
             twin.trainable = True
             twin.enable_lora(self._rank)
-        for pair in self._resting:
-            _copy(*pair)
         self.take_over()
         return made
 
@@ -118,11 +118,13 @@ def _pairs(layer: Any, twin: Any) -> list[tuple[Any, Any]]:
 
 
 def _hold(twin: Any) -> None:
-    """Freeze all of a layer, but for the layer itself: it may hold what is trained."""
+    """Freeze what a layer is made of, and not the layer, which holds what is trained."""
+    if takes_low_rank(twin):
+        return
     for layer in inner_layers(twin):
         layer.trainable = False
     for variable in twin.trainable_variables:
-        variable.trainable = takes_low_rank(twin)
+        variable.trainable = False
 
 
 def _copy(source: Any, target: Any) -> None:

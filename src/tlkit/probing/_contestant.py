@@ -89,20 +89,22 @@ class Contestant:
 
     def _probabilities(self, rows: Floats, part: Round) -> Doubles:
         """Return those of a probe: kept ones, or of a probe made now; ``rows`` may change."""
-        labels, classes = part.data.labels, len(part.data.class_names)
-        key = "" if self.kept is None else probe_key(rows, labels, part.folds, classes)
-        before = None if self.kept is None else self.kept.read(key, (len(rows), classes))
-        if before is not None:
-            return before
+        if self.kept is None:
+            return self._crossed(rows, part)
+        classes = len(part.data.class_names)
+        key = probe_key(rows, part.data.labels, part.folds, classes)
+        found = self.kept.read(key, (len(rows), classes))
+        if found is None:
+            found = self._crossed(rows, part)
+            self.kept.write(key, found)
+        return found
 
+    def _crossed(self, rows: Floats, part: Round) -> Doubles:
         def show(done: int, total: int) -> None:
             self._show("probe", done, total)
 
-        pictures = Prepared.of(rows, labels, classes)
-        found = cross_validated(pictures, part.folds, show, discriminant=True).probabilities
-        if self.kept is not None:
-            self.kept.write(key, found)
-        return found
+        pictures = Prepared.of(rows, part.data.labels, len(part.data.class_names))
+        return cross_validated(pictures, part.folds, show, discriminant=True).probabilities
 
     def cost(self, data: ImageDataset) -> Cost:
         """Return what it costs; the time is measured on the first pictures, unless it is known."""

@@ -97,8 +97,8 @@ def rank_backbones(
     """
     check_pictures(data)
     check_counts(folds, 1)
-    kept = None if checkpoint is None else KeptProbes(Path(checkpoint))
     entered = possible(field_of(candidates, image_size))
+    kept = None if checkpoint is None else KeptProbes(Path(checkpoint))
     asked = partial(FrozenSettings, engine=engine, cache=cache, feature_dtype=feature_dtype)
     settings = {
         name: asked(**each.arguments, seed=seed, trunk_precision=trunk_precision)

@@ -12,8 +12,9 @@ from tlkit._threads import in_threads, usable_cores
 from tlkit.errors import DataError
 
 # NumPy takes Python's lock again after each step, so that threads wait for each other where steps
-# are short: below this many pixels in an image, or with no core to spare, they cost up to twice the
-# processor time and save none.
+# are short: below this many pixels in an image they cost twice the processor time and are slower.
+# Above it they are faster where nothing else runs, for up to half as much processor time again,
+# which the frozen part and the trained part need where there are no more cores than this.
 _LARGE, _SPARE = 2**16, 2
 # An image (h, w, 3), 0..255, and its random numbers; the image that becomes of it.
 Change = Callable[[NDArray[np.number], np.random.Generator], NDArray[np.number]]

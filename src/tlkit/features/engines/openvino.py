@@ -86,19 +86,18 @@ class OpenVinoEngine:
         """Return the trunk's float32 output for images ``(n, h, w, 3)``, 0..255."""
         batch = np.ascontiguousarray(images, "float32")
         output = np.empty((len(batch), *self._shape), self._dtype)
-        with self._busy:  # a request is one thread's at a time
+        # A request is one thread's at a time; after an error, too, all are waited for, as they read
+        # and write these arrays.
+        with self._busy, contextlib.ExitStack() as ends:
             started = self._requests[: len(batch)]
-            try:
-                for row in range(len(batch)):
-                    request = started[row % len(started)]
-                    request.wait()
-                    request.set_output_tensor(0, self._tensor(output[row : row + 1]))
-                    request.start_async({0: batch[row : row + 1]}, share_inputs=True)
-            finally:  # after an error too, as they read and write these arrays
-                for request in started:
-                    request.wait()
-                for request, own in zip(started, self._own, strict=False):
-                    request.set_output_tensor(0, own)
+            for request, own in zip(started, self._own, strict=False):
+                ends.callback(request.set_output_tensor, 0, own)
+                ends.callback(request.wait)
+            for row in range(len(batch)):
+                request = started[row % len(started)]
+                request.wait()
+                request.set_output_tensor(0, self._tensor(output[row : row + 1]))
+                request.start_async({0: batch[row : row + 1]}, share_inputs=True)
         return output.astype("float32", copy=False)
 
 
