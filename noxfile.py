@@ -85,9 +85,11 @@ ON_TORCH = (
     SEARCH,
     "tests/learning_rate/test_finder.py",
     "tests/evaluation",
+    "tests/features/test_determinism.py",
     "tests/features/test_engine.py",
     "tests/features/test_exporting.py",
     "tests/training/test_devices.py",
+    "tests/training/test_lora.py",
 )
 
 

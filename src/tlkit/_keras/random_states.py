@@ -41,3 +41,18 @@ def global_generator() -> Any | None:
     import torch
 
     return torch.default_generator
+
+
+def seed_global_generators(seed: int) -> None:
+    """Let what layers without a seed draw on PyTorch follow from a number; elsewhere do nothing.
+
+    Keras draws there from PyTorch's generator of the device for a layer that was given no seed, as
+    the dropout of most backbones, and not from a variable of the layer.
+
+    Args:
+        seed: At least 0.
+    """
+    if global_generator() is not None:
+        import torch
+
+        torch.manual_seed(seed % 2**63)

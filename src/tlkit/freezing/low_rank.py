@@ -129,16 +129,21 @@ def _hold(twin: Any) -> None:
 
 def _copy(source: Any, target: Any) -> None:
     """Copy weights as a file would: what Keras saves of a layer has its LoRA in the kernel."""
+    import keras
+
+    def copied(value: Any) -> np.ndarray:
+        # A copy: on JAX both would share an array, and training gives the twin's away.
+        return np.array(keras.ops.convert_to_numpy(value))
+
     weights: dict[str, Any] = {}
     source.save_own_variables(weights)
-    # Copies: on JAX both would share an array, and training gives the twin's away.
-    target.load_own_variables({name: np.array(value) for name, value in weights.items()})
+    target.load_own_variables({name: copied(value) for name, value in weights.items()})
 
 
 def _copy_states(source: Any, target: Any) -> None:
     """Copy where the random numbers of a layer, and of those in it, are."""
     for one, other in zip(random_states(source), random_states(target), strict=True):
-        other.assign(np.array(one))
+        other.assign(np.array(np.asarray(one)))
 
 
 def _twin(layer: Any) -> Any:

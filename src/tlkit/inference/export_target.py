@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from tlkit.errors import PredictionError
+from tlkit.features.engines.on_jax import has_writer
 from tlkit.inference._formats import FORMATS, Format
 from tlkit.inference.contract import ModelContract
 from tlkit.inference.saving import TakesPictures, check_input
@@ -53,7 +54,7 @@ class ExportTarget:
             self.how.needs if self.precision == "float32" else self.how.quantize_needs
         )
         missing = [module for module in modules if find_spec(module) is None]
-        if missing:
+        if missing and not (missing == ["tf2onnx"] and has_writer()):
             asked = f"format={self.format!r}"
             asked += f", precision={self.precision!r}" * (self.precision != "float32")
             raise PredictionError(

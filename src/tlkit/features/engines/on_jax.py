@@ -39,7 +39,12 @@ def jax_writes() -> bool:
     long as it traces, and other threads may be at work with those.
     """
     alone = threading.current_thread() is threading.main_thread()
-    return alone and backend() == "jax" and all(map(installed, NEEDS))
+    return alone and has_writer()
+
+
+def has_writer() -> bool:
+    """Return whether Keras runs on JAX, and what writes its exports is installed."""
+    return backend() == "jax" and all(map(installed, NEEDS))
 
 
 def write_onnx(trunk: Model, file: Path) -> None:

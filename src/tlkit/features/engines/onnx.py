@@ -24,10 +24,9 @@ from tlkit.errors import EngineError
 from tlkit.features.engines.engine import EngineSpec, installed
 from tlkit.features.engines.exporting import write_export
 from tlkit.features.engines.keras_engine import large_batch, padded
-from tlkit.features.engines.on_jax import write_onnx
+from tlkit.features.engines.on_jax import has_writer, write_onnx
 
 SUFFIX = ".onnx"
-IN_EXTRA = ("onnxruntime", "tf2onnx")
 CPU = "CPUExecutionProvider"
 
 
@@ -115,7 +114,6 @@ def _runtime() -> Any:
         ) from error
     return onnxruntime
 
-
 def _load(runtime: Any, file: Path, device: Device | None) -> Any:
     _check(file)
     if device is not None:
@@ -188,7 +186,9 @@ def write_network(trunk: Model, file: Path) -> None:
 
 
 def _missing() -> str:
-    return "" if all(map(installed, IN_EXTRA)) else "'tlkit[onnx]'"
+    # JAX writes ONNX itself, and ONNX Runtime for a GPU lives in the place of that of the extra.
+    written = installed("onnxruntime") and (installed("tf2onnx") or has_writer())
+    return "" if written else "'tlkit[onnx]'"
 
 
 def devices() -> list[Device]:

@@ -23,17 +23,13 @@ from tlkit.training.feeding.targets import Targets
 from tlkit.training.loop._as_saved import held_out_as_saved
 from tlkit.training.loop._judged_weights import JudgedWeights
 from tlkit.training.loop._kept_sweep import KeptSweep
+from tlkit.training.loop._global_noise import global_noise
 from tlkit.training.loop._live import completed, known_layers, live_layers, missed_phases
 from tlkit.training.loop._reports import show_epoch, step_reports
 from tlkit.training.loop._seen_model import end_training, told
 from tlkit.training.loop._stage_feeds import StageFeeds
 from tlkit.training.loop._tail_training import TailTraining
-from tlkit.training.loop.callbacks import (
-    EpochKeeper,
-    appended_logs,
-    restored_epoch,
-    snapshot_group,
-)
+from tlkit.training.loop.callbacks import EpochKeeper, appended_logs, restored_epoch, snapshot_group
 from tlkit.training.loop.session import PhaseWork, Session
 from tlkit.training.run_dir.checkpoint import Progress, assign, read_checkpoint, values
 from tlkit.training.run_dir.stage_files import StageFiles
@@ -161,7 +157,8 @@ class StageRun:
             assign(phase.tail.optimizer.variables, saved["optimizer"])
         seen, steps = self._training.seen(phase.tail), self._feeds.steps
         shown = step_reports(self._session.reporter, self._stage, steps=steps, at_once=at_once)
-        call = partial(told, [*self._callbacks, *shown], self._keeper(saved), phase.tail, seen)
+        listed = [*global_noise(self._session.seed, self._stage.name), *self._callbacks, *shown]
+        call = partial(told, listed, self._keeper(saved), phase.tail, seen)
         start = time.perf_counter()
         with appended_logs(self._callbacks, begun=self._progress.epoch > 0):
             if self._done(end):
