@@ -15,6 +15,7 @@ from tlkit._keras.types import Optimizer
 from tlkit.errors import TrainingError
 from tlkit.freezing.whole_model import Parts
 from tlkit.learning_rate.rate import PhaseRate, scaled
+from tlkit.training.loop._averaging import average_at_once
 from tlkit.training.loop._toward_start import starts_of, toward_start
 from tlkit.training.stage import Stage
 
@@ -144,6 +145,7 @@ def new_optimizer(stage: Stage, rate: PhaseRate) -> Any:
         )
     if stage.ema is not None:
         optimizer.use_ema, optimizer.ema_momentum = True, stage.ema
+        average_at_once(optimizer)
     return optimizer
 
 
