@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tlkit._keras.full_precision import full_precision
 from tlkit._keras.traces import predict_on_batch
 from tlkit._keras.types import Model
 from tlkit.errors import PredictionError
@@ -82,8 +83,9 @@ def on_pictures(model: Model, served: ServedModel, images: NDArray[np.uint8]) ->
     outputs = []
     for start in range(0, len(images), BATCH):
         batch = images[start : start + BATCH].astype("float32")
-        pair = (np.asarray(predict_on_batch(model, batch)), served.predict_on_batch(batch))
-        outputs.append(np.stack(pair))
+        with full_precision():
+            exact = np.asarray(predict_on_batch(model, batch))
+        outputs.append(np.stack((exact, served.predict_on_batch(batch))))
     expected, found = np.concatenate(outputs, axis=1)
     labels = (served.contract.labels_of(output) for output in (found, expected))
     return Parity(len(images), _largest(found, expected), _rows_that_differ(*labels))

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tlkit._keras.full_precision import full_precision
 from tlkit._keras.types import Model
 from tlkit.errors import EngineError
 from tlkit.features.engines._sample import Sample
@@ -144,7 +145,8 @@ class CheckedEngine:
         if self.name == KerasEngine.name:
             return
         reference = self._reference
-        expected = reference.run(images) if reference else _by_keras(self._trunk, images)
+        with full_precision():
+            expected = reference.run(images) if reference else _by_keras(self._trunk, images)
         # Of a batch, since both images may give next to nothing.
         scale = max(self._largest, float(np.abs(expected).max()), 1e-12)
         difference = float(np.abs(output - expected).max()) / scale

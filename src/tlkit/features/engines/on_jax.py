@@ -17,6 +17,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from tlkit._keras.full_precision import full_precision
 from tlkit._keras.layers import leaf_layers
 from tlkit._keras.traces import predict_on_batch
 from tlkit._keras.types import Model
@@ -173,7 +174,8 @@ def _compare(trunk: Model, run: Callable[[np.ndarray], np.ndarray]) -> None:
     """
     size = cast(tuple[int, ...], trunk.input_shape[1:])
     images = np.random.default_rng(0).integers(0, 256, (PROBES, *size)).astype("float32")
-    expected = np.asarray(predict_on_batch(trunk, images), "float32")
+    with full_precision():
+        expected = np.asarray(predict_on_batch(trunk, images), "float32")
     output = run(images)
     if output.shape != expected.shape:
         raise EngineError(f"it gives {output.shape}, expected {expected.shape}, as Keras gives")
