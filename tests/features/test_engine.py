@@ -324,8 +324,18 @@ def test_onnx_names_the_extra_where_a_part_of_it_is_missing(
     missing: set[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(onnx_module, "installed", lambda name: name not in missing)
+    monkeypatch.setattr(onnx_module, "has_writer", lambda: False)
     (spec,) = onnx_module.tlkit_engines()
     assert spec.missing() == ("'tlkit[onnx]'" if missing else "")
+
+
+def test_onnx_needs_no_tf2onnx_where_keras_writes_it_itself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(onnx_module, "installed", lambda name: name != "tf2onnx")
+    monkeypatch.setattr(onnx_module, "has_writer", lambda: True)
+    (spec,) = onnx_module.tlkit_engines()
+    assert spec.missing() == ""
 
 
 @keras.saving.register_keras_serializable("tests")

@@ -42,6 +42,7 @@ class Stub:
         self.SessionOptions = onnxruntime.SessionOptions
         self.get_available_providers = lambda: [*providers, onnx.CPU]
         self._real, self._starts, self._adds = onnxruntime, starts, adds
+        self.preload_dlls = lambda: self.asked.append("libraries")
         self.shapes: list[tuple[int, ...]] = []
         self.asked: list[Any] = []
 
@@ -145,6 +146,15 @@ def test_auto_goes_on_without_a_device_that_is_wrong_or_not_there(
     why = "differ" if "adds" in settings else "cannot start it here"
     with pytest.raises(EngineError, match=why):
         chosen(trunk, tmp_path, found, "onnxruntime-cuda")
+
+
+def test_libraries_that_pip_installed_are_loaded_before_a_gpu_is_asked_for(
+    trunk: Any, runtime: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stub = runtime("onnxruntime-gpu")
+    chosen(trunk, tmp_path, registry(monkeypatch), "onnxruntime-cuda")
+    asked = stub.asked.index([(CUDA, {"use_tf32": "0"}), onnx.CPU])
+    assert stub.asked[asked - 1] == "libraries"
 
 
 def test_a_runtime_without_the_provider_says_what_it_has(

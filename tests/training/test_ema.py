@@ -24,6 +24,7 @@ from tests.training.test_resume import Data, Interrupt, run_with_interruptions
 from tlkit.data.batches import epoch_order
 from tlkit.errors import TrainingError
 from tlkit.freezing.whole_model import seed_noise
+from tlkit.training.loop._averaging import average_at_once
 
 TOP = ("three_conv", "three_relu")
 
@@ -133,3 +134,20 @@ def test_optimizer_that_averages_by_itself_is_treated_alike(parts: Data) -> None
 def test_momentum_that_makes_no_sense_is_refused_at_once(given: Any) -> None:
     with pytest.raises(TrainingError, match=r"Stage 'head': ema=.*a number between 0 and 1"):
         head_stage(ema=given)
+
+
+def test_averages_of_all_weights_at_once_are_those_of_keras() -> None:
+    def trained(at_once: bool) -> list[np.ndarray]:
+        layers = [keras.layers.Dense(9, "relu", kernel_initializer=keras.initializers.HeNormal(4))]
+        model = keras.Sequential([keras.Input((5,)), *layers, keras.layers.BatchNormalization()])
+        optimizer = keras.optimizers.AdamW(0.01, use_ema=True, ema_momentum=0.97)
+        if at_once:
+            average_at_once(optimizer)
+        model.compile(optimizer, "mse")
+        x = np.random.default_rng(0).normal(size=(40, 5)).astype("float32")
+        y = np.repeat(x[:, :1], 9, axis=1)
+        model.fit(x, y, epochs=3, batch_size=16, shuffle=False, verbose=0)
+        return [np.asarray(variable) for variable in (*model.weights, *optimizer.variables)]
+
+    for one, other in zip(trained(at_once=False), trained(at_once=True), strict=True):
+        np.testing.assert_array_equal(one, other)

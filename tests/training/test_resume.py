@@ -346,3 +346,24 @@ def test_damaged_checkpoint_is_named(parts: Data, tmp_path: Path) -> None:
     checkpoint.write_bytes(content[: len(content) // 2])
     with pytest.raises(RunDirectoryError, match=r"checkpoint.npz is damaged: .*Delete it to begin"):
         made().fit(*parts, resume=True, verbose=0)
+
+
+def with_unseeded_dropout() -> Any:
+    """A network whose dropout was given no seed, as in most backbones."""
+    image = keras.Input((16, 16, 3))
+    kernel = keras.initializers.HeNormal(seed=1)
+    x = keras.layers.Conv2D(6, 3, 2, kernel_initializer=kernel, name="conv")(image)
+    x = keras.layers.Dropout(0.3, name="drop")(x)
+    return keras.Model(image, keras.layers.Conv2D(6, 3, 2, kernel_initializer=kernel)(x))
+
+
+def test_dropout_without_a_seed_goes_on_after_an_interruption(parts: Data, tmp_path: Path) -> None:
+    def make(folder: str) -> tlkit.StagedTrainer:
+        stage = head_stage(policy=tlkit.UnfreezeAll(), epochs=3, callbacks=(Interrupt("head"),))
+        return trainer(stage, backbone=with_unseeded_dropout, run_dir=tmp_path / folder, seed=3)
+
+    whole = make("whole").fit(*parts, verbose=0)
+    keras.utils.set_random_seed(9)  # which is of no account
+    places = [("head", "epoch end", 0), ("head", "batch end", 1)]
+    resumed = run_with_interruptions(partial(make, "resumed"), parts, places)
+    assert same_weights(whole.model, resumed.model)

@@ -136,6 +136,9 @@ def _on_device(runtime: Any, file: Path, device: Device) -> Any:
             f"engine={device.engine!r} needs ONNX Runtime with its {device.provider}; installed "
             f"are {', '.join(runtime.get_available_providers())}."
         )
+    if device.package == "onnxruntime-gpu":
+        # pip puts CUDA's libraries where the system's loader does not look.
+        getattr(runtime, "preload_dlls", lambda: None)()
     try:
         given = [(device.provider, dict(device.options)), CPU]
         session = runtime.InferenceSession(file, providers=given)

@@ -1,0 +1,41 @@
+"""What others are compared with is computed in float32, and settings come back after it."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import keras
+import pytest
+
+from tlkit._keras.full_precision import full_precision
+
+
+def rounds() -> bool:
+    """Return whether this process lets a GPU round the factors of products."""
+    name = keras.backend.backend()
+    if name == "jax":
+        import jax
+
+        return bool(jax.config.jax_default_matmul_precision != "float32")
+    if name == "torch":
+        import torch
+
+        return bool(torch.backends.cudnn.allow_tf32 or torch.backends.cuda.matmul.allow_tf32)
+    import tensorflow as tf
+
+    return bool(tf.config.experimental.tensor_float_32_execution_enabled())
+
+
+def test_nothing_is_rounded_inside_and_the_setting_is_as_before_after_it() -> None:
+    before = rounds()
+    assert before, "the setting of the backends has changed, and this test tells nothing"
+    with full_precision():
+        assert not rounds()
+    assert rounds()
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_the_setting_comes_back_after_an_error(error: type[BaseException]) -> None:
+    with suppress(error), full_precision():
+        raise error
+    assert rounds()
