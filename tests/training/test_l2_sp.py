@@ -150,7 +150,7 @@ def test_what_a_checkpoint_callback_writes_is_plain_keras(
     saver = keras.callbacks.ModelCheckpoint(file)
     model = run(held(optimizer="adamw", callbacks=(saver,)), data)
     loaded = keras.models.load_model(file)
-    assert type(loaded.optimizer) is KINDS.AdamW
+    assert type(loaded.optimizer) is type(KINDS.get("adamw"))
     assert int(loaded.optimizer.iterations) == 3 * -(-len(data) // 16)
     assert same_weights(model, loaded)
 

@@ -124,6 +124,11 @@ class _Notes:
                 tensor = self._call(layer, tensor)
             return tensor
         before = len(self.steps)
+        if keras.backend.backend() == "torch":
+            # Which has no sparse tensors: Keras 3.15 says so of what a number was multiplied with,
+            # and then takes no model on it.
+            said: Any = tensor
+            said._sparse = False
         # A model of the same graph that was never compiled: a clone would be compiled as it was.
         plain = keras.Model(model.input, model.output)
         keras.models.clone_model(

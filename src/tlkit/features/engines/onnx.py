@@ -114,6 +114,7 @@ def _runtime() -> Any:
         ) from error
     return onnxruntime
 
+
 def _load(runtime: Any, file: Path, device: Device | None) -> Any:
     _check(file)
     if device is not None:

@@ -21,9 +21,9 @@ from tlkit.training.feeding.inputs import Change
 from tlkit.training.feeding.mixing import Mixing
 from tlkit.training.feeding.targets import Targets
 from tlkit.training.loop._as_saved import held_out_as_saved
+from tlkit.training.loop._global_noise import global_noise
 from tlkit.training.loop._judged_weights import JudgedWeights
 from tlkit.training.loop._kept_sweep import KeptSweep
-from tlkit.training.loop._global_noise import global_noise
 from tlkit.training.loop._live import completed, known_layers, live_layers, missed_phases
 from tlkit.training.loop._reports import show_epoch, step_reports
 from tlkit.training.loop._seen_model import end_training, told
