@@ -25,6 +25,7 @@ from tests.training.conftest import (
     top_stage,
     trainer,
 )
+from tlkit._keras.random_states import global_generator
 from tlkit.errors import (
     DamagedImageError,
     DataError,
@@ -73,10 +74,13 @@ def unseeded_network() -> Any:
 
 def test_random_state_of_the_program_is_not_touched(parts: Data) -> None:
     python, numpy = random.getstate(), np.random.get_state()
+    generator = global_generator()  # of PyTorch, where it is the backend
+    before = None if generator is None else generator.get_state().tolist()
     stage = head_stage(augmentation=tlkit.Augmentation(), epochs=1)
     trainer(stage, backbone=unseeded_network).fit(*parts, verbose=0)
     assert random.getstate() == python
     assert all(np.array_equal(a, b) for a, b in zip(numpy, np.random.get_state(), strict=True))
+    assert generator is None or generator.get_state().tolist() == before
 
 
 def test_random_weights_of_the_backbone_follow_from_the_seed() -> None:

@@ -13,8 +13,8 @@ def full_precision() -> Iterator[None]:
     On a GPU of NVIDIA all three backends multiply numbers of float32 with ten bits behind the
     point unless they are told otherwise: fast, good enough to train with, and so far off (3.4e-4 of
     the largest output of an EfficientNet-Lite0) that a file that computes what the network says
-    would seem wrong. On a processor nothing changes. The setting of TensorFlow and PyTorch is one of
-    the process.
+    would seem wrong. On a processor nothing changes. The setting of TensorFlow and PyTorch is one
+    of the process.
 
     Example:
         >>> with full_precision():

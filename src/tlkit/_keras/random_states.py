@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from tlkit._keras.types import Variable
@@ -41,6 +43,18 @@ def global_generator() -> Any | None:
     import torch
 
     return torch.default_generator
+
+
+@contextmanager
+def global_generators_kept() -> Iterator[None]:
+    """Put PyTorch's generators back at the end, those of GPUs too; elsewhere do nothing."""
+    if global_generator() is None:
+        yield
+        return
+    import torch
+
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        yield
 
 
 def seed_global_generators(seed: int) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tlkit._keras.fit_types import CompiledModel
-from tlkit._keras.random_states import global_generator
+from tlkit._keras.random_states import global_generators_kept, seed_global_generators
 from tlkit._keras.types import Variable
 
 _ABSENT = object()
@@ -119,21 +119,17 @@ def _put_back(
 
 @contextmanager
 def _random_state_kept(seed: int) -> Iterator[None]:
-    python, numpy, drawn_by = random.getstate(), np.random.get_state(), global_generator()
-    state = None if drawn_by is None else drawn_by.get_state()
-    _seed(seed)
+    python, numpy = random.getstate(), np.random.get_state()
     try:
-        yield
+        with global_generators_kept():
+            _seed(seed)
+            yield
     finally:
         random.setstate(python)
         np.random.set_state(numpy)
-        if drawn_by is not None:
-            drawn_by.set_state(state)
 
 
 def _seed(seed: int) -> None:
     random.seed(seed)
     np.random.seed(seed)
-    drawn_by = global_generator()
-    if drawn_by is not None:
-        drawn_by.manual_seed(seed)
+    seed_global_generators(seed)

@@ -8,6 +8,7 @@ from functools import partial
 
 import numpy as np
 
+from tlkit._keras.random_states import global_generators_kept
 from tlkit._keras.types import Layer
 from tlkit.features.precision.check import PrecisionCheck
 from tlkit.freezing.phase import Phase, check_frozen, frozen_digests, selections
@@ -160,7 +161,8 @@ class StageRun:
         listed = [*global_noise(self._session.seed, self._stage.name), *self._callbacks, *shown]
         call = partial(told, listed, self._keeper(saved), phase.tail, seen)
         start = time.perf_counter()
-        with appended_logs(self._callbacks, begun=self._progress.epoch > 0):
+        begun = self._progress.epoch > 0
+        with appended_logs(self._callbacks, begun=begun), global_generators_kept():
             if self._done(end):
                 end_training(call())
             else:

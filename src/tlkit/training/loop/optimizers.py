@@ -145,6 +145,7 @@ def new_optimizer(stage: Stage, rate: PhaseRate) -> Any:
         )
     if stage.ema is not None:
         optimizer.use_ema, optimizer.ema_momentum = True, stage.ema
+    if optimizer.use_ema:
         average_at_once(optimizer)
     return optimizer
 

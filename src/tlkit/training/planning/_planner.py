@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from tlkit._keras.devices import ONE_DEVICE, Devices
+from tlkit._keras.random_states import global_generators_kept
 from tlkit._progress import Reporter, Silent
 from tlkit.backbones.weights import load_file
 from tlkit.data.labelled_images import LabelledImages
@@ -242,7 +243,8 @@ class Planner:
 def _random_states_kept() -> Iterator[None]:
     python, numpy = random.getstate(), np.random.get_state()
     try:
-        yield
+        with global_generators_kept():
+            yield
     finally:
         random.setstate(python)
         np.random.set_state(numpy)
