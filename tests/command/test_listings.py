@@ -181,3 +181,24 @@ def test_backbones_are_ranked_for_pictures(
     assert row["interval"][0] <= row["weighted_f1"] <= row["interval"][1]
     assert main(["rank", str(pictures), "--backbones", "nonesuch"]) == 1
     assert "nonesuch: No backbone is called" in capsys.readouterr().err
+
+
+def test_finished_probes_are_kept_in_the_folder_that_is_named(
+    capsys: pytest.CaptureFixture[str],
+    pictures: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    spec = replace(tlkit.testing.tiny_backbone(), weights=("imagenet",), distribution="plugin")
+    monkeypatch.setattr(
+        registry, "installed_registry", lambda: registry.Registry(Discovery([spec]))
+    )
+    words = ["rank", str(pictures), "--image-size", "8", "--checkpoint", str(tmp_path / "probes")]
+    first = answered(capsys, *words)
+    kept = {file: file.stat().st_mtime_ns for file in (tmp_path / "probes").iterdir()}
+    assert kept
+    assert answered(capsys, *words)["backbones"] == first["backbones"]
+    assert {file: file.stat().st_mtime_ns for file in (tmp_path / "probes").iterdir()} == kept
+    (tmp_path / "file").touch()
+    assert main([*words[:-1], str(tmp_path / "file")]) == 1
+    assert "expected a folder that can be written" in capsys.readouterr().err

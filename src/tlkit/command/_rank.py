@@ -29,13 +29,17 @@ def add_to(commands: Subcommands) -> None:
         "Each is probed by a regression on its features; who is clearly behind goes out\n"
         "after some of the pictures."
     )
-    stopped = "The same command goes on with the features that are there."
+    stopped = (
+        "The same command goes on with the features that are there, and with --checkpoint with "
+        "the finished probes."
+    )
     parser = subcommand(commands, "rank", summary, _EXAMPLES, run, hints=_HINTS, stopped=stopped)
     add = parser.add_argument
     add("pictures", metavar="PICTURES", type=Path, help="a folder with a folder for each class")
     add("--backbones", metavar="A,B,...", type=names, help="instead of all whose weights are here")
     add("--image-size", metavar="N", type=count, help="side in pixels, instead of their defaults")
     add("--plot", metavar="FILE", type=Path, help="draw quality against time")
+    add("--checkpoint", metavar="FOLDER", type=Path, help="keep finished probes there, and go on")
     add("--skip-damaged", action="store_true", help="leave out pictures that cannot be read")
 
 
@@ -46,7 +50,9 @@ def run(options: argparse.Namespace) -> Answer:
         TlkitError: As for `tlkit.rank_backbones`.
     """
     data = read_pictures(options.pictures, skip_damaged=options.skip_damaged)
-    found = tlkit.rank_backbones(options.backbones, data, image_size=options.image_size)
+    found = tlkit.rank_backbones(
+        options.backbones, data, image_size=options.image_size, checkpoint=options.checkpoint
+    )
     if options.plot is not None:
         found.plot(options.plot)
     facts = {
