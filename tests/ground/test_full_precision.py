@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from typing import Any
 
 import keras
 import pytest
@@ -26,6 +27,9 @@ def rounds() -> bool:
     return bool(tf.config.experimental.tensor_float_32_execution_enabled())
 
 
+@pytest.mark.skipif(
+    keras.backend.backend() == "jax", reason="is left alone where there is no GPU, see below"
+)
 def test_nothing_is_rounded_inside_and_the_setting_is_as_before_after_it() -> None:
     before = rounds()
     assert before, "the setting of the backends has changed, and this test tells nothing"
@@ -39,3 +43,20 @@ def test_the_setting_comes_back_after_an_error(error: type[BaseException]) -> No
     with suppress(error), full_precision():
         raise error
     assert rounds()
+
+
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="compiles for each setting")
+def test_on_a_processor_jax_compiles_nothing_again() -> None:
+    import jax
+
+    calls = []
+
+    @jax.jit
+    def double(x: Any) -> Any:
+        calls.append(1)
+        return 2 * x
+
+    double(1.0)
+    with full_precision():
+        double(1.0)
+    assert (len(calls) == 1) == (jax.default_backend() == "cpu")
