@@ -7,8 +7,8 @@ They come from packages that anybody can get; a set whose package is not given i
     npm pack emoji-datasource-google
     python benchmarks/sets.py sets --cells elpv_dataset-*.whl --emoji emoji-datasource-google-*.tgz
 
-The same versions of the packages give the same files. None of the drawings is in the example's
-sample, whose classes come from other folders of the same package.
+The same versions of the packages give the same files. Drawings come from folders of which the
+example's sample has none.
 """
 
 from __future__ import annotations

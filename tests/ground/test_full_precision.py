@@ -27,9 +27,12 @@ def rounds() -> bool:
     return bool(tf.config.experimental.tensor_float_32_execution_enabled())
 
 
-@pytest.mark.skipif(
+ALONE = pytest.mark.skipif(
     keras.backend.backend() == "jax", reason="is left alone where there is no GPU, see below"
 )
+
+
+@ALONE
 def test_nothing_is_rounded_inside_and_the_setting_is_as_before_after_it() -> None:
     before = rounds()
     assert before, "the setting of the backends has changed, and this test tells nothing"
@@ -38,6 +41,7 @@ def test_nothing_is_rounded_inside_and_the_setting_is_as_before_after_it() -> No
     assert rounds()
 
 
+@ALONE
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
 def test_the_setting_comes_back_after_an_error(error: type[BaseException]) -> None:
     with suppress(error), full_precision():

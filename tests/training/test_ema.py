@@ -136,6 +136,7 @@ def test_momentum_that_makes_no_sense_is_refused_at_once(given: Any) -> None:
         head_stage(ema=given)
 
 
+@pytest.mark.skipif(keras.backend.backend() != "torch", reason="others compile a step")
 def test_averages_of_all_weights_at_once_are_those_of_keras() -> None:
     def trained(at_once: bool) -> list[np.ndarray]:
         layers = [keras.layers.Dense(9, "relu", kernel_initializer=keras.initializers.HeNormal(4))]

@@ -83,12 +83,15 @@ def on_pictures(model: Model, served: ServedModel, images: NDArray[np.uint8]) ->
     outputs = []
     for start in range(0, len(images), BATCH):
         batch = images[start : start + BATCH].astype("float32")
-        with full_precision():
-            exact = np.asarray(predict_on_batch(model, batch))
-        outputs.append(np.stack((exact, served.predict_on_batch(batch))))
+        outputs.append(np.stack((_exact(model, batch), served.predict_on_batch(batch))))
     expected, found = np.concatenate(outputs, axis=1)
     labels = (served.contract.labels_of(output) for output in (found, expected))
     return Parity(len(images), _largest(found, expected), _rows_that_differ(*labels))
+
+
+def _exact(model: Model, images: NDArray[Any]) -> NDArray[Any]:
+    with full_precision():
+        return np.asarray(predict_on_batch(model, images))
 
 
 def on_data_set(model: Model, served: ServedModel, precision: str, test: LabelledImages) -> Parity:
@@ -97,7 +100,7 @@ def on_data_set(model: Model, served: ServedModel, precision: str, test: Labelle
     Raises:
         EvaluationError: As for `tlkit.evaluate`.
     """
-    plain = served.instead(lambda images: np.asarray(predict_on_batch(model, images)))
+    plain = served.instead(lambda images: _exact(model, images))
     shares = served.instead(lambda images: _summing_to_one(served.predict_on_batch(images)))
     rounded = precision == "int8" and test.labels.ndim == 1
     one, other = evaluate(plain, test), evaluate(shares if rounded else served, test)

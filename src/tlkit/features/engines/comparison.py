@@ -20,13 +20,10 @@ from tlkit.features.engines.registry import missing_for
 PARITY = 1e-4
 # What another engine may be hoped to save of the time that Keras takes, or that an engine other
 # than Keras takes: those differ by less among themselves.
-HOPED_OF_KERAS = 0.4
-HOPED_OF_ANOTHER = 0.1
-# Seconds to read what was exported before, to compare and to time it.
-READING_S = 1.2
+HOPED_OF_KERAS, HOPED_OF_ANOTHER = 0.4, 0.1
+READING_S = 1.2  # to read what was exported before, to compare and to time it
 ROUNDS = 5
-# An engine is timed for a share of the work that is ahead, within limits in seconds: what a rough
-# figure may cost is little where the work is.
+# An engine is timed for a share of the work that is ahead, within limits in seconds.
 SHARE, LEAST_S, ENOUGH_S = 0.03, 0.1, 1.0
 # What other programs take of two cores makes one engine seldom more than twice as slow as another.
 CLEAR = 2.0
