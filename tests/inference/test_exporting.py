@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from tests.conftest import thorough
 from tests.inference.conftest import NAMES, Trained
 from tlkit._progress import Silent
 from tlkit.errors import EvaluationError, PredictionError
+from tlkit.inference import export_target
 from tlkit.inference._export_pictures import calibration_pictures, compared_pictures
 from tlkit.inference._formats import FORMATS, Format
 from tlkit.inference.contract import ModelContract
@@ -297,3 +299,17 @@ def test_pictures_that_are_compared_are_spread_over_all_classes() -> None:
     assert np.diff(found.astype(int)).max() <= 4
     few = compared_pictures(images[:5], ModelContract(("a", "b"), (4, 4)))
     np.testing.assert_array_equal(few, images[:5])
+
+
+@pytest.mark.parametrize("writes", [True, False])
+def test_onnx_needs_tf2onnx_only_where_keras_does_not_write_it(
+    writes: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def find_spec(name: str) -> object:
+        return None if name == "tf2onnx" else name
+
+    monkeypatch.setattr(export_target, "find_spec", find_spec)
+    monkeypatch.setattr(export_target, "has_writer", lambda: writes)
+    refused = pytest.raises(PredictionError, match=r"needs tf2onnx.*'tlkit\[onnx\]'")
+    with nullcontext() if writes else refused:
+        export_target.ExportTarget(tmp_path / "model.onnx", "onnx")
