@@ -152,3 +152,59 @@ def test_numpy_numbers_are_numbers(whole: Any) -> None:
 def test_other_numbers_are_refused(wrong: Any) -> None:
     with pytest.raises(TlkitError, match="expected a whole number from 1"):
         head_stage(epochs=wrong)
+
+
+# Settings that are a number, with one that is allowed, and what else their class needs.
+NUMBERS: dict[tuple[str, str], tuple[Any, dict[str, Any]]] = {
+    ("UnfreezeTop", "layers"): (2, {}),
+    ("UnfreezeTop", "fraction"): (0.5, {}),
+    ("GradualUnfreeze", "groups"): (2, {}),
+    ("GradualUnfreeze", "every"): (2, {}),
+    ("LoRA", "rank"): (2, {}),
+    ("Head", "dropout"): (0.5, {}),
+    ("WarmupCosine", "peak"): (0.5, {}),
+    ("WarmupCosine", "warmup"): (0.5, {"peak": 0.5}),
+    ("WarmupCosine", "end"): (0.25, {"peak": 0.5}),
+    ("OneCycle", "peak"): (0.5, {}),
+    ("OneCycle", "warmup"): (0.5, {"peak": 0.5}),
+    ("OneCycle", "div"): (2.5, {"peak": 0.5}),
+    ("OneCycle", "final_div"): (2.5, {"peak": 0.5}),
+    ("Staircase", "warmup"): (0.25, {"rates": (0.5, 0.25), "at": (0.5,)}),
+    ("ExponentialLRFinder", "min_lr"): (0.5, {}),
+    ("ExponentialLRFinder", "max_lr"): (0.5, {}),
+    ("ExponentialLRFinder", "stop_factor"): (2.5, {}),
+    ("ShareOfFall", "share"): (0.5, {}),
+    ("SmoothedMinimum", "max_volatility"): (0.25, {}),
+}
+
+
+@pytest.mark.parametrize("place", NUMBERS, ids=".".join)
+def test_settings_take_numbers_of_numpy_and_nothing_that_is_none(place: tuple[str, str]) -> None:
+    name, setting = place
+    value, others = NUMBERS[place]
+    made = getattr(tlkit, name)
+    numpy = np.int64 if isinstance(value, int) else np.float64
+    assert made(**others, **{setting: numpy(value)}) == made(**others, **{setting: value})
+    wrong = ["0.5", True, [value], np.array([value]), float("nan"), -1]
+    for each in [*wrong, *([2.5, float("inf")] if isinstance(value, int) else [])]:
+        with pytest.raises(TlkitError, match=setting):
+            made(**others, **{setting: each})
+
+
+def test_rates_that_are_no_numbers_and_names_that_are_no_text_are_refused() -> None:
+    for rates in (["0.1", 0.2], [None, 0.2]):
+        with pytest.raises(TlkitError, match="rates must be a list of numbers"):
+            untyped.Staircase(rates=rates, at=(0.5,))
+    with pytest.raises(TlkitError, match="from_layer must be the name of a layer"):
+        untyped.UnfreezeTop(from_layer=3)
+
+
+@pytest.mark.parametrize("classes", [["cat", "dog"], [0, 1]], ids=["names", "indices"])
+def test_class_weights_as_scikit_learn_gives_them_are_class_weights(classes: list[Any]) -> None:
+    pairs = zip(np.unique(np.array(classes)), np.array([0.5, 2.0]), strict=True)
+    stage = tlkit.Stage("head", epochs=1, learning_rate=0.1, class_weight=dict(pairs))
+    known = dict(zip(classes, [0.5, 2.0], strict=True))
+    plain = tlkit.Stage("head", epochs=1, learning_rate=0.1, class_weight=known)
+    assert (stage, repr(stage)) == (plain, repr(plain))
+    with pytest.raises(TlkitError, match="a weight for each class by its name"):
+        untyped.Stage("head", epochs=1, learning_rate=0.1, class_weight=np.array([0.5, 2.0]))
