@@ -119,6 +119,27 @@ OTHERS: dict[str, tuple[Callable[[], Any], str]] = {
 }
 
 
+@pytest.mark.parametrize("function", ["fit", "plan", "fine_tune", "fine_tune.plan", "tune"])
+def test_an_empty_data_set_to_validate_on_is_told_before_anything_is_trained(function: str) -> None:
+    none, kept = DATA.subset([]), {**SMALL, "verbose": 0}
+    given: dict[str, Callable[[], Any]] = {
+        "fit": lambda: trainer(head_stage()).fit(DATA, none),
+        "plan": lambda: trainer(head_stage()).plan(DATA, none),
+        "fine_tune": lambda: tlkit.fine_tune(DATA, none, tiny_backbone(), **kept),
+        "fine_tune.plan": lambda: tlkit.fine_tune.plan(DATA, none, tiny_backbone(), **kept),
+        "tune": lambda: tlkit.tune(tiny_backbone(), DATA, none, **kept),
+    }
+    with pytest.raises(TlkitError, match=r"0 images to hold out; .* or None .* subset"):
+        given[function]()
+
+
+@pytest.mark.parametrize("function", [tlkit.compare, tlkit.soup, tlkit.ensemble])
+def test_models_of_names_that_are_no_text_are_told(function: Callable[..., Any]) -> None:
+    settings = {} if function is tlkit.compare else {"validation": DATA}
+    with pytest.raises(TlkitError, match=r"of the names \[0, 'b'\].*expected text.*or a list"):
+        function({0: model(), "b": model()}, **settings)
+
+
 @pytest.mark.parametrize("case", OTHERS)
 def test_other_arguments_are_named(case: str) -> None:
     call, told = OTHERS[case]
