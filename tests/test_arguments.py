@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -138,6 +139,39 @@ def test_models_of_names_that_are_no_text_are_told(function: Callable[..., Any])
     settings = {} if function is tlkit.compare else {"validation": DATA}
     with pytest.raises(TlkitError, match=r"of the names \[0, 'b'\].*expected text.*or a list"):
         function({0: model(), "b": model()}, **settings)
+
+
+TAKE_A_SEED: dict[str, Callable[[Any], Any]] = {
+    "StagedTrainer": lambda seed: trainer(head_stage(), seed=seed),
+    "fine_tune": lambda seed: tlkit.fine_tune(DATA, 0.2, tiny_backbone(), seed=seed, **SMALL),
+    "fine_tune, two sets": lambda seed: tlkit.fine_tune(
+        DATA, DATA.subset([0, 1]), tiny_backbone(), seed=seed, **SMALL
+    ),
+    "tune": lambda seed: tlkit.tune(tiny_backbone(), DATA, seed=seed, **SMALL),
+    "split": lambda seed: DATA.split(seed=seed),
+    "folds": lambda seed: DATA.folds(2, seed=seed),
+    "sample": lambda seed: DATA.sample(6, seed=seed),
+    "cross_validate": lambda seed: tlkit.cross_validate(
+        trainer(head_stage()), DATA, folds=2, seed=seed
+    ),
+    "probe": lambda seed: tlkit.probe(tiny_backbone(), DATA, seed=seed, **SMALL),
+    "learning_curve": lambda seed: tlkit.learning_curve(
+        tiny_backbone(), tiny_dataset(), seed=seed, **SMALL
+    ),
+    "suggest_augmentation": lambda seed: tlkit.suggest_augmentation(
+        DATA, tiny_backbone(), seed=seed, **SMALL
+    ),
+    "extract": lambda seed: tlkit.extract(tiny_backbone(), DATA, seed=seed, **SMALL),
+}
+
+
+@pytest.mark.parametrize("seed", [None, 1.5, "1"])
+@pytest.mark.parametrize("function", TAKE_A_SEED)
+def test_a_seed_that_is_no_whole_number_is_told(function: str, seed: Any) -> None:
+    with pytest.raises(
+        TlkitError, match=rf"^seed={re.escape(repr(seed))}; expected a whole number"
+    ):
+        TAKE_A_SEED[function](seed)
 
 
 @pytest.mark.parametrize("case", OTHERS)
