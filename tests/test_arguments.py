@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -119,6 +120,60 @@ OTHERS: dict[str, tuple[Callable[[], Any], str]] = {
 }
 
 
+@pytest.mark.parametrize("function", ["fit", "plan", "fine_tune", "fine_tune.plan", "tune"])
+def test_an_empty_data_set_to_validate_on_is_told_before_anything_is_trained(function: str) -> None:
+    none, kept = DATA.subset([]), {**SMALL, "verbose": 0}
+    given: dict[str, Callable[[], Any]] = {
+        "fit": lambda: trainer(head_stage()).fit(DATA, none),
+        "plan": lambda: trainer(head_stage()).plan(DATA, none),
+        "fine_tune": lambda: tlkit.fine_tune(DATA, none, tiny_backbone(), **kept),
+        "fine_tune.plan": lambda: tlkit.fine_tune.plan(DATA, none, tiny_backbone(), **kept),
+        "tune": lambda: tlkit.tune(tiny_backbone(), DATA, none, **kept),
+    }
+    with pytest.raises(TlkitError, match=r"0 images to hold out; .* or None .* subset"):
+        given[function]()
+
+
+@pytest.mark.parametrize("function", [tlkit.compare, tlkit.soup, tlkit.ensemble])
+def test_models_of_names_that_are_no_text_are_told(function: Callable[..., Any]) -> None:
+    settings = {} if function is tlkit.compare else {"validation": DATA}
+    with pytest.raises(TlkitError, match=r"of the names \[0, 'b'\].*expected text.*or a list"):
+        function({0: model(), "b": model()}, **settings)
+
+
+TAKE_A_SEED: dict[str, Callable[[Any], Any]] = {
+    "StagedTrainer": lambda seed: trainer(head_stage(), seed=seed),
+    "fine_tune": lambda seed: tlkit.fine_tune(DATA, 0.2, tiny_backbone(), seed=seed, **SMALL),
+    "fine_tune, two sets": lambda seed: tlkit.fine_tune(
+        DATA, DATA.subset([0, 1]), tiny_backbone(), seed=seed, **SMALL
+    ),
+    "tune": lambda seed: tlkit.tune(tiny_backbone(), DATA, seed=seed, **SMALL),
+    "split": lambda seed: DATA.split(seed=seed),
+    "folds": lambda seed: DATA.folds(2, seed=seed),
+    "sample": lambda seed: DATA.sample(6, seed=seed),
+    "cross_validate": lambda seed: tlkit.cross_validate(
+        trainer(head_stage()), DATA, folds=2, seed=seed
+    ),
+    "probe": lambda seed: tlkit.probe(tiny_backbone(), DATA, seed=seed, **SMALL),
+    "learning_curve": lambda seed: tlkit.learning_curve(
+        tiny_backbone(), tiny_dataset(), seed=seed, **SMALL
+    ),
+    "suggest_augmentation": lambda seed: tlkit.suggest_augmentation(
+        DATA, tiny_backbone(), seed=seed, **SMALL
+    ),
+    "extract": lambda seed: tlkit.extract(tiny_backbone(), DATA, seed=seed, **SMALL),
+}
+
+
+@pytest.mark.parametrize("seed", [None, 1.5, "1"])
+@pytest.mark.parametrize("function", TAKE_A_SEED)
+def test_a_seed_that_is_no_whole_number_is_told(function: str, seed: Any) -> None:
+    with pytest.raises(
+        TlkitError, match=rf"^seed={re.escape(repr(seed))}; expected a whole number"
+    ):
+        TAKE_A_SEED[function](seed)
+
+
 @pytest.mark.parametrize("case", OTHERS)
 def test_other_arguments_are_named(case: str) -> None:
     call, told = OTHERS[case]
@@ -152,3 +207,59 @@ def test_numpy_numbers_are_numbers(whole: Any) -> None:
 def test_other_numbers_are_refused(wrong: Any) -> None:
     with pytest.raises(TlkitError, match="expected a whole number from 1"):
         head_stage(epochs=wrong)
+
+
+# Settings that are a number, with one that is allowed, and what else their class needs.
+NUMBERS: dict[tuple[str, str], tuple[Any, dict[str, Any]]] = {
+    ("UnfreezeTop", "layers"): (2, {}),
+    ("UnfreezeTop", "fraction"): (0.5, {}),
+    ("GradualUnfreeze", "groups"): (2, {}),
+    ("GradualUnfreeze", "every"): (2, {}),
+    ("LoRA", "rank"): (2, {}),
+    ("Head", "dropout"): (0.5, {}),
+    ("WarmupCosine", "peak"): (0.5, {}),
+    ("WarmupCosine", "warmup"): (0.5, {"peak": 0.5}),
+    ("WarmupCosine", "end"): (0.25, {"peak": 0.5}),
+    ("OneCycle", "peak"): (0.5, {}),
+    ("OneCycle", "warmup"): (0.5, {"peak": 0.5}),
+    ("OneCycle", "div"): (2.5, {"peak": 0.5}),
+    ("OneCycle", "final_div"): (2.5, {"peak": 0.5}),
+    ("Staircase", "warmup"): (0.25, {"rates": (0.5, 0.25), "at": (0.5,)}),
+    ("ExponentialLRFinder", "min_lr"): (0.5, {}),
+    ("ExponentialLRFinder", "max_lr"): (0.5, {}),
+    ("ExponentialLRFinder", "stop_factor"): (2.5, {}),
+    ("ShareOfFall", "share"): (0.5, {}),
+    ("SmoothedMinimum", "max_volatility"): (0.25, {}),
+}
+
+
+@pytest.mark.parametrize("place", NUMBERS, ids=".".join)
+def test_settings_take_numbers_of_numpy_and_nothing_that_is_none(place: tuple[str, str]) -> None:
+    name, setting = place
+    value, others = NUMBERS[place]
+    made = getattr(tlkit, name)
+    numpy = np.int64 if isinstance(value, int) else np.float64
+    assert made(**others, **{setting: numpy(value)}) == made(**others, **{setting: value})
+    wrong = ["0.5", True, [value], np.array([value]), float("nan"), -1]
+    for each in [*wrong, *([2.5, float("inf")] if isinstance(value, int) else [])]:
+        with pytest.raises(TlkitError, match=setting):
+            made(**others, **{setting: each})
+
+
+def test_rates_that_are_no_numbers_and_names_that_are_no_text_are_refused() -> None:
+    for rates in (["0.1", 0.2], [None, 0.2]):
+        with pytest.raises(TlkitError, match="rates must be a list of numbers"):
+            untyped.Staircase(rates=rates, at=(0.5,))
+    with pytest.raises(TlkitError, match="from_layer must be the name of a layer"):
+        untyped.UnfreezeTop(from_layer=3)
+
+
+@pytest.mark.parametrize("classes", [["cat", "dog"], [0, 1]], ids=["names", "indices"])
+def test_class_weights_as_scikit_learn_gives_them_are_class_weights(classes: list[Any]) -> None:
+    pairs = zip(np.unique(np.array(classes)), np.array([0.5, 2.0]), strict=True)
+    stage = tlkit.Stage("head", epochs=1, learning_rate=0.1, class_weight=dict(pairs))
+    known = dict(zip(classes, [0.5, 2.0], strict=True))
+    plain = tlkit.Stage("head", epochs=1, learning_rate=0.1, class_weight=known)
+    assert (stage, repr(stage)) == (plain, repr(plain))
+    with pytest.raises(TlkitError, match="a weight for each class by its name"):
+        untyped.Stage("head", epochs=1, learning_rate=0.1, class_weight=np.array([0.5, 2.0]))

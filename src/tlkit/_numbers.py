@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from numbers import Integral, Number
+from numbers import Integral, Number, Real
 from typing import Any, TypeGuard
 
 
@@ -18,6 +18,16 @@ def is_whole(value: object, least: int | None = None) -> TypeGuard[int]:
     if isinstance(value, bool) or not isinstance(value, Integral):
         return False
     return least is None or int(value) >= least
+
+
+def is_number(value: object) -> TypeGuard[float]:
+    """Return whether something is a real number, of Python or of NumPy; truth values are none.
+
+    Example:
+        >>> is_number(0.5), is_number(2), is_number("0.5"), is_number(True)
+        (True, True, False, False)
+    """
+    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 def plain(value: Any) -> Any:

@@ -7,6 +7,27 @@ import operator
 
 import numpy as np
 
+from tlkit.errors import TlkitError
+
+
+def whole_seed(seed: int) -> int:
+    """Return a seed as Python's own number.
+
+    Raises:
+        TlkitError: It is no whole number.
+
+    Example:
+        >>> whole_seed(np.int64(7))
+        7
+    """
+    try:
+        return operator.index(seed)
+    except TypeError:
+        raise TlkitError(
+            f"seed={seed!r}; expected a whole number, such as 0, from which every random choice "
+            "follows: the same number gives the same result."
+        ) from None
+
 
 def stream_seed(seed: int, stage: str, epoch: int = 0, sample: int | None = None) -> int:
     """Derive one 128-bit number from (seed, stage, epoch, sample).
@@ -26,7 +47,8 @@ def stream_seed(seed: int, stage: str, epoch: int = 0, sample: int | None = None
         An integer in [0, 2**128), to give to ``numpy.random.SeedSequence``.
 
     Raises:
-        TypeError: seed, epoch or sample is not an integer.
+        TlkitError: seed is no whole number.
+        TypeError: epoch or sample is not an integer.
 
     Example:
         >>> stream_seed(0, "head", 1) == stream_seed(0, "head", 1)
@@ -34,7 +56,7 @@ def stream_seed(seed: int, stage: str, epoch: int = 0, sample: int | None = None
         >>> stream_seed(0, "head", 1) == stream_seed(0, "head", 2)
         False
     """
-    numbers = (operator.index(seed), str(stage), operator.index(epoch))
+    numbers = (whole_seed(seed), str(stage), operator.index(epoch))
     text = repr((*numbers, None if sample is None else operator.index(sample)))
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=16).digest(), "big")
 

@@ -105,8 +105,14 @@ def test_gradual_unfreeze_adds_equal_groups_from_the_top(
         (lambda: tlkit.UnfreezeAll(batch_norm="no"), "batch_norm must be 'frozen' or 'train'"),
         (lambda: tlkit.UnfreezeTop(layers=1, batch_norm=""), "batch_norm must be 'frozen'"),
         (lambda: tlkit.GradualUnfreeze(batch_norm="x"), "batch_norm must be 'frozen'"),
-        (lambda: tlkit.GradualUnfreeze(groups=0), "groups and every must be at least 1"),
-        (lambda: tlkit.GradualUnfreeze(every=0), "groups and every must be at least 1"),
+        (
+            lambda: tlkit.GradualUnfreeze(groups=0),
+            "groups and every must be whole numbers, at least 1",
+        ),
+        (
+            lambda: tlkit.GradualUnfreeze(every=0),
+            "groups and every must be whole numbers, at least 1",
+        ),
         (lambda: tlkit.BatchNormOnly("frozen"), "would train nothing. Use FreezeAll"),
     ],
 )

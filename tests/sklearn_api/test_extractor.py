@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import pickle
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
 
 import tlkit
-from tests.sklearn_api.conftest import SMALL, extractor
+from tests.sklearn_api.conftest import SMALL, classifier, extractor
 from tlkit.errors import DataError, TlkitError
 from tlkit.testing import tiny_backbone, tiny_model
 
@@ -30,6 +34,31 @@ def test_features_are_those_of_extract(pixels: Pixels, labels: NDArray[np.str_])
     np.testing.assert_array_equal(unfitted, same)
     np.testing.assert_array_equal(fitted, same)
     assert fitted.flags.writeable
+
+
+@pytest.fixture
+def deep_files(tmp_path: Path) -> list[str]:
+    """Grey pictures of 16 bits, some with values of 8 bits alone."""
+    random, files = np.random.default_rng(0), []
+    for number in range(12):
+        top = 4096 if number % 4 == 0 else 200
+        values = random.integers(0, top, (16, 16)).astype(np.uint16)
+        files.append(str(tmp_path / f"{number}.png"))
+        Image.fromarray(values).save(files[-1])
+    return files
+
+
+@pytest.mark.parametrize("through", [clone, lambda x: pickle.loads(pickle.dumps(x))])  # noqa: S301
+@pytest.mark.parametrize("make", [extractor, classifier], ids=["extractor", "classifier"])
+def test_what_is_said_of_a_deep_picture_does_not_depend_on_those_beside_it(
+    make: Callable[[], Any], through: Callable[[Any], Any], deep_files: list[str]
+) -> None:
+    fitted = through(make()).fit(deep_files, np.arange(12) % 2)
+    fitted = fitted if through is clone else through(fitted)
+    say = getattr(fitted, "transform", None) or fitted.predict_proba
+    together, some = say(deep_files), say(deep_files[1:4])
+    np.testing.assert_allclose(some, together[1:4], atol=1e-6)
+    assert tlkit.ImageDataset.from_files(deep_files).depth == 12
 
 
 def unseeded(input_tensor: Any, weights: str | None) -> Any:  # noqa: ARG001

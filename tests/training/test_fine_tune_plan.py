@@ -67,9 +67,10 @@ def test_every_decision_has_a_value_and_a_reason() -> None:
     assert "tlkit.cross_validate" in told["validation"].reason
 
 
-def test_what_was_given_is_said_to_be_given() -> None:
+@pytest.mark.parametrize("train", [DATA, LABELS], ids=["one class each", "several labels"])
+def test_what_was_given_is_said_to_be_given(train: Any) -> None:
     wishes = Wishes(3, 1e-3, tlkit.UnfreezeTop(layers=2), 8, tlkit.Augmentation(), 0.2)
-    made = recipe(DATA, None, wishes)
+    made = recipe(train, None, wishes)
     told = by_name(made)
     given = {name for name, decision in told.items() if decision.given}
     assert given == {

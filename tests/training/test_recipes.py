@@ -179,6 +179,28 @@ def test_the_default_trains_a_head_that_a_probe_cannot_give() -> None:
     assert (hidden[1].label_smoothing, of_labels[1].label_smoothing) == (0.1, 0)
 
 
+GIVEN: dict[str, Any] = {
+    "epochs": 3,
+    "learning_rate": tlkit.WarmupCosine(2e-3),
+    "policy": tlkit.UnfreezeTop(layers=2),
+    "batch_size": 4,
+    "augmentation": tlkit.ColorJitter(),
+    "label_smoothing": 0.3,
+}
+
+
+@pytest.mark.parametrize("name", [*GIVEN])
+@pytest.mark.parametrize("several", [False, True], ids=["one class each", "several labels"])
+def test_what_is_given_is_what_is_trained_with(name: str, several: bool) -> None:
+    images: Any = tiny_dataset(8)
+    if several:
+        pixels = images.load(range(8), 16)
+        images = tlkit.MultiLabelDataset.from_arrays(pixels, np.eye(8, 3, dtype=int))
+    fine = tlkit.recipes.default(images, **{name: GIVEN[name]})[-1]
+    assert getattr(fine, name) == GIVEN[name]
+    assert getattr(tlkit.recipes.default(images)[-1], name) != GIVEN[name]
+
+
 @pytest.mark.slow
 def test_fine_tune_is_the_trainer_with_a_recipe(parts: Data) -> None:
     stages = tlkit.recipes.default(parts[0], tiny_backbone(), weights=None, epochs=1)

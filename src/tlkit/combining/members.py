@@ -120,6 +120,11 @@ def _by_name(given: Several) -> dict[str, Any]:
             f"received {len(named)} model{'s' * (len(named) != 1)}; expected two or more. Train "
             "again with another seed=, or keep snapshots= of one training."
         )
+    if not all(isinstance(name, str) for name in named):
+        raise CombiningError(
+            f"received models of the names {list(named)}; expected text, such as "
+            "{'seed 0': result, 'seed 1': other}, or a list."
+        )
     return named
 
 

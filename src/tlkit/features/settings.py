@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from tlkit._keras.types import Model
+from tlkit._seeds import whole_seed
 from tlkit._task import Task
 from tlkit.backbones.build import Backbone, ImageSize
 from tlkit.backbones.registry import get_backbone
@@ -52,6 +53,7 @@ class FrozenSettings:
 
     Raises:
         TrainingError: An unknown ``feature_dtype``.
+        TlkitError: A seed that is no whole number.
         EngineError: No engine has that name; an unknown ``trunk_precision``, or one that no engine
             has on this processor.
         UnknownBackboneError: Nothing has that name.
@@ -70,6 +72,7 @@ class FrozenSettings:
     def __post_init__(self) -> None:
         if isinstance(self.backbone, str):
             object.__setattr__(self, "backbone", get_backbone(self.backbone))
+        whole_seed(self.seed)
         if self.feature_dtype not in ("float32", "float16"):
             raise TrainingError(
                 f"feature_dtype={self.feature_dtype!r}, expected 'float32' or 'float16'."

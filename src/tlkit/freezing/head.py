@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tlkit._keras.types import Model
-from tlkit._numbers import is_whole
+from tlkit._numbers import is_number, is_whole, plain
 from tlkit._seeds import stream_seed
 from tlkit._task import Task
 from tlkit.errors import CutError, TrainingError
@@ -57,7 +57,8 @@ class Head:
                 f"{self!r}: units must be positive integers in a list, such as units=(256,)."
             )
         object.__setattr__(self, "units", tuple(map(int, given)))
-        if not 0 <= self.dropout < 1:
+        object.__setattr__(self, "dropout", plain(self.dropout))
+        if not (is_number(self.dropout) and 0 <= self.dropout < 1):
             raise TrainingError(f"{self!r}: dropout must be at least 0 and below 1.")
         if self.output not in ("auto", "sigmoid"):
             raise TrainingError(f"{self!r}: output must be 'auto' or 'sigmoid'.")

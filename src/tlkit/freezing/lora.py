@@ -49,6 +49,7 @@ class LoRA(Previewed):
     def __post_init__(self) -> None:
         if not is_whole(self.rank, 1):
             raise PolicyError(f"LoRA(rank={self.rank!r}): expected a whole number from 1.")
+        object.__setattr__(self, "rank", int(self.rank))
         if not callable(self.within) or isinstance(self.within, LoRA):
             raise PolicyError(
                 f"LoRA(within={self.within!r}): expected a policy that trains whole layers, such "

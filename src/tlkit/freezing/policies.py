@@ -17,6 +17,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from tlkit._keras.layers import is_batch_norm
+from tlkit._numbers import is_number, is_whole, plain
 from tlkit._printing import code_of
 from tlkit.errors import PolicyError
 
@@ -107,13 +108,17 @@ class UnfreezeTop(Previewed):
 
     def __post_init__(self) -> None:
         _check_batch_norm(self)
+        _settle(self, "layers", "fraction")
         given = [x for x in (self.layers, self.fraction, self.from_layer) if x is not None]
         if len(given) != 1:
             raise PolicyError(f"{self!r}: expected one of layers, fraction and from_layer.")
-        if self.layers is not None and (type(self.layers) is not int or self.layers < 1):
+        if self.layers is not None and not is_whole(self.layers, 1):
             raise PolicyError(f"{self!r}: layers must be a positive integer.")
-        if self.fraction is not None and not 0 < self.fraction <= 1:
+        share = self.fraction
+        if share is not None and not (is_number(share) and 0 < share <= 1):
             raise PolicyError(f"{self!r}: fraction must be above 0 and at most 1.")
+        if self.from_layer is not None and not isinstance(self.from_layer, str):
+            raise PolicyError(f"{self!r}: from_layer must be the name of a layer.")
 
     def __call__(self, layers: Sequence[Any], epoch: int) -> Sequence[Any]:  # noqa: ARG002
         """Return the last layers.
@@ -158,8 +163,9 @@ class GradualUnfreeze(Previewed):
 
     def __post_init__(self) -> None:
         _check_batch_norm(self)
-        if self.groups < 1 or self.every < 1:
-            raise PolicyError(f"{self!r}: groups and every must be at least 1.")
+        _settle(self, "groups", "every")
+        if not (is_whole(self.groups, 1) and is_whole(self.every, 1)):
+            raise PolicyError(f"{self!r}: groups and every must be whole numbers, at least 1.")
 
     def __call__(self, layers: Sequence[Any], epoch: int) -> Sequence[Any]:
         """Return the layers of the groups that this epoch trains."""
@@ -198,6 +204,12 @@ class BatchNormOnly(Previewed):
             PolicyError: The backbone has none.
         """
         return _reaching([layer for layer in layers if is_batch_norm(layer)], self)
+
+
+def _settle(policy: Any, *names: str) -> None:
+    """Give settings Python's own numbers, so that they print and are stored alike."""
+    for name in names:
+        object.__setattr__(policy, name, plain(getattr(policy, name)))
 
 
 def _check_batch_norm(policy: Any) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from tlkit._keras.fit_types import CompiledModel, FitBatches, FitData
 from tlkit._keras.types import Callback
 from tlkit.errors import LearningRateError
-from tlkit.learning_rate._checks import check_range, check_whole
+from tlkit.learning_rate._checks import check_factor, check_range, check_whole
 from tlkit.learning_rate.curve import LRCurve, Selector
 from tlkit.learning_rate.selectors.smoothed_minimum import SmoothedMinimum
 from tlkit.learning_rate.selectors.smoothing import Floats
@@ -73,10 +73,7 @@ class ExponentialLRFinder:
                 f"selector={self.selector!r}: expected a callable that takes a curve and returns a "
                 "rate, such as SmoothedMinimum()."
             )
-        if self.stop_factor is not None and not self.stop_factor > 0:
-            raise LearningRateError(
-                f"stop_factor={self.stop_factor!r}: expected a number above 0, or None."
-            )
+        check_factor("stop_factor", self.stop_factor)
         if not isinstance(self.fresh_start, bool):
             raise LearningRateError(f"fresh_start={self.fresh_start!r}: expected True or False.")
 

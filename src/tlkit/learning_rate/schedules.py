@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any, Protocol
 
 from tlkit._keras.types import Tensor
+from tlkit._numbers import is_number
 from tlkit.errors import TrainingError
 from tlkit.learning_rate.finder import ExponentialLRFinder
 
@@ -67,10 +68,10 @@ class WarmupCosine:
     def __post_init__(self) -> None:
         searched = isinstance(self.peak, ExponentialLRFinder)
         lowest = _checked_peak(self)
-        if not 0 <= self.warmup < 1:
+        if not (is_number(self.warmup) and 0 <= self.warmup < 1):
             raise TrainingError(f"{self!r}: warmup must be a share of the steps, in [0, 1).")
         # The search may answer with its smallest rate, and is too long to be refused afterwards.
-        if not 0 <= self.end <= lowest:
+        if not (is_number(self.end) and 0 <= self.end <= lowest):
             top = f"min_lr={lowest!r} of the search for the peak" if searched else "peak"
             raise TrainingError(f"{self!r}: end must be a rate from 0 to {top}.")
 
@@ -134,11 +135,11 @@ class OneCycle:
 
     def __post_init__(self) -> None:
         _checked_peak(self)
-        if not 0 < self.warmup < 1:
+        if not (is_number(self.warmup) and 0 < self.warmup < 1):
             raise TrainingError(f"{self!r}: warmup must be a share of the steps, above 0, below 1.")
         for name in ("div", "final_div"):
             value = getattr(self, name)
-            if not (value >= 1 and math.isfinite(value)):
+            if not (is_number(value) and value >= 1 and math.isfinite(value)):
                 raise TrainingError(f"{self!r}: {name} must be a finite number from 1.")
 
     def __call__(self, steps: int) -> Schedule:
@@ -184,7 +185,7 @@ class Staircase:
     def __post_init__(self) -> None:
         for name in ("rates", "at"):
             given = getattr(self, name)
-            if not isinstance(given, (list, tuple)):
+            if not (isinstance(given, (list, tuple)) and all(map(is_number, given))):
                 raise TrainingError(f"{self!r}: {name} must be a list of numbers.")
             object.__setattr__(self, name, tuple(map(float, given)))
         if len(self.rates) != len(self.at) + 1:
@@ -194,7 +195,7 @@ class Staircase:
         places = (0.0, *self.at, 1.0)
         if not all(one < other for one, other in pairwise(places)):
             raise TrainingError(f"{self!r}: at must be rising shares, above 0 and below 1.")
-        if not 0 <= self.warmup <= places[1]:
+        if not (is_number(self.warmup) and 0 <= self.warmup <= places[1]):
             raise TrainingError(f"{self!r}: warmup must be a share from 0 to {places[1]}.")
 
     def __call__(self, steps: int) -> Schedule:
@@ -218,7 +219,7 @@ PEAKED = (WarmupCosine, OneCycle)
 def _checked_peak(made: WarmupCosine | OneCycle) -> float:
     """Return the lowest that the peak can be."""
     lowest = made.peak.min_lr if isinstance(made.peak, ExponentialLRFinder) else made.peak
-    if not (lowest > 0 and math.isfinite(lowest)):
+    if not (is_number(lowest) and lowest > 0 and math.isfinite(lowest)):
         raise TrainingError(f"{made!r}: peak must be a finite number above 0.")
     return lowest
 

@@ -18,6 +18,7 @@ from tlkit.errors import FeatureError
 from tlkit.sklearn._pictures import Pictures, as_dataset
 
 if TYPE_CHECKING:  # this loads Keras
+    from tlkit.data.dataset import ImageDataset
     from tlkit.features.settings import FrozenSettings
 
 
@@ -25,8 +26,9 @@ class FeatureExtractor(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Pictures to the features of a frozen backbone, averaged over the picture, by `tlkit.extract`.
 
     X is a list or an array of paths, or an array ``(n, height, width, 3)`` of uint8, 0..255, RGB.
-    Features are kept, so that cross-validation and searches compute each picture once. There is
-    nothing to fit: ``transform`` works at once.
+    Features are kept, so that cross-validation and searches compute each picture once. Nothing is
+    learned, and ``transform`` works at once; but pictures of more than 8 bits are read at the depth
+    that ``fit`` found in its own, where there was a fit, and else at one found in those at hand.
 
     Args:
         backbone: A name, a `tlkit.BackboneSpec`, or a function that returns a keras.Model of raw
@@ -51,6 +53,8 @@ class FeatureExtractor(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         True
     """
 
+    depth_: int | None
+
     def __init__(
         self,
         backbone: Backbone = "efficientnet_v2_b0",
@@ -71,7 +75,7 @@ class FeatureExtractor(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.verbose = verbose
 
     def fit(self, X: Pictures, y: object = None) -> Self:  # noqa: ARG002 - as scikit-learn calls it
-        """Check the settings and that X is pictures; nothing is learned.
+        """Check the settings, and find the depth of pictures of more than 8 bits.
 
         Args:
             X: Paths, or an array ``(n, height, width, 3)``, uint8, 0..255, RGB.
@@ -81,11 +85,10 @@ class FeatureExtractor(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             This extractor.
 
         Raises:
-            DataError: X is something else.
+            DataError: X is something else, or a picture cannot be read.
             tlkit.TlkitError: As for `tlkit.extract`.
         """
-        self._settings()
-        as_dataset(X)
+        self.depth_ = _depth(as_dataset(X), self._settings())
         return self
 
     def transform(self, X: Pictures) -> NDArray[np.float32]:
@@ -103,7 +106,7 @@ class FeatureExtractor(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         asked = self._settings()
         found = extract(
             _kept(asked),
-            as_dataset(X),
+            as_dataset(X, depth=getattr(self, "depth_", None)),
             image_size=asked.image_size,
             weights=asked.weights,
             engine=asked.engine,
@@ -156,6 +159,19 @@ class FeatureExtractor(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             cache=self.cache,
             seed=self.random_state,
         )
+
+
+def _depth(images: ImageDataset, asked: FrozenSettings) -> int | None:
+    """Return the depth of pictures, after a read of the files that the store does not know."""
+    from tlkit.features.store.store import open_store
+
+    with open_store(asked.cache) as store:
+        scans = store.scans()
+        try:
+            images.scan(scans, decoded=False).raise_if_any()
+        finally:
+            scans.save()
+    return images.depth
 
 
 def _kept(asked: FrozenSettings) -> Backbone:

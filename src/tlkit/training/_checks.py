@@ -82,7 +82,7 @@ def check_data(train: LabelledImages, validation: LabelledImages | None = None) 
 
     Raises:
         DataError: One of both is no data set, or they are of two kinds, or no training image has a
-            label, or all have the same one.
+            label, or all have the same one; or there is no image to validate on.
     """
     require_dataset(train, "train")
     if validation is not None:
@@ -91,6 +91,11 @@ def check_data(train: LabelledImages, validation: LabelledImages | None = None) 
             raise DataError(
                 f"train is a {type(train).__name__} and validation a {type(validation).__name__}; "
                 "expected one kind: a single class for each image in both, or any number of labels."
+            )
+        if not len(validation):
+            raise DataError(
+                "Received a data set of 0 images to hold out; expected at least one, or None in "
+                "its place. Look at what parted the images, such as the condition of a subset(...)."
             )
     present = [name for name, count in train.class_counts.items() if count]
     if train.labels.ndim == 2:

@@ -29,7 +29,7 @@ from tlkit.training._stage_checks import (
     check_views,
     checked_callbacks,
 )
-from tlkit.training.feeding.class_weights import ClassWeight, check_class_weight
+from tlkit.training.feeding.class_weights import ClassWeight, checked_class_weight
 
 
 @dataclass(frozen=True, repr=False)
@@ -182,7 +182,7 @@ class Stage:
             check_snapshots(self.snapshots, self.epochs, rate, self.name)
         for name, expected, limits in SHARES:
             check_share(getattr(self, name), expected, limits, f"Stage {self.name!r}: {name}")
-        check_class_weight(self.class_weight, self.name)
+        self._settle(class_weight=checked_class_weight(self.class_weight, self.name))
         self.objective.check(self.name)
         larger_kept(self.keep_best, self.objective.new_metrics(), self.name)
 

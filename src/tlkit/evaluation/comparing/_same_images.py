@@ -34,7 +34,7 @@ def by_name(given: Mapping[str, Any] | Sequence[Any]) -> dict[str, Any]:
     """Return what is compared by name; those of a sequence are "model 1", "model 2", ...
 
     Raises:
-        EvaluationError: There are fewer than two.
+        EvaluationError: There are fewer than two, or a name is no text.
     """
     if isinstance(given, Mapping):
         named = dict(given)
@@ -42,6 +42,11 @@ def by_name(given: Mapping[str, Any] | Sequence[Any]) -> dict[str, Any]:
         named = {f"model {number}": found for number, found in enumerate(given, 1)}
     if len(named) < 2:
         raise EvaluationError(f"got {len(named)} evaluations; expected two or more to compare.")
+    if not all(isinstance(name, str) for name in named):
+        raise EvaluationError(
+            f"got evaluations of the names {list(named)}; expected text, such as "
+            "{'seed 0': one, 'seed 1': other}, or a list."
+        )
     return named
 
 

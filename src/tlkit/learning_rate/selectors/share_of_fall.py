@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tlkit._numbers import is_number
 from tlkit.errors import LearningRateError
 from tlkit.learning_rate.selectors._refusals import check_window, readable, smoothed, total_fall
 from tlkit.learning_rate.selectors.selector import Curve
@@ -49,7 +50,7 @@ class ShareOfFall:
 
     def __post_init__(self) -> None:
         check_window(self.window)
-        if not 0 < self.share < 1:
+        if not (is_number(self.share) and 0 < self.share < 1):
             raise LearningRateError(
                 f"share={self.share!r}: expected a share of the fall, above 0 and below 1, such as "
                 "the default 0.7."

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tlkit._numbers import is_number
 from tlkit.errors import LearningRateError, SelectorError
 from tlkit.learning_rate.selectors._refusals import (
     TIE,
@@ -65,7 +66,7 @@ class SmoothedMinimum:
 
     def __post_init__(self) -> None:
         check_window(self.window)
-        if not self.max_volatility > 0:
+        if not (is_number(self.max_volatility) and self.max_volatility > 0):
             raise LearningRateError(
                 f"max_volatility={self.max_volatility!r}: expected a number above 0, "
                 "such as the default 0.5."

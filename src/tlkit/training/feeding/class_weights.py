@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
+from tlkit._numbers import is_number, plain
 from tlkit.data.labelled_images import LabelledImages
 from tlkit.errors import TrainingError
 
 ClassWeight = str | Mapping[Any, float] | None
 
 
-def check_class_weight(given: object, stage: str) -> None:
-    """Raise where a setting cannot be class weights, whatever the classes are.
+def checked_class_weight(given: Any, stage: str) -> ClassWeight:
+    """Return class weights with Python's own texts and numbers, whatever the classes are.
 
     Args:
         given: ``Stage.class_weight``.
@@ -25,22 +26,31 @@ def check_class_weight(given: object, stage: str) -> None:
         TrainingError: Neither None nor ``"balanced"`` nor a mapping, keys of two kinds, or a
             weight that is not a finite number above 0.
     """
-    if given is None or given == "balanced":
-        return
-    weights = given if isinstance(given, Mapping) else {}
+    if given is None or (isinstance(given, str) and given == "balanced"):
+        return given
+    weights = {_plain_key(key): plain(each) for key, each in _pairs(given)}
     if {type(key) for key in weights} not in ({str}, {int}):
         raise TrainingError(
             f"Stage {stage!r}: class_weight={given!r}, expected None, 'balanced', or a weight for "
             "each class by its name, {'cat': 1.0, 'dog': 2.5}, or by its index, {0: 1.0, 1: 2.5}."
         )
     for key, weight in weights.items():
-        number = isinstance(weight, (int, float, np.number)) and not isinstance(weight, bool)
-        if not (number and math.isfinite(weight) and weight > 0):
+        if not (is_number(weight) and math.isfinite(weight) and weight > 0):
             raise TrainingError(
                 f"Stage {stage!r}: class_weight of {key!r} is {weight!r}, expected a finite number "
                 "above 0. Leave the images of a class out of the data set where they are not to "
                 "count."
             )
+    return weights
+
+
+def _pairs(given: Any) -> Iterable[tuple[Any, Any]]:
+    return given.items() if isinstance(given, Mapping) else ()
+
+
+def _plain_key(key: Any) -> Any:
+    """Return a class as Python's own text or number, where NumPy has one like it."""
+    return str(key) if isinstance(key, str) else plain(key)
 
 
 def class_weights(given: ClassWeight, data: LabelledImages, stage: str) -> np.ndarray | None:

@@ -35,7 +35,7 @@ def _plan(
     learning_rate: LearningRate = 5e-4,
     policy: Policy | None = None,
     augmentation: Asked = "suggested",
-    label_smoothing: float = 0.1,
+    label_smoothing: float | None = None,
     batch_size: int = 32,
     seed: int = 0,
     resume: bool = False,
@@ -100,7 +100,7 @@ def fine_tune(
     learning_rate: LearningRate = 5e-4,
     policy: Policy | None = None,
     augmentation: Asked = "suggested",
-    label_smoothing: float = 0.1,
+    label_smoothing: float | None = None,
     batch_size: int = 32,
     seed: int = 0,
     resume: bool = False,
@@ -140,7 +140,7 @@ def fine_tune(
             a minute: which changes leave a class what it is, depends on the images. Nothing is
             looked for with several labels, random weights, a ``start_from`` or a budget below five
             minutes, and ``plan`` says so.
-        label_smoothing: Of fine-tuning.
+        label_smoothing: Of fine-tuning; 0.1 where None, with several labels none.
         batch_size: Of both stages.
         seed: The split and every other random choice follow from it.
         resume: As for ``StagedTrainer.fit``; needs ``run_dir``.

@@ -25,7 +25,7 @@ def fine_tune_trainer(
     learning_rate: LearningRate = 5e-4,
     policy: Policy | None = None,
     augmentation: AugmentationLike = None,
-    label_smoothing: float = 0.1,
+    label_smoothing: float | None = None,
     batch_size: int = 32,
     seed: int = 0,
     **settings: Unpack[TrainerArguments],

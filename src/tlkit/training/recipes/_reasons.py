@@ -94,7 +94,7 @@ def _rates(made: Deciding, fine: Stage) -> Iterator[Decision]:
     yield Decision("batch_size", fine.batch_size, why, mine)
     mine = given.augmentation != SUGGESTED
     yield Decision("augmentation", fine.augmentation, made.changes.why, mine)
-    mine = given.label_smoothing != usual.label_smoothing and not made.several
+    mine = given.label_smoothing is not None
     why = "several labels have none" if made.several else "against too sure answers"
     yield Decision("label_smoothing", fine.label_smoothing, why, mine)
     share = 1 / (1 - (fine.ema or 0.0))

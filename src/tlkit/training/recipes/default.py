@@ -31,7 +31,7 @@ def default(
     policy: Policy | None = None,
     batch_size: int = 32,
     augmentation: Asked = "suggested",
-    label_smoothing: float = 0.1,
+    label_smoothing: float | None = None,
     seed: int = 0,
     **settings: Unpack[NetworkArguments],
 ) -> tuple[Stage, ...]:
@@ -63,7 +63,7 @@ def default(
         batch_size: Of both stages.
         augmentation: Of fine-tuning, as for `tlkit.fine_tune`; ``"suggested"`` needs the backbone,
             and is none without it.
-        label_smoothing: Of fine-tuning; images with several labels have none.
+        label_smoothing: Of fine-tuning, as for `tlkit.fine_tune`.
         seed: Of the trainer.
         **settings: Of the trainer: ``image_size``, ``weights``, ``start_from``, ...
 

@@ -35,6 +35,8 @@ _FLOOR_STEPS, _FLOOR_SHARE = 100, 1 / 3
 # To find out which augmentation fits takes about half a minute; of a budget below this, in
 # seconds, that would be more than a tenth.
 _SHORT = 300
+# Of labels, where images have one each.
+_SMOOTHING = 0.1
 
 
 def default_head(start_from: str | PathLike[str] | None) -> Head:
@@ -51,7 +53,7 @@ class Wishes:
     policy: Policy | None = None
     batch_size: int = 32
     augmentation: Asked = SUGGESTED
-    label_smoothing: float = 0.1
+    label_smoothing: float | None = None
     budget: Budget | None = None
 
     def __post_init__(self) -> None:
@@ -172,7 +174,7 @@ class Deciding:
             if isinstance(rate, float | ExponentialLRFinder)
             else rate,
             "augmentation": self.changes.augmentation,
-            "label_smoothing": 0.0 if self.several else wishes.label_smoothing,
+            "label_smoothing": self.smoothing,
             "ema": round(max(1 - 3 / (self.steps * extent.epochs), 0.5), 5),
         }
         size = wishes.batch_size
@@ -184,6 +186,12 @@ class Deciding:
     def steps(self) -> int:
         """Training steps of an epoch."""
         return -(-len(self.train) // self.wishes.batch_size)
+
+    @property
+    def smoothing(self) -> float:
+        """Of the labels in fine-tuning: what was asked for, else what is usual."""
+        asked = self.wishes.label_smoothing
+        return (0.0 if self.several else _SMOOTHING) if asked is None else asked
 
     @property
     def several(self) -> bool:
