@@ -178,6 +178,10 @@ def test_a_report_is_written_of_a_run_alone_and_with_pictures(
         assert main(["report", str(trained.out), *more, "--out", str(page)]) == 0
         assert str(page) in capsys.readouterr().out
         assert "fine-tune" in page.read_text("utf-8")
+    some = tmp_path / "some"
+    shutil.copytree(pictures / "class_2", some / "class_2")
+    page = tmp_path / "some.html"
+    assert main(["report", str(trained.out), "--data", str(some), "--out", str(page)]) == 0
     assert (tmp_path / "2.html").stat().st_size > (tmp_path / "0.html").stat().st_size
 
 

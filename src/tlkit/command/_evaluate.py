@@ -44,7 +44,9 @@ def run(options: argparse.Namespace) -> Answer:
         TlkitError: As for `tlkit.evaluate`; or there is no such model.
     """
     known = model_at(options.model, options.class_names)
-    data = read_pictures(options.pictures, class_names=known.class_names, fit=known.fit)
+    data = read_pictures(
+        options.pictures, class_names=known.class_names, fit=known.fit, depth=known.depth
+    )
     if known.class_names is None:
         say(
             f"{options.model} does not know its classes; its columns are taken to be "
