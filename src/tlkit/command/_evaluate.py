@@ -8,7 +8,7 @@ from pathlib import Path
 import tlkit
 from tlkit.command._models import KnownModel, model_at
 from tlkit.command.answer import Answer, say
-from tlkit.command.options import Subcommands, add_model, pictures, subcommand
+from tlkit.command.options import Subcommands, add_model, output, pictures, subcommand
 from tlkit.command.pictures import read_pictures, was_trained_on
 from tlkit.command.scores import scores_of
 from tlkit.errors import EvaluationError
@@ -33,7 +33,7 @@ def add_to(commands: Subcommands) -> None:
         "pictures", metavar="PICTURES", type=pictures, help="a folder with a folder for each class"
     )
     parser.add_argument(
-        "--out", metavar="FILE", type=Path, help="write what --json prints into a file too"
+        "--out", metavar="FILE", type=output, help="write what --json prints into a file too"
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import tlkit
 from tlkit.command._machine import require_keras
 from tlkit.command.answer import Answer
-from tlkit.command.options import Subcommands, pictures, subcommand
+from tlkit.command.options import Subcommands, output, pictures, subcommand
 from tlkit.command.pictures import read_pictures
 
 _EXAMPLES = """\
@@ -30,7 +30,7 @@ def add_to(commands: Subcommands) -> None:
         "not trained on",
     )  # fmt: skip
     parser.add_argument(
-        "--out", metavar="FILE", type=Path, default=Path("report.html"),
+        "--out", metavar="FILE", type=output, default="report.html",
         help="where to write it (default: report.html)",
     )  # fmt: skip
 
