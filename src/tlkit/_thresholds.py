@@ -37,7 +37,8 @@ def checked_thresholds(
             )
         values = [given[name] for name in class_names]
     try:
-        found = np.asarray(values, np.float64)
+        plain = np.asarray(values)  # where truth values and text would become numbers in silence
+        found = np.full(1, np.nan) if plain.dtype.kind in "bUS" else plain.astype(np.float64)
     except (TypeError, ValueError):
         found = np.full(1, np.nan)
     if found.ndim == 0:

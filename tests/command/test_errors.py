@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -89,6 +90,37 @@ def test_a_folder_that_may_not_be_written_to_is_told_before_the_pictures_are_rea
     monkeypatch.setattr("os.access", lambda *_: False)
     assert main(["train", "no folder", "--out", str(tmp_path / "run")]) == 1
     assert f"{tmp_path} is no folder that this user may write to" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("place", ["folder", "file/below.csv", "not mine/new/labels.csv"])
+@pytest.mark.parametrize("words", ["predict m p --out", "evaluate m p --out", "report m --out"])
+def test_an_answer_that_cannot_be_written_is_told_before_any_work(
+    words: str,
+    place: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for folder in ("folder", "not mine"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "file").touch()
+    monkeypatch.setattr("os.access", lambda path, *_: Path(path).name != "not mine")
+    assert main([*words.split(), str(tmp_path / place)]) == 2, "where neither m nor p is there"
+    said = capsys.readouterr().err
+    assert "cannot be written" in said
+    assert "is a folder" in said or "may write to" in said
+
+
+@pytest.mark.parametrize(
+    ("file", "told"), [("ranking.xyz", r"ends in .*\.png"), ("ranking", r"ends in .*\.png")]
+)
+def test_a_plot_that_cannot_be_written_is_told_before_a_ranking(
+    file: str, told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["rank", "no folder", "--plot", str(tmp_path / file)]) == 1
+    assert re.search(told, capsys.readouterr().err)
+    assert main(["rank", "no folder", "--plot", str(tmp_path)]) == 2
+    assert "is a folder" in capsys.readouterr().err
 
 
 def test_where_an_error_was_raised_is_shown_when_asked_for(

@@ -84,6 +84,15 @@ def test_the_store_is_shown_and_cleared(store: Path, capsys: pytest.CaptureFixtu
     assert "0.0 MB freed" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("days", ["-3", "nan", "-inf"])
+def test_what_is_no_number_of_days_clears_nothing(
+    days: str, store: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["cache", "clear", f"--unused-days={days}"]) == 1
+    assert "expected a number of days, 0 or more" in capsys.readouterr().err
+    assert list(store.rglob("*.shard"))
+
+
 def test_days_are_for_clearing(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["cache", "--unused-days", "3"]) == 1
     assert "tlkit cache clear" in capsys.readouterr().err

@@ -178,6 +178,10 @@ def test_a_report_is_written_of_a_run_alone_and_with_pictures(
         assert main(["report", str(trained.out), *more, "--out", str(page)]) == 0
         assert str(page) in capsys.readouterr().out
         assert "fine-tune" in page.read_text("utf-8")
+    some = tmp_path / "some"
+    shutil.copytree(pictures / "class_2", some / "class_2")
+    page = tmp_path / "some.html"
+    assert main(["report", str(trained.out), "--data", str(some), "--out", str(page)]) == 0
     assert (tmp_path / "2.html").stat().st_size > (tmp_path / "0.html").stat().st_size
 
 
@@ -286,9 +290,10 @@ def test_labels_go_into_a_file_or_one_document(
 ) -> None:
     model = shutil.copy(trained.out / "model.keras", tmp_path)
     files = sorted(str(path) for path in (pictures / "class_0").iterdir())
-    assert main(["predict", str(model), *files, "--out", str(tmp_path / "x.jsonl"), "--json"]) == 0
+    out = tmp_path / "new" / "x.jsonl"
+    assert main(["predict", str(model), *files, "--out", str(out), "--json"]) == 0
     answer = json.loads(capsys.readouterr().out)
-    lines = (tmp_path / "x.jsonl").read_text("utf-8").splitlines()
+    lines = out.read_text("utf-8").splitlines()
     assert [row["image"] for row in answer["rows"]] == files
     assert [json.loads(line)["labels"][0] for line in lines] == [
         row["label"] for row in answer["rows"]

@@ -231,6 +231,8 @@ def test_the_model_gives_what_its_logits_over_the_temperature_give(
     assert np.array_equal(np.asarray(model.predict_on_batch(images()), np.float64), plain)
     assert all(np.array_equal(*pair) for pair in zip(weights, model.get_weights(), strict=True))
     assert calibrate(model, found.before).temperature == found.temperature
+    again = calibrate(found.model, dataset())  # and so can the one that was calibrated
+    assert again.temperature == pytest.approx(1, abs=1e-2)
     after = tlkit.evaluate(found.model, dataset())
     assert after.accuracy == found.before.accuracy
     assert after.log_loss == pytest.approx(found.after.log_loss, abs=10 * close)

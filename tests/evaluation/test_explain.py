@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -392,3 +393,18 @@ def test_a_class_token_is_refused_with_the_way_out(images: NDArray[np.uint8]) ->
     with pytest.raises(EvaluationError, match=told):
         tlkit.explain(transformer("class token"), images)
     assert tlkit.explain(transformer("class token"), images, layer="patches").layer == "patches"
+
+
+@pytest.mark.parametrize("unknown", [0, 1, 2, 3])
+def test_labels_that_the_model_does_not_know_matter_where_pictures_have_them(
+    unknown: int, images: NDArray[np.uint8]
+) -> None:
+    model = SimpleNamespace(model=flat_model(), class_names=("a", "b", "c"))
+    names = ["a", "b", "c"]
+    names.insert(unknown, "new")
+    labels = np.ones((5, 4), np.int64)
+    with pytest.raises(EvaluationError, match="Unknown to the model: 'new'"):
+        tlkit.explain(model, tlkit.MultiLabelDataset.from_arrays(images, labels, names))
+    labels[:, unknown] = 0
+    data = tlkit.MultiLabelDataset.from_arrays(images, labels, names)
+    assert tlkit.explain(model, data).class_names == ("a", "b", "c")

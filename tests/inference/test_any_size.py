@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -10,9 +12,13 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+import tlkit
+from tests.inference.conftest import Trained
 from tlkit._keras.types import Model
+from tlkit.command.main import main
 from tlkit.data.decoding.decode import decode_image, decode_settings
 from tlkit.data.decoding.fitting import FITS, PASSES_BY_COST, Fit
+from tlkit.errors import EvaluationError
 from tlkit.inference import _any_size, save_model
 from tlkit.inference.contract import ModelContract
 
@@ -73,3 +79,28 @@ def test_features_of_one_pillow_are_not_those_of_another(monkeypatch: pytest.Mon
     here = decode_settings(16)
     monkeypatch.setattr("tlkit.data.decoding.decode.PASSES_BY_COST", not PASSES_BY_COST)
     assert decode_settings(16) != here
+
+
+def test_its_file_is_scored_at_the_size_of_the_training(
+    trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "any.keras"
+    trained.result.save(file, input="any size")
+    expected = tlkit.evaluate(trained.result, trained.dataset)
+    assert main(["evaluate", str(file), str(trained.pictures), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["log_loss"] == pytest.approx(expected.log_loss)
+    page = tlkit.report(trained.run, tmp_path / "x.html", dataset=trained.dataset, model=file)
+    assert "is not the one" not in page.read_text("utf-8")
+
+
+@pytest.mark.parametrize("ask", [tlkit.evaluate, tlkit.calibrate])
+@pytest.mark.parametrize("size", [8, (16, 24), (24, 16)])
+def test_another_size_than_a_model_takes_is_refused(
+    ask: Any, size: Any, trained: Trained, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for model in (trained.result, trained.result.model, tlkit.Predictor(trained.run)):
+        with pytest.raises(EvaluationError, match=r"image_size=.*the model takes 16 x 16 pixels"):
+            ask(model, trained.dataset, image_size=size)
+    words = ["evaluate", str(trained.run), str(trained.pictures), "--image-size", "24"]
+    assert main(words) == 1
+    assert "image_size=24, and the model takes 16 x 16" in capsys.readouterr().err

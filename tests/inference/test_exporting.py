@@ -269,15 +269,19 @@ def test_a_model_without_an_int8_form_is_told_and_leaves_nothing(tmp_path: Path)
         ("m.onnx", "openvino", "expected a name that ends in '.xml'"),
         ("m.sm", "saved_model", "has no ending: it is a folder"),
         ("", "saved_model", "is there already"),
+        ("folder.onnx", "onnx", "folder.onnx is a folder"),
+        ("file.txt/m.onnx", "onnx", "may write to"),
     ],
 )
 def test_what_cannot_be_exported_so_is_told_before_any_work(
     name: str, format: str, told: str, trained: Trained, tmp_path: Path
 ) -> None:
+    (tmp_path / "folder.onnx").mkdir()
+    (tmp_path / "file.txt").touch()
     target = tmp_path / name if name else tmp_path
     with pytest.raises(PredictionError, match=told):
-        trained.result.export(target, format=format)
-    assert not list(tmp_path.iterdir())
+        trained.result.export(target, format=format, pictures="no folder")
+    assert {path.name for path in tmp_path.rglob("*")} == {"folder.onnx", "file.txt"}
 
 
 def test_what_is_not_installed_is_named(

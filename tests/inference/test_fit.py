@@ -82,6 +82,26 @@ def test_a_data_set_that_is_read_otherwise_is_refused_with_the_way_out(
     assert "crop" in str(tlkit.compare(both))
 
 
+@pytest.mark.parametrize("fit", ["crop", "pad"])
+def test_a_calibration_goes_where_its_result_goes(shapes: Path, tmp_path: Path, fit: Any) -> None:
+    data = tlkit.ImageDataset.from_directory(shapes, fit=fit)
+    result = trained(data, tmp_path / "run")
+    plain = tlkit.evaluate(result, data)
+    wrong = [(number + (place < 5)) % 3 for place, number in enumerate(plain.predictions)]
+    doubted = tlkit.Evaluation.from_predictions(wrong, plain.probabilities, data.class_names)
+    calibration = tlkit.calibrate(result, doubted)
+    again = tlkit.calibrate(calibration, calibration.after)
+    for known in (calibration, again):
+        predictor = tlkit.Predictor(known)
+        assert predictor.contract == result.contract
+        expected = tlkit.evaluate(known, data).probabilities.max(axis=1)
+        for pictures in ([shapes / name for name in data.names], data):
+            found = [row.probabilities[0] for row in predictor.predict(pictures, verbose=0)]
+            np.testing.assert_allclose(found, expected, atol=1e-5)
+        with pytest.raises(EvaluationError, match=f"fit='{fit}'"):
+            tlkit.evaluate(known, data.with_fit("squash"))
+
+
 def test_a_contract_of_before_says_nothing_of_it() -> None:
     told = json.loads(ModelContract(("a", "b"), (8, 8)).to_json())
     del told["fit"]

@@ -67,3 +67,20 @@ def test_one_sigmoid_has_the_page_of_two_classes(tmp_path: Path) -> None:
         result, tmp_path / "page.html", dataset=two, evaluations=tlkit.evaluate(result, two)
     )
     assert "images of 2 classes" in page.read_text("utf-8")
+
+
+def test_a_result_in_memory_is_scored_with_what_it_knows(tmp_path: Path) -> None:
+    data, stages = labels(), [STAGE]
+    trainer = StagedTrainer(tiny_backbone(), weights=None, cache=False, stages=stages)
+    result = trainer.fit(data, verbose=0)
+    pages = []
+    for number, given in enumerate((result, result.with_thresholds(0.0))):
+        file = tlkit.report(given, tmp_path / f"{number}.html", dataset=data)
+        pages.append(file.read_text("utf-8"))
+        assert f"{tlkit.evaluate(given, data).weighted_f1:.3f}" in pages[-1]
+    assert pages[0] != pages[1]
+    with pytest.raises(EvaluationError, match="trained on pictures with fit='squash'"):
+        tlkit.report(result, tmp_path / "x.html", dataset=data.with_fit("crop"))
+    one = ImageDataset.from_arrays(data.load([0, 1], 16), [0, 1], NAMES)
+    with pytest.raises(EvaluationError, match="any number of labels"):
+        tlkit.report(result, tmp_path / "x.html", dataset=one)

@@ -418,6 +418,8 @@ def test_a_file_that_cannot_be_written_leaves_nothing_behind(run_dir: Path, tmp_
     folder.mkdir()
     with pytest.raises(EvaluationError, match=r"cannot be written to .*taken"):
         tlkit.report(run_dir, folder)
+    with pytest.raises(EvaluationError, match=r"cannot be written to .*taken"):
+        tlkit.report("no run", folder)  # told before any work
     assert {path.name for path in tmp_path.iterdir()} == {"run", "taken"}
 
 
@@ -427,3 +429,5 @@ def test_missing_jinja_is_named_with_the_way_to_get_it(
     monkeypatch.setitem(sys.modules, "jinja2", None)
     with pytest.raises(EvaluationError, match=r"pip install .*tlkit\[report\]"):
         tlkit.report(run_dir, tmp_path / "r.html")
+    with pytest.raises(EvaluationError, match="needs jinja2"):
+        tlkit.report("no run", tmp_path / "r.html")  # told before any work

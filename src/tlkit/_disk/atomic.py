@@ -52,6 +52,30 @@ def whole_file(file: Path) -> Iterator[Path]:
     _keep_names(file.parent)
 
 
+def why_unwritable(file: Path) -> str:
+    """Return why a file cannot be written, to ask before the work whose result it is to hold.
+
+    Folders that are not there are taken to be made before it is written.
+
+    Args:
+        file: Where it is to appear.
+
+    Returns:
+        A clause; empty where nothing speaks against it.
+
+    Example:
+        >>> import tempfile
+        >>> why_unwritable(Path(tempfile.mkdtemp()) / "new folder" / "notes.txt")
+        ''
+    """
+    if file.is_dir():
+        return f"{file} is a folder"
+    there = next(folder for folder in file.absolute().parents if folder.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        return f"{there} is no folder that this user may write to"
+    return ""
+
+
 def remove_parts(folder: Path, unused_s: float = 0.0) -> None:
     """Remove what processes that were killed while writing have left in a folder.
 

@@ -13,7 +13,7 @@ from tlkit.combining.architecture import require_one_architecture
 from tlkit.combining.combined import Combined
 from tlkit.combining.members import Member, Several, joint_contract, members_of
 from tlkit.data.expected import require_dataset
-from tlkit.data.fits import require_fit
+from tlkit.data.fits import require_same_reading
 from tlkit.data.labelled_images import LabelledImages
 from tlkit.errors import CombiningError
 from tlkit.evaluation.evaluating import AnyEvaluation
@@ -122,7 +122,7 @@ def soup(
     members = members_of(models, _NAME)
     require_one_architecture(members)
     if train is not None:
-        require_fit(members[0], train)
+        require_same_reading(members[0], train)
     averages = Averages(members, train)
     contract, notes = joint_contract(members)
     notes = (*notes, *_notes_on_statistics(averages, train))

@@ -49,7 +49,7 @@ def run(options: argparse.Namespace) -> Answer:
             )
         found = tlkit.cache.info()
         return Answer(str(found), store_facts())
-    freed = tlkit.cache.clear(unused_days=days or 0.0)
+    freed = tlkit.cache.clear(unused_days=0.0 if days is None else days)
     text = f"{freed / 1e6:,.1f} MB freed in {tlkit.cache.info().root}"
     return Answer(text, {"freed_bytes": freed, **store_facts()})
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import tlkit
 from tlkit.command._models import KnownModel, model_at
 from tlkit.command.answer import Answer, say
-from tlkit.command.options import Subcommands, add_model, pictures, subcommand
+from tlkit.command.options import Subcommands, add_model, output, pictures, subcommand
 from tlkit.command.pictures import read_pictures, was_trained_on
 from tlkit.command.scores import scores_of
 from tlkit.errors import EvaluationError
@@ -33,7 +33,7 @@ def add_to(commands: Subcommands) -> None:
         "pictures", metavar="PICTURES", type=pictures, help="a folder with a folder for each class"
     )
     parser.add_argument(
-        "--out", metavar="FILE", type=Path, help="write what --json prints into a file too"
+        "--out", metavar="FILE", type=output, help="write what --json prints into a file too"
     )
 
 
@@ -44,7 +44,9 @@ def run(options: argparse.Namespace) -> Answer:
         TlkitError: As for `tlkit.evaluate`; or there is no such model.
     """
     known = model_at(options.model, options.class_names)
-    data = read_pictures(options.pictures, class_names=known.class_names, fit=known.fit)
+    data = read_pictures(
+        options.pictures, class_names=known.class_names, fit=known.fit, depth=known.depth
+    )
     if known.class_names is None:
         say(
             f"{options.model} does not know its classes; its columns are taken to be "

@@ -46,6 +46,11 @@ class KnownModel:
         return "squash" if self.contract is None else self.contract.fit
 
     @property
+    def depth(self) -> int | None:
+        """At which depth its pictures of more than 8 bits are read; None where it saw none."""
+        return None if self.contract is None else self.contract.depth
+
+    @property
     def thresholds(self) -> tuple[float, ...] | None:
         """From which probability on a picture is given each label; None for 0.5."""
         return None if self.contract is None else self.contract.thresholds

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any
 import tlkit
 from tlkit.command._machine import require_keras
 from tlkit.command.answer import Answer, say
-from tlkit.command.options import Hints, Subcommands, add_model, count, pictures, subcommand
+from tlkit.command.options import (
+    Hints,
+    Subcommands,
+    add_model,
+    count,
+    output,
+    pictures,
+    subcommand,
+)
 from tlkit.errors import EngineError, PredictionError
 
 if TYPE_CHECKING:
@@ -44,7 +52,7 @@ def add_to(commands: Subcommands) -> None:
         help="labels in a row (default: 1; a model of any number of labels gives its own number)",
     )
     parser.add_argument(
-        "--out", metavar="FILE", type=Path, help="write a table (.csv) or JSON lines (.jsonl)"
+        "--out", metavar="FILE", type=output, help="write a table (.csv) or JSON lines (.jsonl)"
     )
     parser.add_argument(
         "--engine", metavar="NAME", default="auto", help="what runs it (default: auto)"
@@ -82,6 +90,7 @@ def run(options: argparse.Namespace) -> Answer:
     rows = predictor.predict(given, top=options.top)
     if options.out is not None:
         write = rows.write_csv if options.out.suffix == ".csv" else rows.write_json_lines
+        options.out.parent.mkdir(parents=True, exist_ok=True)
         write(options.out)
     elif not options.json:
         rows.write_csv(options.output)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import tlkit
 from tlkit.command.answer import Answer
-from tlkit.command.options import Hints, Subcommands, count, names, subcommand
+from tlkit.command.options import Hints, Subcommands, count, names, output, pictures, subcommand
 from tlkit.command.pictures import read_pictures
 from tlkit.errors import DamagedImageError
 
@@ -35,10 +35,10 @@ def add_to(commands: Subcommands) -> None:
     )
     parser = subcommand(commands, "rank", summary, _EXAMPLES, run, hints=_HINTS, stopped=stopped)
     add = parser.add_argument
-    add("pictures", metavar="PICTURES", type=Path, help="a folder with a folder for each class")
+    add("pictures", metavar="PICTURES", type=pictures, help="a folder with a folder for each class")
     add("--backbones", metavar="A,B,...", type=names, help="instead of all whose weights are here")
     add("--image-size", metavar="N", type=count, help="side in pixels, instead of their defaults")
-    add("--plot", metavar="FILE", type=Path, help="draw quality against time")
+    add("--plot", metavar="FILE", type=output, help="draw quality against time")
     add("--checkpoint", metavar="FOLDER", type=Path, help="keep finished probes there, and go on")
     add("--skip-damaged", action="store_true", help="leave out pictures that cannot be read")
 
@@ -49,6 +49,10 @@ def run(options: argparse.Namespace) -> Answer:
     Raises:
         TlkitError: As for `tlkit.rank_backbones`.
     """
+    if options.plot is not None:
+        from tlkit.probing._ranking_plot import check_plot
+
+        check_plot(options.plot)
     data = read_pictures(options.pictures, skip_damaged=options.skip_damaged)
     found = tlkit.rank_backbones(
         options.backbones, data, image_size=options.image_size, checkpoint=options.checkpoint

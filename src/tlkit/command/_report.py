@@ -8,7 +8,8 @@ from pathlib import Path
 import tlkit
 from tlkit.command._machine import require_keras
 from tlkit.command.answer import Answer
-from tlkit.command.options import Subcommands, pictures, subcommand
+from tlkit.command.options import Subcommands, output, pictures, subcommand
+from tlkit.command.pictures import read_pictures
 
 _EXAMPLES = """\
   tlkit report tlkit-run                              how it was trained, so far
@@ -29,7 +30,7 @@ def add_to(commands: Subcommands) -> None:
         "not trained on",
     )  # fmt: skip
     parser.add_argument(
-        "--out", metavar="FILE", type=Path, default=Path("report.html"),
+        "--out", metavar="FILE", type=output, default="report.html",
         help="where to write it (default: report.html)",
     )  # fmt: skip
 
@@ -43,9 +44,16 @@ def run(options: argparse.Namespace) -> Answer:
     require_keras()
     data = None
     if options.data is not None:
+        from tlkit.inference.contract import read_contract
         from tlkit.training.run_dir.recorded_run import read_run
 
-        fit = read_run(options.folder).settings.train.fit
-        data = tlkit.ImageDataset.from_directory(options.data, fit=fit)
+        run = read_run(options.folder)
+        contract, train = run.model and read_contract(run.model), run.settings.train
+        data = read_pictures(
+            options.data,
+            class_names=train.class_names,
+            fit=train.fit,
+            depth=contract.depth if contract else None,
+        )
     page = tlkit.report(options.folder, options.out, dataset=data)
     return Answer(f"report  {page} (open it in a browser)", {"report": str(page)})

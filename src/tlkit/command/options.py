@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+from tlkit._disk.atomic import why_unwritable
 from tlkit._urls import is_url
 from tlkit.command.answer import Answer
 from tlkit.errors import TlkitError
@@ -94,6 +95,17 @@ def names(text: str) -> list[str]:
 def pictures(text: str) -> Path | str:
     """Read where pictures are: a path, or an address that fsspec opens."""
     return text if is_url(text) else Path(text)
+
+
+def output(text: str) -> Path:
+    """Return where an answer is to be written; a place where it cannot be is wrong usage.
+
+    So it is told before the work is done and not after it.
+    """
+    why = why_unwritable(Path(text))
+    if why:
+        raise argparse.ArgumentTypeError(f"{text!r} cannot be written: {why}; give another file")
+    return Path(text)
 
 
 def count(text: str) -> int:

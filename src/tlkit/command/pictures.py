@@ -29,6 +29,7 @@ def read_pictures(
     skip_damaged: bool = False,
     class_names: Sequence[str] | None = None,
     fit: Fit = "squash",
+    depth: int | None = None,
 ) -> tlkit.ImageDataset:
     """Return the pictures of a folder of class folders, and say what of it is left out.
 
@@ -37,11 +38,13 @@ def read_pictures(
         class_names: The classes in order, of which the folder may have some; None for its folders.
         skip_damaged: Whether to leave out those that cannot be read; every one is decoded for it.
         fit: How they come to the size of a model.
+        depth: At which those of more than 8 bits are read; None to find it in them.
 
     Raises:
         DataError: It is no such folder.
     """
-    found = tlkit.ImageDataset.from_directory(folder, class_names=class_names, fit=fit)
+    read = tlkit.ImageDataset.from_directory
+    found = read(folder, class_names=class_names, fit=fit, depth=depth)
     if skip_damaged:
         report = found.check()
         say(str(report))

@@ -16,7 +16,9 @@ def known_fit(given: object) -> Fit | None:
     return None if fit is None else checked_fit(fit)
 
 
-def require_fit(given: object, dataset: object, error: type[TlkitError] = DataError) -> None:
+def require_same_reading(
+    given: object, dataset: object, error: type[TlkitError] = DataError
+) -> None:
     """Raise where a data set is read otherwise than the pictures that a model was trained on.
 
     Args:
@@ -34,3 +36,18 @@ def require_fit(given: object, dataset: object, error: type[TlkitError] = DataEr
             f"fit={fit!r}; expected pictures that are read as in training. Give "
             f"dataset.with_fit({known!r})."
         )
+    deep = _known_depth(given)
+    depth = None if deep is None else getattr(dataset, "depth", None)  # which reads every file
+    if depth not in (None, deep):
+        raise error(
+            f"The model was trained on pictures of more than 8 bits with depth={deep}, and the "
+            f"dataset's are read with depth={depth}, so that one value is two shades of grey; "
+            "expected pictures that are read as in training. Make the dataset with "
+            f"depth={deep}, such as ImageDataset.from_directory(..., depth={deep})."
+        )
+
+
+def _known_depth(given: object) -> int | None:
+    """Return at which depth pictures of more than 8 bits were read; None without any."""
+    depth = getattr(getattr(given, "contract", given), "depth", None)
+    return depth if type(depth) is int else None

@@ -11,7 +11,7 @@ from tlkit._task import Task, known_task
 from tlkit.data.augmentation.transforms import AugmentationLike
 from tlkit.data.class_names import known_names, shared_classes
 from tlkit.data.expected import require_dataset
-from tlkit.data.fits import require_fit
+from tlkit.data.fits import require_same_reading
 from tlkit.data.multi_label import MultiLabelDataset
 from tlkit.errors import EvaluationError
 from tlkit.evaluation.evaluation import Evaluation
@@ -100,7 +100,7 @@ def evaluate(
         DataError: If the augmentation is none.
     """
     require_dataset(dataset, "dataset", EvaluationError)
-    require_fit(model_or_result, dataset, EvaluationError)
+    require_same_reading(model_or_result, dataset, EvaluationError)
     _check_task(model_or_result, dataset)
     how = (batch_size, image_size, views_of(augmentation, views, seed))
     if dataset.labels.ndim == 2:

@@ -12,7 +12,7 @@ from tlkit._keras.traces import predict_on_batch
 from tlkit._keras.types import Model, ModelOrResult
 from tlkit._task import two_columns
 from tlkit.data.class_names import known_names
-from tlkit.data.decoding.decode import Size
+from tlkit.data.decoding.decode import Size, as_size
 from tlkit.errors import EvaluationError
 from tlkit.evaluation.test_time_augmentation import Views
 
@@ -64,7 +64,7 @@ def predicted_probabilities(
             names.
     """
     model = model_of(model_or_result)
-    size = size_of(model) if image_size is None else image_size
+    size = _asked_size(model_or_result, model, image_size)
     if batch_size < 1:
         raise EvaluationError(f"batch_size={batch_size!r}: expected 1 or more.")
     if not len(dataset):
@@ -159,16 +159,40 @@ def model_of(model_or_result: ModelOrResult) -> Model:
     )
 
 
+def _asked_size(
+    given: ModelOrResult, model: Model, asked: int | tuple[int, int] | None
+) -> tuple[int, int]:
+    """Return (height, width) in pixels at which a model is given its images."""
+    fixed = _fixed_size(model)
+    if asked is None:  # a file of a model that resizes its images knows the size of the training
+        known: Any = getattr(getattr(given, "contract", None), "image_size", None)
+        return fixed or known or size_of(model)
+    size = as_size(asked)
+    if fixed is not None and size != fixed:
+        raise EvaluationError(
+            f"image_size={asked!r}, and the model takes {fixed[0]} x {fixed[1]} pixels. Leave "
+            "image_size out."
+        )
+    return size
+
+
+def _fixed_size(model: Model) -> tuple[int, int] | None:
+    shape = getattr(model, "input_shape", None)
+    if isinstance(shape, tuple) and len(shape) == 4 and all(isinstance(s, int) for s in shape[1:3]):
+        return (int(shape[1]), int(shape[2]))
+    return None
+
+
 def size_of(model: Model) -> tuple[int, int]:
     """Return the height and width in pixels of the images that a model takes.
 
     Raises:
         EvaluationError: It leaves the size open.
     """
-    shape = getattr(model, "input_shape", None)
-    if isinstance(shape, tuple) and len(shape) == 4 and all(isinstance(s, int) for s in shape[1:3]):
-        return (int(shape[1]), int(shape[2]))
+    size = _fixed_size(model)
+    if size is not None:
+        return size
     raise EvaluationError(
-        f"the model's input_shape is {shape!r}, which leaves the image size open; expected "
-        "(None, height, width, 3). Give image_size=(height, width)."
+        f"the model's input_shape is {getattr(model, 'input_shape', None)!r}, which leaves the "
+        "image size open; expected (None, height, width, 3). Give image_size=(height, width)."
     )

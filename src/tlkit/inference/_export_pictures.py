@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tlkit._printing import counted
 from tlkit.data.class_names import shared_classes
 from tlkit.data.expected import require_dataset
-from tlkit.data.fits import require_fit
+from tlkit.data.fits import require_same_reading
 from tlkit.errors import EvaluationError, PredictionError, TlkitError
 from tlkit.inference.contract import ModelContract
 from tlkit.inference.export_target import Precision
@@ -101,7 +101,7 @@ def check_test(test: Any, contract: ModelContract) -> None:
         EvaluationError: Says what was given.
     """
     require_dataset(test, "test", EvaluationError)
-    require_fit(contract, test, EvaluationError)
+    require_same_reading(contract, test, EvaluationError)
     _check_classes(test, contract.class_names, "test=", EvaluationError)
 
 

@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
+from tlkit._disk.atomic import why_unwritable
 from tlkit.errors import PredictionError
 from tlkit.features.engines.on_jax import has_writer
 from tlkit.inference._formats import FORMATS, Format
@@ -80,6 +81,9 @@ def _check_place(target: Path, format: str, suffix: str) -> None:
         raise PredictionError(f"{str(target)!r} for {format!r}; expected a name that {ends}.")
     if not suffix and target.exists():
         raise PredictionError(f"{target} is there already. Remove it, or give another folder.")
+    why = why_unwritable(target)
+    if why:
+        raise PredictionError(f"{target} cannot be written: {why}. Give another place.")
 
 
 def _check_precision(format: str, precision: str) -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tlkit.data.dataset import ImageDataset
 from tlkit.data.decoding.decode import Size
 from tlkit.data.decoding.fitting import Fit
-from tlkit.data.fits import require_fit
+from tlkit.data.fits import require_same_reading
 from tlkit.data.sources.files import FileStore
 from tlkit.data.unlabelled import UnlabelledImages
 from tlkit.errors import DamagedImageError, PredictionError
@@ -50,7 +50,7 @@ def as_pictures(given: Given, contract: ModelContract) -> Pictures:
     found: Any = given
     depth, fit = contract.depth, contract.fit
     if hasattr(given, "load") and hasattr(given, "names"):
-        require_fit(contract, given)
+        require_same_reading(contract, given)
     elif hasattr(given, "__array__"):
         found = _from_array(np.asarray(given), fit)
     elif isinstance(given, (str, PathLike)):

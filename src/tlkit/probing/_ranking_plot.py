@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from tlkit._disk.atomic import whole_file, why_unwritable
+from tlkit.errors import EvaluationError
 from tlkit.evaluation.plots.canvas import FIRST, GREY, SECOND, axes_or_new, short
 from tlkit.probing.ranked import RankedBackbone
 
@@ -13,6 +16,41 @@ if TYPE_CHECKING:
 
 # So many names have room beside the drawing.
 _NAMED = 45
+
+
+def check_plot(path: str | Path) -> None:
+    """Refuse a picture file that cannot be written, before anything is drawn or ranked for it.
+
+    Raises:
+        EvaluationError: matplotlib is not installed, or knows no such ending; or there is no place.
+    """
+    figure: Any = axes_or_new(None, (1, 1)).figure
+    known = figure.canvas.get_supported_filetypes()
+    if Path(path).suffix.lower().removeprefix(".") not in known:
+        raise EvaluationError(
+            f"A plot cannot be written to {str(path)!r}; expected a name that ends in "
+            f"{', '.join(f'.{ending}' for ending in sorted(known))}."
+        )
+    why = why_unwritable(Path(path))
+    if why:
+        raise EvaluationError(f"A plot cannot be written to {path}: {why}. Give another file.")
+
+
+def write_plot(axes: Axes, file: Path) -> None:
+    """Write a drawing whole or not at all.
+
+    Raises:
+        EvaluationError: It cannot be written.
+    """
+    figure: Any = axes.figure
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with whole_file(file) as part:
+            figure.savefig(part, dpi=150)
+    except OSError as error:
+        raise EvaluationError(
+            f"A plot cannot be written to {file}: {error}. Give another file."
+        ) from error
 
 
 def plot_ranking(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tlkit._printing import Printed, counted, html_table, one_line, paragraph
 from tlkit.evaluation.comparing.compare import compare
@@ -88,14 +88,15 @@ class Ranking(Printed):
             The Axes.
 
         Raises:
-            EvaluationError: matplotlib is not installed.
+            EvaluationError: matplotlib is not installed, knows no such ending, or cannot write it.
         """
-        from tlkit.probing._ranking_plot import plot_ranking
+        from tlkit.probing._ranking_plot import check_plot, plot_ranking, write_plot
 
+        if path is not None:
+            check_plot(path)
         axes = plot_ranking(self.rows, self.front, self.best_group, ax)
         if path is not None:
-            figure: Any = axes.figure
-            figure.savefig(path, dpi=150)
+            write_plot(axes, Path(path))
         return axes
 
     def __repr__(self) -> str:

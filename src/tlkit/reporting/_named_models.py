@@ -22,6 +22,7 @@ from tlkit.evaluation.evaluation import Evaluation
 from tlkit.evaluation.metrics.per_image import margins
 from tlkit.evaluation.predict import size_of
 from tlkit.inference.contract import ModelContract, read_contract
+from tlkit.inference.opening import opened
 from tlkit.reporting._gallery import ModelLike, loaded
 from tlkit.reporting._runs import Run
 from tlkit.training.run_dir.saved_names import names_of_file
@@ -86,6 +87,8 @@ def given_model(given: ModelLike) -> NamedModel:
     names = known_names(given)
     if isinstance(given, (str, PathLike)):
         names, contract = names_of_file(given), _contract(given)
+        if contract is not None and contract.resized_inside:
+            given, contract = opened(given, None, None)  # the model proper, of one size
     return NamedModel(loaded(given), names, "the model that was given", contract)
 
 

@@ -8,10 +8,34 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from tlkit._disk.atomic import whole_file
+from tlkit._disk.atomic import whole_file, why_unwritable
 from tlkit.errors import EvaluationError
+from tlkit.evaluation.plots.canvas import axes_or_new
 
 _NOTHING, _MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
+
+
+def check_page(file: Path) -> None:
+    """Refuse a page that cannot be made or written, before anything is evaluated for it.
+
+    Raises:
+        EvaluationError: jinja2 or matplotlib is not installed, or there is no such place.
+    """
+    _jinja2()
+    axes_or_new(None, (1, 1))
+    why = why_unwritable(file)
+    if why:
+        raise EvaluationError(f"the report cannot be written to {file}: {why}. Give another file.")
+
+
+def _jinja2() -> Any:
+    try:
+        import jinja2
+    except ImportError as error:
+        raise EvaluationError(
+            'a report needs jinja2: python -m pip install "tlkit[report]"'
+        ) from error
+    return jinja2
 
 
 def render(contents: dict[str, Any]) -> str:
@@ -23,12 +47,7 @@ def render(contents: dict[str, Any]) -> str:
     Raises:
         EvaluationError: If jinja2 is not installed.
     """
-    try:
-        import jinja2
-    except ImportError as error:
-        raise EvaluationError(
-            'a report needs jinja2: python -m pip install "tlkit[report]"'
-        ) from error
+    jinja2 = _jinja2()
     folder = files("tlkit.reporting") / "templates"
     texts = {name: (folder / name).read_text("utf-8") for name in _names()}
     environment = jinja2.Environment(

@@ -28,7 +28,8 @@ class Part:
     Args:
         stages: All that were asked for, in order.
         settings: What a run directory keeps; None for what is in memory, which does not know.
-        model: The trained keras.Model, its file, or None.
+        model: The file of the trained model, the result that has it, which knows its thresholds
+            and how its pictures are read, or None.
         class_names: What was trained on; None where that is not known.
         kept: Lines on which stage's weights the model has; none where there was no choice.
     """
@@ -71,7 +72,7 @@ class Run:
 
     @property
     def model(self) -> Any:
-        """The model of the last part that has one, its file, or None."""
+        """That of the last part that has one, or None; see `Part`."""
         return next((part.model for part in reversed(self.parts) if part.model is not None), None)
 
     @property
@@ -135,7 +136,7 @@ def _part(source: RunPart) -> Part:
         stages = [RecordedStage(x.name, None, x, curves.get(x.name)) for x in source.stages]
         kept = tuple(kept_lines(source.stages, source.keep))
         names = source.class_names
-        return Part(tuple(stages), model=source.model, class_names=names, kept=kept)
+        return Part(tuple(stages), model=source, class_names=names, kept=kept)
     if isinstance(source, LRCurve):
         return Part((RecordedStage("", curve=source),))
     raise EvaluationError(

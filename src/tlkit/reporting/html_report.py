@@ -23,7 +23,7 @@ from tlkit.reporting._evaluated import compared, detail_of
 from tlkit.reporting._gallery import ModelLike, gallery
 from tlkit.reporting._labels import label_gallery, labels_detail
 from tlkit.reporting._named_models import given_model
-from tlkit.reporting._page import render, write
+from tlkit.reporting._page import check_page, render, write
 from tlkit.reporting._runs import Run, RunLike, read_runs
 from tlkit.reporting.gains import Gain, check_gains, gain_rows
 
@@ -92,6 +92,7 @@ def report(
         'report.html'
     """
     _check(benchmark, remarks)
+    check_page(Path(file))
     if dataset is not None:
         require_dataset(dataset, "dataset")
     runs, known = read_runs(run), findings(before, dataset)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Sequence
+from functools import partial
 from os import PathLike
 from pathlib import Path
 
@@ -143,18 +144,18 @@ class FileStore(ImageStore):
         known = memory or NothingKnown()
         with _finding_depth:
             if self._found is None:
-                others = np.flatnonzero(~self._known).tolist()
-
-                def look(index: int) -> str | None:
-                    return self._look(index, known, decoded=False)
-
-                in_threads(look, others, self._at_once)
+                self._look_at_all(np.arange(len(self.names)), known)
                 self._found = max(bits(need) for need in set(self._needs.tolist())) or FULL
         return self._found
 
+    def _look_at_all(self, indices: NDArray[np.int64], memory: ScanMemory) -> None:
+        """Take in what is not known yet; what cannot be read has no depth."""
+        look = partial(self._look, memory=memory, decoded=False)
+        in_threads(look, indices[~self._known[indices]].tolist(), self._at_once)
+
     def depth(self, indices: NDArray[np.int64]) -> int | None:
         """Return it, found in all files of the store where it was not given."""
-        super().digests(indices)  # which tells whether any is deep
+        self._look_at_all(indices, NothingKnown())  # which tells whether any is deep
         return self._depth() if self._needs[indices].any() else None
 
     def depth_note(self, indices: NDArray[np.int64]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -64,9 +65,17 @@ def with_temperature(model: Model, temperature: float) -> Any:
     else:
         inputs = graph.source
     # float32 also under mixed precision: a softmax in float16 loses small probabilities.
-    scaled = keras.layers.Rescaling(1 / temperature, name="temperature", dtype="float32")(logits)
-    output = keras.layers.Softmax(name="calibrated_probabilities", dtype="float32")(scaled)
+    names = (_free(name, graph) for name in ("temperature", "calibrated_probabilities"))
+    scaled = keras.layers.Rescaling(1 / temperature, name=next(names), dtype="float32")(logits)
+    output = keras.layers.Softmax(name=next(names), dtype="float32")(scaled)
     return keras.Model(inputs, output, name=f"{model.name}_calibrated")
+
+
+def _free(name: str, graph: Graph | None) -> str:
+    """Return a name that no layer has, as those of a model that was calibrated before do."""
+    taken = {step.operation.name for step in graph.steps} if graph is not None else set()
+    numbered = (f"{name}_{number}" for number in itertools.count(2))
+    return next(free for free in itertools.chain([name], numbered) if free not in taken)
 
 
 def _logits(graph: Graph | None) -> Any:

@@ -11,8 +11,6 @@ from tlkit._keras.saved_with import Travelling, saved_with
 from tlkit._keras.types import Model, ModelOrResult
 from tlkit._printing import Printed
 from tlkit.data.class_names import is_numbering, known_names, positions
-from tlkit.data.decoding.fitting import Fit
-from tlkit.data.fits import known_fit
 from tlkit.errors import EvaluationError
 from tlkit.evaluation.arrays import Floats, Ints
 from tlkit.evaluation.calibration._calibrated_model import (
@@ -42,7 +40,8 @@ class Calibration(Printed):
             stock Keras layers, which it shares with the model given; None if none was given.
         class_names: Of the model's columns, in order; those of ``before`` where the model given
             knew none.
-        fit: How the model's pictures come to its size; None where that is not known.
+        contract: What the model given knew of itself besides, such as how its pictures are read,
+            which goes where this goes; None where it knew nothing.
     """
 
     temperature: float
@@ -50,7 +49,7 @@ class Calibration(Printed):
     after: Evaluation
     model: Any = None
     class_names: tuple[str, ...] | None = None
-    fit: Fit | None = None
+    contract: Travelling | None = None
 
     def apply(self, evaluation: Evaluation) -> Evaluation:
         """Return the evaluation that the calibrated model would get, from stored predictions.
@@ -151,8 +150,8 @@ def calibrate(
     contract: Travelling | None = getattr(model_or_result, "contract", None)
     if contract is not None:
         calibrated = saved_with(calibrated, contract)
-    told = (names or before.class_names, known_fit(model_or_result))
-    return Calibration(temperature, before, after, calibrated, *told)
+    told = names or before.class_names
+    return Calibration(temperature, before, after, calibrated, told, contract)
 
 
 def _refuse_labels(given: object) -> None:

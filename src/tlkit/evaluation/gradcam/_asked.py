@@ -59,7 +59,9 @@ def numbering(
     if known is None or not hasattr(given, "class_names"):
         return known, None
     dataset: Any = given
-    shared = shared_classes(known, dataset.class_names, dataset.labels, error=EvaluationError)
+    labels = dataset.labels
+    labels = labels if labels.ndim == 1 else np.flatnonzero(labels.any(axis=0))  # of which some are
+    shared = shared_classes(known, dataset.class_names, labels, error=EvaluationError)
     if numbered and shared.renumbered:
         raise EvaluationError(
             "the dataset has classes without an image that the model does not know, so that a "

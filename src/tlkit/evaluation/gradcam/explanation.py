@@ -11,7 +11,7 @@ from PIL import Image
 
 from tlkit._keras.types import ModelOrResult
 from tlkit._printing import Printed, one_line
-from tlkit.data.fits import require_fit
+from tlkit.data.fits import require_same_reading
 from tlkit.data.unlabelled import UnlabelledImages
 from tlkit.errors import EvaluationError
 from tlkit.evaluation.gradcam._asked import numbering, pixels_of, wanted_columns
@@ -172,7 +172,7 @@ def explain(
     """
     model = model_of(model_or_result)
     names, columns = numbering(model_or_result, images, numbered=classes is not None)
-    require_fit(model_or_result, images, EvaluationError)
+    require_same_reading(model_or_result, images, EvaluationError)
     pixels = pixels_of(model, images)
     if batch_size < 1:
         raise EvaluationError(f"batch_size={batch_size!r}: expected 1 or more.")

@@ -65,3 +65,17 @@ def default_limit() -> int:
             "take, such as 50."
         )
     return int(min(limit, 1e9) * 1e9)
+
+
+def seconds_of(unused_days: float) -> float:
+    """Return how long something must have been unused to be removed.
+
+    Raises:
+        CacheError: It is no number of days: below zero, or none, everything would be as old.
+    """
+    if not unused_days >= 0:
+        raise CacheError(
+            f"unused_days={unused_days!r}; expected a number of days, 0 or more, such as 30. "
+            "Leave it out to remove all."
+        )
+    return unused_days * 86400

@@ -18,7 +18,7 @@ from tlkit.features.store._contents import ABOUT, StoreInfo, size_of, sizes_in, 
 from tlkit.features.store._elsewhere import Elsewhere
 from tlkit.features.store._scans import RememberedScans
 from tlkit.features.store._shards_elsewhere import ShardsElsewhere
-from tlkit.features.store.places import default_limit, default_root, places_of
+from tlkit.features.store.places import default_limit, default_root, places_of, seconds_of
 from tlkit.features.store.shards import FINISHED
 from tlkit.features.store.table import FeatureTable
 
@@ -198,7 +198,7 @@ def clear(root: str | Path | None = None, *, unused_days: float = 0.0) -> int:
         How many bytes were freed.
 
     Raises:
-        CacheError: A file cannot be removed.
+        CacheError: A file cannot be removed, or ``unused_days`` is no number of days.
 
     Example:
         >>> import tempfile, tlkit
@@ -206,11 +206,11 @@ def clear(root: str | Path | None = None, *, unused_days: float = 0.0) -> int:
         0
     """
     folder = _folder(root)
-    now, freed = now_in(folder), 0
+    now, freed, unused_s = now_in(folder), 0, seconds_of(unused_days)
     # Those of other versions too, but nothing else that may lie in the folder.
     for version in folder.glob("v[0-9]*"):
         for file in [f for f in version.rglob("*") if f.is_file()]:
-            if _age_s(file, now) < unused_days * 86400 or _in_writing(file, now):
+            if _age_s(file, now) < unused_s or _in_writing(file, now):
                 continue
             size = size_of(file)
             try:
