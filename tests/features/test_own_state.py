@@ -1,4 +1,4 @@
-"""What layers of one's own hold is part of what a trunk computes, whether settings tell it or not."""
+"""What layers of one's own hold is part of what a trunk computes, told by settings or not."""
 
 from __future__ import annotations
 
@@ -133,7 +133,8 @@ class Counting(layers.Layer):  # type: ignore[misc]
 
     def __init__(self) -> None:
         super().__init__()
-        self.calls, self.seen, self.last = 0, [], None
+        self.calls, self.last = 0, None
+        self.seen: list[int] = []
         self.prefix = f"{self.name}/"
 
     def call(self, x: Any) -> Any:

@@ -54,7 +54,8 @@ def layers_inside(parts: Iterable[Any]) -> Iterator[Any]:
 
 
 def _values(part: Any, common: frozenset[str]) -> Iterator[str]:
-    changing, collecting = _changed_by(type(part))
+    kind: Any = type(part)
+    changing, collecting = _changed_by(kind)
     seeded = bool(random_states(part))  # its seed is that of noise, which inference is without
     for name, value in sorted(vars(part).items()):
         counted = name in changing or (collecting and isinstance(value, _CONTAINERS))
@@ -104,7 +105,7 @@ def _common() -> frozenset[str]:
 
 
 @cache
-def _changed_by(kind: type) -> tuple[frozenset[str], bool]:
+def _changed_by(kind: Any) -> tuple[frozenset[str], bool]:
     """Return the attributes that running an object sets, and whether it changes containers."""
     codes = list(_run_by(kind))
     stored = {
@@ -116,7 +117,7 @@ def _changed_by(kind: type) -> tuple[frozenset[str], bool]:
     return frozenset(stored), any(map(collects, codes))
 
 
-def _run_by(kind: type) -> Iterator[CodeType]:
+def _run_by(kind: Any) -> Iterator[CodeType]:
     """Yield the code of the methods that are run, and of those that they name."""
     waiting, seen = [*_RUN, "__call__"], set()
     while waiting:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from textwrap import shorten
 from typing import Any
 
@@ -53,17 +53,16 @@ def _global_settings() -> list[str]:
     """Return the settings of Keras that layers ask for while they run, where they were changed."""
     import keras
 
-    found = {
-        "epsilon": (keras.config.epsilon(), 1e-7),
-        "floatx": (keras.config.floatx(), "float32"),
-    }
-    return [f"{name} = {value}" for name, (value, stock) in found.items() if value != stock]
+    found = {"epsilon": keras.config.epsilon(), "floatx": keras.config.floatx()}
+    stock = {"epsilon": 1e-7, "floatx": "float32"}
+    return [f"{name} = {value}" for name, value in found.items() if value != stock[name]]
 
 
 def _architecture(trunk: Model) -> Any:
     """Return what the model's config says, with each layer called by its position."""
-    for operation in trunk.operations:
-        _told_by(operation, operation.get_config)
+    parts: Sequence[Any] = trunk.operations
+    for part in parts:
+        _told_by(part, part.get_config)
     nodes = _told_by(trunk, trunk.get_config)["layers"]
     return effective_settings(nodes, _positions(nodes))
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from tlkit._keras.graph import CutPoint, leaves
 from tlkit._keras.layers import inner_layers, is_batch_norm, leaf_layers
-from tlkit._keras.random_states import random_states
+from tlkit._keras.random_states import acts_in_training
 from tlkit.errors import CutError, FrozenChangedError, PolicyError, TrainingError
 from tlkit.freezing.lora import LoRA, LowRankLayers
 from tlkit.freezing.low_rank import LowRank
@@ -142,8 +142,8 @@ def _still_inside(layers: Iterable[Any]) -> tuple[Any, ...]:
 
 
 def _cut_below(parts: Parts, live: Collection[Any]) -> tuple[CutPoint | None, str]:
-    """Return the last cut point before anything that trains or draws random numbers."""
-    moving = {id(layer) for layer in live if layer.trainable_weights or random_states(layer)}
+    """Return the last cut point before anything that trains or does something in training."""
+    moving = {id(layer) for layer in live if layer.trainable_weights or acts_in_training(layer)}
     try:
         points = parts.graph.cut_points
     except CutError as error:
@@ -164,7 +164,7 @@ def _trunk_and_tail(
     It is new although it is the same for all phases of a cut, so that compiling it leaves others
     as they are: the whole model would be saved with an optimizer that plain Keras may not know.
     """
-    noisy = frozenset(id(layer) for layer in frozen if random_states(layer))
+    noisy = frozenset(id(layer) for layer in frozen if acts_in_training(layer))
     place = (cut, noisy)
     if place not in parts.tails:
         tail = parts.graph.tail(cut.name) if cut else parts.model
@@ -175,7 +175,7 @@ def _trunk_and_tail(
 
 
 def _without_noise(tail: Any, noisy: Collection[int]) -> Any:
-    """Return the tail with its frozen dropout held still: frozen means inference.
+    """Return the tail with its frozen dropout and the like held still: frozen means inference.
 
     Keras leaves no way to say so for a single layer: ``trainable=False`` does not stop dropout,
     and ``training=False`` in the call of a Functional model is overruled by ``fit``.
