@@ -16,6 +16,7 @@ from tlkit._keras.random_states import acts_in_training
 from tlkit.errors import CutError, FrozenChangedError, PolicyError, TrainingError
 from tlkit.freezing.lora import LoRA, LowRankLayers
 from tlkit.freezing.low_rank import LowRank
+from tlkit.freezing.own_copies import original_of
 from tlkit.freezing.policy import Policy
 from tlkit.freezing.whole_model import Parts
 
@@ -110,7 +111,8 @@ def check_frozen(phase: Phase, before: list[str]) -> None:
 
 
 def _selected(policy: Policy, parts: Parts, epoch: int) -> tuple[Any, ...]:
-    chosen = policy(parts.backbone, epoch)
+    shown = {id(original_of(layer)): layer for layer in parts.backbone}
+    chosen = policy(tuple(map(original_of, parts.backbone)), epoch)
     if not isinstance(chosen, Iterable):
         raise PolicyError(
             f"{policy!r} returned {chosen!r} for epoch {epoch}, expected a sequence of layers. "
@@ -122,7 +124,7 @@ def _selected(policy: Policy, parts: Parts, epoch: int) -> tuple[Any, ...]:
             "trained as a whole. Give the LoRA itself, policy=LoRA(...), and what says which "
             "layers as its within=."
         )
-    chosen = tuple(chosen)
+    chosen = tuple(shown.get(id(layer), layer) for layer in chosen)
     known = {id(layer) for layer in parts.backbone}
     for layer in chosen:
         if id(layer) not in known:
