@@ -67,12 +67,14 @@ def restore_arrays(callbacks: Sequence[Callback], groups: Mapping[str, list[np.n
 
 
 def _is_plain(value: Any) -> bool:
+    if isinstance(value, (*_PLAIN, np.generic)):
+        return True
     if isinstance(value, dict):
         return all(map(_is_plain, (*value, *value.values())))
-    if isinstance(value, (list, tuple, set, frozenset)):
-        items: list[Any] = list(value)
-        return not hasattr(value, "_fields") and all(map(_is_plain, items))
-    return isinstance(value, (*_PLAIN, np.generic))
+    if not isinstance(value, (list, *_MARKED)) or hasattr(value, "_fields"):
+        return False
+    items: Any = value
+    return all(map(_is_plain, items))
 
 
 def _plain(value: Any) -> Any:
@@ -83,9 +85,9 @@ def _plain(value: Any) -> Any:
         if _MARK not in value and all(isinstance(key, str) for key in value):
             return {key: _plain(item) for key, item in value.items()}
         return {_MARK: "dict", "items": [[_plain(key), _plain(x)] for key, x in value.items()]}
-    for kind, name in _MARKED.items():
-        if isinstance(value, kind):
-            return {_MARK: name, "items": [_plain(item) for item in value]}
+    name = next((name for kind, name in _MARKED.items() if isinstance(value, kind)), "")
+    if name:
+        return {_MARK: name, "items": [_plain(item) for item in value]}
     return value.item() if isinstance(value, np.generic) else value
 
 
