@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,13 @@ class Noise(keras.layers.Layer):  # type: ignore[misc]
         return x + keras.random.normal(keras.ops.shape(x), seed=self.seeds)
 
 
+class Unseen(keras.layers.Layer):  # type: ignore[misc]
+    """Draws from something that Keras does not know."""
+
+    def call(self, x: Any) -> Any:
+        return x + np.random.default_rng().normal()
+
+
 def trunk(noise: Any) -> Any:
     """A trunk with a layer that may draw."""
     image = keras.Input((16, 16, 3))
@@ -43,9 +51,14 @@ def extracted(model: Any, folder: Path) -> np.ndarray:
     return np.asarray(passes.extracted(trunk, pixels, data.image_digests, Plan("keras")).rows)
 
 
-def test_layer_that_draws_at_inference_is_named(tmp_path: Path) -> None:
-    with pytest.raises(EngineError, match=r"The layer 'loud' \(Noise\) of the frozen part 'noisy'"):
-        extracted(trunk(Noise(name="loud")), tmp_path)
+@pytest.mark.parametrize("kind", [Noise, Unseen, "Lambda"])
+def test_layer_that_draws_at_inference_is_named(kind: Any, tmp_path: Path) -> None:
+    if kind == "Lambda":
+        kind = partial(keras.layers.Lambda, lambda x: x + np.random.default_rng().normal())
+    layer = kind(name="loud")
+    told = rf"The layer 'loud' \({type(layer).__name__}\) of the frozen part 'noisy'"
+    with pytest.raises(EngineError, match=told):
+        extracted(trunk(layer), tmp_path)
     assert not list(tmp_path.rglob("*.shard"))
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from inspect import signature
 from typing import Any
 
+from tlkit._keras.layers import inner_layers
 from tlkit._keras.types import Variable
 
 
@@ -28,6 +30,34 @@ def random_states(layer: object) -> list[Variable]:
     """
     weights = {id(weight) for weight in getattr(layer, "weights", ())}
     return [state for state in getattr(layer, "variables", ()) if id(state) not in weights]
+
+
+def acts_in_training(layer: Any) -> bool:
+    """Return whether a layer may do in training what it does not do at inference.
+
+    That is one that draws random numbers; ``SpectralNormalization``, which changes its own weights;
+    and one that does not come with Keras and takes ``training``, as stochastic depth by
+    ``tf.random`` does: nobody can see what it draws from. ``trainable=False`` stops none of these,
+    as it does stop BatchNormalization.
+
+    Args:
+        layer: As for `random_states`; those inside it count.
+    """
+    if random_states(layer):
+        return True
+    import keras
+
+    if not isinstance(layer, keras.Layer):
+        return False
+    return any(map(_acts_itself, (layer, *inner_layers(layer))))
+
+
+def _acts_itself(layer: Any) -> bool:
+    import keras
+
+    if type(layer).__module__.partition(".")[0] in ("keras", "tlkit"):
+        return isinstance(layer, keras.layers.SpectralNormalization)
+    return "training" in signature(layer.call).parameters
 
 
 def global_generator() -> Any | None:

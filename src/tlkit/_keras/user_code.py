@@ -31,10 +31,10 @@ def function_code(function: FunctionType) -> Iterator[str]:
     """
     made_with = [cell.cell_contents for cell in function.__closure__ or () if cell != _EMPTY]
     made_with += [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).items()]
-    if _collects(function.__code__):
+    if collects(function.__code__):
         made_with = [x for x in made_with if not isinstance(x, (list, dict, set))]
     yield from _instructions(function.__code__)
-    yield from map(_constant, made_with)
+    yield from map(constant, made_with)
 
 
 def class_code(kind: type) -> Iterator[str]:
@@ -47,7 +47,7 @@ def class_code(kind: type) -> Iterator[str]:
             yield name
             yield from function_code(value)
         elif not name.startswith("_") and isinstance(value, (*PLAIN, tuple, list, np.ndarray)):
-            yield f"{name} = {_constant(value)}"
+            yield f"{name} = {constant(value)}"
 
 
 def own_code(parts: Iterable[Any]) -> Iterator[str]:
@@ -61,10 +61,10 @@ def own_code(parts: Iterable[Any]) -> Iterator[str]:
         parts: Operations and layers of a model, those inside them included; other callables.
     """
     seen: set[Any] = set()
-    for part in _all(parts):
+    for part in with_inner(parts):
         found: list[type | FunctionType] = list(_classes(type(part)))
         found += [x for x in vars(part).values() if isinstance(x, FunctionType)]
-        for own in filter(_is_own, found):
+        for own in filter(is_own, found):
             if own not in seen:
                 seen.add(own)
                 yield from class_code(own) if isinstance(own, type) else function_code(own)
@@ -72,32 +72,32 @@ def own_code(parts: Iterable[Any]) -> Iterator[str]:
 
 def _instructions(code: CodeType) -> Iterator[str]:
     yield repr((code.co_code, code.co_names, code.co_varnames, code.co_freevars))
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _instructions(constant)
+    for value in code.co_consts:
+        if isinstance(value, CodeType):
+            yield from _instructions(value)
         else:
-            yield _constant(constant)
+            yield constant(value)
 
 
-def _collects(code: CodeType) -> bool:
+def collects(code: CodeType) -> bool:
     """Return whether code may change a list, dict or set: what that holds is no setting then."""
-    inner = (constant for constant in code.co_consts if isinstance(constant, CodeType))
+    inner = (value for value in code.co_consts if isinstance(value, CodeType))
     return (
         not _CHANGING.isdisjoint(code.co_names)
         or any(step.opname in ("STORE_SUBSCR", "DELETE_SUBSCR") for step in get_instructions(code))
-        or any(map(_collects, inner))
+        or any(map(collects, inner))
     )
 
 
-def _constant(value: object) -> str:
+def constant(value: object) -> str:
     """Return a value as text if it is plain, else its kind: it may be as big as a model."""
     if isinstance(value, (list, tuple)):
-        return f"({', '.join(map(_constant, value))})"
+        return f"({', '.join(map(constant, value))})"
     if isinstance(value, Mapping):
-        return f"{{{', '.join(map(_constant, value.items()))}}}"
+        return f"{{{', '.join(map(constant, value.items()))}}}"
     if isinstance(value, (set, frozenset)):
         # A set's order differs from process to process.
-        return f"{{{', '.join(sorted(map(_constant, value)))}}}"
+        return f"{{{', '.join(sorted(map(constant, value)))}}}"
     if isinstance(value, np.ndarray):
         return f"array {value.shape} {hashlib.sha256(value.tobytes()).hexdigest()}"
     if isinstance(value, FunctionType):
@@ -106,16 +106,16 @@ def _constant(value: object) -> str:
     return repr(value) if plain else type(value).__name__
 
 
-def _all(parts: Iterable[Any]) -> Iterator[Any]:
+def with_inner(parts: Iterable[Any]) -> Iterator[Any]:
     """Yield objects and the layers inside them, but not what Keras's own layers are made of."""
     import keras
 
     for part in parts:
-        if isinstance(part, keras.Model) and not _is_own(type(part)):
-            yield from _all(operations_of(part))
+        if isinstance(part, keras.Model) and not is_own(type(part)):
+            yield from with_inner(operations_of(part))
         elif hasattr(part, "__dict__"):
             yield part
-            if _is_own(type(part)):
+            if is_own(type(part)):
                 yield from inner_layers(part)
 
 
@@ -127,5 +127,5 @@ def _classes(kind: type) -> Iterator[type]:
     return (base for base in kind.__mro__ if base not in common)
 
 
-def _is_own(part: type | FunctionType) -> bool:
+def is_own(part: type | FunctionType) -> bool:
     return str(part.__module__).partition(".")[0] not in ("keras", "tlkit", "builtins")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from tlkit._keras.graph import Graph
+from tlkit._keras.layers import leaf_layers
 from tlkit._keras.random_states import random_states
 from tlkit._keras.types import Model
 from tlkit.errors import EngineError
@@ -15,8 +17,9 @@ from tlkit.errors import EngineError
 def check_steady(trunk: Model, sample: Callable[[], np.ndarray]) -> None:
     """Raise where a trunk gives two outputs for the same images.
 
-    Only a trunk with layers that hold random states is run, twice, and each of these layers after
-    it only where the outputs differ.
+    Only a trunk with layers that may draw is run, twice, and each of these layers after it only
+    where the outputs differ. Those are layers that hold random states, and what does not come with
+    Keras: nobody can see what that draws from.
 
     Args:
         trunk: A built Functional keras.Model.
@@ -25,7 +28,7 @@ def check_steady(trunk: Model, sample: Callable[[], np.ndarray]) -> None:
     Raises:
         EngineError: Names the first layer whose output differs.
     """
-    if not any(random_states(layer) for layer in trunk.layers):
+    if not any(map(_may_draw, trunk.layers)):
         return
     images = sample().astype("float32")
     if not _differs(trunk, images):
@@ -35,13 +38,22 @@ def check_steady(trunk: Model, sample: Callable[[], np.ndarray]) -> None:
     graph = Graph.of(trunk)
     for step in graph.steps:
         layer = step.operation
-        if random_states(layer) and _differs(keras.Model(graph.source, step.output), images):
+        if _may_draw(layer) and _differs(keras.Model(graph.source, step.output), images):
             raise EngineError(
                 f"The layer {layer.name!r} ({type(layer).__name__}) of the frozen part "
                 f"{trunk.name!r} draws random numbers at inference, so its output cannot be "
                 "computed once and kept. Let it draw in training only, or unfreeze it: then it "
                 "runs anew in every epoch."
             )
+
+
+def _may_draw(layer: Any) -> bool:
+    import keras
+
+    if isinstance(layer, keras.Model):
+        return any(map(_may_draw, leaf_layers(layer)))
+    own = type(layer).__module__.partition(".")[0] not in ("keras", "tlkit")
+    return bool(random_states(layer)) or own or isinstance(layer, keras.layers.Lambda)
 
 
 def _differs(model: Model, images: np.ndarray) -> bool:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from textwrap import shorten
 from typing import Any
 
 import numpy as np
 
 from tlkit._keras.types import Model
 from tlkit._keras.user_code import own_code
+from tlkit._keras.user_state import layers_inside, own_state
+from tlkit.errors import BackboneError
 
 _NO_EFFECT = ("name", "seed", "trainable", "activity_regularizer")
 # Where a model inside begins and ends, by the names of its layers.
@@ -22,16 +25,23 @@ def trunk_fingerprint(trunk: Model) -> str:
     """Return a sha256 in hex of what a model computes.
 
     Two models have one fingerprint where they have the same layers with the same settings, joined
-    in the same way, with bit for bit the same weights. Names, seeds and initializers, which do
-    not change what a built model computes at inference, have no part in it. The code of layers
-    that do not come with Keras has.
+    in the same way, with bit for bit the same weights, under the same epsilon and floatx of Keras.
+    Names, seeds and initializers, which do not change what a built model computes at inference,
+    have no part in it. The code of layers that do not come with Keras has, and what they hold.
 
     Args:
         trunk: A built Functional keras.Model.
+
+    Raises:
+        BackboneError: A layer's settings cannot be told.
     """
     digest = hashlib.sha256(json.dumps(_architecture(trunk), sort_keys=True).encode())
-    for part in own_code(trunk.operations):
+    operations = trunk.operations
+    for part in (*own_code(operations), *own_state(operations), *_global_settings()):
         digest.update(part.encode())
+    for layer in layers_inside(operations):
+        settings = effective_settings(_told_by(layer, layer.get_config))
+        digest.update(json.dumps(settings, sort_keys=True).encode())
     for weight in trunk.weights:
         array = np.ascontiguousarray(np.asarray(weight))
         digest.update(f"{array.shape}{array.dtype}".encode())
@@ -39,10 +49,36 @@ def trunk_fingerprint(trunk: Model) -> str:
     return digest.hexdigest()
 
 
+def _global_settings() -> list[str]:
+    """Return the settings of Keras that layers ask for while they run, where they were changed."""
+    import keras
+
+    found = {"epsilon": keras.config.epsilon(), "floatx": keras.config.floatx()}
+    stock = {"epsilon": 1e-7, "floatx": "float32"}
+    return [f"{name} = {value}" for name, value in found.items() if value != stock[name]]
+
+
 def _architecture(trunk: Model) -> Any:
     """Return what the model's config says, with each layer called by its position."""
-    nodes = trunk.get_config()["layers"]
+    parts: Sequence[Any] = trunk.operations
+    for part in parts:
+        _told_by(part, part.get_config)
+    nodes = _told_by(trunk, trunk.get_config)["layers"]
     return effective_settings(nodes, _positions(nodes))
+
+
+def _told_by(part: Any, tell: Callable[[], Any]) -> Any:
+    """Return what a layer tells of its settings, or say which layer cannot."""
+    try:
+        return tell()
+    except Exception as error:
+        reason = shorten(f"{type(error).__name__}: {error}", 200)
+        raise BackboneError(
+            f"The frozen layer {part.name!r} ({type(part).__name__}) does not tell its settings "
+            f"({reason}), so its output cannot be kept under them, nor can the model be saved. Let "
+            "its get_config() return all that it is made with, as plain values or lists; of a "
+            "layer of Keras give functions that have a name, not functools.partial."
+        ) from error
 
 
 def effective_settings(config: object, position: Mapping[str, int] | None = None) -> Any:

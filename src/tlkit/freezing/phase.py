@@ -12,10 +12,11 @@ import numpy as np
 
 from tlkit._keras.graph import CutPoint, leaves
 from tlkit._keras.layers import inner_layers, is_batch_norm, leaf_layers
-from tlkit._keras.random_states import random_states
+from tlkit._keras.random_states import acts_in_training
 from tlkit.errors import CutError, FrozenChangedError, PolicyError, TrainingError
 from tlkit.freezing.lora import LoRA, LowRankLayers
 from tlkit.freezing.low_rank import LowRank
+from tlkit.freezing.own_copies import original_of
 from tlkit.freezing.policy import Policy
 from tlkit.freezing.whole_model import Parts
 
@@ -110,7 +111,8 @@ def check_frozen(phase: Phase, before: list[str]) -> None:
 
 
 def _selected(policy: Policy, parts: Parts, epoch: int) -> tuple[Any, ...]:
-    chosen = policy(parts.backbone, epoch)
+    shown = {id(original_of(layer)): layer for layer in parts.backbone}
+    chosen = policy(tuple(map(original_of, parts.backbone)), epoch)
     if not isinstance(chosen, Iterable):
         raise PolicyError(
             f"{policy!r} returned {chosen!r} for epoch {epoch}, expected a sequence of layers. "
@@ -122,7 +124,7 @@ def _selected(policy: Policy, parts: Parts, epoch: int) -> tuple[Any, ...]:
             "trained as a whole. Give the LoRA itself, policy=LoRA(...), and what says which "
             "layers as its within=."
         )
-    chosen = tuple(chosen)
+    chosen = tuple(shown.get(id(layer), layer) for layer in chosen)
     known = {id(layer) for layer in parts.backbone}
     for layer in chosen:
         if id(layer) not in known:
@@ -142,8 +144,8 @@ def _still_inside(layers: Iterable[Any]) -> tuple[Any, ...]:
 
 
 def _cut_below(parts: Parts, live: Collection[Any]) -> tuple[CutPoint | None, str]:
-    """Return the last cut point before anything that trains or draws random numbers."""
-    moving = {id(layer) for layer in live if layer.trainable_weights or random_states(layer)}
+    """Return the last cut point before anything that trains or does something in training."""
+    moving = {id(layer) for layer in live if layer.trainable_weights or acts_in_training(layer)}
     try:
         points = parts.graph.cut_points
     except CutError as error:
@@ -164,7 +166,7 @@ def _trunk_and_tail(
     It is new although it is the same for all phases of a cut, so that compiling it leaves others
     as they are: the whole model would be saved with an optimizer that plain Keras may not know.
     """
-    noisy = frozenset(id(layer) for layer in frozen if random_states(layer))
+    noisy = frozenset(id(layer) for layer in frozen if acts_in_training(layer))
     place = (cut, noisy)
     if place not in parts.tails:
         tail = parts.graph.tail(cut.name) if cut else parts.model
@@ -175,7 +177,7 @@ def _trunk_and_tail(
 
 
 def _without_noise(tail: Any, noisy: Collection[int]) -> Any:
-    """Return the tail with its frozen dropout held still: frozen means inference.
+    """Return the tail with its frozen dropout and the like held still: frozen means inference.
 
     Keras leaves no way to say so for a single layer: ``trainable=False`` does not stop dropout,
     and ``training=False`` in the call of a Functional model is overruled by ``fit``.

@@ -18,8 +18,10 @@ from tlkit._keras.types import Model
 from tlkit._seeds import stream_seed
 from tlkit._task import Task
 from tlkit.backbones.build import Backbone, ImageSize, build_backbone
+from tlkit.backbones.spec import BackboneSpec
 from tlkit.errors import BackboneError, ImageSizeError
 from tlkit.freezing.head import Head
+from tlkit.freezing.own_copies import OwnCopies
 from tlkit.freezing.own_head import AnyHead
 
 
@@ -69,7 +71,12 @@ def assemble(
     seed: int,
     task: Task = Task.MULTICLASS,
 ) -> Parts:
-    """Build a backbone with a head; random weights follow from ``seed`` alone."""
+    """Build a backbone with a head; random weights follow from ``seed`` alone.
+
+    A model that a user's function did not build anew is copied; see `OwnCopies`.
+    """
+    if not isinstance(backbone, (str, BackboneSpec)):
+        backbone = OwnCopies(backbone)
     with _seeded(stream_seed(seed, "backbone")):
         trunk = build_backbone(
             backbone, image_size=image_size, weights=weights, preprocessing=preprocessing
