@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 
@@ -187,6 +188,18 @@ def test_engine_that_cannot_be_made_is_passed_over_and_told(
     assert "\n" not in choice.why
     with pytest.raises(EngineError):
         choose(trunk, tmp_path, engine("swift", make=make), asked="swift")
+
+
+def test_of_a_trunk_in_mixed_precision_an_error_says_what_to_take(tmp_path: Path) -> None:
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        low = tiny_model()
+    finally:
+        keras.config.set_dtype_policy(before)
+    told = r"in bfloat16 \(swift differs from Keras by .*engine='keras' or 'auto'.*'float32'"
+    with pytest.raises(EngineError, match=told):
+        choose(low, tmp_path, engine("swift", lambda y: y * 1.01), asked="swift")
 
 
 def test_engine_that_fails_while_it_is_timed_is_passed_over(

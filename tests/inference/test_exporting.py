@@ -21,6 +21,7 @@ from tlkit.inference import export_target
 from tlkit.inference._export_pictures import calibration_pictures, compared_pictures
 from tlkit.inference._formats import FORMATS, Format
 from tlkit.inference.contract import ModelContract
+from tlkit.testing import tiny_backbone
 
 FILES = {"onnx": "m.onnx", "openvino": "m.xml", "litert": "m.tflite", "saved_model": "m"}
 
@@ -40,6 +41,38 @@ def names_in(format: str, path: Path) -> list[str]:
         return list(json.loads(told.value))
     labels = path.with_suffix(".txt") if format == "litert" else path / "assets.extra/labels.txt"
     return labels.read_text("utf-8").splitlines()
+
+
+@pytest.fixture(scope="module", params=["mixed_bfloat16", *thorough("mixed_float16")])
+def mixed(request: pytest.FixtureRequest, trained: Trained) -> tlkit.TrainingResult:
+    """What Keras's mixed precision trained."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(request.param)
+    try:
+        trainer = tlkit.StagedTrainer(
+            tiny_backbone(),
+            stages=[tlkit.Stage("head", epochs=2, learning_rate=0.05)],
+            weights=None,
+            cache=False,
+        )
+        return trainer.fit(trained.dataset, verbose=0)
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+@pytest.mark.parametrize("input", ["model size", "any size"])
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_model_of_mixed_precision_is_written_with_its_weights_in_float32(
+    format: str, input: Any, mixed: tlkit.TrainingResult, trained: Trained, tmp_path: Path
+) -> None:
+    file = tmp_path / FILES[format]
+    exported = mixed.export(file, format=format, input=input, pictures=trained.dataset)
+    assert exported.precision == "float32"
+    assert exported.difference < 1e-5
+    assert names_in(format, file) == list(mixed.class_names)
+    images = trained.dataset.load(range(5), 16).astype("float32")
+    near = mixed.model.predict(images, verbose=0)
+    np.testing.assert_allclose(FORMATS[format].reader(file)(images), near, atol=0.02)
 
 
 @pytest.mark.parametrize("format", FORMATS)

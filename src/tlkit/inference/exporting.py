@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from tlkit._keras.full_precision import in_float32
 from tlkit._keras.types import Model
 from tlkit._printing import Printed, counted
 from tlkit.errors import EngineError, PredictionError, TlkitError
@@ -92,7 +93,9 @@ def export_model(
 ) -> Exported:
     """Write a model in another format with its class names, and compare it with Keras.
 
-    One that resizes its pictures is compared on pictures of another size than the model's.
+    One that resizes its pictures is compared on pictures of another size than the model's. A model
+    of mixed precision is written, and compared, with its weights in float32: other runtimes lack
+    some of its types or mean something else by them.
 
     Args:
         model: From raw images of one size to probabilities.
@@ -109,7 +112,7 @@ def export_model(
             Keras. Then nothing is left.
         EvaluationError: The test's classes are not the model's.
     """
-    target, how = asked.file, asked.how
+    target, how, model = asked.file, asked.how, in_float32(model)
     if asked.input == "any size":
         from tlkit.inference._any_size import of_any_size
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tlkit._keras.full_precision import low_precision
 from tlkit._keras.types import Model
 from tlkit.errors import EngineError
 from tlkit.features.engines._decision import Decision, Decisions, proof_of
@@ -93,7 +94,17 @@ def _named(name: str, trial: Trial, registry: EngineRegistry) -> Engine:
         raise EngineError(
             f"engine={name!r} needs something that is not here: {missing}. Or take engine='auto'."
         )
-    return agreeing(spec, trial)
+    low = low_precision(trial.trunk)
+    try:
+        return agreeing(spec, trial)
+    except EngineError as error:
+        if not low:
+            raise
+        raise EngineError(
+            f"engine={name!r} does not give what this trunk gives, whose layers compute in {low} "
+            f"({one_line(name, error)}). Take engine='keras' or 'auto', or "
+            "keras.config.set_dtype_policy('float32') before the training."
+        ) from error
 
 
 def _automatic(trial: Trial, images_ahead: int, before: str, registry: EngineRegistry) -> Choice:
