@@ -113,6 +113,9 @@ OTHERS: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: untyped.Stage("head", epochs=9, learning_rate=0.1, snapshots=3),
         "snapshots=3, expected a list of numbers of epochs",
     ),
+    "no cache": (lambda: trainer(head_stage(), cache=None), "cache=None; expected True.*False"),
+    "an empty cache": (lambda: trainer(head_stage(), cache=""), "cache=''; expected True.*False"),
+    "a number as cache": (lambda: untyped.extract(tiny_backbone(), DATA, cache=1), "cache=1; exp"),
     "one number of units": (
         lambda: untyped.Head(units=256),
         "units must be positive integers in a list",

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 import tlkit
+import tlkit.testing
 from tests.command.conftest import BRIEF, save_pictures
 from tlkit.command.main import main
 
@@ -283,6 +284,25 @@ def test_a_folder_is_labelled_row_by_row(
     expected = tlkit.Predictor(trained.out).predict(tmp_path / "new", top=2, verbose=0)
     assert [row["label"] for row in rows] == [row.label or "" for row in expected]
     assert list(rows[0]) == list(expected.columns)
+
+
+def test_any_number_of_labels_are_a_list_in_a_document(
+    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = ["red, bright", "blue"]
+    files = sorted(str(path) for path in (pictures / "class_0").iterdir())
+    data = tlkit.MultiLabelDataset.from_files(files[:4], [names, names[:1], names[1:], []])
+    trainer = tlkit.StagedTrainer(
+        tlkit.testing.tiny_backbone(),
+        stages=[tlkit.Stage("head", epochs=1, learning_rate=1e-2)],
+        weights=None,
+        cache=False,
+    )
+    every = trainer.fit(data, verbose=0).with_thresholds(0.0)
+    every.save(tmp_path / "model.keras")
+    assert main(["predict", str(tmp_path / "model.keras"), *files, "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)["rows"]
+    assert all(sorted(row["labels"]) == sorted(names) for row in rows)
 
 
 def test_labels_go_into_a_file_or_one_document(

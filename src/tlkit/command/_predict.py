@@ -100,12 +100,17 @@ def run(options: argparse.Namespace) -> Answer:
     data: dict[str, Any] = {
         "model": str(options.model),
         "class_names": list(rows.class_names),
-        "rows": [row.as_dict() for row in rows],
+        "rows": [_fields(row) for row in rows],
     }
     if rows.precision is not None:
         data["precision"] = rows.precision.to_json()
     written = f"{len(rows):,} rows written: {options.out}"
     return Answer(written if options.out is not None else "", data)
+
+
+def _fields(row: Prediction) -> dict[str, Any]:
+    """Return a row as in a table, but with a list of labels, whose names may hold commas."""
+    return {**row.as_dict(), **({"labels": list(row.labels)} if row.by_class else {})}
 
 
 def _given(places: list[Path | str]) -> Path | str | list[Path | str]:

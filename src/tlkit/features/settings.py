@@ -17,6 +17,7 @@ from tlkit.features.engines.precision import TrunkPrecision, check_precision
 from tlkit.features.passes import Plan, Progress, no_progress
 from tlkit.features.precision.asked import AskedPrecision
 from tlkit.features.precision.sample import TrainingSample
+from tlkit.features.store.places import places_of
 from tlkit.features.store.store import FeatureStore
 from tlkit.features.trunk import Trunk
 from tlkit.freezing.own_head import AnyHead
@@ -54,6 +55,7 @@ class FrozenSettings:
     Raises:
         TrainingError: An unknown ``feature_dtype``.
         TlkitError: A seed that is no whole number.
+        CacheError: A ``cache`` that is no place.
         EngineError: No engine has that name; an unknown ``trunk_precision``, or one that no engine
             has on this processor.
         UnknownBackboneError: Nothing has that name.
@@ -73,6 +75,7 @@ class FrozenSettings:
         if isinstance(self.backbone, str):
             object.__setattr__(self, "backbone", get_backbone(self.backbone))
         whole_seed(self.seed)
+        places_of(self.cache)
         if self.feature_dtype not in ("float32", "float16"):
             raise TrainingError(
                 f"feature_dtype={self.feature_dtype!r}, expected 'float32' or 'float16'."

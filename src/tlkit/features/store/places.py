@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from os import PathLike
 from pathlib import Path
 
 from platformdirs import user_cache_path
@@ -33,8 +34,14 @@ def places_of(cache: bool | str | Path) -> tuple[Path | None, str | None]:
     An address has a folder beside it, the default one, in which what is needed of it is read.
 
     Raises:
-        CacheError: An address that has become a `pathlib.Path`, which takes one of its slashes.
+        CacheError: An address that has become a `pathlib.Path`, which takes one of its slashes; or
+            neither a place nor a truth value.
     """
+    if not isinstance(cache, (bool, str, PathLike)) or cache == "":
+        raise CacheError(
+            f"cache={cache!r}; expected True for the usual folder, False to keep features only "
+            "while a training lasts, a folder, or an address such as 's3://bucket/features'."
+        )
     if isinstance(cache, Path) and _SLASH_LOST.match(cache.as_posix()):
         raise CacheError(
             f"cache={cache!r} was an address before it became a Path, which has lost one of its "
