@@ -12,7 +12,7 @@ from hypothesis import given, strategies as st
 from tests.data.conftest import noise
 from tlkit.data.batches import PixelCache, batch_slices, epoch_order, stream, stream_seed
 from tlkit.data.dataset import ImageDataset
-from tlkit.errors import DataError
+from tlkit.errors import DataError, TlkitError
 
 numbers = st.integers(-(2**80), 2**80)
 
@@ -64,7 +64,7 @@ def test_streams_stay_the_same_over_releases() -> None:
 
 
 def test_a_seed_that_is_no_whole_number_is_refused() -> None:
-    with pytest.raises(TypeError, match="integer"):
+    with pytest.raises(TlkitError, match="seed=0.5; expected a whole number"):
         stream_seed(0.5, "warm")  # type: ignore[arg-type]
 
 
