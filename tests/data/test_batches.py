@@ -64,7 +64,7 @@ def test_streams_stay_the_same_over_releases() -> None:
 
 
 def test_a_seed_that_is_no_whole_number_is_refused() -> None:
-    with pytest.raises(TlkitError, match="seed=0.5; expected a whole number"):
+    with pytest.raises(TlkitError, match=r"seed=0\.5; expected a whole number"):
         stream_seed(0.5, "warm")  # type: ignore[arg-type]
 
 
