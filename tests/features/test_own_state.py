@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from typing import Any
 
 import keras
@@ -89,6 +90,81 @@ class Factor:
         return x * self.by
 
 
+@dataclass
+class Settings:
+    """Settings of a layer in one place."""
+
+    by: Any
+    how: Callable[[Any], Any] = field(default_factory=lambda: lambda x: x)
+
+
+class Holding(Silent):
+    """A layer that only holds what it was given."""
+
+    def call(self, x: Any) -> Any:
+        """Change nothing."""
+        return x
+
+
+class Other:
+    """A key that is told by its address."""
+
+
+class Lazy(layers.Layer):  # type: ignore[misc]
+    """A layer that computes what it needs when it is first asked."""
+
+    def __init__(self, by: float) -> None:
+        super().__init__()
+        self.by = by
+        self._known: float | None = None
+
+    @cached_property
+    def doubled(self) -> float:
+        """Computed once."""
+        return 2 * self.by
+
+    @property
+    def tripled(self) -> float:
+        """Computed once, by hand."""
+        if self._known is None:
+            self._known = 3 * self.by
+        return self._known
+
+    def call(self, x: Any) -> Any:
+        """Multiply."""
+        return x * self.doubled * self.tripled
+
+    def get_config(self) -> dict[str, Any]:
+        """Say nothing."""
+        return {}
+
+
+class Named(layers.Layer):  # type: ignore[misc]
+    """A layer with a setting that is what Keras calls the first of its kind."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        self.kind, self.told = kind, f"output of {self.name}"
+
+    def call(self, x: Any) -> Any:
+        """Do what it says."""
+        return ops.abs(x) if self.kind == "named" else -x
+
+    def get_config(self) -> dict[str, Any]:
+        """Say nothing."""
+        return {}
+
+
+def inside(activation: Any) -> Any:
+    """A block that holds a layer of Keras which does not tell its settings."""
+    return Block(activation)
+
+
+def clipped(most: float) -> Any:
+    """A function that has no name."""
+    return partial(ops.clip, x_min=0, x_max=most)
+
+
 def changed_later(by: float) -> Any:
     """A layer that was given another value after it was made."""
     layer = Silent(1.0)
@@ -119,6 +195,15 @@ def fingerprint(change: Any) -> str:
         pytest.param(Block, "relu", "tanh", id="layer inside"),
         pytest.param(lambda by: layers.Activation(Factor(by).times), 2.0, 3.0, id="bound method"),
         pytest.param(lambda by: layers.Lambda(Factor(by).times), 2.0, 3.0, id="in a Lambda"),
+        pytest.param(lambda by: Holding(Settings(by)), 2.0, 3.0, id="dataclass"),
+        pytest.param(
+            lambda by: Holding(Settings(np.append(np.zeros(9999), by))), 2.0, 3.0, id="long array"
+        ),
+        pytest.param(lambda by: Holding(np.array([by, None])), 2.0, 3.0, id="array of objects"),
+        pytest.param(lambda by: Holding({Other(): by}), 2.0, 3.0, id="key that is an object"),
+        pytest.param(Lazy, 2.0, 3.0, id="computed once"),
+        pytest.param(Named, "named", "other", id="called as the layer"),
+        pytest.param(lambda most: inside(clipped(most)), 2.0, 3.0, id="inside, without settings"),
     ],
 )
 def test_what_a_layer_holds_makes_another_fingerprint(
@@ -126,6 +211,16 @@ def test_what_a_layer_holds_makes_another_fingerprint(
 ) -> None:
     assert fingerprint(make(one)) == fingerprint(make(one))
     assert fingerprint(make(one)) != fingerprint(make(other))
+
+
+def test_what_a_layer_computes_once_when_it_is_run_is_no_part_of_it() -> None:
+    image = keras.Input((8, 8, 3))
+    layer = Lazy(2.0)
+    model = keras.Model(image, layer(image))
+    after = trunk_fingerprint(model)
+    del layer.doubled
+    layer._known = None
+    assert trunk_fingerprint(model) == after
 
 
 class Counting(layers.Layer):  # type: ignore[misc]

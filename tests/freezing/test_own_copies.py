@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Callable
 from functools import cache, partial
 from typing import Any
@@ -14,6 +16,7 @@ from keras import layers
 import tlkit
 from tlkit.errors import BackboneError
 from tlkit.freezing.head import Head
+from tlkit.freezing.own_copies import NeverTrained, original_of
 from tlkit.freezing.phase import selections
 from tlkit.freezing.whole_model import assemble
 from tlkit.testing import tiny_dataset, tiny_model
@@ -162,3 +165,59 @@ def test_model_that_cannot_be_copied_is_told_with_the_way_out(layer: Any, told: 
     model = keras.Model(image, layer(layers.Conv2D(2, 3)(image)))
     with pytest.raises(BackboneError, match=rf"there before it was called.*{told}.*Build it in"):
         assembled(lambda: model)
+
+
+def test_a_network_is_made_from_a_model_that_was_trained() -> None:
+    def built() -> Any:
+        return tiny_model()
+
+    data = tiny_dataset()
+    stage = tlkit.Stage("all", epochs=1, learning_rate=0.01, policy=tlkit.UnfreezeAll())
+    trainer = tlkit.StagedTrainer(built, stages=[stage], cache=False)
+    trained = trainer.fit(data, verbose=0).model
+    top = trained.get_layer("top_relu").output
+    parts = assembled(lambda: keras.Model(trained.inputs[0], top))
+    for layer in parts.backbone:
+        for one, other in zip(layer.weights, trained.get_layer(layer.name).weights, strict=True):
+            assert np.array_equal(np.asarray(one), np.asarray(other))
+            assert one is not other
+
+
+def test_a_lambda_is_copied() -> None:
+    image = keras.Input((16, 16, 3))
+    x = layers.Lambda(lambda x: x * 2, output_shape=(16, 16, 3))(image)
+    model = keras.Model(image, layers.Conv2D(2, 3)(x))
+    copy = assembled(lambda: model).model
+    pixels = tiny_dataset().load([0], 16).astype("float32")
+    own = keras.Model(copy.inputs[0], copy.get_layer(model.layers[-1].name).output)
+    np.testing.assert_allclose(
+        np.asarray(own(pixels)), np.asarray(model(pixels)), rtol=1e-5, atol=1e-5
+    )
+
+
+def test_a_model_goes_when_its_user_lets_it_go() -> None:
+    own = [tiny_model()]
+    parts = assembled(lambda: own[0])
+    gone = weakref.ref(own[0].layers[-1])
+    own.clear()
+    gc.collect()
+    assert gone() is None
+    assert original_of(parts.backbone[0]) is parts.backbone[0]
+
+
+def test_a_model_that_nobody_trains_is_given_as_it_is() -> None:
+    give = NeverTrained(given)
+    assert assembled(give).backbone[0] is SHARED.layers[1]
+
+
+class Volumes(dict):  # type: ignore[type-arg]
+    """A container that is not to be gone through."""
+
+    def values(self) -> Any:
+        """Tell that it was."""
+        raise AssertionError("was read")
+
+
+def test_what_is_large_is_not_gone_through() -> None:
+    many = Volumes.fromkeys(range(2000))
+    assert assembled(lambda: (many, tiny_model())[1]).model

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 import tlkit
-from tlkit._disk.atomic import PART, remove_parts, whole_file
+from tlkit._disk.atomic import PART, remove_parts, whole_file, why_unwritable
 
 SOURCES = Path(tlkit.__file__).parent
 
@@ -250,3 +250,15 @@ def test_no_module_of_tlkit_has_a_way_of_its_own_to_write_a_file() -> None:
         if isinstance(node, ast.Call) and _writes_by_itself(node)
     }
     assert own == {str(Path("_disk", "atomic.py"))}
+
+
+def test_a_place_that_cannot_be_looked_at_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "too long" in why_unwritable(tmp_path / ("x" * 300))
+
+    def refused(_: Path) -> bool:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(tmp_path))
+
+    monkeypatch.setattr(Path, "is_dir", refused)
+    assert "Permission denied" in why_unwritable(tmp_path / "notes.txt")

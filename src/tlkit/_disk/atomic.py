@@ -68,12 +68,14 @@ def why_unwritable(file: Path) -> str:
         >>> why_unwritable(Path(tempfile.mkdtemp()) / "new folder" / "notes.txt")
         ''
     """
-    if file.is_dir():
-        return f"{file} is a folder"
-    there = next(folder for folder in file.absolute().parents if folder.exists())
-    if not there.is_dir() or not os.access(there, os.W_OK):
-        return f"{there} is no folder that this user may write to"
-    return ""
+    try:
+        if file.is_dir():
+            return f"{file} is a folder"
+        there = next(folder for folder in file.absolute().parents if folder.exists())
+        writable = there.is_dir() and os.access(there, os.W_OK)
+    except OSError as error:  # a folder that one may not look into, a name that is too long
+        return str(error)
+    return "" if writable else f"{there} is no folder that this user may write to"
 
 
 def remove_parts(folder: Path, unused_s: float = 0.0) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
-from tlkit._keras.layers import inner_layers, leaf_layers
+from tlkit._keras.layers import inner_layers, leaf_layers, made_from
 from tlkit._keras.types import Model
 
 _LOW = ("float16", "bfloat16")
@@ -113,7 +113,7 @@ def in_float32(model: Model) -> Model:
 
 
 def _widened(layer: Any) -> Any:
-    return type(layer).from_config(_wide(layer.get_config()))
+    return made_from(layer, _wide(layer.get_config()))
 
 
 def _wide(config: Any) -> Any:

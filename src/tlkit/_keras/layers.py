@@ -77,3 +77,26 @@ def foreign_layers(model: Model) -> list[str]:
         for kind in kinds
         if kind.__module__.partition(".")[0] != "keras" or issubclass(kind, keras.layers.Lambda)
     )
+
+
+def made_from(layer: Layer, config: dict[str, Any] | None = None) -> Any:
+    """Return a new layer of the kind and with the settings of another.
+
+    Keras makes no ``Lambda`` from its settings unless told that its code is safe; that of a layer
+    which is there runs in any case.
+
+    Args:
+        layer: The other.
+        config: What the new one is to be made with where that differs.
+    """
+    import keras
+
+    known: Any = layer
+    kind: Any = type(layer)
+    asked = known.get_config() if config is None else config
+    if isinstance(layer, keras.layers.Lambda):
+        shape = asked.get("output_shape")
+        own = {"function": known.function, "mask": getattr(known, "mask", None)}
+        own["output_shape"] = None if isinstance(shape, dict) else shape  # found by a call
+        return kind(**{**asked, **own})
+    return kind.from_config(asked)

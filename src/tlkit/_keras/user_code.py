@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import is_dataclass
+from dataclasses import fields, is_dataclass
 from dis import get_instructions
+from functools import partial
 from types import CellType, CodeType, FunctionType
 from typing import Any
 
@@ -98,11 +99,19 @@ def constant(value: object) -> str:
     if isinstance(value, (set, frozenset)):
         # A set's order differs from process to process.
         return f"{{{', '.join(sorted(map(constant, value)))}}}"
+    if isinstance(value, np.ndarray) and value.dtype.hasobject:  # whose bytes are addresses
+        return constant(value.tolist())
     if isinstance(value, np.ndarray):
         return f"array {value.shape} {hashlib.sha256(value.tobytes()).hexdigest()}"
     if isinstance(value, FunctionType):
         return "\n".join(_instructions(value.__code__))
-    plain = isinstance(value, (*PLAIN, bytes, complex, np.generic)) or is_dataclass(value)
+    if isinstance(value, partial):
+        called = getattr(value.func, "__name__", "")
+        return constant(("partial", called, value.func, value.args, value.keywords))
+    if is_dataclass(value) and not isinstance(value, type):
+        held = [(part.name, getattr(value, part.name, None)) for part in fields(value)]
+        return f"{type(value).__name__}{constant(held)}"
+    plain = isinstance(value, (*PLAIN, bytes, complex, np.generic))
     return repr(value) if plain else type(value).__name__
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
+from dataclasses import fields, is_dataclass
 from dis import get_instructions
-from functools import cache
+from functools import cache, cached_property
 from types import CodeType, FunctionType, MethodType
 from typing import Any
 
@@ -39,8 +41,11 @@ def own_state(parts: Iterable[Any]) -> Iterator[str]:
             yield from _values(part, _common())
 
 
-def layers_inside(parts: Iterable[Any]) -> Iterator[Any]:
-    """Yield Keras's own layers inside layers that are not, whose settings may not tell them.
+def settings_inside(parts: Iterable[Any]) -> Iterator[Any]:
+    """Yield the settings of Keras's own layers inside layers that are not, which may not tell them.
+
+    Of one that does not tell its own, as where an activation is a `functools.partial`, what it
+    holds.
 
     Args:
         parts: As for `own_state`.
@@ -49,8 +54,12 @@ def layers_inside(parts: Iterable[Any]) -> Iterator[Any]:
 
     for part in with_inner(parts):
         for inner in inner_layers(part) if is_own(type(part)) else ():
-            if not is_own(type(inner)) and not isinstance(inner, keras.Model):
-                yield inner
+            if is_own(type(inner)) or isinstance(inner, keras.Model):
+                continue
+            try:
+                yield inner.get_config()
+            except (TypeError, ValueError, NotImplementedError):  # works without, and may be saved
+                yield [type(inner).__name__, *_values(inner, _common())]
 
 
 def _values(part: Any, common: frozenset[str]) -> Iterator[str]:
@@ -59,8 +68,9 @@ def _values(part: Any, common: frozenset[str]) -> Iterator[str]:
     seeded = bool(random_states(part))  # its seed is that of noise, which inference is without
     for name, value in sorted(vars(part).items()):
         counted = name in changing or (collecting and isinstance(value, _CONTAINERS))
+        counted = counted or isinstance(getattr(kind, name, None), cached_property)
         if name not in common and not counted and not (seeded and name == "seed"):
-            yield f"{name} = {_text(value, _names(part))}"
+            yield f"{name} = {_text(value, str(getattr(part, 'name', '')))}"
 
 
 def _method(name: str, method: MethodType) -> Iterator[str]:
@@ -72,24 +82,24 @@ def _method(name: str, method: MethodType) -> Iterator[str]:
             yield from _values(holder, frozenset())
 
 
-def _text(value: object, names: tuple[str, ...]) -> str:
-    """Return a value as text, in which a layer's own names, which Keras counts, play no part."""
+def _text(value: Any, own: str) -> str:
+    """Return a value as text, in which the number that Keras gave a layer's name plays no part."""
     import keras
 
+    if is_dataclass(value) and not isinstance(value, type):
+        value = {part.name: getattr(value, part.name, None) for part in fields(value)}
     if isinstance(value, dict):
-        return f"{{{', '.join(f'{key}: {_text(x, names)}' for key, x in value.items())}}}"
+        pairs = (f"{_text(key, own)}: {_text(x, own)}" for key, x in value.items())
+        return f"{{{', '.join(pairs)}}}"
     if isinstance(value, (list, tuple)):
-        return f"({', '.join(_text(x, names) for x in value)})"
+        return f"({', '.join(_text(x, own) for x in value)})"
     if not isinstance(value, (np.ndarray, keras.KerasTensor)) and keras.ops.is_tensor(value):
         return constant(np.asarray(keras.ops.convert_to_numpy(value)))
-    text = constant(value)
-    for name in names if isinstance(value, str) else ():
-        text = text.replace(name, "")
-    return text
+    return constant(value.replace(own, _unnumbered(own)) if isinstance(value, str) else value)
 
 
-def _names(part: Any) -> tuple[str, ...]:
-    return tuple(x for x in (getattr(part, "path", ""), getattr(part, "name", "")) if x)
+def _unnumbered(name: str) -> str:
+    return re.sub(r"_\d+$", "", name)
 
 
 @cache
@@ -123,6 +133,7 @@ def _run_by(kind: Any) -> Iterator[CodeType]:
     while waiting:
         name = waiting.pop()
         method = getattr(kind, name, None)
+        method = method.fget if isinstance(method, property) else method
         if name in seen or not isinstance(method, FunctionType) or not is_own(method):
             continue
         seen.add(name)

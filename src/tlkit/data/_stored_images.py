@@ -124,6 +124,11 @@ class StoredImages:
         """At which depth images of more than 8 bits are read; None where there are none."""
         return self._store.depth(self._indices)
 
+    @property
+    def given_depth(self) -> int | None:
+        """The depth that was given for images of more than 8 bits; None where it is found."""
+        return self._store.given_depth
+
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256, in hex, of the images' contents in order; labels and names do not matter."""

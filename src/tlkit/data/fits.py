@@ -37,7 +37,9 @@ def require_same_reading(
             f"dataset.with_fit({known!r})."
         )
     deep = _known_depth(given)
-    depth = None if deep is None else getattr(dataset, "depth", None)  # which reads every file
+    if deep is None or getattr(dataset, "given_depth", None) == deep:
+        return
+    depth = getattr(dataset, "depth", None)  # which reads every file
     if depth not in (None, deep):
         raise error(
             f"The model was trained on pictures of more than 8 bits with depth={deep}, and the "

@@ -12,7 +12,7 @@ import numpy as np
 
 from tlkit._keras.types import Model
 from tlkit._keras.user_code import own_code
-from tlkit._keras.user_state import layers_inside, own_state
+from tlkit._keras.user_state import own_state, settings_inside
 from tlkit.errors import BackboneError
 
 _NO_EFFECT = ("name", "seed", "trainable", "activity_regularizer")
@@ -39,9 +39,8 @@ def trunk_fingerprint(trunk: Model) -> str:
     operations = trunk.operations
     for part in (*own_code(operations), *own_state(operations), *_global_settings()):
         digest.update(part.encode())
-    for layer in layers_inside(operations):
-        settings = effective_settings(_told_by(layer, layer.get_config))
-        digest.update(json.dumps(settings, sort_keys=True).encode())
+    for told in settings_inside(operations):
+        digest.update(json.dumps(effective_settings(told), sort_keys=True).encode())
     for weight in trunk.weights:
         array = np.ascontiguousarray(np.asarray(weight))
         digest.update(f"{array.shape}{array.dtype}".encode())

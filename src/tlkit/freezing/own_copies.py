@@ -7,24 +7,28 @@ would begin with what the first has trained, and change its result.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from types import CodeType, FunctionType, MethodType
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 import keras
 import numpy as np
 
-from tlkit._keras.layers import foreign_layers, leaf_layers
+from tlkit._keras.layers import foreign_layers, leaf_layers, made_from
 from tlkit._keras.types import Model
 from tlkit.errors import BackboneError
 
-# So deep is looked for a model in what a function can reach.
-_DEPTH = 3
+# So deep is looked for a model in what a function can reach, and in containers of so many things.
+_DEPTH, _MANY = 3, 1000
 # Layers that were trained or may have been, with the hash of their weights before.
 _GIVEN: WeakKeyDictionary[Any, bytes] = WeakKeyDictionary()
-_ORIGINALS: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
+_ORIGINALS: WeakKeyDictionary[Any, ref[Any]] = WeakKeyDictionary()
+
+
+class NeverTrained(partial[Any]):
+    """What gives one model again and again to those who do not train it; it needs no copies."""
 
 
 class OwnCopies:
@@ -42,36 +46,39 @@ class OwnCopies:
         """Return a model that shares no layer with another.
 
         Raises:
-            BackboneError: It has been trained since it was returned before, or cannot be copied.
+            BackboneError: It has been trained since it was given before, by a function in which it
+            cannot be found, or it cannot be copied.
         """
-        there = list(_layers(self._build, _DEPTH))
+        known = {id(layer) for layer in _layers(self._build, _DEPTH)}
         model = self._build()
         if not isinstance(model, keras.Model):
             return model  # told by who checks it
         layers = [layer for layer in leaf_layers(model) if layer.weights]
+        if any(id(layer) in known for layer in layers):
+            return self._copied(model)
         before = [layer for layer in layers if layer in _GIVEN]
         if any(_GIVEN[layer] != _digest(layer) for layer in before):
             raise BackboneError(
-                f"{self.__name__!r} returned a model that it had returned before, whose weights "
-                "have been changed since, by a training or by you. Build it in the function, so "
-                "that each call returns a new one."
+                f"{self.__name__!r} returned a model that tlkit had been given before, whose "
+                "weights have been changed since, by a training, a plan of one or by you. Build it "
+                "in the function, so that each call returns a new one."
             )
-        known = {id(layer) for layer in there}
-        if before or any(id(layer) in known for layer in layers):
+        if before:
             return self._copied(model)
         _GIVEN.update((layer, _digest(layer)) for layer in layers)
         return model
 
     def _copied(self, model: Model) -> Any:
         try:
-            copy: Any = keras.models.clone_model(model)
+            copy: Any = keras.models.clone_model(model, clone_function=made_from, recursive=True)
             copy.set_weights(model.get_weights())
             same = not foreign_layers(model) or _gives_the_same(model, copy)
         except Exception as error:
             raise self._no_copy(f"{type(error).__name__}: {error}") from error
         if not same:
             raise self._no_copy("the copy gives other numbers")
-        _ORIGINALS.update(zip(leaf_layers(copy), leaf_layers(model), strict=True))
+        pairs = zip(leaf_layers(copy), leaf_layers(model), strict=True)
+        _ORIGINALS.update((one, ref(other)) for one, other in pairs)
         return copy
 
     def _no_copy(self, reason: str) -> BackboneError:
@@ -85,7 +92,9 @@ class OwnCopies:
 
 def original_of(layer: Any) -> Any:
     """Return the user's layer that a layer is a copy of, or the layer itself."""
-    return _ORIGINALS.get(layer, layer)
+    known = _ORIGINALS.get(layer)
+    original = None if known is None else known()
+    return layer if original is None else original
 
 
 def _layers(value: Any, depth: int) -> Iterator[Any]:
@@ -98,10 +107,10 @@ def _layers(value: Any, depth: int) -> Iterator[Any]:
 
 
 def _parts(value: Any) -> Iterable[Any]:
-    if isinstance(value, Mapping):
-        return list(value.values())
+    if isinstance(value, dict):
+        return list(value.values()) if len(value) <= _MANY else ()
     if isinstance(value, (list, tuple, set, frozenset)):
-        return value
+        return value if len(value) <= _MANY else ()
     if isinstance(value, MethodType):
         return (value.__self__, value.__func__)
     if isinstance(value, partial):
@@ -110,7 +119,7 @@ def _parts(value: Any) -> Iterable[Any]:
         cells = [x.cell_contents for x in value.__closure__ or () if _is_filled(x)]
         names = set(_names(value.__code__)) & set(value.__globals__)
         return [*cells, *(value.__defaults__ or ()), *(value.__globals__[x] for x in names)]
-    ours = type(value).__module__.partition(".")[0] not in ("builtins", "keras", "numpy")
+    ours = str(type(value).__module__).partition(".")[0] not in ("builtins", "keras", "numpy")
     return list(vars(value).values()) if ours and hasattr(value, "__dict__") else ()
 
 

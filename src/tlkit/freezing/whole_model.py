@@ -21,7 +21,7 @@ from tlkit.backbones.build import Backbone, ImageSize, build_backbone
 from tlkit.backbones.spec import BackboneSpec
 from tlkit.errors import BackboneError, ImageSizeError
 from tlkit.freezing.head import Head
-from tlkit.freezing.own_copies import OwnCopies
+from tlkit.freezing.own_copies import NeverTrained, OwnCopies
 from tlkit.freezing.own_head import AnyHead
 
 
@@ -75,7 +75,7 @@ def assemble(
 
     A model that a user's function did not build anew is copied; see `OwnCopies`.
     """
-    if not isinstance(backbone, (str, BackboneSpec)):
+    if not isinstance(backbone, (str, BackboneSpec, NeverTrained)):
         backbone = OwnCopies(backbone)
     with _seeded(stream_seed(seed, "backbone")):
         trunk = build_backbone(

@@ -94,8 +94,8 @@ def export_model(
     """Write a model in another format with its class names, and compare it with Keras.
 
     One that resizes its pictures is compared on pictures of another size than the model's. A model
-    of mixed precision is written, and compared, with its weights in float32: other runtimes lack
-    some of its types or mean something else by them.
+    of mixed precision is written, and compared, with its weights in float32, but for a SavedModel:
+    other runtimes than TensorFlow's lack some of its types or mean something else by them.
 
     Args:
         model: From raw images of one size to probabilities.
@@ -112,12 +112,13 @@ def export_model(
             Keras. Then nothing is left.
         EvaluationError: The test's classes are not the model's.
     """
-    target, how, model = asked.file, asked.how, in_float32(model)
-    if asked.input == "any size":
-        from tlkit.inference._any_size import of_any_size
-
-        model, contract = of_any_size(model, contract)
+    target, how = asked.file, asked.how
     try:
+        model = model if asked.format == "saved_model" else in_float32(model)
+        if asked.input == "any size":
+            from tlkit.inference._any_size import of_any_size
+
+            model, contract = of_any_size(model, contract)
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".part-", dir=target.parent) as folder:
             part = Path(folder) / target.name

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache, partial
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -186,7 +186,9 @@ def _kept(asked: FrozenSettings) -> Backbone:
         return spec
     # Called where a spec would be built, and so under the same seed.
     size = tuple(size) if isinstance(size, list) else size
-    return partial(_built, spec, size, weights, asked.seed)
+    from tlkit.freezing.own_copies import NeverTrained
+
+    return NeverTrained(_built, spec, size, weights, asked.seed)
 
 
 @lru_cache(maxsize=1)

@@ -54,7 +54,7 @@ class FileStore(ImageStore):
         )
         far = any(isinstance(path, RemotePath) for path in self.paths)
         self._at_once = _REQUESTS if far else None
-        self._given = checked_depth(depth)
+        self.given_depth = checked_depth(depth)
         self._found: int | None = None
         self._needs = np.zeros(len(self.names), np.uint8)
 
@@ -139,8 +139,8 @@ class FileStore(ImageStore):
 
     def _depth(self, memory: ScanMemory | None = None) -> int:
         """At which depth images of this store are read, whichever part of it is in use."""
-        if self._given is not None:
-            return self._given
+        if self.given_depth is not None:
+            return self.given_depth
         known = memory or NothingKnown()
         with _finding_depth:
             if self._found is None:
@@ -160,11 +160,11 @@ class FileStore(ImageStore):
 
     def depth_note(self, indices: NDArray[np.int64]) -> str:
         """Return it in words, with how it was found."""
-        needs = self._needs[indices]
-        if not needs.any():
+        if not (needs := self._needs[indices]).any():
             return ""
         depth = self._depth()
-        how = "as was asked" if self._given is not None else "as the largest value of them asks for"
+        found = self.given_depth is None
+        how = "as the largest value of them asks for" if found else "as was asked"
         return (
             f"{np.count_nonzero(needs)} of more than 8 bits, read with depth={depth}, {how}: "
             f"{2**depth - 1:,} is white"
@@ -192,7 +192,7 @@ class FileStore(ImageStore):
         Raises:
             DataError: They are to be read at different depths.
         """
-        depths = {store._given for store, _ in parts}
+        depths = {store.given_depth for store, _ in parts}
         if len(depths) > 1:
             given = " and ".join(sorted(f"depth={depth}" for depth in depths))
             raise DataError(
@@ -222,7 +222,7 @@ class FileStore(ImageStore):
         if any(map(may_be_deep, heads)):
             super().digests(indices)
         # One part may not be read at another depth than the others.
-        depth = self._depth() if self._needs[indices].any() else self._given
+        depth = self._depth() if self._needs[indices].any() else self.given_depth
         # The other process may have another working directory.
         paths = [_for_another_process(self.paths[index]) for index in indices]
         return FileStore(paths, [self.names[index] for index in indices], depth)

@@ -34,6 +34,8 @@ class ImageStore(ABC):
         names: What people call each image.
     """
 
+    given_depth: int | None = None
+
     def __init__(self, names: Sequence[str]) -> None:
         self.names = tuple(printable(without_secrets(name)) for name in names)
         self._digests = np.zeros((len(self.names), _DIGEST_BYTES), np.uint8)
