@@ -8,7 +8,8 @@ at, its mean over seeds and the seconds from the call to the model; then, over a
 rank of each way and by how much the last one is better, with the 95 % interval of Student's t over
 sets.
 
-Rows that were printed before are read from ``--rows`` and not trained again.
+Rows that were printed before are read from ``--rows`` and not trained again. With ``--keep last``
+the ways of `fine_tune` show what they end with, whether they would keep that or not.
 """
 
 from __future__ import annotations
@@ -90,7 +91,7 @@ def measure(options: argparse.Namespace) -> None:
         given: dict[str, Any] = {"image_size": size, "seed": seed, "cache": folder}
         begun = time.perf_counter()
         if way in ASKED:
-            asked = {**given, **ASKED[way], "verbose": 0}
+            asked = {**given, **ASKED[way], "keep": options.keep, "verbose": 0}
             result = tlkit.fine_tune(train, validation, options.backbone, **asked)
         else:
             stages = list(STAGES[way](train))
@@ -99,18 +100,20 @@ def measure(options: argparse.Namespace) -> None:
         took = time.perf_counter() - begun
     chosen = tlkit.evaluate(result, validation).weighted_f1
     found = {"f1": tlkit.evaluate(result, test).weighted_f1, "validation": chosen, "took": took}
-    print(json.dumps({"set": Path(name).name, "size": size, "way": way, "seed": seed, **found}))
+    key = {"set": Path(name).name, "size": size, "way": way, "seed": seed, "keep": options.keep}
+    print(json.dumps({**key, **found}))
 
 
 def trained(name: str, size: int, way: str, seed: int, options: argparse.Namespace) -> Any:
     """Return the row of one training, which runs in a process of its own if it has to."""
-    key = {"set": Path(name).name, "size": size, "way": way, "seed": seed}
+    key = {"set": Path(name).name, "size": size, "way": way, "seed": seed, "keep": options.keep}
     lines = options.rows.read_text().splitlines() if options.rows.exists() else []
     for row in map(json.loads, lines):
         if row.items() >= key.items():
             return row
     words = ["--sets", name, "--sizes", str(size), "--ways", way, "--seed", str(seed)]
-    words = [sys.executable, __file__, *words, "--backbone", options.backbone]
+    words += ["--backbone", options.backbone, "--keep", options.keep]
+    words = [sys.executable, __file__, *words]
     done = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True)
     with options.rows.open("a") as file:
         file.write(f"{done.stdout.splitlines()[-1]}\n")
@@ -138,6 +141,8 @@ def main() -> None:
     parser.add_argument("--sizes", nargs="+", type=int, default=[128])
     parser.add_argument("--ways", nargs="+", choices=[*STAGES, *ASKED], default=USUAL)
     parser.add_argument("--seeds", type=int, default=3)
+    told = "'last' to see what fine_tune ends with, also where it would keep its probe"
+    parser.add_argument("--keep", choices=("best", "last"), default="best", help=told)
     parser.add_argument("--backbone", default="efficientnet_lite0")
     parser.add_argument("--rows", type=Path, default=Path("recipes.jsonl"))
     parser.add_argument("--seed", type=int, help="one training, in this process")
