@@ -9,6 +9,7 @@ from typing import Any
 
 from tlkit._keras.layers import inner_layers
 from tlkit._keras.types import Variable
+from tlkit._keras.user_code import is_own
 
 
 def random_states(layer: object) -> list[Variable]:
@@ -55,7 +56,7 @@ def acts_in_training(layer: Any) -> bool:
 def _acts_itself(layer: Any) -> bool:
     import keras
 
-    if type(layer).__module__.partition(".")[0] in ("keras", "tlkit"):
+    if not is_own(type(layer)):
         return isinstance(layer, keras.layers.SpectralNormalization)
     return "training" in signature(layer.call).parameters
 

@@ -137,4 +137,5 @@ def _classes(kind: type) -> Iterator[type]:
 
 
 def is_own(part: type | FunctionType) -> bool:
+    """Return whether a class or a function is neither Keras's nor tlkit's nor Python's."""
     return str(part.__module__).partition(".")[0] not in ("keras", "tlkit", "builtins")

@@ -163,7 +163,7 @@ def _asked_size(
     given: ModelOrResult, model: Model, asked: int | tuple[int, int] | None
 ) -> tuple[int, int]:
     """Return (height, width) in pixels at which a model is given its images."""
-    fixed = _fixed_size(model)
+    fixed = fixed_size(model)
     if asked is None:  # a file of a model that resizes its images knows the size of the training
         known: Any = getattr(getattr(given, "contract", None), "image_size", None)
         return fixed or known or size_of(model)
@@ -176,7 +176,8 @@ def _asked_size(
     return size
 
 
-def _fixed_size(model: Model) -> tuple[int, int] | None:
+def fixed_size(model: Model) -> tuple[int, int] | None:
+    """Return the (height, width) that a model asks for; None where it leaves it open."""
     shape = getattr(model, "input_shape", None)
     if isinstance(shape, tuple) and len(shape) == 4 and all(isinstance(s, int) for s in shape[1:3]):
         return (int(shape[1]), int(shape[2]))
@@ -189,7 +190,7 @@ def size_of(model: Model) -> tuple[int, int]:
     Raises:
         EvaluationError: It leaves the size open.
     """
-    size = _fixed_size(model)
+    size = fixed_size(model)
     if size is not None:
         return size
     raise EvaluationError(

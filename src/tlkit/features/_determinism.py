@@ -11,6 +11,7 @@ from tlkit._keras.graph import Graph
 from tlkit._keras.layers import leaf_layers
 from tlkit._keras.random_states import random_states
 from tlkit._keras.types import Model
+from tlkit._keras.user_code import is_own
 from tlkit.errors import EngineError
 
 
@@ -52,7 +53,7 @@ def _may_draw(layer: Any) -> bool:
 
     if isinstance(layer, keras.Model):
         return any(map(_may_draw, leaf_layers(layer)))
-    own = type(layer).__module__.partition(".")[0] not in ("keras", "tlkit")
+    own = is_own(type(layer))
     return bool(random_states(layer)) or own or isinstance(layer, keras.layers.Lambda)
 
 

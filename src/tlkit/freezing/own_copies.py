@@ -47,7 +47,7 @@ class OwnCopies:
 
         Raises:
             BackboneError: It has been trained since it was given before, by a function in which it
-            cannot be found, or it cannot be copied.
+                cannot be found, or it cannot be copied.
         """
         known = {id(layer) for layer in _layers(self._build, _DEPTH)}
         model = self._build()

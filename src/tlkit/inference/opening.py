@@ -16,6 +16,7 @@ from tlkit.data.class_names import known_names, shown_names
 from tlkit.data.decoding.decode import as_size
 from tlkit.data.labels import check_class_names
 from tlkit.errors import PredictionError
+from tlkit.evaluation.predict import fixed_size
 from tlkit.inference.contract import ModelContract, read_contract
 
 ImageSize = int | tuple[int, int]
@@ -120,7 +121,7 @@ def _agreed(
 
 
 def _size(model: Model, contract: ModelContract | None, given: ImageSize | None) -> tuple[int, int]:
-    fixed = _fixed_size(model)
+    fixed = fixed_size(model)
     told = None if given is None else as_size(given)
     size = told or fixed or (contract.image_size if contract else None)
     if size is None:
@@ -136,23 +137,15 @@ def _size(model: Model, contract: ModelContract | None, given: ImageSize | None)
     return size
 
 
-def _fixed_size(model: Model) -> tuple[int, int] | None:
-    """Return the size that a model asks for; None where it leaves it open, or has no graph."""
-    shape = getattr(model, "input_shape", None)
-    if not isinstance(shape, tuple) or len(shape) != 4 or None in shape[1:3]:
-        return None
-    return shape[1], shape[2]
-
-
 def _of_size(model: Model, size: tuple[int, int], resized_inside: bool) -> Model:
     """Return a model that takes pictures of one size, as engines need it."""
-    if _fixed_size(model) == size:
+    if fixed_size(model) == size:
         return model
     import keras
 
     if resized_inside:  # in front of the model proper, which pictures of this size do not need
         within: Any = model.layers[-1]
-        if _fixed_size(within) == size:
+        if fixed_size(within) == size:
             inner: Model = within
             return inner
 
